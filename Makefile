@@ -1,0 +1,60 @@
+# Every target installs what it needs into .venv from the lock files; running one again is quick and harmless.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?=
+SERVE ?= yes
+DEMO_HOME ?= storewatch-data
+
+# pip of the system drives the environment's Python, so a Python without ensurepip (Debian's) is enough.
+PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
+
+.PHONY: help demo install test check bench lock clean
+
+help: ## show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	$(PYTHON) -m venv --without-pip $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.lock pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --require-hashes -r requirements/runtime.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
+	$(BIN)/storewatch compile
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
+	$(PIP) install --quiet --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.lock $(VENV)/.runtime
+	$(PIP) install --quiet --require-hashes -r requirements/bench.lock
+	@touch $@
+
+install: $(VENV)/.runtime ## install storewatch into .venv and compile its kernels
+
+demo: install ## simulate (or take DATA=folder), import, report, serve until Ctrl-C (SERVE=no: stop after the report)
+	@BIN=$(BIN) DATA="$(DATA)" SERVE="$(SERVE)" HOME_DIR="$(DEMO_HOME)" bash scripts/demo.sh
+
+test: $(VENV)/.dev ## run the whole test suite
+	$(BIN)/pytest
+
+check: $(VENV)/.dev ## formatting, lint, types, import rules, tests with coverage
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+bench: $(VENV)/.bench ## measure the budgets; prints the table of docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+lock: ## renew the lock files (needs uv)
+	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --group pyproject.toml:build pyproject.toml -o requirements/runtime.lock
+	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --no-emit-index-url --no-emit-find-links -c requirements/runtime.lock --group pyproject.toml:dev -o requirements/dev.lock
+	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --no-emit-index-url --no-emit-find-links -c requirements/runtime.lock -c requirements/dev.lock --group pyproject.toml:bench -o requirements/bench.lock
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage

@@ -1,0 +1,148 @@
+"""Opens the catalog's database, migrates it, and gives out its transactions."""
+
+import sqlite3
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any, Final, Self
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from storewatch.catalog.schema import HEAD
+from storewatch.errors import InvalidInputError
+
+MIGRATION_LOCK: Final = 0x73746F7265  # "store"; any number that nobody else locks in this PostgreSQL database
+LOCK_WAIT_SECONDS: Final = 30
+CONNECT_WAIT_SECONDS: Final = 10
+
+# PostgreSQL's default, READ COMMITTED, would see another state with each query.
+READ_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "sqlite": {"sqlite_begin": "BEGIN"},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
+
+
+class Database:
+    """One open database. `reading()` and `writing()` are its transactions: one use case is one of them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._readers = engine.execution_options(**READ_OPTIONS[engine.dialect.name])
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Connect to `url` (sqlite:///FILE or postgresql://...) and bring its tables up to date.
+
+        Raises InvalidInputError when there is no usable database there, CatalogVersionError when it is a newer one's.
+        """
+        parsed = _parse(url)
+        try:
+            database = cls(
+                _create_sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _create_postgres(parsed)
+            )
+        except OSError as error:
+            raise InvalidInputError(_unusable(parsed, str(error))) from error
+        try:
+            database._migrate(parsed)
+        except DBAPIError as error:
+            database.close()
+            raise InvalidInputError(_unusable(parsed, str(error.orig))) from error
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that sees one state of the database from its first query to its last."""
+        return self._readers.begin()
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction that is committed at the end of the block, or rolled back by an error in it."""
+        return self._engine.begin()
+
+    def _migrate(self, url: URL) -> None:
+        with self.reading() as connection:
+            if _revision(connection) == HEAD:
+                return
+        with self.writing() as connection:
+            if connection.dialect.name == "postgresql":  # SQLite: BEGIN IMMEDIATE has locked out the others already
+                connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            if (revision := _revision(connection)) != HEAD:
+                # Alembic is imported only here: a database that is up to date, the usual case, need not wait for it.
+                from storewatch.catalog.upgrade import upgrade  # noqa: PLC0415
+
+                upgrade(connection, revision, database=_display(url))
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # their text may hold the password
+        raise InvalidInputError(_WANTED_URL) from None
+    if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername == "sqlite" and parsed.database not in (None, "", ":memory:") and not parsed.host:
+        return parsed
+    raise InvalidInputError(_WANTED_URL)
+
+
+_WANTED_URL: Final = (
+    "The database URL cannot be used. Set STOREWATCH_DATABASE_URL to sqlite:///FILE or to "
+    "postgresql://USER:PASSWORD@HOST/DATABASE (characters like @ and / of a password written as %40 and %2F)."
+)
+
+
+def _unusable(url: URL, reason: str) -> str:
+    if url.password:
+        reason = reason.replace(str(url.password), "***")
+    if url.get_backend_name() == "sqlite":
+        advice = (
+            "Give the path of a storewatch catalog, or of a file that does not exist yet, in a folder you may write"
+        )
+    else:
+        advice = "Check that the server runs, that the database exists and that the user may use it"
+    return (
+        f"The database {_display(url)} cannot be used: {' '.join(reason.split())}. {advice} (STOREWATCH_DATABASE_URL)."
+    )
+
+
+def _display(url: URL) -> str:
+    """The URL without user, password and query, any of which may hold a secret."""
+    name = url.get_backend_name()
+    return URL.create(name, host=url.host, port=url.port, database=url.database).render_as_string()
+
+
+def _create_sqlite(url: URL) -> Engine:
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    # sqlite3's own BEGIN comes too late for a read to be repeatable and for a write to be sure of its lock.
+    engine = create_engine(url, connect_args={"timeout": LOCK_WAIT_SECONDS, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        # Of several processes that switch a new file to WAL at once one may be told "locked"; another then does it.
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode = WAL")
+        # NORMAL would forget the last commits in a power cut, and with them reports that were already accepted.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))
+
+    return engine
+
+
+def _create_postgres(url: URL) -> Engine:
+    if "connect_timeout" not in url.query:
+        url = url.update_query_dict({"connect_timeout": str(CONNECT_WAIT_SECONDS)})
+    return create_engine(url, pool_pre_ping=True)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

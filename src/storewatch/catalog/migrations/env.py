@@ -1,0 +1,6 @@
+"""Run by Alembic: migrate over the connection, and inside the transaction, that `catalog.database` hands over."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+context.run_migrations()

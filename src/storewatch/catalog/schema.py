@@ -1,0 +1,121 @@
+"""The tables of the catalog: what we know, as opposed to what was seen (the lake).
+
+A new table is three edits: the table here, a migration in `migrations/versions`, and HEAD. A test migrates an empty
+database and compares it with this file.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+HEAD: Final = "0001"  # the revision of `migrations/versions` that this code reads and writes
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime with microseconds. SQLite has no zones and keeps UTC without saying so."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} names no instant: it has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+BIG_ID: Final = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only in an INTEGER PRIMARY KEY
+BYTEWISE: Final = Text().with_variant(Text(collation="C"), "postgresql")  # SQLite compares bytes by default
+
+metadata = MetaData()
+
+# Distinct normalised weekly patterns, shared by stores: the public data has 1,800 for 11,000 stores.
+weekly_hours = Table(
+    "weekly_hours",
+    metadata,
+    Column("weekly_hours_id", BIG_ID, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),  # SHA-256 of `intervals`, which are too long for an index
+    Column("intervals", Text, nullable=False),  # JSON [{"start_s": ..., "end_s": ...}, ...]
+)
+
+# Every store that any input names. A null is a default of SEMANTICS 2 and 3: open 24x7, America/Chicago.
+stores = Table(
+    "stores",
+    metadata,
+    Column("store_id", BYTEWISE, primary_key=True),
+    Column("weekly_hours_id", BIG_ID, ForeignKey("weekly_hours.weekly_hours_id")),
+    Column("timezone", Text),
+    Column("registered_at", Instant, nullable=False),
+    sqlite_with_rowid=False,  # rows lie in the order of store_id, in which they are read
+)
+
+# One row. Whoever changes stores, hours or zones locks it first, so changes happen one after another.
+catalog_state = Table(
+    "catalog_state",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="catalog_state_one_row"), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("lake_version_known", BigInteger, nullable=False),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("import_id", BIG_ID, primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("table_name", Text, nullable=False),
+    Column("imported_at", Instant, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("accepted", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("lake_version", BigInteger),
+)
+
+rejects = Table(
+    "rejects",
+    metadata,
+    Column("reject_id", BIG_ID, primary_key=True),
+    Column("import_id", BIG_ID, ForeignKey("imports.import_id"), nullable=False),
+    Column("line", BigInteger, nullable=False),
+    Column("row", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("rejects_by_import", "import_id", "line"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("report_id", Text, primary_key=True),
+    Column("parameters", JSON, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("fingerprint", Text, index=True),
+    Column("lake_version", BigInteger),
+    Column("catalog_version", BigInteger),
+    Column("file", Text),
+    Column("sha256", Text),
+    Column("rows", BigInteger),
+    Column("error", Text),
+)

@@ -1,0 +1,55 @@
+"""The command line: parse, call one function, print. One file a command group."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storewatch import __version__
+from storewatch.cli import data, reports, service
+from storewatch.cli.home import HOME_HELP, use_home
+from storewatch.errors import CatalogVersionError, InvalidInputError, StorewatchError, UnknownReportError
+
+USER_MISTAKES = (CatalogVersionError, InvalidInputError, UnknownReportError)
+
+app = typer.Typer(
+    name="storewatch",
+    help="How long every store was really online during the hours it says it is open.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command("import")(data.import_paths)
+app.command("report")(reports.report)
+app.command("serve")(service.serve)
+app.command("status")(data.status)
+app.command("optimize")(data.optimize)
+app.command("simulate")(data.simulate)
+app.command("compile")(service.compile_kernels)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"storewatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    home: Annotated[Path | None, typer.Option(help=HOME_HELP)] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    use_home(home)
+
+
+def main() -> None:
+    """Run the command line; exit with 0 when done, 2 for the user's mistake, 1 for ours."""
+    try:
+        app()
+    except StorewatchError as error:
+        typer.echo(f"storewatch: {error}", err=True)
+        sys.exit(2 if isinstance(error, USER_MISTAKES) else 1)

@@ -1,0 +1,54 @@
+"""Which installation a command works on, and how long work shows itself on a terminal."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from storewatch.settings import Settings
+
+if TYPE_CHECKING:
+    from storewatch.app import App
+
+HOME_HELP: Final = "Folder of the data [env: STOREWATCH_HOME; default: storewatch-data]."
+
+Home = Annotated[Path | None, typer.Option("--home", help=HOME_HELP, metavar="DIR")]
+
+Progress = Callable[[int, int], None]
+
+
+def use_home(home: Path | None) -> None:
+    """Let a --home given before the command stand for all of it."""
+    if home is not None:
+        os.environ["STOREWATCH_HOME"] = str(home)
+
+
+@contextmanager
+def installation(home: Path | None) -> "Iterator[App]":
+    """Open the installation of a command."""
+    from storewatch.app import open_app
+
+    with open_app(Settings.from_environment(home)) as app:
+        yield app
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Progress | None]:
+    """Show how far long work is on a terminal; give nothing to call in a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+
+        def advance(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield advance

@@ -1,0 +1,59 @@
+"""The names, dtypes and units of every table, written once.
+
+Instants are UTC with microseconds; in arrays they are int64 microseconds since 1970-01-01T00:00Z (suffix `_us`).
+Spans and windows are half open, `[start, end)`.
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Int64s: TypeAlias = npt.NDArray[np.int64]
+Int32s: TypeAlias = npt.NDArray[np.int32]
+UInt8s: TypeAlias = npt.NDArray[np.uint8]
+
+INSTANT: Final = pl.Datetime("us", "UTC")
+
+SECOND_US: Final = 1_000_000
+MINUTE_US: Final = 60 * SECOND_US
+HOUR_US: Final = 60 * MINUTE_US
+DAY_US: Final = 24 * HOUR_US
+DAY_SECONDS: Final = 86_400
+WEEK_SECONDS: Final = 7 * DAY_SECONDS
+
+# What was seen, as ingest hands it to the lake and the lake gives it back.
+# `loaded_at` orders repeated observations of one (store_id, observed_at): the latest wins (SEMANTICS 1).
+OBSERVATIONS: Final = pl.Schema(
+    {"store_id": pl.String(), "observed_at": INSTANT, "active": pl.Boolean(), "loaded_at": INSTANT}
+)
+
+# Weekly hours as their rows are read: seconds of the local day; `day` 0 = Monday ... 6 = Sunday; `end_s` up to 86,400.
+WEEKLY_HOURS: Final = pl.Schema({"store_id": pl.String, "day": pl.Int8, "start_s": pl.Int32, "end_s": pl.Int32})
+
+TIMEZONES: Final = pl.Schema({"store_id": pl.String, "timezone": pl.String})
+
+
+class Status(IntEnum):
+    """The status of a store at an instant of its business time."""
+
+    DOWN = 0
+    UP = 1
+    UNKNOWN = 2
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def instant_us(instant: datetime) -> int:
+    """Turn an aware datetime into microseconds since 1970, exactly."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant_of(microseconds: int) -> datetime:
+    """Turn microseconds since 1970 into a datetime in UTC, exactly."""
+    return _EPOCH + microseconds * _MICROSECOND

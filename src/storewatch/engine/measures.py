@@ -1,0 +1,90 @@
+"""What is derived from exact totals: ratios, roll-ups over stores, and the one rounding (SEMANTICS 11-13).
+
+Totals are int64[..., 3] microseconds, last axis by Status. A ratio with a zero denominator is NaN: nothing is known,
+so a view shows it empty, never as 0 % or 100 %.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from storewatch.engine.columns import Int64s, Status
+
+Float64s: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measures:
+    """Business time and its ratios, each with the shape of the totals without their last axis.
+
+    business_us: int64. availability = up / (up + down); coverage = (up + down) / business;
+    lowest = up / business and highest = (up + unknown) / business bound the availability.
+    """
+
+    business_us: Int64s
+    availability: Float64s
+    coverage: Float64s
+    lowest: Float64s
+    highest: Float64s
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollUp:
+    """One window over all stores: ratios of sums, and how the stores spread around them.
+
+    totals_us: int64[3]. median, p5, p95: of the availability of the stores where it is known (linear interpolation).
+    without_downtime: the share of stores without downtime among those with business time. All NaN without any.
+    """
+
+    totals_us: Int64s
+    measures: Measures
+    median: float
+    p5: float
+    p95: float
+    without_downtime: float
+
+
+def measure(totals_us: Int64s) -> Measures:
+    """Give business time, availability, coverage and bounds of any number of totals."""
+    down, up, unknown = (totals_us[..., status] for status in (Status.DOWN, Status.UP, Status.UNKNOWN))
+    business = down + up + unknown
+    return Measures(
+        business_us=business,
+        availability=_ratio(up, up + down),
+        coverage=_ratio(up + down, business),
+        lowest=_ratio(up, business),
+        highest=_ratio(up + unknown, business),
+    )
+
+
+def roll_up(totals_us: Int64s) -> RollUp:
+    """Sum one window over stores: int64[S,3]. Sums hold 292,000 store-years."""
+    stores = measure(totals_us)
+    known = stores.availability[~np.isnan(stores.availability)]
+    p5, median, p95 = np.quantile(known, (0.05, 0.5, 0.95)) if len(known) else (np.nan,) * 3
+    open_stores = stores.business_us > 0
+    untroubled = open_stores & (totals_us[:, Status.DOWN] == 0)
+    summed = totals_us.sum(axis=0)
+    return RollUp(
+        totals_us=summed,
+        measures=measure(summed),
+        median=float(median),
+        p5=float(p5),
+        p95=float(p95),
+        without_downtime=float(untroubled.sum() / open_stores.sum()) if open_stores.any() else float("nan"),
+    )
+
+
+def in_unit(duration_us: Int64s, unit_us: int) -> Float64s:
+    """Write durations in a unit, rounded once to two decimals, half up."""
+    whole, rest_us = np.divmod(duration_us, unit_us)
+    rounded: Float64s = (whole * 100 + (rest_us * 100 + unit_us // 2) // unit_us) / 100
+    return rounded
+
+
+def _ratio(part: Int64s, whole: Int64s) -> Float64s:
+    ratio = np.full(np.shape(whole), np.nan)
+    np.divide(part, whole, out=ratio, where=np.asarray(whole) > 0)
+    return ratio

@@ -1,0 +1,45 @@
+"""What every format is turned into: blocks of consecutive rows, with the way back to where each row came from."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from storewatch.catalog import REJECTS
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Consecutive rows of a file.
+
+    columns: the wanted columns by their canonical names; text as it was found, null where it is empty, or a native
+        Datetime or Time of a Parquet file.
+    origins: the 1-based lines and the texts of the rows with these numbers in `columns`. An empty text marks a
+        blank line, which is no row at all.
+    broken: the rows that could not be split into columns, as REJECTS.
+    """
+
+    columns: pl.DataFrame
+    origins: Callable[[Rows], tuple[Rows, list[str]]]
+    broken: pl.DataFrame
+    done_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """An opened file: the names of its columns, and its rows once it is known which columns are wanted.
+
+    blocks(wanted): `wanted` maps canonical names to positions in `names`.
+    """
+
+    names: tuple[str, ...]
+    total_bytes: int
+    blocks: Callable[[Mapping[str, int]], Iterator[Block]]
+
+
+def no_rejects() -> pl.DataFrame:
+    return REJECTS.to_frame()

@@ -1,0 +1,92 @@
+"""Opens a file of any supported format; what it is shows in its bytes, not in its name."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from storewatch.errors import InvalidInputError
+from storewatch.ingest.blocks import Block, Rows, Source, no_rejects
+from storewatch.ingest.delimited import open_csv
+from storewatch.ingest.lines import open_ndjson
+from storewatch.ingest.streams import BLOCK_BYTES, Stream
+
+PARQUET_ROWS: Final = 250_000
+
+_TEXT_COLUMNS: Final = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+_INSTANT_NAMES: Final = ("observed_at",)
+_TIME_NAMES: Final = ("start_time_local", "end_time_local")
+
+
+@contextmanager
+def open_source(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Source]:
+    """Open a CSV, NDJSON or Parquet file, the first two also gzipped.
+
+    Raises InvalidInputError, here or while its blocks are read, when the file as a whole cannot be used.
+    """
+    with Stream(path, block_bytes) as stream:
+        if stream.is_parquet:
+            yield _open_parquet(path, stream.total_bytes)
+        elif stream.head.lstrip().startswith(b"{"):
+            yield open_ndjson(stream)
+        elif stream.head.lstrip().startswith(b"["):
+            raise InvalidInputError(f"{path} is a JSON array; write one object a line (NDJSON) instead.")
+        else:
+            yield open_csv(stream)
+
+
+def _open_parquet(path: Path, total_bytes: int) -> Source:
+    # A list, because a string with * or [ in it would be a pattern.
+    scan = pl.scan_parquet([path], glob=False, hive_partitioning=False)
+    try:
+        schema = scan.collect_schema()
+        rows = scan.select(pl.len()).collect().item()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InvalidInputError(f"{path} is a damaged Parquet file ({_first_line(error)}).") from error
+
+    def blocks(wanted: Mapping[str, int]) -> Iterator[Block]:
+        names = list(schema)
+        wanted_columns = scan.select(
+            _as_found(path, name, names[position], schema[names[position]]) for name, position in wanted.items()
+        )
+        first_row = 0
+        try:
+            for columns in wanted_columns.collect_batches(chunk_size=PARQUET_ROWS, maintain_order=True):
+                first_row += columns.height
+                yield Block(
+                    columns=columns,
+                    origins=_origins(columns, first_row - columns.height),
+                    broken=no_rejects(),
+                    done_bytes=total_bytes * first_row // rows,
+                )
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise InvalidInputError(f"{path} is a damaged Parquet file ({_first_line(error)}).") from error
+
+    return Source(names=tuple(schema), total_bytes=total_bytes, blocks=blocks)
+
+
+def _as_found(path: Path, name: str, found: str, dtype: pl.DataType) -> pl.Expr:
+    column = pl.col(found)
+    if isinstance(dtype, _TEXT_COLUMNS) or dtype.is_integer():
+        return column.cast(pl.String).alias(name)
+    if isinstance(dtype, pl.Datetime) and name in _INSTANT_NAMES:
+        utc = column.dt.replace_time_zone("UTC") if dtype.time_zone is None else column.dt.convert_time_zone("UTC")
+        return utc.dt.cast_time_unit("us").alias(name)
+    if isinstance(dtype, pl.Time) and name in _TIME_NAMES:
+        return column.dt.to_string("%H:%M:%S").alias(name)
+    raise InvalidInputError(f"{path}: the column {found} holds {dtype}, which cannot be a {name}; write it as text.")
+
+
+def _origins(columns: pl.DataFrame, first_row: int) -> Callable[[Rows], tuple[Rows, list[str]]]:
+    def origins(rows: Rows) -> tuple[Rows, list[str]]:
+        texts = columns[rows].select(pl.concat_str(pl.all().cast(pl.String).fill_null(""), separator=",")).to_series()
+        return rows.astype(np.int64) + first_row + 1, texts.to_list()
+
+    return origins
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]

@@ -1,0 +1,185 @@
+"""Files of polls, weekly hours and time zones into the catalog and the lake."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from storewatch.catalog import Catalog, ImportRecord
+from storewatch.engine.columns import TIMEZONES, WEEKLY_HOURS
+from storewatch.engine.opening import weekly_intervals
+from storewatch.errors import InvalidInputError
+from storewatch.ingest.blocks import Source
+from storewatch.ingest.formats import open_source
+from storewatch.ingest.rejects import Reject, Rejects
+from storewatch.ingest.tables import Table, TableName, recognise
+from storewatch.lake import Lake
+
+SUFFIXES: Final = (".csv", ".ndjson", ".jsonl", ".parquet")
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportResult:
+    """What became of a file: rows = accepted + rejected; blank lines are no rows."""
+
+    import_id: int
+    file: str
+    table: TableName
+    rows: int
+    accepted: int
+    rejected: int
+    first_rejects: tuple[Reject, ...]
+
+
+def find_files(paths: Iterable[Path]) -> list[Path]:
+    """Files as they are given, folders as the importable files right inside them, sorted; each file once.
+
+    Folders inside folders are left alone: a lake may be one of them. Raises InvalidInputError when there is nothing.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.is_dir():
+            if not path.exists():
+                raise InvalidInputError(f"{path}: there is no such file or folder.")
+            found[path] = None
+            continue
+        inside = [file for file in sorted(path.iterdir()) if file.is_file() and _is_importable(file.name)]
+        if not inside:
+            raise InvalidInputError(
+                f"{path} holds no file to import (*.csv, *.ndjson, *.jsonl, also .gz, or *.parquet)."
+            )
+        found.update(dict.fromkeys(inside))
+    return list(found)
+
+
+def import_file(
+    path: Path, *, catalog: Catalog, lake: Lake, now: datetime, strict: bool = False, progress: Progress | None = None
+) -> ImportResult:
+    """Import one file: all of its good rows become visible, or none.
+
+    strict: refuse a file with any bad row. progress: called with the bytes read and the bytes of the file. Raises
+    InvalidInputError when the file is refused; then nothing has changed.
+    """
+    follow_lake(catalog, lake, now)
+    file = os.fsencode(path).decode(errors="replace")
+    with open_source(path) as source, Rejects() as rejects:
+        table, positions = recognise(file, source.names)
+        reading = _Reading(file, source, table, positions, rejects, now=now, strict=strict, progress=progress)
+        import_id = _IMPORTS[table.name](reading, catalog, lake)
+        return ImportResult(
+            import_id=import_id,
+            file=file,
+            table=table.name,
+            rows=reading.accepted + rejects.count,
+            accepted=reading.accepted,
+            rejected=rejects.count,
+            first_rejects=rejects.first,
+        )
+
+
+def follow_lake(catalog: Catalog, lake: Lake, now: datetime) -> int:
+    """Register the stores of whatever the lake got since the catalog last looked; return how many were new.
+
+    That is what other writers appended, or an import that was killed between its commit to the lake and the one to
+    the catalog.
+    """
+    known, snapshot = catalog.lake_version_known(), lake.snapshot()
+    if snapshot.version == known:
+        return 0
+    store_ids = snapshot.store_ids(since=known if 0 <= known < snapshot.version else None)
+    return catalog.register_stores(store_ids, lake_version=snapshot.version, expected=known, now=now)
+
+
+class _Reading:
+    """The good rows of a file while it is read once, and the counts at its end."""
+
+    def __init__(
+        self,
+        file: str,
+        source: Source,
+        table: Table,
+        positions: dict[str, int],
+        rejects: Rejects,
+        *,
+        now: datetime,
+        strict: bool,
+        progress: Progress | None,
+    ) -> None:
+        self.now, self.accepted, self.rejects = now, 0, rejects
+        self._file, self._source, self._table, self._positions = file, source, table, positions
+        self._strict, self._progress = strict, progress
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        for block in self._source.blocks(self._positions):
+            checked = self._table.check(block.columns, self.now)
+            self.rejects.add_block(block, checked.bad)
+            self.accepted += checked.good.height
+            if self._progress:
+                self._progress(block.done_bytes, self._source.total_bytes)
+            if checked.good.height and not (self._strict and self.rejects.count):
+                yield checked.good
+        if self._strict and self.rejects.count:
+            raise InvalidInputError(self._refusal())
+
+    def record(self) -> ImportRecord:
+        return ImportRecord(
+            file=self._file,
+            table_name=self._table.name,
+            rows=self.accepted + self.rejects.count,
+            accepted=self.accepted,
+            rejected=self.rejects.count,
+        )
+
+    def _refusal(self) -> str:
+        shown = "\n".join(f"line {reject.line}: {reject.reason}: {reject.row}" for reject in self.rejects.first)
+        return (
+            f"{self._file}: {self.rejects.count:,} bad rows, so nothing of it was imported (--strict). First:\n{shown}"
+        )
+
+
+def _import_observations(reading: _Reading, catalog: Catalog, lake: Lake) -> int:
+    store_ids = pl.Series("store_id", dtype=pl.String)
+
+    def batches() -> Iterator[pl.DataFrame]:
+        nonlocal store_ids
+        for number, good in enumerate(reading):
+            store_ids = pl.concat([store_ids, good["store_id"].unique()]).unique()
+            # Of two rows with the same store and time in one file, the later one wins.
+            yield good.with_columns(loaded_at=pl.lit(reading.now + timedelta(microseconds=number)))
+
+    known = catalog.lake_version_known()
+    version = lake.append(batches())
+    # Only if nobody else committed in between does the catalog know all of this version.
+    expected = known if version == known + 1 else None
+    return catalog.record_import(
+        reading.record(), reading.rejects, store_ids=store_ids, lake_version=version, expected=expected, now=reading.now
+    )
+
+
+def _import_hours(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
+    rows = pl.concat([WEEKLY_HOURS.to_frame(), *(good.unique() for good in reading)])
+    return catalog.record_import(reading.record(), reading.rejects, hours=weekly_intervals(rows), now=reading.now)
+
+
+def _import_zones(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
+    latest = (good.unique("store_id", keep="last", maintain_order=True) for good in reading)
+    zones = pl.concat([TIMEZONES.to_frame(), *latest])
+    return catalog.record_import(reading.record(), reading.rejects, zones=zones, now=reading.now)
+
+
+_IMPORTS: Final = {
+    TableName.OBSERVATIONS: _import_observations,
+    TableName.WEEKLY_HOURS: _import_hours,
+    TableName.TIMEZONES: _import_zones,
+}
+
+
+def _is_importable(name: str) -> bool:
+    plain = name.lower().removesuffix(".gz")
+    return not name.startswith(".") and plain.endswith(SUFFIXES)

@@ -1,0 +1,122 @@
+"""Rows that are read one by one: NDJSON, and whatever part of a CSV file is not plain."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from storewatch.catalog import REJECTS
+from storewatch.errors import InvalidInputError
+from storewatch.ingest.blocks import Block, Rows, Source
+from storewatch.ingest.streams import Stream
+
+LINES_PER_BLOCK: Final = 100_000
+
+_NOT_TEXT = "it is not valid UTF-8 text"
+
+
+class Line(NamedTuple):
+    """One row: its line number, its bytes, and either the values of the wanted columns or what is wrong with it."""
+
+    # Not a frozen dataclass, which takes twice as long to make, and there is one a row.
+    number: int
+    raw: bytes
+    values: Sequence[str | None] = ()
+    problem: str | None = None
+
+
+def line_blocks(lines: Iterator[Line], wanted: Sequence[str], stream: Stream) -> Iterator[Block]:
+    """Gather lines into blocks of bounded size."""
+    while True:
+        # Kept by column: one live object a row would have the garbage collector take as long as all the rest.
+        numbers: list[int] = []
+        raws: list[bytes] = []
+        columns: dict[str, list[str | None]] = {column: [] for column in wanted}
+        broken: list[tuple[int, str, str]] = []
+        for line in islice(lines, LINES_PER_BLOCK):
+            problem = line.problem or (None if _is_text(line.values) else _NOT_TEXT)
+            if problem:
+                broken.append((line.number, line.raw.decode(errors="replace"), problem))
+                continue
+            numbers.append(line.number)
+            raws.append(line.raw)
+            for column, value in zip(columns.values(), line.values, strict=True):
+                column.append(value)
+        if not numbers and not broken:
+            return
+        yield Block(
+            columns=pl.DataFrame(columns, dict.fromkeys(wanted, pl.String)),
+            origins=_origins(numbers, raws),
+            broken=pl.DataFrame(broken, REJECTS, orient="row"),
+            done_bytes=stream.done_bytes,
+        )
+
+
+def open_ndjson(stream: Stream) -> Source:
+    """The keys of the first object are the names of the columns."""
+    blank = stream.head[: len(stream.head) - len(stream.head.lstrip())]
+    first = stream.head.lstrip().split(b"\n", 1)[0]
+    try:
+        names = tuple(json.loads(first))
+    except ValueError as error:
+        raise InvalidInputError(f"{stream.path}: its first line is not a JSON object ({error}).") from error
+
+    def blocks(wanted: Mapping[str, int]) -> Iterator[Block]:
+        keys = {column: names[position] for column, position in wanted.items()}
+        yield from line_blocks(_objects(stream, blank, keys), tuple(wanted), stream)
+
+    return Source(names=names, total_bytes=stream.total_bytes, blocks=blocks)
+
+
+def _objects(stream: Stream, blank: bytes, keys: Mapping[str, str]) -> Iterator[Line]:
+    start = blank.rfind(b"\n") + 1
+    for first_line, data in stream.blocks(start, blank.count(b"\n") + 1, _cut_at_newline):
+        for number, raw in enumerate(data.removesuffix(b"\n").split(b"\n"), first_line):
+            if raw.strip():
+                yield _object(number, raw, keys)
+
+
+def _cut_at_newline(data: bytes, stop: int) -> int:
+    return data.rfind(b"\n", 0, stop) + 1
+
+
+def _object(number: int, raw: bytes, keys: Mapping[str, str]) -> Line:
+    try:
+        row = json.loads(raw.decode())  # given bytes, it guesses their encoding first, which takes longer than the rest
+    except UnicodeDecodeError:
+        return Line(number=number, raw=raw, problem=_NOT_TEXT)
+    except (ValueError, RecursionError) as error:
+        return Line(number=number, raw=raw, problem=f"it is not JSON ({error})")
+    if not isinstance(row, dict):
+        return Line(number=number, raw=raw, problem="it is not a JSON object")
+    values: list[str | None] = []
+    for column, key in keys.items():
+        value = row.get(key)
+        if type(value) is int:  # not isinstance: True is an int too
+            value = str(value)
+        elif value is not None and not isinstance(value, str):
+            problem = f"{column} must be text or a whole number, not {json.dumps(value)[:60]}"
+            return Line(number=number, raw=raw, problem=problem)
+        values.append(value)
+    return Line(number=number, raw=raw, values=values)
+
+
+def _is_text(values: Sequence[str | None]) -> bool:
+    """False when a value has lone surrogates: bytes that were no UTF-8, or half a JSON escape."""
+    for value in values:
+        if value is not None and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return False
+    return True
+
+
+def _origins(numbers: list[int], raws: list[bytes]) -> Callable[[Rows], tuple[Rows, list[str]]]:
+    def origins(rows: Rows) -> tuple[Rows, list[str]]:
+        return np.array(numbers, np.int64)[rows], [raws[row].decode(errors="replace") for row in rows.tolist()]
+
+    return origins

@@ -1,0 +1,197 @@
+"""Made-up input of a realistic look: the three files of a poller that watches restaurants, most of them in the US."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from storewatch.engine.columns import HOUR_US
+from storewatch.errors import InvalidInputError
+
+END: Final = datetime(2023, 1, 25, 18, 13, 22, 479220, tzinfo=UTC)
+
+# What is drawn at once; one million stores go through the same memory as one thousand.
+POLLS_AT_ONCE: Final = 1_000_000
+STORES_AT_ONCE: Final = 50_000
+
+SEEN: Final = 0.7
+NEVER_POLLED: Final = 0.02
+NEVER_ONLINE: Final = 0.015
+DOWN_AT_START: Final = 0.06
+# A two-state Markov chain by the hour: an outage starts rarely, at some stores oftener, and lasts four hours or so.
+RECOVERS: Final = 0.25
+MAX_DAYS: Final = 3_650
+
+ZONES: Final = {
+    "America/New_York": 0.46,
+    "America/Los_Angeles": 0.18,
+    "America/Chicago": 0.12,
+    "America/Phoenix": 0.05,
+    "America/Denver": 0.04,
+    "America/Detroit": 0.02,
+    "America/Indiana/Indianapolis": 0.01,
+    "America/Boise": 0.01,
+    "Pacific/Honolulu": 0.01,
+    "Europe/London": 0.02,
+    "Europe/Berlin": 0.01,
+    "Asia/Beirut": 0.01,
+    "Asia/Kolkata": 0.01,
+    "America/St_Johns": 0.005,
+    "Australia/Lord_Howe": 0.005,
+    "": 0.04,  # no row: the default zone
+}
+
+_EVERY_DAY: Final = tuple(range(7))
+_BUT_MONDAY: Final = tuple(range(1, 7))
+# name: (share, whether opening times vary, days, (start, end) in hours of the local day); an end before its start is
+# on the next day.
+HOURS: Final = {
+    "always, without rows": (0.15, False, (), ()),
+    "all day, 00:00 to 00:00": (0.05, False, _EVERY_DAY, ((0.0, 0.0),)),
+    "lunch to late": (0.35, True, _EVERY_DAY, ((11.0, 22.0),)),
+    "lunch and dinner": (0.15, True, _EVERY_DAY, ((11.5, 14.0), (17.0, 22.5))),
+    "bar over midnight": (0.1, True, _EVERY_DAY, ((18.0, 2.0),)),
+    "until 23:59": (0.1, False, _EVERY_DAY, ((7.0, 24 - 1 / 60),)),
+    "closed on Mondays": (0.1, True, _BUT_MONDAY, ((10.0, 21.0),)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulated:
+    """The three files, and the rows in each."""
+
+    polls_file: Path
+    hours_file: Path
+    zones_file: Path
+    polls: int
+    hours: int
+    zones: int
+
+
+def simulate(
+    out: Path,
+    *,
+    stores: int,
+    days: float,
+    seed: int,
+    end: datetime = END,
+    progress: Callable[[int, int], None] | None = None,
+) -> Simulated:
+    """Write store_status.csv, menu_hours.csv and timezones.csv into `out`; the same arguments give the same bytes.
+
+    end: the instant of the newest poll. progress: called with the stores done and all stores. Raises InvalidInputError
+    when there is nothing to simulate.
+    """
+    hours = round(days * 24) if 0 < days <= MAX_DAYS else 0
+    if stores < 1 or hours < 1:
+        raise InvalidInputError(f"There must be at least one store, and between one hour and {MAX_DAYS:,} days.")
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / name for name in ("store_status.csv", "menu_hours.csv", "timezones.csv")]
+    rows = [0, 0, 0]
+    at_once = max(1, min(STORES_AT_ONCE, POLLS_AT_ONCE // hours))
+    end_us = (end - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    with paths[0].open("wb") as polls_file, paths[1].open("wb") as hours_file, paths[2].open("wb") as zones_file:
+        files = (polls_file, hours_file, zones_file)
+        for first in range(0, stores, at_once):
+            rng = np.random.default_rng((seed % 2**64, first))
+            numbers = np.arange(first, min(first + at_once, stores))
+            store_ids = _store_ids(numbers, seed)
+            for table, frame in enumerate(
+                (
+                    _polls(rng, store_ids, numbers, hours, end_us),
+                    _weekly_hours(rng, store_ids),
+                    _timezones(rng, store_ids),
+                )
+            ):
+                frame.write_csv(files[table], include_header=first == 0, datetime_format="%Y-%m-%d %H:%M:%S%.6f UTC")
+                rows[table] += frame.height
+            if progress:
+                progress(first + len(numbers), stores)
+    return Simulated(
+        polls_file=paths[0], hours_file=paths[1], zones_file=paths[2], polls=rows[0], hours=rows[1], zones=rows[2]
+    )
+
+
+def _store_ids(numbers: npt.NDArray[np.int64], seed: int) -> pl.Series:
+    """Distinct numbers of up to 19 digits: each step maps 63 bits one to one (as in splitmix64)."""
+    mask = np.uint64(2**63 - 1)
+    mixed = (numbers.astype(np.uint64) + np.uint64(seed % 2**32) * np.uint64(2**30) + np.uint64(1)) & mask
+    for factor in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB):
+        mixed = (mixed * np.uint64(factor)) & mask
+        mixed ^= mixed >> np.uint64(31)
+    return pl.Series("store_id", mixed).cast(pl.String)
+
+
+def _polls(
+    rng: np.random.Generator, store_ids: pl.Series, numbers: npt.NDArray[np.int64], hours: int, end_us: int
+) -> pl.DataFrame:
+    shape = (len(numbers), hours)
+    polled = (rng.random(shape) < SEEN) & (rng.random((shape[0], 1)) >= NEVER_POLLED)
+    polled[numbers == 0, -1] = True
+    polled_at = end_us + (np.arange(hours) - hours) * HOUR_US + rng.integers(0, HOUR_US, shape)
+    polled_at[numbers == 0, -1] = end_us
+    active = _active(rng, shape)
+    active[rng.random(shape[0]) < NEVER_ONLINE] = False
+    store, hour = np.nonzero(polled)
+    order = rng.permutation(len(store))
+    store, hour = store[order], hour[order]
+    return pl.DataFrame(
+        {
+            "store_id": store_ids.gather(store),
+            "status": pl.Series(active[store, hour]).cast(pl.UInt8),
+            "timestamp_utc": pl.Series(polled_at[store, hour]).cast(pl.Datetime("us")),
+        }
+    ).with_columns(pl.when(pl.col("status") == 1).then(pl.lit("active")).otherwise(pl.lit("inactive")).alias("status"))
+
+
+def _active(rng: np.random.Generator, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    fails = rng.beta(0.6, 8, shape[0]) * 0.15
+    up = rng.random(shape[0]) >= DOWN_AT_START
+    active = np.empty(shape, np.bool_)
+    for hour in range(shape[1]):
+        dice = rng.random(shape[0])
+        up = np.where(up, dice >= fails, dice < RECOVERS)
+        active[:, hour] = up
+    return active
+
+
+def _weekly_hours(rng: np.random.Generator, store_ids: pl.Series) -> pl.DataFrame:
+    kinds = pl.DataFrame(
+        [
+            (kind, varies, day, round(start * 3600), round(end * 3600))
+            for kind, (_, varies, days, spans) in enumerate(HOURS.values())
+            for day in days
+            for start, end in spans
+        ],
+        {"kind": pl.Int64, "varies": pl.Boolean, "day": pl.Int8, "start_s": pl.Int64, "end_s": pl.Int64},
+        orient="row",
+    )
+    drawn = rng.choice(len(HOURS), len(store_ids), p=_shares(share for share, *_ in HOURS.values()))
+    shift_s = rng.choice([-3600, -1800, -900, 0, 0, 0, 900, 1800], len(store_ids))
+    rows = pl.DataFrame({"store_id": store_ids, "kind": drawn, "shift_s": shift_s}).join(
+        kinds, on="kind", maintain_order="left_right"
+    )
+    shift = pl.col("varies") * pl.col("shift_s")
+    return rows.select("store_id", "day", _clock("start_s", shift), _clock("end_s", shift))
+
+
+def _clock(column: str, shift: pl.Expr) -> pl.Expr:
+    nanoseconds = (pl.col(column) + shift) * 1_000_000_000
+    return nanoseconds.cast(pl.Time).dt.to_string("%H:%M:%S").alias(column.removesuffix("_s") + "_time_local")
+
+
+def _timezones(rng: np.random.Generator, store_ids: pl.Series) -> pl.DataFrame:
+    names = np.array(list(ZONES))
+    drawn = rng.choice(len(names), len(store_ids), p=_shares(ZONES.values()))
+    return pl.DataFrame({"store_id": store_ids, "timezone_str": names[drawn]}).filter(pl.col("timezone_str") != "")
+
+
+def _shares(parts: Iterable[float]) -> npt.NDArray[np.float64]:
+    shares = np.array(list(parts), np.float64)
+    total: np.float64 = shares.sum()
+    return np.divide(shares, total)

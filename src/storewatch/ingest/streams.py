@@ -1,0 +1,118 @@
+"""The bytes of a file, unpacked and cut into blocks of whole records."""
+
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self, cast
+
+from storewatch.errors import InvalidInputError
+
+BLOCK_BYTES: Final = 32 << 20
+# A block of very short lines would need far more memory as columns than as bytes.
+BLOCK_ROWS: Final = 1_000_000
+HEAD_BYTES: Final = 1 << 20
+
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_PARQUET_MAGIC: Final = b"PAR1"
+_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+
+Cut = Callable[[bytes, int], int]
+
+
+class Stream:
+    """An input file, read once from its start; `head` holds its first bytes (without a BOM), already unpacked."""
+
+    def __init__(self, path: Path, block_bytes: int = BLOCK_BYTES) -> None:
+        self.path, self._block_bytes = path, block_bytes
+        with ExitStack() as opened:
+            try:
+                raw = opened.enter_context(path.open("rb"))
+            except FileNotFoundError:
+                raise InvalidInputError(f"{path}: there is no such file.") from None
+            except IsADirectoryError:
+                raise InvalidInputError(f"{path} is a folder, not a file.") from None
+            except OSError as error:
+                raise InvalidInputError(f"{path} cannot be read: {error.strerror}.") from error
+            if not raw.seekable():
+                raise InvalidInputError(f"{path} is a pipe or a device; save it as a file and import that.")
+            self.total_bytes = path.stat().st_size
+            self._raw, self._bytes = raw, cast(BinaryIO, raw)
+            magic = raw.peek(4)[:4]
+            self.is_parquet = magic == _PARQUET_MAGIC
+            if magic.startswith(_GZIP_MAGIC):
+                self._bytes = cast(BinaryIO, opened.enter_context(gzip.open(raw, "rb")))
+            elif path.suffix.lower() == ".gz":
+                raise InvalidInputError(f"{path} is not a gzip file, although its name says so.")
+            self.head = b"" if self.is_parquet else self._checked_head()
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    @property
+    def done_bytes(self) -> int:
+        """How much of the file, as it lies on the disk, has been read."""
+        return min(self._raw.tell(), self.total_bytes)
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._bytes.read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InvalidInputError(
+                f"{self.path} is a damaged or truncated gzip file ({error}); nothing of it was imported."
+            ) from error
+
+    def blocks(self, start: int, first_line: int, cut: Cut) -> Iterator[tuple[int, bytes]]:
+        """Yield (line number of the first line, bytes) of consecutive blocks that end with a newline.
+
+        start: offset in `head` where the records begin; first_line: its 1-based line number.
+        cut(data, stop): the end of the last whole record of `data[:stop]`, 0 when there is none.
+        """
+        data, line, ended = self.head[start:], first_line, False
+        while not ended or data:
+            if not ended:
+                missing = max(0, self._block_bytes - len(data))
+                chunk = self.read(missing)
+                ended = len(chunk) < missing
+                data += chunk
+                if ended and data and not data.endswith(b"\n"):
+                    data += b"\n"
+            if data:
+                end, lines = self._end_of_block(data, line, ended, cut)
+                yield line, data[:end]
+                data, line = data[end:], line + lines
+
+    def _end_of_block(self, data: bytes, line: int, ended: bool, cut: Cut) -> tuple[int, int]:
+        stop = min(len(data), self._block_bytes)
+        while True:
+            end = stop if ended and stop == len(data) else cut(data, stop)
+            if not end:
+                raise InvalidInputError(f"{self.path}: line {line:,} is longer than {stop:,} bytes; is this a table?")
+            lines = data.count(b"\n", 0, end)
+            if lines <= BLOCK_ROWS:
+                return end, lines
+            stop = max(end * BLOCK_ROWS // lines, data.index(b"\n") + 1)
+
+    def _checked_head(self) -> bytes:
+        head = self.read(HEAD_BYTES)
+        if not head:
+            raise InvalidInputError(f"{self.path} is empty.")
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise InvalidInputError(f"{self.path} is UTF-16 text; save it as UTF-8 and import it again.")
+        head = head.removeprefix(b"\xef\xbb\xbf")
+        if not head.strip():
+            raise InvalidInputError(f"{self.path} is empty.")
+        if _CONTROLS.search(head.lstrip().split(b"\n", 1)[0]):
+            raise InvalidInputError(f"{self.path} is binary (or UTF-16); want CSV or NDJSON, plain or .gz, or Parquet.")
+        if b"\r" in head and b"\n" not in head:
+            raise InvalidInputError(f"{self.path} ends its lines with CR alone; save it with LF or CRLF line ends.")
+        return head

@@ -1,0 +1,143 @@
+"""Keeping the table small, sorted and quick to open."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+import polars as pl
+from deltalake.transaction import AddAction
+
+from storewatch.errors import LakeConflictError
+from storewatch.lake.files import Run, is_one_run, write_run
+from storewatch.lake.snapshot import Snapshot
+from storewatch.lake.storage import Storage, listing
+
+SAMPLE_EVERY: Final = 64
+SAMPLE_STRIDE: Final = 39
+REWRITE_ATTEMPTS: Final = 5
+# No append takes longer from its first file to its commit.
+LONGEST_APPEND: Final = timedelta(days=1)
+ALWAYS: Final = (-(2**63), 2**63 - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimized:
+    """What `optimize` did; `version` is the newest after it."""
+
+    days_rewritten: int
+    days_compacted: int
+    files_before: int
+    files_after: int
+    files_vacuumed: int
+    version: int
+
+
+def optimize(
+    storage: Storage,
+    *,
+    now: datetime,
+    retention: timedelta,
+    rows_at_once: int,
+    progress: Callable[[int, int], None] | None,
+) -> Optimized:
+    """See `Lake.optimize`."""
+    today = now.astimezone(UTC).date()
+    before = _snapshot(storage)
+    days = [day for day in before.days if not _due(before, day, today).is_empty()]
+    rewritten = compacted = 0
+    for done, day in enumerate(days, 1):
+        changed = _optimize_day(storage, day, today, rows_at_once)
+        rewritten += changed and day < today
+        compacted += changed and day >= today
+        if progress:
+            progress(done, len(days))
+    vacuumed = _vacuum(storage, retention)
+    table = storage.open()
+    if table.version() != before.version:
+        storage.sync_log(table.version())
+        storage.checkpoint(table)
+        table.cleanup_metadata()
+    return Optimized(
+        days_rewritten=rewritten,
+        days_compacted=compacted,
+        files_before=before.files,
+        files_after=listing(table).height,
+        files_vacuumed=vacuumed,
+        version=table.version(),
+    )
+
+
+def _snapshot(storage: Storage) -> Snapshot:
+    table = storage.open()
+    return Snapshot(version=table.version(), storage=storage, listing=listing(table))
+
+
+def _due(snapshot: Snapshot, day: date, today: date) -> pl.DataFrame:
+    """The files of a day that one sorted run should replace; empty when the day is as it should be.
+
+    A closed day becomes one run as a whole. A day that still grows keeps its large old files: the newest files are
+    merged as far back as each step at least doubles, so a row is rewritten at most log2(rows) times and at most
+    log2(rows) files stay.
+    """
+    files = snapshot.listing.filter(pl.col("day") == day)
+    if day < today:
+        return files.clear() if is_one_run(files["path"]) else files
+    rows = files["rows"].to_list()
+    first = next((i for i in range(len(rows) - 1) if rows[i] <= sum(rows[i + 1 :])), len(rows))
+    return files[first:]
+
+
+def _optimize_day(storage: Storage, day: date, today: date, rows_at_once: int) -> bool:
+    """Replace the due files of a day; False when another process had done it already."""
+    for _ in range(REWRITE_ATTEMPTS):
+        snapshot = _snapshot(storage)
+        due = _due(snapshot, day, today)
+        if due.is_empty():
+            return False
+        written = _rewrite(replace(snapshot, listing=due), rows_at_once)
+        if storage.commit(storage.open(), written, replaced=due) is not None:
+            return True
+        # What was written stays for the vacuum: a commit whose answer got lost may have made it part of the table.
+    raise LakeConflictError(f"Other processes kept rewriting the day {day} of the lake {storage.url}. Try again.")
+
+
+def _rewrite(due: Snapshot, rows_at_once: int) -> list[AddAction]:
+    """Write the files' observations as one run, a range of stores at a time."""
+    run = Run(write=uuid4().hex, number=0)
+    written: list[AddAction] = []
+    for stores in _store_ranges(due, rows_at_once):
+        part = due.read(*ALWAYS, stores=stores)
+        written += write_run(due.storage, run, part, first_part=len(written))
+    return [replace(file, data_change=False) for file in written]
+
+
+def _store_ranges(due: Snapshot, rows_at_once: int) -> list[tuple[str, str | None]]:
+    """Ranges of store ids that hold at most about rows_at_once observations each."""
+    if due.rows <= rows_at_once:
+        return [("", None)]
+    # Every file is sampled from another offset: one of few rows would otherwise always give its lowest store.
+    sample = pl.concat(
+        due.scan(file)
+        .select(pl.col("store_id").gather_every(SAMPLE_EVERY, offset=number * SAMPLE_STRIDE % SAMPLE_EVERY))
+        .collect()
+        for number, file in enumerate(due.listing.iter_slices(1))
+    )["store_id"].sort()
+    edges = sample.gather_every(math.ceil(rows_at_once / SAMPLE_EVERY)).unique(maintain_order=True).to_list()[1:]
+    return list(zip(["", *edges], [*edges, None], strict=True))
+
+
+def _vacuum(storage: Storage, retention: timedelta) -> int:
+    """Delete the files that no version younger than `retention` needs; return how many."""
+    table = storage.open()
+    # The full form also finds what killed writers left, and would find what a slow one has yet to commit.
+    deleted: set[str] = set()
+    for full, age in ((False, retention), (True, max(retention, LONGEST_APPEND))):
+        hours = math.ceil(age / timedelta(hours=1))
+        # A vacuum makes two commits even when it finds nothing: look first.
+        if table.vacuum(hours, enforce_retention_duration=False, full=full):
+            deleted |= set(table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=full))
+            table.update_incremental()
+    return len(deleted)

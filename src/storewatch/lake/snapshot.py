@@ -1,0 +1,137 @@
+"""One version of the lake, and reading it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from storewatch.engine.columns import DAY_US, INSTANT, OBSERVATIONS
+from storewatch.errors import InvalidInputError
+from storewatch.lake.storage import Storage, listing
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapshot:
+    """Every observation as of one version, whatever is appended or optimised meanwhile.
+
+    It stays readable until a vacuum removes the files that later versions no longer need (the retention of
+    `Lake.optimize`).
+    listing: its files (storage.LISTING), in the order of day and commit.
+    """
+
+    version: int
+    storage: Storage
+    listing: pl.DataFrame
+
+    @property
+    def rows(self) -> int:
+        """Observations, repeats that no `optimize` has dropped yet included."""
+        return int(self.listing["rows"].sum())
+
+    @property
+    def files(self) -> int:
+        return self.listing.height
+
+    @property
+    def size_bytes(self) -> int:
+        return int(self.listing["size_bytes"].sum())
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The UTC days with observations, in order."""
+        return tuple(self.listing["day"].unique().sort())
+
+    def newest_us(self) -> int | None:
+        """Return the newest observed_at, None when there is none."""
+        # Statistics are cut to the millisecond, so the files within the newest one must be asked.
+        newest = pl.col("to_us") == pl.col("to_us").max()
+        candidates = self.listing.filter(newest | pl.col("to_us").is_null())
+        if candidates.is_empty():
+            return None
+        value = self._collect(self.scan(candidates).select(pl.col("observed_at").max().to_physical())).item()
+        return int(value)
+
+    def read(
+        self, from_us: int, to_us: int, *, stores: tuple[str, str | None] | Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """Read the observations with from_us <= observed_at <= to_us as OBSERVATIONS.
+
+        stores: a tuple (first, end) is the range of ids first <= id < end by their UTF-8 bytes (None: no end); a list
+        is exactly those ids. Rows come by day, within a day by file, within a file by (store_id, observed_at).
+        """
+        files = self.listing.filter(
+            _may_hold(pl.col("day").cast(pl.Datetime("us")).to_physical() <= to_us),
+            _may_hold(pl.col("day").cast(pl.Datetime("us")).to_physical() + (DAY_US - 1) >= from_us),
+            _may_hold(pl.col("from_us") <= to_us),
+            _may_hold(pl.col("to_us") >= from_us),
+        )
+        conditions: list[pl.Expr] = []
+        if (
+            not files.select((pl.col("from_us") >= from_us) & (pl.col("to_us") <= to_us))
+            .to_series()
+            .all(ignore_nulls=False)
+        ):
+            conditions.append(pl.col("observed_at").is_between(_instant(from_us), _instant(to_us)))
+        if isinstance(stores, tuple):
+            first, end = stores
+            files = files.filter(_may_hold(pl.col("last_store") >= first))
+            conditions += [pl.col("store_id") >= first] if first else []
+            if end is not None:
+                files = files.filter(_may_hold(pl.col("first_store") < end))
+                conditions.append(pl.col("store_id") < end)
+        elif stores is not None:
+            if not stores:
+                return pl.DataFrame(schema=OBSERVATIONS)
+            lowest, highest = min(stores, key=str.encode), max(stores, key=str.encode)
+            files = files.filter(_may_hold(pl.col("last_store") >= lowest), _may_hold(pl.col("first_store") <= highest))
+            # The range is what row groups are skipped by.
+            conditions += [
+                pl.col("store_id").is_between(pl.lit(lowest), pl.lit(highest)),
+                pl.col("store_id").is_in(list(stores)),
+            ]
+        return self._collect(self.scan(files).filter(*conditions))
+
+    def store_ids(self, since: int | None = None) -> pl.Series:
+        """Return the distinct store ids, sorted by their UTF-8 bytes.
+
+        since: look only into the files added after that version (all, when it is no longer readable), so ids that
+        were there before may be missing.
+        """
+        files = self.listing
+        if since is not None and since >= 0:
+            try:
+                known = listing(self.storage.open(since))
+            except InvalidInputError:
+                known = files.clear()
+            files = files.join(known, on="path", how="anti", maintain_order="left")
+        return self._collect(self.scan(files).select(pl.col("store_id").unique()))["store_id"].sort()
+
+    def _collect(self, scan: pl.LazyFrame) -> pl.DataFrame:
+        try:
+            return scan.collect()
+        except FileNotFoundError as error:
+            raise InvalidInputError(
+                f"Version {self.version} of the lake {self.storage.url} is past its retention: files of it are "
+                "deleted. Use the newest version."
+            ) from error
+
+    def scan(self, files: pl.DataFrame) -> pl.LazyFrame:
+        """Scan some of the files of the listing, in their order."""
+        if files.is_empty():
+            return pl.LazyFrame(schema=OBSERVATIONS)
+        return pl.scan_parquet(
+            [self.storage.scannable(path) for path in files["path"]],
+            glob=False,
+            hive_partitioning=False,
+            storage_options=self.storage.options,
+        ).select(OBSERVATIONS.names())
+
+
+def _may_hold(condition: pl.Expr) -> pl.Expr:
+    """A file without the statistic may hold anything."""
+    return condition.fill_null(value=True)
+
+
+def _instant(us: int) -> pl.Expr:
+    return pl.lit(us, dtype=pl.Int64).cast(INSTANT)

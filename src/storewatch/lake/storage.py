@@ -1,0 +1,291 @@
+"""Where the table lies: a folder or an object store. Opens it, puts files there and commits them."""
+
+import os
+import random
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import polars as pl
+from arro3.core import Table
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema
+from deltalake._internal import DeltaFileSystemHandler
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from storewatch.engine.columns import OBSERVATIONS
+from storewatch.errors import InvalidInputError, LakeConflictError
+
+# Loses every one of these only against writers that commit without a pause for about ten seconds.
+COMMIT_ATTEMPTS: Final = 60
+LONGEST_PAUSE_S: Final = 0.25
+# Opening reads every commit since the last one: 8 ms at 100, 2 ms at 20.
+CHECKPOINT_EVERY: Final = 20
+# More than the writers that may be between their commit and its fsync at one moment.
+UNSYNCED_COMMITS: Final = 16
+
+PARTITION: Final = ["day"]
+DELTA_SCHEMA: Final = Schema.from_arrow(
+    Table(pl.DataFrame(schema=OBSERVATIONS).with_columns(day=pl.lit(None, pl.Date))).schema
+)
+CONFIGURATION: Final = {
+    "delta.logRetentionDuration": "interval 7 days",
+    "delta.deletedFileRetentionDuration": "interval 7 days",
+}
+
+LISTING: Final = pl.Schema(
+    {
+        "day": pl.Date,
+        "order": pl.Int64,
+        "path": pl.String,
+        "size_bytes": pl.Int64,
+        "rows": pl.Int64,
+        "first_store": pl.String,
+        "last_store": pl.String,
+        "from_us": pl.Int64,
+        "to_us": pl.Int64,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """The address of the table, in the spelling of each library.
+
+    url: as the user wrote it; delta_url: for deltalake; folder: the local folder, None for an object store.
+    synced: what this process knows to be durable in the folder: another fsync would wait for the disk again.
+    """
+
+    url: str
+    delta_url: str
+    folder: Path | None
+    options: dict[str, str] | None
+    synced: set[str] = field(default_factory=set, compare=False, repr=False)
+
+    @classmethod
+    def at(cls, url: str, options: dict[str, str] | None) -> "Storage":
+        """Accept a path or any URL that deltalake knows."""
+        if "://" in url and not url.startswith("file://"):
+            return cls(url=url, delta_url=url.rstrip("/"), folder=None, options=options)
+        folder = Path(unquote(urlsplit(url).path) if "://" in url else url).expanduser().resolve()
+        if unquote(str(folder)) != str(folder):
+            # deltalake 1.6 writes to `a%20b` and reads from `a b`.
+            raise InvalidInputError(
+                f"The lake cannot be kept in {folder}: Delta misreads a percent sign before two hexadecimal digits. "
+                "Choose a folder without one."
+            )
+        return cls(url=url, delta_url=folder.as_uri(), folder=folder, options=options)
+
+    def scannable(self, path: str) -> str:
+        """Where Polars finds a file of the table."""
+        return str(self.folder / path) if self.folder else f"{self.delta_url}/{path}"
+
+    def open(self, version: int | None = None) -> DeltaTable:
+        """Open the newest or the given version; a table that does not exist yet is created empty.
+
+        Raises InvalidInputError when it cannot be opened or created, is something else than a lake of storewatch, or
+        no longer has the version.
+        """
+        try:
+            table = DeltaTable(self.delta_url, version=version, storage_options=self.options)
+        except TableNotFoundError as error:
+            if version is not None:
+                raise InvalidInputError(f"There is no lake at {self.url}, so no version {version} of it.") from error
+            table = self._create()
+        except (DeltaError, OSError, ValueError) as error:
+            if version is not None:
+                raise InvalidInputError(
+                    f"Version {version} of the lake {self.url} cannot be read: it is not written yet or too old to "
+                    f"be kept. Use the newest one ({_reason(error)})."
+                ) from error
+            raise self.unusable(error) from error
+        if table.metadata().partition_columns != PARTITION or table.schema() != DELTA_SCHEMA:
+            raise InvalidInputError(
+                f"{self.url} is a Delta table of something else. Give storewatch a folder of its own."
+            )
+        return table
+
+    def unusable(self, error: Exception) -> InvalidInputError:
+        """The sentence for an address that cannot be opened or written."""
+        what = "folder and its permissions" if self.folder else "URL, its credentials and that the bucket exists"
+        return InvalidInputError(f"The lake {self.url} cannot be used ({_reason(error)}). Check the {what}.")
+
+    def put(self, path: str, data: bytes) -> None:
+        """Store a new file, durably; nothing refers to it before it is committed."""
+        try:
+            if self.folder is None:
+                handler = DeltaFileSystemHandler(table_uri=self.delta_url, options=self.options)
+                stream = handler.open_output_stream(path)
+                stream.write(data)
+                stream.close()  # type: ignore[attr-defined] # missing in the stub; ends the upload
+                return
+            target = self.folder / path
+            target.parent.mkdir(exist_ok=True)
+            with target.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            _sync(target.parent)
+            if target.parent.name not in self.synced:
+                _sync(self.folder)
+                self.synced.add(target.parent.name)
+        except (OSError, DeltaError) as error:
+            raise self.unusable(error) from error
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Take back files that were never committed; one that stays is vacuumed later."""
+        handler = DeltaFileSystemHandler(table_uri=self.delta_url, options=self.options)
+        for path in paths:
+            with suppress(OSError, DeltaError):
+                handler.delete_file(path)
+
+    def commit(self, table: DeltaTable, added: list[AddAction], replaced: pl.DataFrame | None = None) -> int | None:
+        """Add files to the table, and drop those they replace, in one commit; return its version.
+
+        table: brought up to date here. replaced: rows of a `listing`. Returns None when one of them is no longer in
+        the table: somebody else replaced it. Every attempt is a compare-and-set of the next version, and adding a
+        file again is the same as adding it once, so an attempt that failed after it had committed does no harm.
+        """
+        for attempt in range(COMMIT_ATTEMPTS):
+            try:
+                table.update_incremental()
+                files = listing(table)
+                if replaced is not None and not replaced["path"].is_in(files["path"].implode()).all():
+                    return None
+                table.create_write_transaction(
+                    _in_order(added, files, replaced),
+                    mode="append",
+                    schema=DELTA_SCHEMA,
+                    partition_by=PARTITION,
+                    commit_properties=CommitProperties(max_commit_retries=0),
+                    post_commithook_properties=PostCommitHookProperties(
+                        create_checkpoint=False, cleanup_expired_logs=False
+                    ),
+                )
+            except CommitFailedError:
+                time.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.002 * 2**attempt)))  # noqa: S311
+                continue
+            except (OSError, DeltaError) as error:
+                raise self.unusable(error) from error
+            version = table.version() + 1  # the commit leaves `table` as it was
+            self.sync_log(version)
+            if version % CHECKPOINT_EVERY == 0:
+                # Only makes opening faster, and another writer may be at it.
+                with suppress(DeltaError, OSError):
+                    self.checkpoint(table)
+            return version
+        raise LakeConflictError(f"Other writers kept winning the commits of the lake {self.url}. Try again.")
+
+    def checkpoint(self, table: DeltaTable) -> None:
+        """Write the list of files into one file, so that opening need not read every commit."""
+        table.update_incremental()
+        table.create_checkpoint()
+        if self.folder:
+            log = self.folder / "_delta_log"
+            _sync(log / f"{table.version():020}.checkpoint.parquet", log / "_last_checkpoint", log)
+
+    def sync_log(self, version: int) -> None:
+        """Make the log durable up to `version`: deltalake writes it without fsync.
+
+        The commits before it may be of writers that have not synced theirs yet, and the table needs them all.
+        """
+        if self.folder is None:
+            return
+        log = self.folder / "_delta_log"
+        commits = {f"{number:020}.json" for number in range(max(0, version - UNSYNCED_COMMITS), version + 1)}
+        _sync(*(log / name for name in commits - self.synced), log)
+        self.synced.update(commits)
+        self.synced.discard(f"{version - UNSYNCED_COMMITS - 1:020}.json")
+
+    @staticmethod
+    def _holds_something_else(folder: Path) -> bool:
+        if not folder.is_dir() or all(entry.name.startswith(("_", ".")) for entry in folder.iterdir()):
+            return False
+        # Looked for last: a process that creates the table at this moment writes its log before its files.
+        return not (folder / "_delta_log").is_dir()
+
+    def _create(self) -> DeltaTable:
+        if self.folder and self._holds_something_else(self.folder):
+            raise InvalidInputError(f"{self.url} holds other files and no lake. Give storewatch an empty folder.")
+        try:
+            DeltaTable.create(
+                self.delta_url,
+                DELTA_SCHEMA,
+                mode="error",
+                partition_by=PARTITION,
+                name="observations",
+                configuration=CONFIGURATION,
+                storage_options=self.options,
+            )
+        except (DeltaError, OSError) as error:
+            # Another process may have created it in between.
+            try:
+                return DeltaTable(self.delta_url, storage_options=self.options)
+            except (DeltaError, OSError):
+                raise self.unusable(error) from error
+        if self.folder:
+            self.sync_log(0)
+            _sync(self.folder, self.folder.parent)
+        return DeltaTable(self.delta_url, storage_options=self.options)
+
+
+def listing(table: DeltaTable) -> pl.DataFrame:
+    """List the files of a version: LISTING, in the order of day and commit.
+
+    `from_us` and `to_us` enclose the instants of a file: Delta keeps them cut to the millisecond.
+    """
+    actions = pl.DataFrame(table.get_add_actions(flatten=True))
+    if actions.is_empty():
+        return pl.DataFrame(schema=LISTING)
+    return actions.select(
+        pl.col("partition.day").alias("day"),
+        pl.col("modification_time").alias("order"),
+        "path",
+        "size_bytes",
+        pl.col("num_records").alias("rows"),
+        pl.col("min.store_id").alias("first_store"),
+        pl.col("max.store_id").alias("last_store"),
+        pl.col("min.observed_at").to_physical().alias("from_us"),
+        (pl.col("max.observed_at").to_physical() + 999).alias("to_us"),
+    ).sort("day", "order", "path")
+
+
+def _in_order(
+    added: list[AddAction], files: pl.DataFrame, replaced: pl.DataFrame | None
+) -> list[AddAction | RemoveAction]:
+    """Stamp the files with their place in the order of commits.
+
+    It is kept as their modification time, made strictly increasing: of two observations loaded at the same instant
+    the later committed one wins. A rewritten file takes the place of the newest file in it.
+    """
+    if replaced is None:
+        newest = files["order"].max()
+        floor = newest + 1 if isinstance(newest, int) else 0
+        return [replace(file, modification_time=max(file.modification_time, floor)) for file in added]
+    place = replaced["order"].max()
+    assert isinstance(place, int)  # noqa: S101 - a rewrite replaces at least one file
+    # Vacuum compares this with the machine's clock, so it is the machine's clock.
+    now_ms = time.time_ns() // 1_000_000
+    removals = [
+        RemoveAction(path, False, now_ms, size, {"day": str(day)})
+        for path, size, day in replaced.select("path", "size_bytes", "day").iter_rows()
+    ]
+    return [*(replace(file, modification_time=place) for file in added), *removals]
+
+
+def _sync(*paths: Path) -> None:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _reason(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

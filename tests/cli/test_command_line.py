@@ -1,0 +1,158 @@
+"""Every command as a real process: what it prints, where, and its exit code."""
+
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from scene import POLLS, REPORT, write_scene
+
+STOREWATCH = (sys.executable, "-m", "storewatch")
+COMMANDS = ("import", "report", "serve", "status", "optimize", "simulate", "compile")
+
+
+def storewatch(*arguments: str | Path, home: Path | None = None, **kwargs) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STOREWATCH_")}
+    if home is not None:
+        environment["STOREWATCH_HOME"] = str(home)
+    return subprocess.run(
+        [*STOREWATCH, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False, **kwargs
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An installation that holds the scene."""
+    home = tmp_path / "home"
+    done = storewatch("import", write_scene(tmp_path / "files"), home=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    return home
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command_has_an_example(command: str) -> None:
+    assert f"Example: storewatch {command}" in storewatch(command, "--help").stdout
+
+
+def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:
+    program = (
+        "import sys; from storewatch.cli import app; app(['--help'], standalone_mode=False); "
+        "print(sorted({'numba', 'polars', 'deltalake', 'sqlalchemy', 'fastapi'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")
+    assert re.findall(r"^  (\w+)  ", done.stdout.split("Commands:")[1], re.MULTILINE) == list(COMMANDS)
+
+
+def test_import_says_what_came_in(tmp_path: Path) -> None:
+    files = write_scene(tmp_path / "files")
+    done = storewatch("import", files / "store_status.csv", home=tmp_path / "home")
+    assert done.stdout == f"{files / 'store_status.csv'}: 6 of 6 rows of observations imported\n"
+
+
+def test_import_with_bad_rows_tells_how_many_and_the_first_three(tmp_path: Path) -> None:
+    file = tmp_path / "polls.csv"
+    file.write_text(POLLS + "".join(f"cafe,open,2023-01-23 16:0{n}:00 UTC\n" for n in range(5)))
+    done = storewatch("import", file, home=tmp_path / "home")
+    lines = done.stdout.splitlines()
+    assert (done.returncode, lines[0]) == (0, f"{file}: 6 of 11 rows of observations imported")
+    assert lines[1] == "  5 rejected, kept in the rejects table (import 1):"
+    assert [line.split(":")[0] for line in lines[2:]] == ["  line 8", "  line 9", "  line 10"]
+    assert "active nor inactive" in lines[2]
+
+
+def test_strict_import_refuses_the_file_and_keeps_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "polls.csv"
+    file.write_text(POLLS + "cafe,open,2023-01-23 16:00:00 UTC\n")
+    done = storewatch("import", "--strict", file, home=tmp_path / "home")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "line 8" in done.stderr
+    assert "polls:        0" in storewatch("status", home=tmp_path / "home").stdout
+
+
+def test_import_of_compressed_polls_is_the_same(home: Path, tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "polls.csv.gz", "wt") as file:
+        file.write(POLLS)
+    assert storewatch("import", tmp_path / "polls.csv.gz", home=home).returncode == 0
+    assert storewatch("report", home=home).stdout == REPORT
+
+
+def test_report_goes_to_standard_output_or_a_file(home: Path, tmp_path: Path) -> None:
+    piped, filed = storewatch("report", home=home), storewatch("report", "--output", tmp_path / "r.csv", home=home)
+    assert (piped.stdout, piped.stderr) == (REPORT, "")
+    assert (filed.stdout, filed.stderr) == ("", f"3 stores written to {tmp_path / 'r.csv'}\n")
+    assert (tmp_path / "r.csv").read_text() == REPORT
+
+
+def test_report_takes_as_of_policy_gap_and_format(home: Path) -> None:
+    options = ("--as-of", "2023-01-23 16:00:00", "--policy", "observed", "--max-gap", "90m", "--format", "json")
+    header = json.loads(storewatch("report", *options, home=home).stdout)["report"]
+    assert (header["as_of"], header["policy"], header["max_gap_seconds"]) == ("2023-01-23T16:00:00Z", "observed", 5400)
+
+
+def test_home_may_stand_before_or_after_the_command(home: Path) -> None:
+    assert storewatch("report", "--home", home).stdout == storewatch("--home", home, "report").stdout == REPORT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("report",), "Nothing has been observed yet"),
+        (("report", "--as-of", "soon"), "'soon' is not an instant; write it as 2023-01-25T18:13:22Z"),
+        (("report", "--max-gap", "3"), "'3' is not a duration; write a number and a unit"),
+        (("import", "missing.csv"), "missing.csv: there is no such file or folder"),
+    ],
+)
+def test_mistake_of_the_user_is_one_sentence_and_exit_code_2(
+    arguments: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    done = storewatch(*arguments, home=tmp_path / "home")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"storewatch: {sentence}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_home_that_is_a_file_is_the_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    done = storewatch("status", home=tmp_path / "home")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "name another one with --home" in done.stderr
+
+
+def test_status_and_optimize_tell_what_is_there(home: Path) -> None:
+    optimized = storewatch("optimize", home=home)
+    assert re.fullmatch(
+        r"\d+ days sorted, \d+ compacted; files \d+ -> \d+; \d+ old files removed; lake version \d+\n", optimized.stdout
+    )
+    told = dict(line.split(":", 1) for line in storewatch("status", home=home).stdout.splitlines())
+    assert [told[name].strip() for name in ("stores", "polls", "days covered", "newest poll")] == [
+        "3",
+        "6",
+        "1 (2023-01-23 to 2023-01-23)",
+        "2023-01-23T18:00:00Z",
+    ]
+    assert storewatch("report", home=home).stdout == REPORT
+
+
+def test_simulated_data_go_all_the_way(tmp_path: Path) -> None:
+    done = storewatch("simulate", "--stores", "20", "--days", "2", "--out", tmp_path / "made")
+    assert done.returncode == 0
+    assert sorted(file.name for file in (tmp_path / "made").iterdir()) == [
+        "menu_hours.csv",
+        "store_status.csv",
+        "timezones.csv",
+    ]
+    assert storewatch("import", tmp_path / "made", home=tmp_path / "home").returncode == 0
+    assert len(storewatch("report", home=tmp_path / "home").stdout.splitlines()) == 21
+
+
+def test_real_sample_gives_a_row_for_every_store(real_data: Path, tmp_path: Path) -> None:
+    done = storewatch("import", real_data, home=tmp_path / "home")
+    assert (done.returncode, done.stderr) == (0, "")
+    report = storewatch("report", home=tmp_path / "home").stdout.splitlines()
+    stores = {line.split(",")[0] for file in real_data.glob("*.csv") for line in file.read_text().splitlines()[1:]}
+    assert [line.split(",")[0] for line in report[1:]] == sorted(stores)

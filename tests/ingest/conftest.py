@@ -1,0 +1,78 @@
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from storewatch.catalog import Catalog
+from storewatch.ingest import ImportResult, import_file
+from storewatch.ingest.formats import open_source
+from storewatch.ingest.rejects import Reject, Rejects
+from storewatch.ingest.tables import recognise
+from storewatch.lake import Lake
+
+NOW = datetime(2023, 1, 25, 19, tzinfo=UTC)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The clock of the imports, shortly after the newest poll of the examples."""
+    return NOW
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def sqlite_catalog(sqlite_url: str) -> Iterator[Catalog]:
+    catalog = Catalog.open(sqlite_url)
+    yield catalog
+    catalog.close()
+
+
+@pytest.fixture(scope="session")
+def parse() -> Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]:
+    """Read a file without storing anything: the good rows and the rejects (line, row, reason)."""
+
+    def read(path: Path, **options: int) -> tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]:
+        good: list[tuple[object, ...]] = []
+        with open_source(path, **options) as source, Rejects() as rejects:
+            table, positions = recognise(path.name, source.names)
+            for block in source.blocks(positions):
+                checked = table.check(block.columns, NOW)
+                rejects.add_block(block, checked.bad)
+                good += checked.good.rows()
+            bad = [row for frame in rejects for row in frame.rows()]
+            assert len(bad) == rejects.count
+            assert list(rejects.first) == [Reject(line=line, row=row, reason=reason) for line, row, reason in bad[:3]]
+        return good, bad
+
+    return read
+
+
+@pytest.fixture
+def load(tmp_path: Path, sqlite_catalog: Catalog, lake: Lake) -> Callable[..., ImportResult]:
+    """Import a text as a file."""
+
+    def run(text: str, name: str = "file.csv", *, now: datetime = NOW, strict: bool = False) -> ImportResult:
+        path = tmp_path / name
+        path.write_text(text)
+        return import_file(path, catalog=sqlite_catalog, lake=lake, now=now, strict=strict)
+
+    return run
+
+
+@pytest.fixture
+def polls(lake: Lake) -> Callable[[], list[tuple[str, str, str]]]:
+    """The distinct polls in the lake by rule 1, sorted: (store_id, observed_at, status)."""
+
+    def read() -> list[tuple[str, str, str]]:
+        seen = lake.snapshot().read(-(2**62), 2**62)
+        latest = seen.sort("loaded_at", maintain_order=True).unique(["store_id", "observed_at"], keep="last")
+        return sorted(
+            (store, at.isoformat(), "active" if active else "inactive") for store, at, active, _ in latest.rows()
+        )
+
+    return read

@@ -1,0 +1,227 @@
+"""NDJSON, Parquet and gzip, by their bytes and not their names; and the files that are refused whole."""
+
+import gzip
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta, timezone
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from storewatch.errors import InvalidInputError
+
+Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]
+
+AT = "2023-01-22 12:09:39.388884 UTC"
+INSTANT = datetime(2023, 1, 22, 12, 9, 39, 388884, tzinfo=UTC)
+TWO_GOOD = [("1", INSTANT, True), ("2", INSTANT, False)]
+CSV = f"store_id,status,timestamp_utc\n1,active,{AT}\n2,inactive,{AT}\n"
+ROWS = [
+    {"store_id": 1, "status": "active", "timestamp_utc": AT},
+    {"store_id": "2", "status": "inactive", "timestamp_utc": AT},
+]
+NDJSON = "".join(json.dumps(row) + "\n" for row in ROWS)
+ZIPPED = gzip.compress(CSV.encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("polls.csv.gz", gzip.compress(CSV.encode())),
+        ("polls", gzip.compress(CSV.encode()[:50]) + gzip.compress(CSV.encode()[50:])),
+        ("polls.ndjson", NDJSON.encode()),
+        ("polls.csv", b"\xef\xbb\xbf\n" + NDJSON.replace("\n", "\r\n\r\n").encode()),
+        ("polls.jsonl.gz", gzip.compress(NDJSON.strip().encode())),
+    ],
+)
+def test_format_is_seen_by_its_bytes(name: str, content: bytes, tmp_path: Path, parse: Parse) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert parse(path) == (TWO_GOOD, [])
+
+
+def test_ndjson_bad_rows_are_rejected_by_themselves(tmp_path: Path, parse: Parse) -> None:
+    bad = {
+        4: '{"store_id": 3',
+        5: "[1]",
+        6: f'{{"store_id": 1.5, "status": "active", "timestamp_utc": "{AT}"}}',
+        7: f'{{"store_id": true, "status": "active", "timestamp_utc": "{AT}"}}',
+        8: f'{{"store_id": 3, "status": true, "timestamp_utc": "{AT}"}}',
+        9: '{"store_id": 3, "status": "active", "timestamp_utc": 1674389379}',
+        10: '{"store_id": 3, "status": "active"}',
+        11: f'{{"store_id": "\\ud800", "status": "active", "timestamp_utc": "{AT}"}}',
+        12: f'{{"store_id": null, "status": "active", "timestamp_utc": "{AT}"}}',
+    }
+    path = tmp_path / "polls.ndjson"
+    path.write_text("\n".join([*NDJSON.split("\n"), *bad.values()]))
+    want = "want e.g. 2023-01-22 12:09:39.388884 UTC"
+    reasons = [
+        "it is not JSON (Expecting ',' delimiter: line 1 column 15 (char 14))",
+        "it is not a JSON object",
+        "store_id must be text or a whole number, not 1.5",
+        "store_id must be text or a whole number, not true",
+        "status must be text or a whole number, not true",
+        f"time '1674389379' is no time: {want} or ISO 8601",
+        f"the time is empty: {want}",
+        "it is not valid UTF-8 text",
+        "store_id is empty",
+    ]
+    expected = [(line, row, reason) for (line, row), reason in zip(bad.items(), reasons, strict=True)]
+    assert parse(path) == (TWO_GOOD, expected)
+
+
+def test_ndjson_in_blocks_of_any_size_is_the_same(tmp_path: Path, parse: Parse) -> None:
+    path = tmp_path / "polls.ndjson"
+    path.write_text("\n".join(["", NDJSON * 50, '{"store_id": 3}']))
+    expected = parse(path)
+    assert [line for line, *_ in expected[1]] == [103]
+    assert parse(path, block_bytes=200) == expected
+
+
+def test_ndjson_keeps_every_digit_of_a_number(tmp_path: Path, parse: Parse) -> None:
+    path = tmp_path / "zones"
+    path.write_text('{"store_id": 8139926242460185114123, "timezone": "Asia/Beirut"}')
+    assert parse(path) == ([("8139926242460185114123", "Asia/Beirut")], [])
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
+def test_parquet_takes_native_instants_and_numbers(unit: str, zone: str | None, tmp_path: Path, parse: Parse) -> None:
+    at = INSTANT.replace(microsecond=388000)
+    times = pl.Series([at, at]).dt.cast_time_unit(unit)  # type: ignore[arg-type]
+    times = times.dt.replace_time_zone(None) if zone is None else times.dt.convert_time_zone(zone)
+    path = tmp_path / "polls [1]*.parquet"
+    frame = pl.DataFrame({"x": [1.5, None], "Timestamp": times, "store_id": [1, 2], "status": ["active", "inactive"]})
+    frame.cast({"status": pl.Categorical}).write_parquet(path)
+    assert parse(path) == ([("1", at, True), ("2", at, False)], [])
+
+
+def test_parquet_rows_are_rejected_by_their_number(tmp_path: Path, parse: Parse) -> None:
+    path = tmp_path / "polls.parquet"
+    rows = {
+        "store_id": ["1", None, "3", "2"],
+        "observed_at": [INSTANT, INSTANT, datetime(2024, 1, 1, tzinfo=UTC), INSTANT],
+    }
+    frame = pl.DataFrame(
+        {**rows, "status": ["active", "active", "active", "inactive"]},
+        {"store_id": pl.String, "observed_at": pl.Datetime("us", "UTC"), "status": pl.String},
+    )
+    frame.write_parquet(path)
+    late = "2024-01-01 00:00:00.000000+00:00"
+    assert parse(path) == (
+        TWO_GOOD,
+        [
+            (2, ",2023-01-22 12:09:39.388884+00:00,active", "store_id is empty"),
+            (3, f"3,{late},active", f"time '{late}' is later than the clock of this import, 2023-01-25 19:00:00 UTC"),
+        ],
+    )
+
+
+def test_parquet_takes_native_times_of_day(tmp_path: Path, parse: Parse) -> None:
+    path = tmp_path / "hours.parquet"
+    times = {"start_time_local": [time(9)], "end_time_local": [time(17, 30)]}
+    pl.DataFrame({"store_id": ["1"], "day": [6], **times}).write_parquet(path)
+    assert parse(path) == ([("1", 6, 9 * 3600, 17 * 3600 + 1800)], [])
+
+
+def test_parquet_of_many_batches_keeps_its_row_numbers(tmp_path: Path, parse: Parse) -> None:
+    path = tmp_path / "zones.parquet"
+    ids = pl.int_range(600_000, eager=True)
+    zone = pl.when(ids % 250_000 == 249_999).then(pl.lit("Mars/Base")).otherwise(pl.lit("Europe/Berlin"))
+    pl.select(store_id=ids, timezone=zone).write_parquet(path)
+    good, rejects = parse(path)
+    assert (len(good), [line for line, *_ in rejects]) == (599_998, [250_000, 500_000])
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "problem"),
+    [
+        ("store_id", [1.5], "the column store_id holds Float64, which cannot be a store_id; write it as text."),
+        ("status", [True], "the column status holds Boolean, which cannot be a status; write it as text."),
+        ("timestamp_utc", [3], None),
+        ("timestamp_utc", [timedelta(1)], "the column timestamp_utc holds Duration"),
+        ("store_id", [INSTANT], "the column store_id holds Datetime"),
+    ],
+)
+def test_parquet_column_of_a_type_that_cannot_be_right(
+    column: str, values: list[object], problem: str | None, tmp_path: Path, parse: Parse
+) -> None:
+    path = tmp_path / "polls.parquet"
+    pl.DataFrame({"store_id": ["1"], "status": ["active"], "timestamp_utc": [INSTANT], column: values}).write_parquet(
+        path
+    )
+    if problem is None:
+        reason = "time '3' is no time: want e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601"
+        assert parse(path) == ([], [(1, "1,3,active", reason)])
+    else:
+        with pytest.raises(InvalidInputError) as refusal:
+            parse(path)
+        assert str(refusal.value).startswith(f"{path}: {problem}")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("empty.csv", b"", " is empty."),
+        ("bom.csv", b"\xef\xbb\xbf \n\r\n", " is empty."),
+        ("empty.csv.gz", gzip.compress(b""), " is empty."),
+        ("utf16.csv", CSV.encode("utf-16"), " is UTF-16 text; save it as UTF-8 and import it again."),
+        (
+            "book.xlsx",
+            b"PK\x03\x04\x14\0\x06\0\n",
+            " is binary (or UTF-16); want CSV or NDJSON, plain or .gz, or Parquet.",
+        ),
+        (
+            "mac.csv",
+            CSV.replace("\n", "\r").encode(),
+            " ends its lines with CR alone; save it with LF or CRLF line ends.",
+        ),
+        ("array.json", b'[{"store_id": 1}]', " is a JSON array; write one object a line (NDJSON) instead."),
+        ("pretty.json", b'{\n"store_id": 1}', ": its first line is not a JSON object (Expecting property name"),
+        ("fake.csv.gz", CSV.encode(), " is not a gzip file, although its name says so."),
+        ("cut.csv.gz", ZIPPED[:-9], " is a damaged or truncated gzip file (Compressed file ended"),
+        ("odd.csv.gz", ZIPPED[:-8] + b"12345678", " is a damaged or truncated gzip file (CRC check failed"),
+        ("tail.csv.gz", ZIPPED + b"junk", " is a damaged or truncated gzip file (Not a gzipped file"),
+        ("bad.parquet", b"PAR1 and nothing else", " is a damaged Parquet file ("),
+    ],
+)
+def test_file_that_is_no_table_is_refused(
+    name: str, content: bytes, sentence: str, tmp_path: Path, parse: Parse
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InvalidInputError) as refusal:
+        parse(path)
+    assert str(refusal.value).startswith(f"{path}{sentence}")
+
+
+def test_parquet_damaged_inside_is_refused(tmp_path: Path, parse: Parse) -> None:
+    path = tmp_path / "zones.parquet"
+    pl.DataFrame({"store_id": [str(number) for number in range(5_000)], "timezone": "UTC"}).write_parquet(path)
+    content = bytearray(path.read_bytes())
+    content[4:2_000] = bytes(1_996)
+    path.write_bytes(content)
+    with pytest.raises(InvalidInputError, match="is a damaged Parquet file"):
+        parse(path)
+
+
+def test_path_that_is_no_file_is_refused(tmp_path: Path, parse: Parse) -> None:
+    with pytest.raises(InvalidInputError, match="there is no such file"):
+        parse(tmp_path / "none.csv")
+    with pytest.raises(InvalidInputError, match="is a folder, not a file"):
+        parse(tmp_path)
+    reading, writing = os.pipe()
+    with open(reading), open(writing), pytest.raises(InvalidInputError, match="is a pipe or a device"):  # noqa: PTH123
+        parse(Path(f"/dev/fd/{reading}"))
+
+
+def test_time_zone_of_the_machine_does_not_matter(
+    tmp_path: Path, parse: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    path = tmp_path / "polls.parquet"
+    tokyo = INSTANT.astimezone(timezone(timedelta(hours=9)))
+    pl.DataFrame({"store_id": ["1"], "status": ["active"], "observed_at": [tokyo]}).write_parquet(path)
+    assert parse(path) == ([("1", INSTANT, True)], [])

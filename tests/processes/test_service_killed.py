@@ -1,0 +1,116 @@
+"""The service as a real process on a real socket, really killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+from scene import REPORT, import_scene, settings_in
+from waiting import wait_for
+
+from storewatch.app import open_app
+from storewatch.catalog import ReportState
+from storewatch.reports.request import ReportRequest
+
+
+@contextmanager
+def service(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"STOREWATCH_HOME": str(home)}
+    command = [sys.executable, "-m", "storewatch", "serve", "--port", str(port)]
+    log = (home.parent / "service.log").open("ab")
+    with (
+        log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        try:
+            wait_for(lambda: answers(client))
+            yield process, client
+        finally:
+            process.kill()
+
+
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def finished(client: httpx.Client, report_id: str) -> httpx.Response:
+    def ask() -> httpx.Response | None:
+        response = client.get("/get_report", params={"report_id": report_id})
+        return response if response.headers.get("x-report-status") == "Complete" or response.is_error else None
+
+    return wait_for(ask)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    with open_app(settings_in(tmp_path)) as app:
+        import_scene(app, tmp_path / "files")
+        return app.settings.home
+
+
+def test_reports_accepted_before_a_kill_are_finished_under_their_id(home: Path) -> None:
+    accepted = []
+    for _ in range(3):
+        with service(home) as (process, client):
+            accepted += [client.post("/trigger_report").json()["report_id"] for _ in range(4)]
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    with service(home) as (_, client):
+        assert {finished(client, report_id).text for report_id in accepted} == {REPORT}
+    with open_app(settings_in(home.parent)) as app:
+        files = {app.reports.find(report_id).file for report_id in accepted}
+        assert {file.name for file in app.reports.folder.iterdir() if not file.name.startswith(".")} == files
+        assert app.catalog.running_reports() == []
+
+
+def test_finished_report_outlives_a_restart(home: Path) -> None:
+    with service(home) as (_, client):
+        report_id = client.get("/trigger_report").json()["report_id"]
+        assert finished(client, report_id).text == REPORT
+    with service(home) as (_, client):
+        assert client.get("/get_report", params={"report_id": report_id}).text == REPORT
+
+
+def test_report_killed_while_writing_leaves_no_half_file(home: Path) -> None:
+    with open_app(settings_in(home.parent)) as app:
+        report_id = app.reports.request(ReportRequest(), datetime.now(UTC))
+        app.reports.folder.mkdir()
+        # What a killed writer leaves behind: a part that was never moved into place.
+        (app.reports.folder / ".half.csv.part").write_text("store_id,upt")
+    with service(home) as (_, client):
+        assert finished(client, report_id).text == REPORT
+    with open_app(settings_in(home.parent)) as app:
+        assert app.reports.find(report_id).state is ReportState.COMPLETE
+
+
+def test_sigterm_stops_the_service_in_order(home: Path) -> None:
+    with service(home) as (process, client):
+        report_id = client.post("/trigger_report").json()["report_id"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=15) in (0, -signal.SIGTERM)
+    with service(home) as (_, client):
+        assert finished(client, report_id).text == REPORT
+
+
+def test_import_is_seen_by_the_running_service(home: Path, tmp_path: Path) -> None:
+    with service(home) as (_, client):
+        assert finished(client, client.post("/trigger_report").json()["report_id"]).text == REPORT
+        (tmp_path / "more.csv").write_text("store_id,status,timestamp_utc\nnew,active,2023-01-23 18:00:00 UTC\n")
+        command = [sys.executable, "-m", "storewatch", "import", str(tmp_path / "more.csv"), "--home", str(home)]
+        subprocess.run(command, check=True, capture_output=True)
+        fresh = finished(client, client.post("/trigger_report").json()["report_id"]).text
+        assert "new,60.0,24.0,168.0,0.0,0.0,0.0\n" in fresh

@@ -1,0 +1,28 @@
+from pathlib import Path
+
+from storewatch.app import open_app
+from storewatch.settings import Settings
+
+
+def test_settings_default_to_a_home_in_the_working_folder() -> None:
+    settings = Settings.from_environment(environment={})
+    assert settings.home == Path.cwd() / "storewatch-data"
+    assert settings.lake_url == str(settings.home / "lake")
+
+
+def test_settings_take_each_variable_and_an_explicit_home_wins(tmp_path: Path) -> None:
+    environment = {
+        "STOREWATCH_HOME": "/elsewhere",
+        "STOREWATCH_DATABASE_URL": "postgresql://db/storewatch",
+        "STOREWATCH_LAKE_URL": "s3://bucket/lake",
+    }
+    settings = Settings.from_environment(tmp_path, environment)
+    assert settings == Settings(home=tmp_path, database_url="postgresql://db/storewatch", lake_url="s3://bucket/lake")
+    assert Settings.from_environment(environment=environment).home == Path("/elsewhere")
+
+
+def test_home_may_have_any_name(tmp_path: Path) -> None:
+    home = tmp_path / "odd ? 100% #ü"
+    with open_app(Settings.from_environment(home, {})) as app:
+        assert app.lake.snapshot().rows == 0
+    assert {entry.name for entry in home.iterdir()} >= {"catalog.sqlite3", "lake"}

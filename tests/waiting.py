@@ -1,0 +1,18 @@
+"""Wait for readiness, never for time."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_for(ask: Callable[[], T | None], timeout_s: float = 60) -> T:
+    """Ask until there is an answer, and give it."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        answer = ask()
+        if answer is not None and answer is not False:
+            return answer
+        time.sleep(0.01)
+    raise TimeoutError(f"no answer within {timeout_s} s")

@@ -1,0 +1,115 @@
+"""The classic contract through the real service object; tests/processes has the same over real sockets and kills."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from scene import REPORT, import_scene, settings_in
+from waiting import wait_for
+
+from storewatch.app import App, open_app
+from storewatch.jobs.runner import ReportRunner
+from storewatch.reports.request import ReportRequest
+from storewatch.web.service import create_service
+
+
+@pytest.fixture
+def app(tmp_path: Path, database_url: str) -> Iterator[App]:
+    with open_app(settings_in(tmp_path, database_url)) as app:
+        import_scene(app, tmp_path / "files")
+        yield app
+
+
+@pytest.fixture
+def client(app: App) -> Iterator[TestClient]:
+    runner = ReportRunner(catalog=app.catalog, lake=app.lake, reports=app.reports)
+    with TestClient(create_service(app.reports, runner), raise_server_exceptions=False) as client:
+        yield client
+
+
+def finished(client: TestClient, report_id: str):
+    def ask():
+        response = client.get("/get_report", params={"report_id": report_id})
+        return None if response.headers["content-type"] == "application/json" else response
+
+    return wait_for(ask)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_trigger_gives_an_id_and_then_the_csv(client: TestClient, method: str) -> None:
+    triggered = client.request(method, "/trigger_report")
+    assert (triggered.status_code, list(triggered.json())) == (200, ["report_id"])
+    report_id = triggered.json()["report_id"]
+    response = finished(client, report_id)
+    assert (response.status_code, response.text) == (200, REPORT)
+    assert response.headers["content-type"].startswith("text/csv")
+    assert response.headers["content-disposition"] == f'attachment; filename="storewatch_report_{report_id}.csv"'
+    assert response.headers["x-report-status"] == "Complete"
+
+
+def test_report_that_is_not_ready_is_running(client: TestClient, app: App) -> None:
+    report_id = app.reports.request(ReportRequest(), app.catalog.imports()[0].imported_at)  # nobody runs this one
+    response = client.get("/get_report", params={"report_id": report_id})
+    assert (response.status_code, response.json()) == (200, {"status": "Running"})
+
+
+def test_report_left_running_is_run_at_the_next_start(app: App) -> None:
+    report_id = app.reports.request(ReportRequest(), app.catalog.imports()[0].imported_at)
+    runner = ReportRunner(catalog=app.catalog, lake=app.lake, reports=app.reports)
+    with TestClient(create_service(app.reports, runner)) as client:
+        assert finished(client, report_id).text == REPORT
+
+
+def test_reports_triggered_together_are_all_answered(client: TestClient) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        ids = list(threads.map(lambda _: client.post("/trigger_report").json()["report_id"], range(16)))
+    assert len(set(ids)) == 16
+    assert {finished(client, report_id).text for report_id in ids} == {REPORT}
+
+
+def test_unknown_id_is_a_problem(client: TestClient) -> None:
+    response = client.get("/get_report", params={"report_id": "nope"})
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json() == {
+        "type": "urn:storewatch:problem:unknown-report",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "There is no report with the id 'nope'. POST /trigger_report starts one.",
+    }
+
+
+def test_missing_id_is_a_problem_that_names_the_field(client: TestClient) -> None:
+    response = client.get("/get_report")
+    assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
+    assert response.json()["errors"] == [{"field": "query.report_id", "message": "Field required"}]
+
+
+def test_failed_report_is_a_problem_with_its_reason(tmp_path: Path) -> None:
+    with open_app(settings_in(tmp_path)) as empty:
+        runner = ReportRunner(catalog=empty.catalog, lake=empty.lake, reports=empty.reports)
+        with TestClient(create_service(empty.reports, runner), raise_server_exceptions=False) as client:
+            response = finished(client, client.post("/trigger_report").json()["report_id"])
+    assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")
+    assert response.json()["detail"].startswith("Nothing has been observed yet")
+
+
+def test_unknown_path_and_method_are_problems(client: TestClient) -> None:
+    for response, status in ((client.get("/nothing"), 404), (client.delete("/trigger_report"), 405)):
+        assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+
+
+def test_welcome_is_json_for_programs_and_a_page_for_browsers(client: TestClient) -> None:
+    listed = [entry["endpoint"] for entry in client.get("/").json()["endpoints"]]
+    assert listed[:2] == ["POST /trigger_report", "GET /get_report?report_id=..."]
+    page = client.get("/", headers={"Accept": "text/html,application/xhtml+xml"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "curl -X POST http://testserver/trigger_report" in page.text
+
+
+def test_docs_page_needs_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/docs").text
+    assert "https://" not in page
+    assert client.get("/static-offline-docs/swagger-ui-bundle.js").status_code == 200
+    assert set(client.get("/openapi.json").json()["paths"]) == {"/", "/get_report", "/trigger_report"}
