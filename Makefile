@@ -51,10 +51,14 @@ check: $(VENV)/.dev ## formatting, lint, types, import rules, tests with coverag
 bench: $(VENV)/.bench ## measure the budgets; prints the table of docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
+COMPILE := uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --no-emit-index-url --no-emit-find-links
+
 lock: ## renew the lock files (needs uv)
-	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --group pyproject.toml:build pyproject.toml -o requirements/runtime.lock
-	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --no-emit-index-url --no-emit-find-links -c requirements/runtime.lock --group pyproject.toml:dev -o requirements/dev.lock
-	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --no-emit-index-url --no-emit-find-links -c requirements/runtime.lock -c requirements/dev.lock --group pyproject.toml:bench -o requirements/bench.lock
+	$(COMPILE) --group pyproject.toml:build --group pyproject.toml:dev --group pyproject.toml:bench pyproject.toml -o requirements/all.lock
+	$(COMPILE) -c requirements/all.lock --group pyproject.toml:build pyproject.toml -o requirements/runtime.lock
+	$(COMPILE) -c requirements/all.lock --group pyproject.toml:dev -o requirements/dev.lock
+	$(COMPILE) -c requirements/all.lock --group pyproject.toml:bench -o requirements/bench.lock
+	rm requirements/all.lock
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage

@@ -10,10 +10,12 @@ from typing import Final
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -23,7 +25,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-HEAD: Final = "0001"  # the revision of `migrations/versions` that this code reads and writes
+HEAD: Final = "0002"  # the revision of `migrations/versions` that this code reads and writes
 
 
 class Instant(TypeDecorator[datetime]):
@@ -103,19 +105,95 @@ rejects = Table(
     Index("rejects_by_import", "import_id", "line"),
 )
 
-reports = Table(
-    "reports",
+# Everything that runs in the background: reports, imports, optimize, retention (`kind`). What a kind's parameters and
+# result hold is that kind's business.
+jobs = Table(
+    "jobs",
     metadata,
-    Column("report_id", Text, primary_key=True),
+    Column("job_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),  # queued, running, complete, failed, cancelled
     Column("parameters", JSON, nullable=False),
-    Column("state", Text, nullable=False, index=True),
     Column("created_at", Instant, nullable=False),
+    Column("created_by", Text),  # key_id; null where nobody was asked for a key
+    Column("scope_label", Text),  # what the creator may see, and so the job
+    Column("scope_value", Text),
+    Column("started_at", Instant),
     Column("finished_at", Instant),
-    Column("fingerprint", Text, index=True),
-    Column("lake_version", BigInteger),
-    Column("catalog_version", BigInteger),
-    Column("file", Text),
-    Column("sha256", Text),
-    Column("rows", BigInteger),
+    Column("progress", Float, nullable=False),  # 0 ... 1
+    Column("attempts", Integer, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("fingerprint", Text, index=True),  # of a complete report: equal ones share a file
+    Column("result", JSON),
     Column("error", Text),
+    Index("jobs_by_state", "state", "kind"),
+    Index("jobs_by_kind", "kind", "created_at", "job_id"),
+)
+
+# The processes that run jobs, by their last heartbeat.
+workers = Table(
+    "workers",
+    metadata,
+    Column("worker_id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("beat_at", Instant, nullable=False),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("cron", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text),
+    Column("last_run_at", Instant),
+)
+
+store_labels = Table(
+    "store_labels",
+    metadata,
+    Column("store_id", BYTEWISE, ForeignKey("stores.store_id", ondelete="CASCADE"), primary_key=True),
+    Column("label", BYTEWISE, primary_key=True),
+    Column("value", BYTEWISE, nullable=False),
+    Index("store_labels_by_value", "label", "value", "store_id"),
+    sqlite_with_rowid=False,
+)
+
+# A key is kept as the SHA-256 of its whole text; `key_id` is the public part that names it.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("scope_label", Text),
+    Column("scope_value", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text),
+    Column("expires_at", Instant),
+    Column("last_used_at", Instant),
+    Column("revoked_at", Instant),
+)
+
+# Append-only: triggers refuse every change.
+audit = Table(
+    "audit",
+    metadata,
+    Column("audit_id", BIG_ID, primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+    Column("actor_id", Text),
+    Column("actor_name", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object_type", Text, nullable=False),
+    Column("object_id", Text),
+    Column("outcome", Text, nullable=False),
+    Column("request_id", Text),
+    Column("detail", JSON),
 )

@@ -1,0 +1,34 @@
+"""The caller of the service: a key's role and scope, or anyone where no key is asked for."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+
+class Role(IntEnum):
+    """What a caller may do; each role may do everything of those before it."""
+
+    VIEWER = 1
+    OPERATOR = 2
+    ADMIN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Only stores that carry this label with this value exist for the caller."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """A caller. key_id is None where no key is asked for; scope None means every store."""
+
+    key_id: str | None
+    name: str
+    role: Role
+    scope: Scope | None = None
+
+
+ANYONE: Final = Principal(key_id=None, name="anyone", role=Role.ADMIN)

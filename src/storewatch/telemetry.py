@@ -1,0 +1,1 @@
+"""Logs, metrics and request ids: what is seen from outside."""
