@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from storewatch.app import open_app
+from storewatch.errors import InvalidInputError
 from storewatch.settings import Settings
 
 
@@ -26,3 +29,24 @@ def test_home_may_have_any_name(tmp_path: Path) -> None:
     with open_app(Settings.from_environment(home, {})) as app:
         assert app.lake.snapshot().rows == 0
     assert {entry.name for entry in home.iterdir()} >= {"catalog.sqlite3", "lake"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STOREWATCH_MAX_BODY_MB", "0"),
+        ("STOREWATCH_MAX_UPLOAD_MB", "-1"),
+        ("STOREWATCH_REQUEST_SECONDS", "1.5"),
+        ("STOREWATCH_MIN_FREE_MB", "much"),
+        ("STOREWATCH_LOG_LEVEL", "LOUD"),
+        ("STOREWATCH_METRICS_OPEN", "maybe"),
+        ("STOREWATCH_REQUIRE_KEY", "2"),
+    ],
+)
+def test_setting_that_takes_no_nonsense_says_so(name: str, value: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"(?i){name} is '{value}'; it takes "):
+        Settings.from_environment(environment={name: value})
+
+
+def test_log_level_may_be_written_small() -> None:
+    assert Settings.from_environment(environment={"STOREWATCH_LOG_LEVEL": "debug"}).log_level == "DEBUG"

@@ -16,6 +16,48 @@ class UnknownReportError(StorewatchError):
         super().__init__(f"There is no report with the id {report_id!r}. POST /trigger_report starts one.")
 
 
+class ReportNotReadyError(StorewatchError):
+    """The report has no file (yet)."""
+
+    def __init__(self, report_id: str, state: str) -> None:
+        super().__init__(f"The report {report_id} is {state}; only a complete one has a file.")
+
+
+class UnknownImportError(StorewatchError):
+    """No import has this id."""
+
+    def __init__(self, import_id: str) -> None:
+        super().__init__(f"There is no import with the id {import_id!r}. GET /v1/imports lists them.")
+
+
+class JobEndedError(StorewatchError):
+    """The job has ended, so it cannot be cancelled any more."""
+
+    def __init__(self, job_id: str, state: str) -> None:
+        super().__init__(f"{job_id} is {state} already, so there is nothing to cancel.")
+
+
+class JobNotEndedError(StorewatchError):
+    """The job is queued or running, so it cannot be deleted yet."""
+
+    def __init__(self, job_id: str, state: str) -> None:
+        super().__init__(f"{job_id} is {state}; cancel it, or wait for its end, before deleting it.")
+
+
+class UnknownScheduleError(StorewatchError):
+    """No schedule has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no schedule named {name!r}. GET /v1/schedules lists them.")
+
+
+class ScheduleExistsError(StorewatchError):
+    """A schedule has this name already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a schedule named {name!r} already. Delete it first, or take another name.")
+
+
 class FailedReportError(StorewatchError):
     """Computing the report failed; the text is the reason."""
 
@@ -33,3 +75,123 @@ class CatalogVersionError(StorewatchError):
 
 class LakeConflictError(StorewatchError):
     """Other writers kept winning the same commit; nothing was written, try again."""
+
+
+class MissingKeyError(StorewatchError):
+    """The service asks for an API key and the request brought none."""
+
+    def __init__(self, *, through_proxy: bool = False) -> None:
+        why = "What comes through a proxy is not from this machine and needs a key. " if through_proxy else ""
+        super().__init__(f"{why}Send an API key as `Authorization: Bearer sw_...`; `storewatch key create` makes one.")
+
+
+class ForeignHostError(StorewatchError):
+    """A service that asks this machine for no key was addressed by a name that is not this machine's."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"This service asks for no key and so answers only to this machine's own names, not to {host!r}. Ask for "
+            "http://127.0.0.1, or name the host in STOREWATCH_ALLOWED_HOSTS."
+        )
+
+
+class ForeignOriginError(StorewatchError):
+    """A page of another web site tried to use a service that asks this machine for no key."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(
+            f"This service asks for no key and so takes nothing from pages of {origin}; list the origin in "
+            "STOREWATCH_CORS_ORIGINS if they may use it."
+        )
+
+
+class InvalidKeyError(StorewatchError):
+    """The API key that was sent is unknown, expired or revoked; which of them is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("This API key is unknown, expired or revoked; ask an administrator for a new one.")
+
+
+class RoleTooLowError(StorewatchError):
+    """The key is good, but its role may not do this."""
+
+    def __init__(self, role: str, needed: str) -> None:
+        super().__init__(f"A key with the role {role} may not do this; it takes the role {needed}.")
+
+
+class ScopedKeyError(StorewatchError):
+    """The key is good, but this shows figures of all stores and the key's scope shows only some."""
+
+    def __init__(self) -> None:
+        super().__init__("A key with a scope may not see figures of the whole installation; use one without a scope.")
+
+
+class UnknownKeyError(StorewatchError):
+    """No API key has this id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(
+            f"There is no API key with the id {key_id!r}. `storewatch key list` and GET /v1/keys show them."
+        )
+
+
+class UnknownStoreError(StorewatchError):
+    """No store has this id, or none that the caller may see: the two are not told apart."""
+
+    def __init__(self, store_id: str) -> None:
+        super().__init__(f"There is no store with the id {store_id!r}. GET /v1/stores lists them.")
+
+
+class StoreExistsError(StorewatchError):
+    """A store has this id already."""
+
+    def __init__(self, store_id: str) -> None:
+        super().__init__(f"The store {store_id!r} exists already. PATCH /v1/stores/{{store_id}} changes it.")
+
+
+class StoreInUseError(StorewatchError):
+    """The lake holds polls of the store, so every report names it, whatever the catalog says (SEMANTICS 16)."""
+
+    def __init__(self, store_id: str) -> None:
+        super().__init__(
+            f"The store {store_id!r} was polled, so it stays in the reports and cannot be deleted. PATCH it with "
+            '{"timezone": null, "weekly_hours": null} and null labels to forget what else is known of it.'
+        )
+
+
+class TooManyRowsError(StorewatchError):
+    """One request holds more observations, or unpacks to more bytes, than are taken at once."""
+
+    def __init__(self, max_rows: int) -> None:
+        super().__init__(
+            f"One request takes at most {max_rows:,} observations, and not much more text than those need. Send it in "
+            "parts, or save it as a file and import that."
+        )
+
+
+class UnknownMediaTypeError(StorewatchError):
+    """The body of the request has a Content-Type that is not taken here."""
+
+    def __init__(self, found: str, wanted: tuple[str, ...]) -> None:
+        super().__init__(f"Content-Type {found[:80]!r} is not taken here; send one of {', '.join(wanted)} (in UTF-8).")
+
+
+class OverCapacityError(StorewatchError):
+    """More is waiting for its commit than fits into memory; nothing of this request was stored, try again."""
+
+    def __init__(self) -> None:
+        super().__init__("More observations are waiting than fit into memory; nothing of these was stored. Try again.")
+
+
+class LakeUnavailableError(StorewatchError):
+    """The lake could not be written; nothing is known to be stored, and sending it again does no harm."""
+
+    def __init__(self) -> None:
+        super().__init__("The observations could not be stored; the service's log says why. Send them again later.")
+
+
+class ScopedChangeError(StorewatchError):
+    """The key is good, but its scope lets it change stores and not make them."""
+
+    def __init__(self) -> None:
+        super().__init__("A key with a scope cannot make stores, only change its own; use one without a scope.")

@@ -1,1 +1,171 @@
-"""Logs, metrics and request ids: what is seen from outside."""
+"""Logs, metrics and request ids: what is seen from outside.
+
+The metrics here count what happens in this process; any room may count. `docs/guides/operating.md` explains each, and
+a test keeps that table complete. Logging goes through the standard library: `logging.getLogger(__name__)`, a short
+event as the message and fields in `extra`. What is bound in the context (`bound`) is on every line written in it.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import IO, Any, Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    start_http_server,
+)
+
+from storewatch.errors import InvalidInputError
+
+disable_created_metrics()  # type: ignore[no-untyped-call] # twice the series, for what nobody asks
+REGISTRY: Final = CollectorRegistry(auto_describe=True)
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+REQUESTS: Final = Counter(
+    "storewatch_http_requests", "Requests answered.", ("method", "route", "status"), registry=REGISTRY
+)
+REQUEST_SECONDS: Final = Histogram(
+    "storewatch_http_request_seconds",
+    "From the first byte of a request to the last of its answer.",
+    ("method", "route"),
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+IN_FLIGHT: Final = Gauge("storewatch_http_requests_in_flight", "Requests being answered.", registry=REGISTRY)
+# source: push (POST /v1/observations) or import (files); outcome: accepted or rejected.
+OBSERVATIONS: Final = Counter(
+    "storewatch_observations", "Observations taken or rejected.", ("source", "outcome"), registry=REGISTRY
+)
+COMMIT_ROWS: Final = Histogram(
+    "storewatch_commit_rows",
+    "Observations of one commit to the lake.",
+    buckets=(1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000),
+    registry=REGISTRY,
+)
+COMMIT_SECONDS: Final = Histogram(
+    "storewatch_commit_seconds", "Writing one commit of the lake, durably.", buckets=_SECONDS, registry=REGISTRY
+)
+REPORT_SECONDS: Final = Histogram(
+    "storewatch_report_seconds", "One run of a report, until its file is stored.", buckets=_SECONDS, registry=REGISTRY
+)
+# state: complete, failed or cancelled.
+JOB_SECONDS: Final = Histogram(
+    "storewatch_job_seconds", "One run of a job.", ("kind", "state"), buckets=_SECONDS, registry=REGISTRY
+)
+JOB_RETRIES: Final = Counter("storewatch_job_retries", "Runs of jobs after their first.", ("kind",), registry=REGISTRY)
+
+_SENSITIVE: Final = r"(?:authorization|cookie|password|passwd|secret|token|key)"
+# Of a URL its user and password, keys, and what follows the name of a secret in a query, a header or JSON.
+_SECRETS: Final = (
+    (re.compile(r"(://)[^\s/@:\"']*:[^\s/\"']*@"), r"\1***@"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"',]+"), r"\1 ***"),
+    (re.compile(r"(sw_[0-9A-Za-z]{10}_)[0-9A-Za-z]+"), r"\1***"),  # our API keys (access/keys.py)
+    (
+        re.compile(
+            rf"(?i)({_SENSITIVE}\\*[\"']?\s*[=:]\s*\\*[\"']?)"
+            r"(?!bearer|basic|null|None)[^\s&\"',;)}\]\\]+"
+        ),
+        r"\1***",
+    ),
+)
+_SECRET_FIELD: Final = re.compile(rf"(?i)(?:.*[-_])?{_SENSITIVE}")
+_NOISE: Final = ("color_message", "applicationID", "applicationVersion")  # fields of uvicorn and DBOS
+
+
+def redact(text: str) -> str:
+    """Replace what may be a secret in a line that is about to be logged."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def configure_logging(level: str = "INFO", stream: IO[str] | None = None) -> None:
+    """Send every log line of this process to `stream` (standard error): JSON, or for people when it is a terminal.
+
+    Replaces what libraries have set up. Whoever writes a line, a secret in it is redacted.
+    """
+    # 0.1 s, so only where something is logged.
+    import structlog  # noqa: PLC0415
+
+    stream = stream or sys.stderr
+    render: Any = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if stream.isatty()
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.ExtraAdder(),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _clean_fields,
+            render,
+        ],
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in ("dbos", "uvicorn", "uvicorn.error"):
+        library = logging.getLogger(name)
+        library.handlers[:] = [logging.NullHandler()]  # DBOS gives itself a handler when it has none
+        library.propagate = True
+
+
+def _clean_fields(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> dict[str, Any]:
+    """Leave out noise and secrets while names and values can still be told apart."""
+    return {name: _clean(name, value) for name, value in fields.items() if name not in _NOISE}
+
+
+def _clean(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if _SECRET_FIELD.fullmatch(name):
+        return "***"
+    if isinstance(value, Mapping):
+        return {str(key): _clean(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(name, inner) for inner in value]
+    return redact(str(value))
+
+
+def serve_metrics(host: str, port: int) -> None:
+    """Serve this process' metrics from a thread of its own; for processes that serve nothing else."""
+    try:
+        start_http_server(port, host, REGISTRY)
+    except OSError as error:
+        raise InvalidInputError(f"Metrics cannot be served on {host}:{port} ({error.strerror}).") from None
+
+
+@contextmanager
+def bound(**fields: str | None) -> Iterator[None]:
+    """Put fields, above all `request_id` and `job_id`, on every line logged in the block; None leaves one out."""
+    from structlog.contextvars import bound_contextvars  # noqa: PLC0415
+
+    with bound_contextvars(**{name: value for name, value in fields.items() if value is not None}):
+        yield
+
+
+def current_request_id() -> str | None:
+    """Return the id of the request being answered, or of the one that created the job that runs here."""
+    from structlog.contextvars import get_contextvars  # noqa: PLC0415
+
+    return get_contextvars().get("request_id")

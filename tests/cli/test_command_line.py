@@ -12,7 +12,8 @@ import pytest
 from scene import POLLS, REPORT, write_scene
 
 STOREWATCH = (sys.executable, "-m", "storewatch")
-COMMANDS = ("import", "report", "serve", "status", "optimize", "simulate", "compile")
+COMMANDS = ("import", "report", "serve", "worker", "status", "optimize", "retention", "simulate", "compile")
+GROUPS = ("key", "schedule")
 
 
 def storewatch(*arguments: str | Path, home: Path | None = None, **kwargs) -> subprocess.CompletedProcess[str]:
@@ -45,7 +46,7 @@ def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n")
-    assert re.findall(r"^  (\w+)  ", done.stdout.split("Commands:")[1], re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^  (\w+)  ", done.stdout.split("Commands:")[1], re.MULTILINE) == [*COMMANDS, *GROUPS]
 
 
 def test_import_says_what_came_in(tmp_path: Path) -> None:

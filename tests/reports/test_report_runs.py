@@ -1,69 +1,160 @@
 import hashlib
 from datetime import UTC, datetime
 
+import polars as pl
 import pytest
-from scene import REPORT
+from scene import HEADER, REPORT
 
 from storewatch.app import App
-from storewatch.catalog import ReportState
-from storewatch.errors import FailedReportError, MissingReportFileError, UnknownReportError
+from storewatch.catalog import Job, JobKind, labels_frame
+from storewatch.errors import FailedReportError, InvalidInputError, MissingReportFileError, UnknownReportError
 from storewatch.reports.request import ReportRequest
 
 NOW = datetime(2023, 1, 24, tzinfo=UTC)
+ACME = ("owner", "acme")
+CAFE = "cafe,0.0,2.25,2.25,0.0,0.75,0.75\n"
 
 
-def run(app: App) -> str:
-    report_id = app.reports.request(ReportRequest(), NOW)
-    assert app.reports.run(report_id, app.lake.snapshot(), lambda: NOW)
-    return report_id
+def ask(app: App, request: ReportRequest | None = None, scope: tuple[str, str] | None = None) -> Job:
+    """Accept a report and take it as a worker does."""
+    job_id = f"r{len(app.catalog.jobs())}"
+    app.catalog.create_job(job_id, JobKind.REPORT, (request or ReportRequest()).parameters(), NOW, scope=scope)
+    job = app.catalog.claim_job("w", [JobKind.REPORT], NOW)
+    assert job is not None
+    return job
 
 
-def test_run_stores_a_whole_file_with_its_hash(app: App) -> None:
-    report = app.reports.find(run(app))
+def run(app: App, request: ReportRequest | None = None, scope: tuple[str, str] | None = None) -> Job:
+    job = ask(app, request, scope)
+    done = app.reports.run(job, app.lake.snapshot())
+    assert app.catalog.complete_job(job, done.result(), NOW, fingerprint=done.fingerprint)
+    return app.reports.find(job.job_id)
+
+
+def text_of(app: App, report: Job) -> str:
     file = app.reports.finished_file(report)
     assert file is not None
-    assert (file.read_text(), report.state, report.rows) == (REPORT, ReportState.COMPLETE, 3)
-    assert report.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert [entry.name for entry in app.reports.folder.iterdir()] == [report.file]
+    return file.read_text()
+
+
+def label(app: App, **owners: str) -> None:
+    labels = labels_frame({store_id: {"owner": owner} for store_id, owner in owners.items()})
+    app.catalog.replace_stores(labels=labels, now=NOW)
+
+
+def test_run_stores_a_whole_file_and_tells_what_it_says(app: App) -> None:
+    report = run(app)
+    file = app.reports.finished_file(report)
+    assert file is not None
+    assert file.read_text() == REPORT
+    assert report.result == {
+        "file": file.name,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "rows": 3,
+        "as_of": "2023-01-23T18:00:00Z",
+        "lake_version": app.lake.snapshot().version,
+        "catalog_version": app.catalog.version(),
+    }
+    assert [entry.name for entry in app.reports.folder.iterdir()] == [file.name]
 
 
 def test_run_with_the_same_data_takes_the_finished_file(app: App) -> None:
-    first = app.reports.find(run(app))
-    file = app.reports.finished_file(first)
-    assert file is not None
-    before = file.stat()
-    second = app.reports.find(run(app))
-    assert (second.file, second.sha256, file.stat().st_ino) == (first.file, first.sha256, before.st_ino)
+    first, second = (app.reports.finished_file(run(app)) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert (first != second, first.stat().st_ino) == (True, second.stat().st_ino)
+
+
+def test_file_outlives_the_equal_report_it_was_taken_from(app: App) -> None:
+    first, second = run(app), run(app)
+    app.reports.remove_files(first.job_id)
+    assert text_of(app, second) == REPORT
 
 
 def test_run_whose_equal_lost_its_file_writes_it_again(app: App) -> None:
-    file = app.reports.finished_file(app.reports.find(run(app)))
-    assert file is not None
-    file.unlink()
-    assert app.reports.finished_file(app.reports.find(run(app))) == file
+    app.reports.remove_files(run(app).job_id)
+    assert text_of(app, run(app)) == REPORT
 
 
-def test_second_run_of_a_report_loses_normally(app: App) -> None:
-    report_id = run(app)
-    assert not app.reports.run(report_id, app.lake.snapshot(), lambda: NOW)
+def test_run_removes_what_an_earlier_try_left(app: App) -> None:
+    job = ask(app)
+    app.reports.folder.mkdir()
+    for name in (f"{job.job_id}.0.csv", f".{job.job_id}.0.csv.1.part", "other.1.csv"):
+        (app.reports.folder / name).write_text("half")
+    done = app.reports.run(job, app.lake.snapshot())
+    assert {file.name for file in app.reports.folder.iterdir()} == {done.file, "other.1.csv"}
+
+
+def test_report_of_some_stores_holds_only_their_rows(app: App) -> None:
+    assert text_of(app, run(app, ReportRequest(store_ids=("cafe", "nobody")))) == HEADER + CAFE
+
+
+def test_report_by_label_and_scope_holds_only_their_rows(app: App) -> None:
+    label(app, cafe="acme", bar="other")
+    assert text_of(app, run(app, ReportRequest(labels=(ACME,)))) == HEADER + CAFE
+    # As if no other store existed: its now is cafe's newest poll at 17:30, so its last hour had 30 minutes down.
+    scoped = run(app, scope=ACME)
+    assert scoped.result is not None
+    assert scoped.result["as_of"] == "2023-01-23T17:30:00Z"
+    assert text_of(app, scoped) == HEADER + CAFE.replace("0.0,0.75", "30.0,0.75")
+    assert text_of(app, run(app, ReportRequest(store_ids=("bar",), as_of=NOW), scope=ACME)) == HEADER
+
+
+def test_report_of_a_scope_without_polls_has_no_now(app: App) -> None:
+    label(app, ghost="acme")
+    with pytest.raises(InvalidInputError, match="Nothing has been observed yet"):
+        app.reports.run(ask(app, scope=ACME), app.lake.snapshot())
+
+
+def test_store_that_changes_its_label_changes_the_report(app: App) -> None:
+    request = ReportRequest(labels=(ACME,))
+    label(app, cafe="acme")
+    before = text_of(app, run(app, request))
+    label(app, cafe="other", bar="acme")
+    assert before == HEADER + CAFE
+    assert text_of(app, run(app, request)).startswith(HEADER + "bar,")
+
+
+def test_report_of_some_stores_reads_only_them(app: App) -> None:
+    read: list[object] = []
+    snapshot = app.lake.snapshot()
+
+    class Watched(type(snapshot)):  # type: ignore[misc]
+        def read(self, *args: int, stores: object = None) -> pl.DataFrame:
+            read.append(stores)
+            return super().read(*args, stores=stores)
+
+    app.reports.run(ask(app, ReportRequest(store_ids=("cafe",))), Watched(**vars(snapshot)))
+    assert read == [["cafe"]]
 
 
 def test_report_that_does_not_exist_is_unknown(app: App) -> None:
-    with pytest.raises(UnknownReportError, match="no report with the id 'nope'"):
-        app.reports.find("nope")
+    app.catalog.create_job("import", JobKind.IMPORT, {}, NOW)
+    for report_id in ("nope", "import", "nul\0"):
+        with pytest.raises(UnknownReportError, match="no report with the id"):
+            app.reports.find(report_id)
+
+
+def test_report_of_another_scope_is_unknown(app: App) -> None:
+    report = ask(app, scope=ACME)
+    assert app.reports.find(report.job_id, ACME) == app.reports.find(report.job_id)
+    for scope in (("owner", "other"), ("brand", "acme")):
+        with pytest.raises(UnknownReportError):
+            app.reports.find(report.job_id, scope)
+    with pytest.raises(UnknownReportError):
+        app.reports.find(ask(app).job_id, ACME)
 
 
 def test_report_that_failed_gives_its_reason(app: App) -> None:
-    report_id = app.reports.request(ReportRequest(), NOW)
-    app.catalog.fail_report(report_id, "the lake is gone", NOW)
+    job = ask(app)
+    app.catalog.fail_job(job, "the lake is gone", NOW)
     with pytest.raises(FailedReportError, match="the lake is gone"):
-        app.reports.finished_file(app.reports.find(report_id))
+        app.reports.finished_file(app.reports.find(job.job_id))
 
 
 def test_report_whose_file_was_removed_says_so(app: App) -> None:
-    report = app.reports.find(run(app))
-    file = app.reports.finished_file(report)
-    assert file is not None
-    file.unlink()
+    report = run(app)
+    app.reports.remove_files(report.job_id)
     with pytest.raises(MissingReportFileError, match="was removed"):
         app.reports.finished_file(report)
+    assert app.reports.finished_file(ask(app)) is None

@@ -30,5 +30,10 @@ class Principal:
     role: Role
     scope: Scope | None = None
 
+    @property
+    def label(self) -> tuple[str, str] | None:
+        """The scope as the catalog takes it: label and value."""
+        return (self.scope.label, self.scope.value) if self.scope else None
+
 
 ANYONE: Final = Principal(key_id=None, name="anyone", role=Role.ADMIN)

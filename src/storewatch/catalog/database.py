@@ -63,10 +63,14 @@ class Database:
         """A transaction that is committed at the end of the block, or rolled back by an error in it."""
         return self._engine.begin()
 
-    def _migrate(self, url: URL) -> None:
+    def is_up_to_date(self) -> bool:
+        """Whether the database answers and its tables are those that this code reads and writes."""
         with self.reading() as connection:
-            if _revision(connection) == HEAD:
-                return
+            return _revision(connection) == HEAD
+
+    def _migrate(self, url: URL) -> None:
+        if self.is_up_to_date():
+            return
         with self.writing() as connection:
             if connection.dialect.name == "postgresql":  # SQLite: BEGIN IMMEDIATE has locked out the others already
                 connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))

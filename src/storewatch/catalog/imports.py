@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import polars as pl
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, tuple_
 
 from storewatch.catalog.database import Database
 from storewatch.catalog.rows import read_rows, write_rows
@@ -18,13 +18,18 @@ REJECTS: Final = pl.Schema({"line": pl.Int64, "row": pl.String, "reason": pl.Str
 
 @dataclass(frozen=True, kw_only=True)
 class ImportRecord:
-    """What became of one file. `table_name` is observations, weekly_hours or timezones; counts are of data rows."""
+    """What became of one file; the counts are of data rows.
+
+    table_name: observations, weekly_hours, timezones or stores. job_id: of the job that imported it, None where none
+    did.
+    """
 
     file: str
     table_name: str
     rows: int
     accepted: int
     rejected: int
+    job_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,16 @@ class FinishedImport(ImportRecord):
     import_id: int
     imported_at: datetime
     lake_version: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredReject:
+    """A row that an import rejected: its 1-based line, its text, and why."""
+
+    reject_id: int
+    line: int
+    row: str
+    reason: str
 
 
 class Imports(Database):
@@ -46,6 +61,7 @@ class Imports(Database):
         *,
         hours: pl.DataFrame | None = None,
         zones: pl.DataFrame | None = None,
+        labels: pl.DataFrame | None = None,
         store_ids: pl.Series | None = None,
         lake_version: int | None = None,
         expected: int | None = None,
@@ -65,6 +81,7 @@ class Imports(Database):
                 connection,
                 hours=hours,
                 zones=zones,
+                labels=labels,
                 store_ids=store_ids,
                 lake_version=lake_version,
                 expected=expected,
@@ -78,6 +95,12 @@ class Imports(Database):
         with self.reading() as connection:
             return [FinishedImport(**row) for row in connection.execute(query).mappings()]
 
+    def find_import(self, job_id: str) -> FinishedImport | None:
+        """What the job imported; None when it has not (yet)."""
+        with self.reading() as connection:
+            row = connection.execute(select(imports).where(imports.c.job_id == job_id)).mappings().first()
+            return FinishedImport(**row) if row else None
+
     def rejects(self, import_id: int, limit: int = 1000) -> pl.DataFrame:
         """The first rows (REJECTS) that the import rejected, in the order of their lines."""
         query = (
@@ -88,6 +111,21 @@ class Imports(Database):
         )
         with self.reading() as connection:
             return read_rows(connection, query, REJECTS)
+
+    def list_rejects(
+        self, import_id: int, *, after: tuple[int, int] | None = None, limit: int = 100
+    ) -> list[StoredReject]:
+        """A page of what the import rejected, in the order of lines; after: (line, reject_id) of the last one seen."""
+        query = (
+            select(rejects.c.reject_id, rejects.c.line, rejects.c.row, rejects.c.reason)
+            .where(rejects.c.import_id == import_id)
+            .order_by(rejects.c.line, rejects.c.reject_id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(tuple_(rejects.c.line, rejects.c.reject_id) > tuple_(*after))
+        with self.reading() as connection:
+            return [StoredReject(**row) for row in connection.execute(query).mappings()]
 
 
 def _storable(batch: pl.DataFrame) -> pl.DataFrame:

@@ -26,7 +26,7 @@ def _write(
     connection: Connection, table: Table, batch: pl.DataFrame, replace: str | None, constants: dict[str, object]
 ) -> int:
     fixed = [literal(value, table.c[name].type) for name, value in constants.items()]
-    source = _select_rows(connection, table, batch).add_columns(*fixed)
+    source = select_rows(connection, table, batch).add_columns(*fixed)
     insert = INSERTS[connection.dialect.name](table).from_select([*batch.columns, *constants], source)
     if replace is None:
         insert = insert.on_conflict_do_nothing()
@@ -39,7 +39,8 @@ def _write(
     return connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def _select_rows(connection: Connection, table: Table, batch: pl.DataFrame) -> Select[Any]:
+def select_rows(connection: Connection, table: Table, batch: pl.DataFrame) -> Select[Any]:
+    """Make `batch`, whose columns are named like the table's, something to select from: one parameter in all."""
     document = literal(batch.write_json(), Text)
     if connection.dialect.name == "sqlite":
         each = func.json_each(document).table_valued("value")

@@ -92,6 +92,7 @@ imports = Table(
     Column("accepted", BigInteger, nullable=False),
     Column("rejected", BigInteger, nullable=False),
     Column("lake_version", BigInteger),
+    Column("job_id", Text, index=True, unique=True),  # null where the command line imported the file itself
 )
 
 rejects = Table(
@@ -118,6 +119,9 @@ jobs = Table(
     Column("created_by", Text),  # key_id; null where nobody was asked for a key
     Column("scope_label", Text),  # what the creator may see, and so the job
     Column("scope_value", Text),
+    Column("request_id", Text),  # of the request that asked for it, for the logs
+    Column("retry_at", Instant),  # a queued job that failed before waits until then
+    Column("worker_id", Text, index=True),  # who runs it; null unless running
     Column("started_at", Instant),
     Column("finished_at", Instant),
     Column("progress", Float, nullable=False),  # 0 ... 1
@@ -136,6 +140,7 @@ workers = Table(
     metadata,
     Column("worker_id", Text, primary_key=True),
     Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("beat_at", Instant, nullable=False),
 )

@@ -1,13 +1,15 @@
 """The stores, their weekly hours and their time zones."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
 import polars as pl
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from storewatch.catalog.database import Database
+from storewatch.catalog.labels import labels_frame, read_labels, replace_labels
 from storewatch.catalog.rows import read_rows, write_rows
 from storewatch.catalog.schema import catalog_state, stores, weekly_hours
 
@@ -22,9 +24,13 @@ class Stores(Database):
     """What the catalog knows of stores."""
 
     def version(self) -> int:
-        """The version of stores, hours and zones together: one more with every commit that changed any of them."""
+        """The version of stores, hours, zones and labels together: one more with every commit that changed any."""
         with self.reading() as connection:
-            return _read_version(connection)
+            return read_version(connection)
+
+    def count_stores(self) -> int:
+        with self.reading() as connection:
+            return connection.execute(select(func.count()).select_from(stores)).scalar_one()
 
     def stores(self) -> pl.DataFrame:
         """All stores (STORES) in the bytewise order of store_id."""
@@ -34,12 +40,12 @@ class Stores(Database):
     def weekly_hours(self) -> pl.DataFrame:
         """The weekly patterns (PATTERNS) that `weekly_hours_id` of the stores points to, and perhaps disused ones."""
         with self.reading() as connection:
-            return _read_patterns(connection)
+            return read_patterns(connection)
 
     def read_stores(self) -> tuple[int, pl.DataFrame, pl.DataFrame]:
         """`version()`, `stores()` and `weekly_hours()` of one moment."""
         with self.reading() as connection:
-            return _read_version(connection), _read_stores(connection), _read_patterns(connection)
+            return read_version(connection), _read_stores(connection), read_patterns(connection)
 
     def lake_version_known(self) -> int:
         """The lake version up to which every polled store is registered; -1 at first."""
@@ -57,46 +63,129 @@ class Stores(Database):
         with self.writing() as connection:
             return change_stores(connection, store_ids=store_ids, lake_version=lake_version, expected=expected, now=now)
 
+    def replace_stores(
+        self,
+        *,
+        hours: pl.DataFrame | None = None,
+        zones: pl.DataFrame | None = None,
+        labels: pl.DataFrame | None = None,
+        now: datetime,
+    ) -> int:
+        """Replace the hours, zones and labels of the stores named; the arguments are those of `change_stores`."""
+        with self.writing() as connection:
+            return change_stores(connection, hours=hours, zones=zones, labels=labels, now=now)
+
+    def create_store(
+        self,
+        store_id: str,
+        *,
+        hours: pl.DataFrame | None = None,
+        zones: pl.DataFrame | None = None,
+        labels: pl.DataFrame | None = None,
+        now: datetime,
+    ) -> bool:
+        """Add a store with what is known of it; False, and nothing changed, when it is there already.
+
+        hours, zones and labels: as in `change_stores`, of no other store.
+        """
+        ids = pl.Series("store_id", [store_id], dtype=pl.String)
+        with self.writing() as connection:
+            if not change_stores(connection, store_ids=ids, now=now):
+                return False
+            change_stores(connection, hours=hours, zones=zones, labels=labels, now=now)
+            return True
+
+    def change_store(
+        self,
+        store_id: str,
+        carrying: Iterable[tuple[str, str]] = (),
+        *,
+        hours: pl.DataFrame | None = None,
+        zones: pl.DataFrame | None = None,
+        labels: Mapping[str, str | None] | None = None,
+        now: datetime,
+    ) -> bool:
+        """Change what is known of a store; False when there is none with this id that carries these labels.
+
+        hours, zones: as in `change_stores`, of no other store. labels: the ones to set, or to remove where None.
+        """
+        with self.writing() as connection:
+            lock_stores(connection)
+            known = read_labels(connection, [store_id]).get(store_id, {})
+            found = connection.execute(select(stores.c.store_id).where(stores.c.store_id == store_id)).first()
+            if found is None or not set(carrying) <= known.items():
+                return False
+            merged = {label: value for label, value in {**known, **(labels or {})}.items() if value is not None}
+            change_stores(connection, hours=hours, zones=zones, labels=labels_frame({store_id: merged}), now=now)
+            return True
+
+    def delete_store(self, store_id: str, *, lake_version: int) -> bool:
+        """Forget a store with its hours, zone and labels.
+
+        lake_version: where nothing was seen of it. False, and nothing changed, when the catalog knows of a later one:
+        then it may have been seen meanwhile.
+        """
+        with self.writing() as connection:
+            lock_stores(connection)
+            if connection.execute(select(catalog_state.c.lake_version_known)).scalar_one() > lake_version:
+                return False
+            if connection.execute(delete(stores).where(stores.c.store_id == store_id)).rowcount:
+                _move_version(connection)
+            return True
+
 
 def change_stores(
     connection: Connection,
     *,
     hours: pl.DataFrame | None = None,
     zones: pl.DataFrame | None = None,
+    labels: pl.DataFrame | None = None,
     store_ids: pl.Series | None = None,
     lake_version: int | None = None,
     expected: int | None = None,
     now: datetime,
 ) -> int:
-    """Replace the hours and zones of the stores named, add the missing stores; return how many stores changed.
+    """Replace what is named of the stores named, add the missing stores; return how many rows changed.
 
-    hours: the output of `weekly_intervals`; zones: columns.TIMEZONES, of a store's rows the last counts. The version
-    moves only if something changed, so that a finished report stays good when the same file comes again.
-    lake_version, expected: as in `register_stores`.
+    hours: the output of `weekly_intervals`; zones: columns.TIMEZONES; a null in them is the default again. labels:
+    labels.LABELS. Of a store's rows of zones or labels the last counts. The version moves only if something changed,
+    so that a finished report stays good when the same file comes again. lake_version, expected: as in
+    `register_stores`.
     """
-    connection.execute(select(catalog_state.c.id).with_for_update())
+    lock_stores(connection)
     changed = 0
     if hours is not None:
         changed += _replace_hours(connection, hours, now)
     if zones is not None:
         latest = zones.select("store_id", "timezone").unique("store_id", keep="last").sort("store_id")
         changed += write_rows(connection, stores, latest, replace="timezone", registered_at=now)
+    if labels is not None:
+        changed += replace_labels(connection, labels, now)
     if store_ids is not None:
         # Sorted, because that is the order of the table: 1 M ids in 0.8 s, in random order 4.5 s.
         ids = store_ids.rename("store_id").unique().sort().to_frame()
         changed += write_rows(connection, stores, ids, registered_at=now)
     if changed:
-        connection.execute(update(catalog_state).values(version=catalog_state.c.version + 1))
+        _move_version(connection)
     if lake_version is not None:
         known = catalog_state.c.lake_version_known
         connection.execute(update(catalog_state).where(known == expected).values(lake_version_known=lake_version))
     return changed
 
 
+def lock_stores(connection: Connection) -> None:
+    """Wait for whoever else changes stores, so that what is read after this is still true at the commit."""
+    connection.execute(select(catalog_state.c.id).with_for_update())
+
+
+def _move_version(connection: Connection) -> None:
+    connection.execute(update(catalog_state).values(version=catalog_state.c.version + 1))
+
+
 def _replace_hours(connection: Connection, hours: pl.DataFrame, now: datetime) -> int:
     intervals = pl.col("intervals").list.eval(pl.element().struct.json_encode()).list.join(",")
     texts = hours.select("store_id", intervals=pl.concat_str(pl.lit("["), intervals, pl.lit("]"))).sort("store_id")
-    patterns = texts.select(pl.col("intervals").unique().sort()).with_columns(
+    patterns = texts.select(pl.col("intervals").drop_nulls().unique().sort()).with_columns(
         digest=pl.col("intervals").map_elements(lambda text: sha256(text.encode()).hexdigest(), return_dtype=pl.String)
     )
     write_rows(connection, weekly_hours, patterns)
@@ -105,7 +194,7 @@ def _replace_hours(connection: Connection, hours: pl.DataFrame, now: datetime) -
         select(weekly_hours.c.digest, weekly_hours.c.weekly_hours_id),
         pl.Schema({"digest": pl.String, "weekly_hours_id": pl.Int64}),
     )
-    of_stores = texts.join(patterns, on="intervals").join(ids, on="digest").sort("store_id")
+    of_stores = texts.join(patterns, on="intervals", how="left").join(ids, on="digest", how="left").sort("store_id")
     return write_rows(
         connection,
         stores,
@@ -115,7 +204,7 @@ def _replace_hours(connection: Connection, hours: pl.DataFrame, now: datetime) -
     )
 
 
-def _read_version(connection: Connection) -> int:
+def read_version(connection: Connection) -> int:
     version: int = connection.execute(select(catalog_state.c.version)).scalar_one()
     return version
 
@@ -125,7 +214,8 @@ def _read_stores(connection: Connection) -> pl.DataFrame:
     return read_rows(connection, query, STORES)
 
 
-def _read_patterns(connection: Connection) -> pl.DataFrame:
-    query = select(weekly_hours.c.weekly_hours_id, weekly_hours.c.intervals).order_by(weekly_hours.c.weekly_hours_id)
+def read_patterns(connection: Connection, *where: ColumnElement[bool]) -> pl.DataFrame:
+    columns = weekly_hours.c.weekly_hours_id, weekly_hours.c.intervals
+    query = select(*columns).where(*where).order_by(weekly_hours.c.weekly_hours_id)
     texts = read_rows(connection, query, pl.Schema({"weekly_hours_id": pl.Int64, "intervals": pl.String}))
     return texts.with_columns(pl.col("intervals").str.json_decode(INTERVALS))

@@ -7,11 +7,26 @@ from typing import Annotated
 import typer
 
 from storewatch import __version__
-from storewatch.cli import data, reports, service
+from storewatch.cli import data, jobs, keys, reports, schedules, service
 from storewatch.cli.home import HOME_HELP, use_home
-from storewatch.errors import CatalogVersionError, InvalidInputError, StorewatchError, UnknownReportError
+from storewatch.errors import (
+    CatalogVersionError,
+    InvalidInputError,
+    ScheduleExistsError,
+    StorewatchError,
+    UnknownKeyError,
+    UnknownReportError,
+    UnknownScheduleError,
+)
 
-USER_MISTAKES = (CatalogVersionError, InvalidInputError, UnknownReportError)
+USER_MISTAKES = (
+    CatalogVersionError,
+    InvalidInputError,
+    ScheduleExistsError,
+    UnknownKeyError,
+    UnknownReportError,
+    UnknownScheduleError,
+)
 
 app = typer.Typer(
     name="storewatch",
@@ -24,10 +39,14 @@ app = typer.Typer(
 app.command("import")(data.import_paths)
 app.command("report")(reports.report)
 app.command("serve")(service.serve)
+app.command("worker")(service.worker)
 app.command("status")(data.status)
 app.command("optimize")(data.optimize)
+app.command("retention")(jobs.retention)
 app.command("simulate")(data.simulate)
 app.command("compile")(service.compile_kernels)
+app.add_typer(keys.keys, name="key")
+app.add_typer(schedules.schedules, name="schedule")
 
 
 def _print_version(wanted: bool) -> None:

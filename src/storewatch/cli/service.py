@@ -1,6 +1,7 @@
 """Commands that run the service and prepare the machine for it."""
 
 import time
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -12,15 +13,54 @@ from storewatch.settings import Settings
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8000,
+    require_key: Annotated[
+        bool, typer.Option("--require-key", help="Ask for an API key on a loopback address too.")
+    ] = False,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Ask nobody for a key, whatever the address: everyone is admin.")
+    ] = False,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="Believe X-Forwarded-For of this address or network (repeatable).", metavar="ADDRESS"),
+    ] = None,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Run no jobs in this process; `storewatch worker` does.")
+    ] = False,
     home: Home = None,
 ) -> None:
     """Serve the HTTP API until Ctrl-C.
+
+    A service on a loopback address, the default, asks for no API key; on any other it does (`storewatch key create`).
 
     Example: storewatch serve --port 8000, then curl http://127.0.0.1:8000/
     """
     from storewatch.app import serve as run
 
-    run(Settings.from_environment(home), host, port)
+    settings = Settings.from_environment(home)
+    access = replace(
+        settings.access,
+        require_key=settings.access.require_key or require_key,
+        trusted_proxies=(*settings.access.trusted_proxies, *(trusted_proxy or ())),
+    )
+    run(replace(settings, access=access), host, port, insecure=insecure, with_worker=not no_worker)
+
+
+def worker(
+    metrics_port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Serve this process' metrics on this port.")
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option(help="Address for --metrics-port; nobody is asked for a key.")
+    ] = "127.0.0.1",
+    home: Home = None,
+) -> None:
+    """Run reports, imports, optimize, retention and schedules until Ctrl-C; as many at once as you like.
+
+    Example: storewatch worker --home /srv/storewatch, beside storewatch serve --no-worker
+    """
+    from storewatch.app import work
+
+    work(Settings.from_environment(home), (metrics_host, metrics_port) if metrics_port else None)
 
 
 def compile_kernels() -> None:

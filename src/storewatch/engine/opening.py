@@ -5,8 +5,9 @@ made once a calendar and stores point at theirs. What opens a store on a date (l
 hours) is decided here; the walk in `timeline` only ever sees sessions.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
@@ -16,7 +17,7 @@ import numpy as np
 import polars as pl
 import tzdata
 
-from storewatch.engine.columns import DAY_SECONDS, DAY_US, HOUR_US, SECOND_US, WEEK_SECONDS, Int32s, Int64s
+from storewatch.engine.columns import DAY_SECONDS, DAY_US, HOUR_US, SECOND_US, WEEK_SECONDS, Int32s, Int64s, instant_of
 
 TZDATA_VERSION: Final[str] = tzdata.IANA_VERSION
 DEFAULT_TIMEZONE: Final = "America/Chicago"
@@ -104,6 +105,16 @@ def weekly_intervals(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def weekly_rows(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Write intervals of `weekly_intervals` as rows of (day, start_s, end_s) that give them again, one a day."""
+    return [
+        (day, max(start_s - midnight, 0), min(end_s - midnight, DAY_SECONDS))
+        for start_s, end_s in intervals
+        for day in range(start_s // DAY_SECONDS, -(-end_s // DAY_SECONDS))
+        for midnight in [day * DAY_SECONDS]
+    ]
+
+
 def assign_calendars(stores: pl.DataFrame, weekly_hours: pl.DataFrame) -> Calendars:
     """Find the distinct calendars of `stores`, in their order.
 
@@ -182,6 +193,17 @@ def local_edges(zone: str, first: date, last: date, by: Literal["day", "hour"]) 
     return _to_instants(
         zone, np.arange(begin_us * DAY_US, (end_us + 1) * DAY_US + 1, DAY_US if by == "day" else HOUR_US)
     )
+
+
+def local_time(zone: str, instant: datetime) -> datetime:
+    """Give what the zone's wall clock reads at an instant, without a zone."""
+    return instant.astimezone(_zone_info(zone)).replace(tzinfo=None)
+
+
+def first_instant(zone: str, local: datetime) -> datetime:
+    """Give the first instant, in UTC, at which the zone's wall clock reads `local` or later (SEMANTICS 5)."""
+    local_us = np.array([(local - datetime(1970, 1, 1)) // timedelta(microseconds=1)], np.int64)  # noqa: DTZ001
+    return instant_of(int(_to_instants(zone, local_us)[0]))
 
 
 def _to_instants(zone: str, local_us: Int64s) -> Int64s:

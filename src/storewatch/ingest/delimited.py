@@ -47,10 +47,13 @@ def cut_at_record(data: bytes, stop: int) -> int:
 
     When a quote is never closed there is no such place; then the last newline, and the block is read row by row.
     """
-    end = data.rfind(b"\n", 0, stop) + 1
-    if data.count(b'"', 0, end) % 2:
-        return data.rfind(b"\n", 0, data.rfind(b'"', 0, end)) + 1 or end
-    return end
+    last = end = data.rfind(b"\n", 0, stop) + 1
+    is_open = data.count(b'"', 0, end) % 2
+    while is_open:
+        line = data.rfind(b"\n", 0, end - 1) + 1
+        is_open ^= data.count(b'"', line, end) % 2
+        end = line
+    return end or last
 
 
 def _header(stream: Stream, text: str, delimiter: str) -> tuple[list[str], int]:
@@ -77,7 +80,8 @@ class _Csv:
             yield from self.read(data[:middle], first_line, wanted)
             yield from self.read(data[middle:], first_line + data.count(b"\n", 0, middle), wanted)
         else:
-            yield from line_blocks(self._records(data, first_line, wanted), tuple(wanted), self._stream)
+            records = self._records(data, first_line, wanted)
+            yield from line_blocks(records, tuple(wanted), lambda: self._stream.done_bytes)
 
     def _read_whole(self, data: bytes, first_line: int, wanted: Mapping[str, int]) -> Block | None:
         """One block by Polars, or None when Polars would not read it exactly as RFC 4180 says."""

@@ -29,7 +29,9 @@ def open_source(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Source]:
     """
     with Stream(path, block_bytes) as stream:
         if stream.is_parquet:
-            yield _open_parquet(path, stream.total_bytes)
+            # A list, because a string with * or [ in it would be a pattern.
+            scan = pl.scan_parquet([path], glob=False, hive_partitioning=False)
+            yield open_columns(scan, path, stream.total_bytes)
         elif stream.head.lstrip().startswith(b"{"):
             yield open_ndjson(stream)
         elif stream.head.lstrip().startswith(b"["):
@@ -38,9 +40,8 @@ def open_source(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Source]:
             yield open_csv(stream)
 
 
-def _open_parquet(path: Path, total_bytes: int) -> Source:
-    # A list, because a string with * or [ in it would be a pattern.
-    scan = pl.scan_parquet([path], glob=False, hive_partitioning=False)
+def open_columns(scan: pl.LazyFrame, path: Path, total_bytes: int) -> Source:
+    """Open typed columns: text and whole numbers as they are, instants and times of day in their own types."""
     try:
         schema = scan.collect_schema()
         rows = scan.select(pl.len()).collect().item()

@@ -1,21 +1,24 @@
-"""Files of polls, weekly hours and time zones into the catalog and the lake."""
+"""Files of polls, weekly hours, time zones and stores into the catalog and the lake."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from storewatch.catalog import Catalog, ImportRecord
+from storewatch import telemetry
+from storewatch.catalog import LABELS, Catalog, ImportRecord, Label
 from storewatch.engine.columns import TIMEZONES, WEEKLY_HOURS
 from storewatch.engine.opening import weekly_intervals
 from storewatch.errors import InvalidInputError
 from storewatch.ingest.blocks import Source
 from storewatch.ingest.formats import open_source
 from storewatch.ingest.rejects import Reject, Rejects
+from storewatch.ingest.scopes import Allowed, within_scope
 from storewatch.ingest.tables import Table, TableName, recognise
 from storewatch.lake import Lake
 
@@ -59,18 +62,43 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def import_file(
-    path: Path, *, catalog: Catalog, lake: Lake, now: datetime, strict: bool = False, progress: Progress | None = None
+    path: Path,
+    *,
+    catalog: Catalog,
+    lake: Lake,
+    now: datetime,
+    strict: bool = False,
+    progress: Progress | None = None,
+    name: str | None = None,
+    job_id: str | None = None,
+    scope: Label | None = None,
 ) -> ImportResult:
     """Import one file: all of its good rows become visible, or none.
 
-    strict: refuse a file with any bad row. progress: called with the bytes read and the bytes of the file. Raises
-    InvalidInputError when the file is refused; then nothing has changed.
+    strict: refuse a file with any bad row. progress: called with the bytes read and the bytes of the file. name: what
+    the file is called in the catalog, when not by its path. job_id: of the job that imports it. scope: only stores with
+    this label may be written, and no labels.
+
+    Raises InvalidInputError when the file is refused; then nothing has changed.
     """
     follow_lake(catalog, lake, now)
-    file = os.fsencode(path).decode(errors="replace")
+    file = name or os.fsencode(path).decode(errors="replace")
     with open_source(path) as source, Rejects() as rejects:
         table, positions = recognise(file, source.names)
-        reading = _Reading(file, source, table, positions, rejects, now=now, strict=strict, progress=progress)
+        if scope is not None and table.name is TableName.STORES:
+            raise InvalidInputError(f"{file} is a table of stores; a key with a scope cannot import labels.")
+        reading = _Reading(
+            file,
+            source,
+            table,
+            positions,
+            rejects,
+            now=now,
+            strict=strict,
+            progress=progress,
+            job_id=job_id,
+            allowed=None if scope is None else partial(catalog.visible_ids, label=scope),
+        )
         import_id = _IMPORTS[table.name](reading, catalog, lake)
         return ImportResult(
             import_id=import_id,
@@ -110,14 +138,19 @@ class _Reading:
         now: datetime,
         strict: bool,
         progress: Progress | None,
+        job_id: str | None,
+        allowed: Allowed | None,
     ) -> None:
         self.now, self.accepted, self.rejects = now, 0, rejects
         self._file, self._source, self._table, self._positions = file, source, table, positions
         self._strict, self._progress = strict, progress
+        self._job_id, self._allowed = job_id, allowed
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         for block in self._source.blocks(self._positions):
             checked = self._table.check(block.columns, self.now)
+            if self._allowed is not None:
+                checked = within_scope(checked, block.columns, self._allowed)
             self.rejects.add_block(block, checked.bad)
             self.accepted += checked.good.height
             if self._progress:
@@ -134,6 +167,7 @@ class _Reading:
             rows=self.accepted + self.rejects.count,
             accepted=self.accepted,
             rejected=self.rejects.count,
+            job_id=self._job_id,
         )
 
     def _refusal(self) -> str:
@@ -155,6 +189,8 @@ def _import_observations(reading: _Reading, catalog: Catalog, lake: Lake) -> int
 
     known = catalog.lake_version_known()
     version = lake.append(batches())
+    telemetry.OBSERVATIONS.labels("import", "accepted").inc(reading.accepted)
+    telemetry.OBSERVATIONS.labels("import", "rejected").inc(reading.rejects.count)
     # Only if nobody else committed in between does the catalog know all of this version.
     expected = known if version == known + 1 else None
     return catalog.record_import(
@@ -173,10 +209,16 @@ def _import_zones(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # no
     return catalog.record_import(reading.record(), reading.rejects, zones=zones, now=reading.now)
 
 
+def _import_labels(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
+    labels = pl.concat([LABELS.to_frame(), *reading])
+    return catalog.record_import(reading.record(), reading.rejects, labels=labels, now=reading.now)
+
+
 _IMPORTS: Final = {
     TableName.OBSERVATIONS: _import_observations,
     TableName.WEEKLY_HOURS: _import_hours,
     TableName.TIMEZONES: _import_zones,
+    TableName.STORES: _import_labels,
 }
 
 

@@ -18,6 +18,24 @@ LINES_PER_BLOCK: Final = 100_000
 _NOT_TEXT = "it is not valid UTF-8 text"
 
 
+class Repeated(NamedTuple):
+    """An object that names a key twice: which of the two values was meant, nobody knows (RFC 8259, 4)."""
+
+    key: str
+
+
+def _object_of(pairs: list[tuple[str, object]]) -> dict[str, object] | Repeated:
+    row = dict(pairs)
+    if len(row) == len(pairs):
+        return row
+    names = [name for name, _ in pairs]
+    return Repeated(next(name for name in names if names.count(name) > 1))
+
+
+# Made once: json.loads makes one each time that it is given a hook.
+JSON_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object_of)
+
+
 class Line(NamedTuple):
     """One row: its line number, its bytes, and either the values of the wanted columns or what is wrong with it."""
 
@@ -28,7 +46,7 @@ class Line(NamedTuple):
     problem: str | None = None
 
 
-def line_blocks(lines: Iterator[Line], wanted: Sequence[str], stream: Stream) -> Iterator[Block]:
+def line_blocks(lines: Iterator[Line], wanted: Sequence[str], done_bytes: Callable[[], int]) -> Iterator[Block]:
     """Gather lines into blocks of bounded size."""
     while True:
         # Kept by column: one live object a row would have the garbage collector take as long as all the rest.
@@ -51,7 +69,7 @@ def line_blocks(lines: Iterator[Line], wanted: Sequence[str], stream: Stream) ->
             columns=pl.DataFrame(columns, dict.fromkeys(wanted, pl.String)),
             origins=_origins(numbers, raws),
             broken=pl.DataFrame(broken, REJECTS, orient="row"),
-            done_bytes=stream.done_bytes,
+            done_bytes=done_bytes(),
         )
 
 
@@ -66,7 +84,7 @@ def open_ndjson(stream: Stream) -> Source:
 
     def blocks(wanted: Mapping[str, int]) -> Iterator[Block]:
         keys = {column: names[position] for column, position in wanted.items()}
-        yield from line_blocks(_objects(stream, blank, keys), tuple(wanted), stream)
+        yield from line_blocks(_objects(stream, blank, keys), tuple(wanted), lambda: stream.done_bytes)
 
     return Source(names=names, total_bytes=stream.total_bytes, blocks=blocks)
 
@@ -76,20 +94,28 @@ def _objects(stream: Stream, blank: bytes, keys: Mapping[str, str]) -> Iterator[
     for first_line, data in stream.blocks(start, blank.count(b"\n") + 1, _cut_at_newline):
         for number, raw in enumerate(data.removesuffix(b"\n").split(b"\n"), first_line):
             if raw.strip():
-                yield _object(number, raw, keys)
+                yield parse_line(number, raw, keys)
 
 
 def _cut_at_newline(data: bytes, stop: int) -> int:
     return data.rfind(b"\n", 0, stop) + 1
 
 
-def _object(number: int, raw: bytes, keys: Mapping[str, str]) -> Line:
+def parse_line(number: int, raw: bytes, keys: Mapping[str, str]) -> Line:
+    """Read one line of NDJSON."""
     try:
-        row = json.loads(raw.decode())  # given bytes, it guesses their encoding first, which takes longer than the rest
+        row = JSON_DECODER.decode(raw.decode())
     except UnicodeDecodeError:
         return Line(number=number, raw=raw, problem=_NOT_TEXT)
     except (ValueError, RecursionError) as error:
         return Line(number=number, raw=raw, problem=f"it is not JSON ({error})")
+    return row_line(number, raw, row, keys)
+
+
+def row_line(number: int, raw: bytes, row: object, keys: Mapping[str, str]) -> Line:
+    """Take the values of the wanted columns out of what JSON_DECODER made of a row."""
+    if isinstance(row, Repeated):
+        return Line(number=number, raw=raw, problem=f"it names {json.dumps(row.key)[:60]} twice")
     if not isinstance(row, dict):
         return Line(number=number, raw=raw, problem="it is not a JSON object")
     values: list[str | None] = []
@@ -98,10 +124,17 @@ def _object(number: int, raw: bytes, keys: Mapping[str, str]) -> Line:
         if type(value) is int:  # not isinstance: True is an int too
             value = str(value)
         elif value is not None and not isinstance(value, str):
-            problem = f"{column} must be text or a whole number, not {json.dumps(value)[:60]}"
+            problem = f"{column} must be text or a whole number, not {_shown(value)}"
             return Line(number=number, raw=raw, problem=problem)
         values.append(value)
     return Line(number=number, raw=raw, values=values)
+
+
+def _shown(value: object) -> str:
+    try:
+        return json.dumps(value)[:60]
+    except RecursionError:  # it was read with a little more room on the stack than there is here
+        return "something that deep"
 
 
 def _is_text(values: Sequence[str | None]) -> bool:

@@ -29,10 +29,14 @@ class Reject:
 
 
 class Rejects:
-    """Gathers rejects in bounded memory; iterating gives them back in file order, as REJECTS frames."""
+    """Gathers rejects in bounded memory; iterating gives them back in file order, as REJECTS frames.
 
-    def __init__(self) -> None:
+    shown: how many are in `first`; kept: False counts and shows only.
+    """
+
+    def __init__(self, *, shown: int = SHOWN, kept: bool = True) -> None:
         self.count = 0
+        self._shown, self._kept = shown, kept
         self.first: tuple[Reject, ...] = ()
         self._opened = ExitStack()
         self._files: list[Path] = []
@@ -71,8 +75,11 @@ class Rejects:
             return
         clean = rejects.with_columns(_shortened("row"), _printable("reason"))
         self.count += clean.height
-        if len(self.first) < SHOWN:
-            self.first += tuple(Reject(**row) for row in clean.head(SHOWN - len(self.first)).iter_rows(named=True))
+        if len(self.first) < self._shown:
+            more = clean.head(self._shown - len(self.first))
+            self.first += tuple(Reject(**row) for row in more.iter_rows(named=True))
+        if not self._kept:
+            return
         self._waiting.append(clean)
         self._waiting_rows += clean.height
         if self._waiting_rows >= _ROWS_AT_ONCE:

@@ -5,6 +5,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self, cast
@@ -26,8 +27,15 @@ Cut = Callable[[bytes, int], int]
 class Stream:
     """An input file, read once from its start; `head` holds its first bytes (without a BOM), already unpacked."""
 
-    def __init__(self, path: Path, block_bytes: int = BLOCK_BYTES) -> None:
+    def __init__(self, path: Path, block_bytes: int = BLOCK_BYTES, *, body: bytes | None = None) -> None:
+        """Open the file, or take `body` for its bytes, unpacked already; `path` is then only its name in messages."""
         self.path, self._block_bytes = path, block_bytes
+        if body is not None:
+            self.total_bytes, self.is_parquet, self._opened = len(body), False, ExitStack()
+            self._raw: BinaryIO = BytesIO(body)
+            self._bytes: BinaryIO = self._raw
+            self.head = self._checked_head()
+            return
         with ExitStack() as opened:
             try:
                 raw = opened.enter_context(path.open("rb"))
@@ -40,7 +48,7 @@ class Stream:
             if not raw.seekable():
                 raise InvalidInputError(f"{path} is a pipe or a device; save it as a file and import that.")
             self.total_bytes = path.stat().st_size
-            self._raw, self._bytes = raw, cast(BinaryIO, raw)
+            self._raw, self._bytes = cast(BinaryIO, raw), cast(BinaryIO, raw)
             magic = raw.peek(4)[:4]
             self.is_parquet = magic == _PARQUET_MAGIC
             if magic.startswith(_GZIP_MAGIC):

@@ -1,7 +1,9 @@
 """The door of the lake."""
 
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
@@ -9,9 +11,10 @@ import polars as pl
 from deltalake.transaction import AddAction
 
 from storewatch.lake.files import Run, write_run
-from storewatch.lake.optimizing import Optimized, optimize
+from storewatch.lake.optimizing import COMPACTED_KEPT, Optimized, compact, delete_before, optimize, tidy
 from storewatch.lake.snapshot import Snapshot
-from storewatch.lake.storage import Storage, listing
+from storewatch.lake.storage import LOG_KEPT, Storage, listing
+from storewatch.telemetry import COMMIT_ROWS, COMMIT_SECONDS
 
 ROWS_AT_ONCE: Final = 2_000_000
 
@@ -32,6 +35,7 @@ class Lake:
         """
         self._storage = Storage.at(url, storage_options)
         self._rows_at_once = rows_at_once
+        self._is_checked = False  # whether this process has found a lake there that it can use
 
     def append(self, batches: Iterable[pl.DataFrame]) -> int:
         """Add observations (OBSERVATIONS each) in one commit and return its version.
@@ -40,19 +44,26 @@ class Lake:
         Without any row nothing is committed and the current version is returned. Raises LakeConflictError, and
         InvalidInputError when the lake cannot be written.
         """
-        table = self._storage.open()
+        if not self._is_checked:
+            self._storage.open()
+            self._is_checked = True
         write = uuid4().hex
         files: list[AddAction] = []
+        rows, begun = 0, time.perf_counter()
         try:
             for number, observations in enumerate(_gather(batches, self._rows_at_once)):
+                rows += observations.height
                 files += write_run(self._storage, Run(write=write, number=number), observations)
         except BaseException:
             self._storage.remove(file.path for file in files)
             raise
         if not files:
-            return table.version()
-        committed = self._storage.commit(table, files)
+            return self._storage.open().version()
+        # Opened as late as this: while many rows were written the log may have been shortened.
+        committed = self._storage.commit(self._storage.open(), files)
         assert committed is not None  # noqa: S101 - only a replacement can be overtaken
+        COMMIT_ROWS.observe(rows)
+        COMMIT_SECONDS.observe(time.perf_counter() - begun)
         return committed
 
     def snapshot(self, version: int | None = None) -> Snapshot:
@@ -75,6 +86,38 @@ class Lake:
         hours, rounded up). progress: called with the days done and the days due.
         """
         return optimize(self._storage, now=now, retention=retention, rows_at_once=self._rows_at_once, progress=progress)
+
+    def compact(self, *, kept: timedelta = COMPACTED_KEPT) -> int:
+        """Merge the newest small files of every day that has many; return how many days.
+
+        For whoever appends all the time: called after every few commits it keeps a day at about 40 files, and a row
+        is rewritten log2(commits / 16) times. Drops repeats among the files it merges, never anything else. kept: how
+        long the merged files stay for those who read them.
+        """
+        return compact(self._storage, rows_at_once=self._rows_at_once, kept=kept)
+
+    def tidy(self, *, log_kept: timedelta = LOG_KEPT) -> int:
+        """Delete the files that `compact` no longer keeps, and shorten the log; return how many files.
+
+        For whoever appends all the time, after some hundred commits. log_kept: younger versions stay readable.
+        """
+        return tidy(self._storage, log_kept=log_kept)
+
+    def files_unused(self, retention: timedelta) -> int:
+        """Count what `optimize` with this retention would delete at this moment, killed writers' files left out."""
+        hours = math.ceil(retention / timedelta(hours=1))
+        return len(self._storage.open().vacuum(hours, enforce_retention_duration=False))
+
+    def rows_before(self, day: date) -> int:
+        """Count what `delete_before` would drop."""
+        return int(self.snapshot().listing.filter(pl.col("day") < day)["rows"].sum())
+
+    def delete_before(self, day: date) -> int:
+        """Drop every UTC day before `day` in one commit; return how many observations that were, repeats included.
+
+        Older snapshots can still be read until the files are vacuumed (the retention of `optimize`).
+        """
+        return delete_before(self._storage, day)
 
 
 def _gather(batches: Iterable[pl.DataFrame], rows_at_once: int) -> Iterator[pl.DataFrame]:

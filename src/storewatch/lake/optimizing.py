@@ -4,20 +4,30 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from itertools import accumulate
 from typing import Final
 from uuid import uuid4
 
 import polars as pl
+from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from storewatch.errors import LakeConflictError
 from storewatch.lake.files import Run, is_one_run, write_run
 from storewatch.lake.snapshot import Snapshot
-from storewatch.lake.storage import Storage, listing
+from storewatch.lake.storage import FILES_REMEMBERED, Storage, listing
 
 SAMPLE_EVERY: Final = 64
 SAMPLE_STRIDE: Final = 39
 REWRITE_ATTEMPTS: Final = 5
+# As many new files of a day are worth a merge. With 8 merges cost twice as much, with 32 a report reads more files.
+COMPACT_FILES: Final = 16
+# Files from this size on are left to `optimize`: rewriting them again and again would cost more than it gives.
+LARGE_ROWS: Final = 1_000_000
+# A day of pushing replaces a million small files. Kept for longer they would make the log slow, and no report takes
+# longer than this to read its version.
+COMPACTED_KEPT: Final = timedelta(minutes=30)
 # No append takes longer from its first file to its commit.
 LONGEST_APPEND: Final = timedelta(days=1)
 ALWAYS: Final = (-(2**63), 2**63 - 1)
@@ -49,7 +59,7 @@ def optimize(
     days = [day for day in before.days if not _due(before, day, today).is_empty()]
     rewritten = compacted = 0
     for done, day in enumerate(days, 1):
-        changed = _optimize_day(storage, day, today, rows_at_once)
+        changed = _replace_due(storage, partial(_due, day=day, today=today), rows_at_once)
         rewritten += changed and day < today
         compacted += changed and day >= today
         if progress:
@@ -85,23 +95,69 @@ def _due(snapshot: Snapshot, day: date, today: date) -> pl.DataFrame:
     files = snapshot.listing.filter(pl.col("day") == day)
     if day < today:
         return files.clear() if is_one_run(files["path"]) else files
+    return _newest_small(files)
+
+
+def _newest_small(files: pl.DataFrame) -> pl.DataFrame:
     rows = files["rows"].to_list()
-    first = next((i for i in range(len(rows) - 1) if rows[i] <= sum(rows[i + 1 :])), len(rows))
+    after = list(accumulate(reversed(rows), initial=0))[-2::-1]  # of each file, the rows of those that came later
+    first = next((i for i in range(len(rows) - 1) if rows[i] <= after[i]), len(rows))
     return files[first:]
 
 
-def _optimize_day(storage: Storage, day: date, today: date, rows_at_once: int) -> bool:
-    """Replace the due files of a day; False when another process had done it already."""
+def _worth_compacting(snapshot: Snapshot, day: date) -> pl.DataFrame:
+    """The newest small files of a day once they are many, else none."""
+    due = _newest_small(snapshot.listing.filter(pl.col("day") == day, pl.col("rows") < LARGE_ROWS))
+    return due if due.height >= COMPACT_FILES else due.clear()
+
+
+def compact(storage: Storage, *, rows_at_once: int, kept: timedelta) -> int:
+    """See `Lake.compact`."""
+    snapshot = _snapshot(storage)
+    days = [day for day in snapshot.days if not _worth_compacting(snapshot, day).is_empty()]
+    worth = (partial(_worth_compacting, day=day) for day in days)
+    return sum(_replace_due(storage, choose, rows_at_once, kept=kept) for choose in worth)
+
+
+def tidy(storage: Storage, *, log_kept: timedelta) -> int:
+    """See `Lake.tidy`."""
+    deleted = _vacuum_once(storage.open(), FILES_REMEMBERED)
+    table = storage.open()
+    storage.checkpoint(table)
+    storage.shorten_log(table, log_kept)
+    return len(deleted)
+
+
+def delete_before(storage: Storage, day: date) -> int:
+    """See `Lake.delete_before`."""
+    for _ in range(REWRITE_ATTEMPTS):
+        table = storage.open()
+        old = listing(table).filter(pl.col("day") < day)
+        if old.is_empty():
+            return 0
+        if storage.commit(table, [], replaced=old, deleting=True) is not None:
+            return int(old["rows"].sum())
+    raise LakeConflictError(f"Other processes kept rewriting the old days of the lake {storage.url}. Try again.")
+
+
+def _replace_due(
+    storage: Storage,
+    choose: Callable[[Snapshot], pl.DataFrame],
+    rows_at_once: int,
+    *,
+    kept: timedelta = FILES_REMEMBERED,
+) -> bool:
+    """Replace the files that are due by one run; False when another process had done it already."""
     for _ in range(REWRITE_ATTEMPTS):
         snapshot = _snapshot(storage)
-        due = _due(snapshot, day, today)
+        due = choose(snapshot)
         if due.is_empty():
             return False
         written = _rewrite(replace(snapshot, listing=due), rows_at_once)
-        if storage.commit(storage.open(), written, replaced=due) is not None:
+        if storage.commit(storage.open(), written, replaced=due, kept=kept) is not None:
             return True
         # What was written stays for the vacuum: a commit whose answer got lost may have made it part of the table.
-    raise LakeConflictError(f"Other processes kept rewriting the day {day} of the lake {storage.url}. Try again.")
+    raise LakeConflictError(f"Other processes kept rewriting the same day of the lake {storage.url}. Try again.")
 
 
 def _rewrite(due: Snapshot, rows_at_once: int) -> list[AddAction]:
@@ -132,12 +188,16 @@ def _store_ranges(due: Snapshot, rows_at_once: int) -> list[tuple[str, str | Non
 def _vacuum(storage: Storage, retention: timedelta) -> int:
     """Delete the files that no version younger than `retention` needs; return how many."""
     table = storage.open()
+    deleted = _vacuum_once(table, retention)
     # The full form also finds what killed writers left, and would find what a slow one has yet to commit.
-    deleted: set[str] = set()
-    for full, age in ((False, retention), (True, max(retention, LONGEST_APPEND))):
-        hours = math.ceil(age / timedelta(hours=1))
-        # A vacuum makes two commits even when it finds nothing: look first.
-        if table.vacuum(hours, enforce_retention_duration=False, full=full):
-            deleted |= set(table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=full))
-            table.update_incremental()
-    return len(deleted)
+    return len(deleted | _vacuum_once(table, max(retention, LONGEST_APPEND), full=True))
+
+
+def _vacuum_once(table: DeltaTable, age: timedelta, *, full: bool = False) -> set[str]:
+    hours = math.ceil(age / timedelta(hours=1))
+    # A vacuum makes two commits even when it finds nothing: look first.
+    if not table.vacuum(hours, enforce_retention_duration=False, full=full):
+        return set()
+    deleted = set(table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=full))
+    table.update_incremental()
+    return deleted

@@ -1,11 +1,13 @@
 """Where the table lies: a folder or an object store. Opens it, puts files there and commits them."""
 
+import json
 import os
 import random
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -32,10 +34,14 @@ PARTITION: Final = ["day"]
 DELTA_SCHEMA: Final = Schema.from_arrow(
     Table(pl.DataFrame(schema=OBSERVATIONS).with_columns(day=pl.lit(None, pl.Date))).schema
 )
+# How long the log remembers a dropped file, and so how long a lite vacuum can find it.
+FILES_REMEMBERED: Final = timedelta(days=7)
 CONFIGURATION: Final = {
     "delta.logRetentionDuration": "interval 7 days",
-    "delta.deletedFileRetentionDuration": "interval 7 days",
+    "delta.deletedFileRetentionDuration": f"interval {FILES_REMEMBERED.days} days",
 }
+# A writer that was stopped between reading the log and its commit must find the commits it missed.
+LOG_KEPT: Final = timedelta(hours=1)
 
 LISTING: Final = pl.Schema(
     {
@@ -94,7 +100,9 @@ class Storage:
             table = DeltaTable(self.delta_url, version=version, storage_options=self.options)
         except TableNotFoundError as error:
             if version is not None:
-                raise InvalidInputError(f"There is no lake at {self.url}, so no version {version} of it.") from error
+                raise InvalidInputError(
+                    f"There is no lake at {self.url}, or no version {version} of it any more. Use the newest one."
+                ) from error
             table = self._create()
         except (DeltaError, OSError, ValueError) as error:
             if version is not None:
@@ -143,11 +151,20 @@ class Storage:
             with suppress(OSError, DeltaError):
                 handler.delete_file(path)
 
-    def commit(self, table: DeltaTable, added: list[AddAction], replaced: pl.DataFrame | None = None) -> int | None:
+    def commit(
+        self,
+        table: DeltaTable,
+        added: list[AddAction],
+        replaced: pl.DataFrame | None = None,
+        *,
+        deleting: bool = False,
+        kept: timedelta = FILES_REMEMBERED,
+    ) -> int | None:
         """Add files to the table, and drop those they replace, in one commit; return its version.
 
-        table: brought up to date here. replaced: rows of a `listing`. Returns None when one of them is no longer in
-        the table: somebody else replaced it. Every attempt is a compare-and-set of the next version, and adding a
+        table: brought up to date here. replaced: rows of a `listing`. deleting: their observations go for good.
+        kept: after this the files are dropped from the log and by a vacuum. Returns None when one of them is no longer
+        in the table: somebody else replaced it. Every attempt is a compare-and-set of the next version, and adding a
         file again is the same as adding it once, so an attempt that failed after it had committed does no harm.
         """
         for attempt in range(COMMIT_ATTEMPTS):
@@ -157,7 +174,7 @@ class Storage:
                 if replaced is not None and not replaced["path"].is_in(files["path"].implode()).all():
                     return None
                 table.create_write_transaction(
-                    _in_order(added, files, replaced),
+                    _in_order(added, files, replaced, deleting=deleting, kept=kept),
                     mode="append",
                     schema=DELTA_SCHEMA,
                     partition_by=PARTITION,
@@ -187,6 +204,21 @@ class Storage:
         if self.folder:
             log = self.folder / "_delta_log"
             _sync(log / f"{table.version():020}.checkpoint.parquet", log / "_last_checkpoint", log)
+
+    def shorten_log(self, table: DeltaTable, kept: timedelta) -> None:
+        """Drop the commits and checkpoints before the newest checkpoint that is older than `kept`."""
+        if self.folder is None:
+            table.cleanup_metadata()  # by the table's own, longer time
+            return
+        until_s = time.time() - kept.total_seconds()
+        log = self.folder / "_delta_log"
+        old = [file.name[:20] for file in log.glob("*.checkpoint.parquet") if file.stat().st_mtime < until_s]
+        # Of two processes at once the one with the older checkpoint may have written this last.
+        opened_from = json.loads((log / "_last_checkpoint").read_bytes())["version"]
+        first = min(max(old, default=""), f"{opened_from:020}")
+        for file in log.iterdir():
+            if file.name[:20].isdecimal() and file.name < first:
+                file.unlink(missing_ok=True)
 
     def sync_log(self, version: int) -> None:
         """Make the log durable up to `version`: deltalake writes it without fsync.
@@ -255,7 +287,7 @@ def listing(table: DeltaTable) -> pl.DataFrame:
 
 
 def _in_order(
-    added: list[AddAction], files: pl.DataFrame, replaced: pl.DataFrame | None
+    added: list[AddAction], files: pl.DataFrame, replaced: pl.DataFrame | None, *, deleting: bool, kept: timedelta
 ) -> list[AddAction | RemoveAction]:
     """Stamp the files with their place in the order of commits.
 
@@ -268,10 +300,10 @@ def _in_order(
         return [replace(file, modification_time=max(file.modification_time, floor)) for file in added]
     place = replaced["order"].max()
     assert isinstance(place, int)  # noqa: S101 - a rewrite replaces at least one file
-    # Vacuum compares this with the machine's clock, so it is the machine's clock.
-    now_ms = time.time_ns() // 1_000_000
+    # Vacuum and checkpoints compare this with the machine's clock, so it is the machine's clock.
+    dropped_ms = time.time_ns() // 1_000_000 - (FILES_REMEMBERED - kept) // timedelta(milliseconds=1)
     removals = [
-        RemoveAction(path, False, now_ms, size, {"day": str(day)})
+        RemoveAction(path, deleting, dropped_ms, size, {"day": str(day)})
         for path, size, day in replaced.select("path", "size_bytes", "day").iter_rows()
     ]
     return [*(replace(file, modification_time=place) for file in added), *removals]

@@ -1,7 +1,8 @@
 """The figures of a report: the stores, their windows and their exact totals."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final
 
@@ -10,33 +11,50 @@ import polars as pl
 
 from storewatch.catalog import Catalog
 from storewatch.engine.availability import Evidence, Policy, evidence_range, group_evidence, totals
-from storewatch.engine.columns import Int64s, Status, instant_us
+from storewatch.engine.columns import DAY_US, Int64s, Status, instant_us
 from storewatch.engine.opening import TZDATA_VERSION, Calendars, Sessions, assign_calendars, open_sessions
 from storewatch.errors import InvalidInputError
 from storewatch.lake import Snapshot
 from storewatch.reports.request import CLASSIC_WINDOWS, ReportRequest
 
-# Rows of one shard. 8 M rows peak at about 0.5 GB; smaller shards read row groups twice, larger ones only cost memory.
-SHARD_ROWS: Final = 8_000_000
+# Rows of one shard. 1 M stores, 130 M polls peak at 0.9 GiB with 4 M rows, at 1.3 GiB with 8 M, in the same time.
+SHARD_ROWS: Final = 4_000_000
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreList:
-    """Every store that the catalog knows at one version, ordered by store_id.
+    """The stores that the catalog knows at one version, or some of them, ordered by store_id.
 
     frame: store_id, weekly_hours_id (null: default), timezone (null: default); row number = store index.
+    known: how many stores the catalog knows in all.
     """
 
     catalog_version: int
     frame: pl.DataFrame
     calendars: Calendars
+    known: int
 
     @classmethod
     def read(cls, catalog: Catalog) -> "StoreList":
         version, stores, weekly_hours = catalog.read_stores()
-        return cls(catalog_version=version, frame=stores, calendars=assign_calendars(stores, weekly_hours))
+        return cls(
+            catalog_version=version,
+            frame=stores,
+            calendars=assign_calendars(stores, weekly_hours),
+            known=stores.height,
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        return self.frame.height == self.known
+
+    def only(self, store_ids: pl.Series) -> "StoreList":
+        """Keep those of these stores that are here."""
+        kept = self.frame["store_id"].is_in(store_ids.implode())
+        calendars = replace(self.calendars, calendar_of=self.calendars.calendar_of[kept.to_numpy()])
+        return replace(self, frame=self.frame.filter(kept), calendars=calendars)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,16 +78,28 @@ class Figures:
         return self.totals_us[:, list(self.windows).index(name)]
 
 
-def resolve_as_of(request: ReportRequest, snapshot: Snapshot) -> int:
-    """Give the report's "now": as asked, or the newest observation in the data (SEMANTICS 15)."""
+def resolve_as_of(request: ReportRequest, snapshot: Snapshot, stores: pl.Series | None = None) -> int:
+    """Give the report's "now": as asked, or the newest observation in the data (SEMANTICS 15).
+
+    stores: what the data are, for a caller for whom no other stores exist.
+    """
     if request.as_of is not None:
         return instant_us(request.as_of)
-    newest_us = snapshot.newest_us()
+    newest_us = snapshot.newest_us() if stores is None else _newest_of(snapshot, stores.to_list())
     if newest_us is None:
         raise InvalidInputError(
             "Nothing has been observed yet, so the report has no 'now'. Import polls first, or say as_of."
         )
     return newest_us
+
+
+def _newest_of(snapshot: Snapshot, store_ids: list[str]) -> int | None:
+    for day in reversed(snapshot.days):
+        begin_us = instant_us(datetime(day.year, day.month, day.day, tzinfo=UTC))
+        newest = snapshot.read(begin_us, begin_us + DAY_US - 1, stores=store_ids)["observed_at"].to_physical().max()
+        if newest is not None:
+            return int(newest)  # type: ignore[call-overload, no-any-return, arg-type, unused-ignore]
+    return None
 
 
 def compute_figures(
@@ -88,10 +118,16 @@ def compute_figures(
     sessions = open_sessions(store_list.calendars, start_us, end_us)
     store_ids = store_list.frame["store_id"]
     totals_us = np.zeros((len(store_ids), len(windows), len(Status)), np.int64)
-    shards = max(1, -(-snapshot.rows // shard_rows))
+    # Some of the stores have, as far as can be told without reading, their share of the rows.
+    rows = snapshot.rows * len(store_ids) // max(1, store_list.known)
+    shards = max(1, -(-rows // shard_rows))
     bounds = np.linspace(0, len(store_ids), shards + 1).astype(int).tolist()
     for number, (first, last) in enumerate(pairwise(bounds)):
-        ours = None if shards == 1 else (store_ids[first], store_ids[last] if last < len(store_ids) else None)
+        ours: tuple[str, str | None] | list[str] | None = None
+        if not store_list.is_complete:
+            ours = store_ids[first:last].to_list()
+        elif shards > 1:
+            ours = (store_ids[first], store_ids[last] if last < len(store_ids) else None)
         evidence = read_evidence(snapshot, store_ids[first:last], (start_us, min(end_us - 1, as_of_us)), ours)
         part = Sessions(
             offsets=sessions.offsets,
@@ -115,16 +151,25 @@ def compute_figures(
 
 
 def read_evidence(
-    snapshot: Snapshot, store_ids: pl.Series, range_us: tuple[int, int], stores: tuple[str, str | None] | None
+    snapshot: Snapshot,
+    store_ids: pl.Series,
+    range_us: tuple[int, int],
+    stores: tuple[str, str | None] | list[str] | None,
 ) -> Evidence:
     """Read what was seen of `store_ids` in a range, both ends included, in their order.
 
-    stores: the lake's range [first, last) of ids to read; None when `store_ids` are all there are.
+    stores: the lake's range [first, last) of ids, or the ids, to read; None when `store_ids` are all there are.
     """
-    places = store_ids.to_frame().with_row_index("place")
-    rows = snapshot.read(*range_us, stores=stores).join(places, on="store_id", how="inner", maintain_order="left")
+    rows = snapshot.read(*range_us, stores=stores)
+    # The lake is sorted by store, so ids are looked up once a run: 1 M stores, 130 M polls in 7.7 s instead of 11.1 s.
+    runs = rows["store_id"].rle().struct.unnest()
+    places = store_ids.to_frame("value").with_row_index("place")
+    runs = runs.join(places, on="value", how="left", maintain_order="left")
+    if runs["place"].has_nulls():
+        wanted = np.repeat(runs["place"].is_not_null().to_numpy(), runs["len"].to_numpy())
+        rows, runs = rows.filter(wanted), runs.drop_nulls("place")
     return group_evidence(
-        rows["place"].to_numpy(),
+        np.repeat(runs["place"].to_numpy(), runs["len"].to_numpy()),
         rows["observed_at"].to_physical().to_numpy(),
         rows["active"].cast(pl.UInt8).to_numpy(),
         rows["loaded_at"].to_physical().to_numpy(),

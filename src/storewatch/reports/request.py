@@ -28,11 +28,17 @@ class ReportFormat(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRequest:
-    """A report as it is asked for; as_of None means the newest observation in the data."""
+    """A report as it is asked for.
+
+    as_of: None means the newest observation in the data. store_ids: None means every store; labels: pairs of label and
+    value that a store must carry, all of them.
+    """
 
     as_of: datetime | None = None
     policy: Policy = FILL
     format: ReportFormat = ReportFormat.CSV
+    store_ids: tuple[str, ...] | None = None
+    labels: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.as_of is not None and not _EARLIEST <= self.as_of <= _LATEST:
@@ -45,6 +51,8 @@ class ReportRequest:
             "policy": self.policy.name,
             "max_gap_us": self.policy.max_gap_us,
             "format": self.format.value,
+            "store_ids": None if self.store_ids is None else list(self.store_ids),
+            "labels": dict(self.labels),
         }
 
     @classmethod
@@ -54,7 +62,36 @@ class ReportRequest:
             as_of=parse_instant(as_of) if as_of else None,
             policy=Policy(name=parameters["policy"], max_gap_us=parameters["max_gap_us"]),
             format=ReportFormat(parameters["format"]),
+            store_ids=None if parameters.get("store_ids") is None else tuple(parameters["store_ids"]),
+            labels=tuple(parameters.get("labels", {}).items()),
         )
+
+
+def read_request(asked: Mapping[str, Any]) -> ReportRequest:
+    """Read a report as people ask for it: policy, max_gap, store_ids, labels, format, each if it is there.
+
+    Raises InvalidInputError for anything else.
+    """
+    known = ("policy", "max_gap", "store_ids", "labels", "format")
+    if unknown := sorted(asked.keys() - set(known)):
+        raise InvalidInputError(f"A report does not take {', '.join(unknown)}; it takes {', '.join(known)}.")
+    store_ids, labels, max_gap = asked.get("store_ids"), asked.get("labels") or {}, asked.get("max_gap")
+    if store_ids is not None and not (isinstance(store_ids, list) and store_ids and _are_texts(store_ids)):
+        raise InvalidInputError("store_ids must be a list of store ids.")
+    if not (isinstance(labels, dict) and _are_texts([*labels, *labels.values()])):
+        raise InvalidInputError("labels must be an object of labels and their values.")
+    if asked.get("format", "csv") not in list(ReportFormat):
+        raise InvalidInputError(f"There is no format {asked['format']!r}; use one of {', '.join(ReportFormat)}.")
+    return ReportRequest(
+        policy=choose_policy(str(asked.get("policy", FILL.name)), None if max_gap is None else str(max_gap)),
+        format=ReportFormat(asked.get("format", "csv")),
+        store_ids=None if store_ids is None else tuple(dict.fromkeys(store_ids)),
+        labels=tuple(sorted(labels.items())),
+    )
+
+
+def _are_texts(values: list[Any]) -> bool:
+    return all(isinstance(value, str) and "\0" not in value for value in values)
 
 
 def choose_policy(name: str, max_gap: str | None = None) -> Policy:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from storewatch.catalog import Catalog
+from storewatch.catalog import Catalog, JobKind, JobState
 from storewatch.engine.columns import instant_of
 from storewatch.lake import Snapshot
 from storewatch.reports.request import format_instant
@@ -23,6 +23,7 @@ class Status:
     lake_version: int
     lake_bytes: int
     size_bytes: int
+    jobs: dict[JobKind, dict[JobState, int]]
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Give the names and values as people read them."""
@@ -31,14 +32,19 @@ class Status:
         yield "days covered", f"{self.days} ({self.first_day} to {self.last_day})" if self.days else "none"
         yield "newest poll", self.newest_poll or "none"
         yield "lake version", str(self.lake_version)
+        yield "jobs", ", ".join(self.job_counts()) or "none"
         yield "size on disk", f"{self.size_bytes / 1e6:.1f} MB (lake {self.lake_bytes / 1e6:.1f} MB)"
+
+    def job_counts(self) -> Iterator[str]:
+        for kind, states in self.jobs.items():
+            yield from (f"{count:,} {kind} {state}" for state, count in states.items())
 
 
 def read_status(catalog: Catalog, snapshot: Snapshot, home: Path) -> Status:
     newest_us = snapshot.newest_us()
     days = snapshot.days
     return Status(
-        stores=catalog.stores().height,
+        stores=catalog.count_stores(),
         polls=snapshot.rows,
         first_day=days[0].isoformat() if days else None,
         last_day=days[-1].isoformat() if days else None,
@@ -47,4 +53,5 @@ def read_status(catalog: Catalog, snapshot: Snapshot, home: Path) -> Status:
         lake_version=snapshot.version,
         lake_bytes=snapshot.size_bytes,
         size_bytes=sum(file.stat().st_size for file in home.rglob("*") if file.is_file()),
+        jobs=catalog.count_jobs(),
     )

@@ -1,23 +1,35 @@
 """What the routes are made of; `app` puts the parts together."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Event
 
+from storewatch.access import AccessRules
 from storewatch.catalog import Catalog
-from storewatch.jobs.runner import ReportRunner
+from storewatch.jobs.queue import JobQueue
+from storewatch.jobs.worker import Worker
 from storewatch.lake import Lake
+from storewatch.reports.current import CurrentStores
 from storewatch.reports.runs import Reports
 from storewatch.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """One open installation, as the web sees it."""
+    """One open installation, as the web sees it.
+
+    worker: of this process, started and stopped with the service. stopping: set when the process is about to end, for
+    answers that would go on for ever.
+    """
 
     settings: Settings
     catalog: Catalog
     lake: Lake
     reports: Reports
-    runner: ReportRunner
+    stores: CurrentStores
+    jobs: JobQueue
     clock: Callable[[], datetime]
+    worker: Worker | None = None
+    stopping: Event = field(default_factory=Event)
+    access: AccessRules = field(default_factory=AccessRules)

@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem documents; the one table from our errors to HTTP."""
 
-import logging
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -12,12 +11,34 @@ from starlette.exceptions import HTTPException
 from storewatch.errors import (
     CatalogVersionError,
     FailedReportError,
+    ForeignHostError,
+    ForeignOriginError,
     InvalidInputError,
+    InvalidKeyError,
+    JobEndedError,
+    JobNotEndedError,
     LakeConflictError,
+    LakeUnavailableError,
+    MissingKeyError,
     MissingReportFileError,
+    OverCapacityError,
+    ReportNotReadyError,
+    RoleTooLowError,
+    ScheduleExistsError,
+    ScopedChangeError,
+    ScopedKeyError,
+    StoreExistsError,
+    StoreInUseError,
     StorewatchError,
+    TooManyRowsError,
+    UnknownImportError,
+    UnknownKeyError,
+    UnknownMediaTypeError,
     UnknownReportError,
+    UnknownScheduleError,
+    UnknownStoreError,
 )
+from storewatch.telemetry import current_request_id
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -26,11 +47,69 @@ STATUS_OF: Final[dict[type[StorewatchError], HTTPStatus]] = {
     UnknownReportError: HTTPStatus.NOT_FOUND,
     MissingReportFileError: HTTPStatus.GONE,
     FailedReportError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ReportNotReadyError: HTTPStatus.CONFLICT,
+    UnknownImportError: HTTPStatus.NOT_FOUND,
+    JobEndedError: HTTPStatus.CONFLICT,
+    JobNotEndedError: HTTPStatus.CONFLICT,
+    UnknownScheduleError: HTTPStatus.NOT_FOUND,
+    ScheduleExistsError: HTTPStatus.CONFLICT,
     CatalogVersionError: HTTPStatus.INTERNAL_SERVER_ERROR,
     LakeConflictError: HTTPStatus.SERVICE_UNAVAILABLE,
+    LakeUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    OverCapacityError: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyRowsError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnknownMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    MissingKeyError: HTTPStatus.UNAUTHORIZED,
+    InvalidKeyError: HTTPStatus.UNAUTHORIZED,
+    ForeignHostError: HTTPStatus.MISDIRECTED_REQUEST,
+    ForeignOriginError: HTTPStatus.FORBIDDEN,
+    RoleTooLowError: HTTPStatus.FORBIDDEN,
+    ScopedKeyError: HTTPStatus.FORBIDDEN,
+    ScopedChangeError: HTTPStatus.FORBIDDEN,
+    UnknownKeyError: HTTPStatus.NOT_FOUND,
+    UnknownStoreError: HTTPStatus.NOT_FOUND,
+    StoreExistsError: HTTPStatus.CONFLICT,
+    StoreInUseError: HTTPStatus.CONFLICT,
 }
 
-log = logging.getLogger(__name__)
+# What a problem document looks like in /openapi.json.
+PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "pattern": "^urn:storewatch:problem:[a-z0-9-]+$"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+# Any route may give these: no key or a bad one, not allowed, a body too large or too slow, a host that is not ours, too
+# many requests, our failure.
+EVERYWHERE: Final = (401, 403, 408, 413, 421, 429, 500, 503)
+
+
+def problem_responses(*statuses: int, **described: str) -> dict[int | str, dict[str, Any]]:
+    """Document the problems of a route, for its `responses`: these statuses and those that any route may answer.
+
+    A status may be given its own words: `problem_responses(422, s404="No store has this id.")`.
+    """
+    words = {int(name.removeprefix("s")): text for name, text in described.items()}
+    return {
+        status: {
+            "description": words.get(status, HTTPStatus(status).phrase),
+            "content": {MEDIA_TYPE: {"schema": PROBLEM_SCHEMA}},
+        }
+        for status in sorted({*statuses, *words, *EVERYWHERE})
+    }
 
 
 def problem(status: int, name: str, detail: str, **members: Any) -> JSONResponse:
@@ -42,6 +121,8 @@ def problem(status: int, name: str, detail: str, **members: Any) -> JSONResponse
         "detail": detail,
         **members,
     }
+    if (request_id := current_request_id()) is not None:
+        body["request_id"] = request_id
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE)
 
 
@@ -51,12 +132,23 @@ def problem_name(error: type[StorewatchError]) -> str:
     return words.removeprefix("-").removesuffix("-error")
 
 
+def problem_of(error: StorewatchError) -> JSONResponse:
+    """Build the problem document of one of our errors."""
+    response = problem(STATUS_OF[type(error)], problem_name(type(error)), str(error))
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        sent = ', error="invalid_token"' if isinstance(error, InvalidKeyError) else ""
+        response.headers["WWW-Authenticate"] = f'Bearer realm="storewatch"{sent}'
+    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
 def install_problems(service: FastAPI) -> None:
     """Answer every error of the service with a problem document."""
 
     @service.exception_handler(StorewatchError)
     def _ours(_: Request, error: StorewatchError) -> JSONResponse:
-        return problem(STATUS_OF[type(error)], problem_name(type(error)), str(error))
+        return problem_of(error)
 
     @service.exception_handler(RequestValidationError)
     def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -72,6 +164,6 @@ def install_problems(service: FastAPI) -> None:
         return response
 
     @service.exception_handler(Exception)
-    def _unexpected(request: Request, error: Exception) -> JSONResponse:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+        # Logged by Observing, which answers like this itself when it is around the service.
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed; its log says why.")

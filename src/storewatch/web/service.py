@@ -1,27 +1,62 @@
 """The HTTP service: routes, problems and its life from start to stop."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from storewatch import __version__
-from storewatch.jobs.runner import ReportRunner
-from storewatch.reports.runs import Reports
+from storewatch.web.api.audit import audit_routes
 from storewatch.web.api.classic import classic_routes
+from storewatch.web.api.imports import imports_routes
+from storewatch.web.api.jobs import jobs_routes
+from storewatch.web.api.keys import keys_routes
+from storewatch.web.api.me import me_routes
+from storewatch.web.api.observations import observations_routes
+from storewatch.web.api.reports import reports_routes
+from storewatch.web.api.schedules import schedules_routes
+from storewatch.web.api.status import status_routes
+from storewatch.web.api.stores import stores_routes
+from storewatch.web.health import health_routes
+from storewatch.web.layers import add_layers
+from storewatch.web.metrics import metrics_routes
 from storewatch.web.pages.welcome import welcome_routes
+from storewatch.web.parts import Parts
 from storewatch.web.problems import install_problems
 
+ROUTES: Final[tuple[Callable[[Parts], APIRouter], ...]] = (
+    classic_routes,
+    health_routes,
+    metrics_routes,
+    keys_routes,
+    audit_routes,
+    observations_routes,
+    reports_routes,
+    imports_routes,
+    jobs_routes,
+    schedules_routes,
+    status_routes,
+    stores_routes,
+)
 
-def create_service(reports: Reports, runner: ReportRunner) -> FastAPI:
-    """Build the service; it resumes unfinished reports when it starts and finishes running ones when it stops."""
+
+def create_service(parts: Parts) -> FastAPI:
+    """Build the service. Its worker, if it has one, starts with it, and finishes or hands back its jobs at the stop."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        runner.resume()
-        yield
-        runner.stop()
+        if parts.worker is not None:
+            await asyncio.to_thread(parts.worker.start)
+        try:
+            yield
+        finally:
+            parts.stopping.set()
+            if parts.worker is not None:
+                await asyncio.to_thread(parts.worker.stop)
+            await asyncio.to_thread(access.close)
 
     service = FastAPIOffline(
         title="storewatch",
@@ -30,6 +65,9 @@ def create_service(reports: Reports, runner: ReportRunner) -> FastAPI:
         lifespan=life,
     )
     install_problems(service)
-    service.include_router(classic_routes(reports, runner))
+    access = add_layers(service, parts)
+    service.include_router(me_routes())
+    for routes in ROUTES:
+        service.include_router(routes(parts))
     service.include_router(welcome_routes)
     return service

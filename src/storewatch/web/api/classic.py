@@ -1,15 +1,20 @@
 """The classic contract, to the letter: trigger a report, poll for it, download seven columns."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel
 
-from storewatch.jobs.runner import ReportRunner
+from storewatch.catalog import JobKind
 from storewatch.reports.request import ReportRequest
-from storewatch.reports.runs import Reports
-from storewatch.web import problems
+from storewatch.web.audit import audited
+from storewatch.web.parts import Parts
+from storewatch.web.problems import problem_responses
+from storewatch.web.security import Viewer
+
+# A report of /v1/reports may be fetched here too, and be of another form.
+MEDIA_TYPES: Final = {".csv": "text/csv", ".json": "application/json"}
 
 
 class Triggered(BaseModel):
@@ -24,18 +29,29 @@ class Running(BaseModel):
     status: Literal["Running"] = "Running"
 
 
-def classic_routes(reports: Reports, runner: ReportRunner) -> APIRouter:
+def classic_routes(parts: Parts) -> APIRouter:
+    """Build /trigger_report and /get_report. Under a key with a scope the report covers its stores only."""
     router = APIRouter(tags=["classic"])
 
-    def trigger_report() -> Triggered:
+    def trigger_report(request: Request, caller: Viewer) -> Triggered:
         """Start the classic report on the data of this moment and give its id at once."""
-        return Triggered(report_id=runner.trigger(ReportRequest()))
+        report_id = parts.jobs.accept(JobKind.REPORT, ReportRequest().parameters(), caller)
+        request.state.audit_object = report_id
+        return Triggered(report_id=report_id)
 
-    router.get("/trigger_report", operation_id="trigger_report")(trigger_report)
-    router.post("/trigger_report", operation_id="trigger_report_by_post")(trigger_report)
+    for method, operation_id in (("GET", "trigger_report"), ("POST", "trigger_report_by_post")):
+        router.add_api_route(
+            "/trigger_report",
+            trigger_report,
+            methods=[method],
+            operation_id=operation_id,
+            responses=problem_responses(),
+            dependencies=[audited("report.create", "report")],
+        )
 
     @router.get(
         "/get_report",
+        operation_id="get_report",
         response_model=None,
         responses={
             200: {
@@ -43,22 +59,31 @@ def classic_routes(reports: Reports, runner: ReportRunner) -> APIRouter:
                 "model": Running,
                 "content": {"text/csv": {"schema": {"type": "string"}}},
             },
-            404: {"description": "No report has this id.", "content": {problems.MEDIA_TYPE: {}}},
-            410: {"description": "The report's file was removed.", "content": {problems.MEDIA_TYPE: {}}},
-            422: {"description": "report_id is missing.", "content": {problems.MEDIA_TYPE: {}}},
-            500: {"description": "The report failed; `detail` is the reason.", "content": {problems.MEDIA_TYPE: {}}},
+            **problem_responses(
+                s404="No report has this id.",
+                s410="The report's file was removed.",
+                s422="report_id is missing.",
+                s500="The report failed or was cancelled; `detail` is the reason.",
+            ),
         },
+        dependencies=[audited("report.download", "report")],
     )
-    def get_report(report_id: Annotated[str, Query(description="The id that /trigger_report gave.")]) -> Response:
+    def get_report(
+        request: Request,
+        caller: Viewer,
+        report_id: Annotated[str, Query(description="The id that /trigger_report gave.")],
+    ) -> Response:
         """Give `Running`, or the CSV when the report is ready."""
-        report = reports.find(report_id)
-        file = reports.finished_file(report)
+        request.state.audit_object = report_id
+        report = parts.reports.find(report_id, caller.label)
+        file = parts.reports.finished_file(report)
         if file is None:
+            request.state.audit = None  # nothing was downloaded
             return JSONResponse(Running().model_dump())
         return FileResponse(
             file,
-            media_type="text/csv",
-            filename=f"storewatch_report_{report.report_id}.csv",
+            media_type=MEDIA_TYPES[file.suffix],
+            filename=f"storewatch_report_{report.job_id}{file.suffix}",
             headers={"X-Report-Status": "Complete"},
         )
 

@@ -14,6 +14,8 @@ INSTANT = sa.DateTime(timezone=True)
 def upgrade() -> None:
     _create_jobs()
     _turn_reports_into_jobs()
+    op.add_column("imports", sa.Column("job_id", sa.Text()))
+    op.create_index("ix_imports_job_id", "imports", ["job_id"], unique=True)
     _create_labels()
     _create_access()
 
@@ -29,6 +31,9 @@ def _create_jobs() -> None:
         sa.Column("created_by", sa.Text()),
         sa.Column("scope_label", sa.Text()),
         sa.Column("scope_value", sa.Text()),
+        sa.Column("request_id", sa.Text()),
+        sa.Column("retry_at", INSTANT),
+        sa.Column("worker_id", sa.Text(), index=True),
         sa.Column("started_at", INSTANT),
         sa.Column("finished_at", INSTANT),
         sa.Column("progress", sa.Float(), nullable=False),
@@ -44,6 +49,7 @@ def _create_jobs() -> None:
         "workers",
         sa.Column("worker_id", sa.Text(), primary_key=True),
         sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("started_at", INSTANT, nullable=False),
         sa.Column("beat_at", INSTANT, nullable=False),
     )
@@ -58,6 +64,11 @@ def _create_jobs() -> None:
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("created_by", sa.Text()),
         sa.Column("last_run_at", INSTANT),
+    )
+    # Every installation looks after its lake unless somebody decides otherwise.
+    op.execute(
+        "INSERT INTO schedules (name, kind, cron, timezone, parameters, enabled, created_at) "
+        "VALUES ('optimize', 'optimize', '17 3 * * *', 'UTC', '{}', TRUE, CURRENT_TIMESTAMP)"
     )
 
 

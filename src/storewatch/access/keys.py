@@ -1,0 +1,105 @@
+"""API keys: their form, how they are made and revoked."""
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from string import ascii_lowercase, ascii_uppercase, digits
+from typing import Final
+from zlib import crc32
+
+from storewatch.access.principal import Role, Scope
+from storewatch.catalog import ApiKey, Catalog
+from storewatch.errors import InvalidInputError, UnknownKeyError
+
+# sw_ + 10 characters that name the key + _ + 43 that hold 256 random bits + 6 of a CRC-32 over all before, which lets
+# scanners for leaked secrets tell a key from a look-alike (as GitHub's tokens do). All base 62.
+KEY_PATTERN: Final = re.compile(r"(sw_([0-9A-Za-z]{10})_[0-9A-Za-z]{43})([0-9A-Za-z]{6})")
+MAX_NAME_LENGTH: Final = 200
+_ID_PATTERN: Final = re.compile(r"[0-9A-Za-z]{10}")
+_DIGITS: Final = digits + ascii_uppercase + ascii_lowercase
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewKey:
+    """A key just made: `text` is the only place where its secret ever is."""
+
+    key: ApiKey
+    text: str
+
+
+def create_key(
+    catalog: Catalog,
+    *,
+    name: str,
+    role: Role,
+    scope: Scope | None = None,
+    expires_at: datetime | None = None,
+    created_by: str | None = None,
+    now: datetime,
+) -> NewKey:
+    """Make a key and keep its SHA-256; raise InvalidInputError where such a key could not be used or would leak."""
+    if not name.strip() or not _fits(name):
+        raise InvalidInputError(f"Give the key a name of 1 to {MAX_NAME_LENGTH} printable characters.")
+    if expires_at is not None and expires_at <= now:
+        raise InvalidInputError("The key would expire in the past; give a later instant.")
+    if scope is not None and not (scope.label and _fits(scope.label) and _fits(scope.value)):
+        raise InvalidInputError(f"A scope is a label and a value of up to {MAX_NAME_LENGTH} printable characters each.")
+    if scope is not None and role is Role.ADMIN:
+        raise InvalidInputError("An admin sees every key and the whole audit log, so its key cannot have a scope.")
+    key_id = "".join(secrets.choice(_DIGITS) for _ in range(10))
+    body = f"sw_{key_id}_{_base62(secrets.randbits(256), 43)}"
+    text = body + _checksum(body)
+    key = ApiKey(
+        key_id=key_id,
+        name=name,
+        role=role.name.lower(),
+        sha256=digest(text),
+        scope_label=scope.label if scope else None,
+        scope_value=scope.value if scope else None,
+        created_at=now,
+        created_by=created_by,
+        expires_at=expires_at,
+    )
+    catalog.create_key(key)
+    return NewKey(key=key, text=text)
+
+
+def find_key(catalog: Catalog, key_id: str) -> ApiKey:
+    key = catalog.find_key(key_id) if _ID_PATTERN.fullmatch(key_id) else None
+    if key is None:
+        raise UnknownKeyError(key_id)
+    return key
+
+
+def revoke_key(catalog: Catalog, key_id: str, now: datetime) -> None:
+    """Make a key useless for ever; one that was revoked before stays so, with its first instant."""
+    catalog.revoke_key(find_key(catalog, key_id).key_id, now)
+
+
+def public_id(text: str) -> str | None:
+    """The id within the text of a key, or None where the text cannot be a key."""
+    match = KEY_PATTERN.fullmatch(text)
+    return match[2] if match and _checksum(match[1]) == match[3] else None
+
+
+def digest(text: str) -> str:
+    # No slow hash: nobody guesses 256 random bits.
+    return sha256(text.encode()).hexdigest()
+
+
+def _fits(text: str) -> bool:
+    return len(text) <= MAX_NAME_LENGTH and text.isprintable()
+
+
+def _checksum(body: str) -> str:
+    return _base62(crc32(body.encode()), 6)
+
+
+def _base62(number: int, length: int) -> str:
+    places = []
+    for _ in range(length):
+        number, place = divmod(number, 62)
+        places.append(_DIGITS[place])
+    return "".join(reversed(places))

@@ -1,0 +1,96 @@
+"""Whether the service asks for keys, by where it listens."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+from storewatch.access.rate_limits import RateLimits
+from storewatch.catalog import Catalog
+from storewatch.errors import InvalidInputError
+from storewatch.settings import AccessSettings
+
+_ORIGIN: Final = re.compile(r"https?://[^/?#@\s]+")
+DEFAULT_RATES: Final = RateLimits(per_key="5000 per 10 second", per_address="300 per 10 second")
+
+
+class KeyRule(StrEnum):
+    """REQUIRED asks everyone for a key; LOOPBACK only whoever does not come from this machine; OPEN nobody."""
+
+    REQUIRED = "required"
+    LOOPBACK = "loopback"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessRules:
+    """How callers are received. The default receives everyone, for a service that is called within its process.
+
+    allowed_hosts: names other than this machine's own that a request under LOOPBACK may address.
+    cors_origins: web origins whose pages may call the service from a browser. rates: None counts nothing.
+    """
+
+    keys: KeyRule = KeyRule.OPEN
+    allowed_hosts: frozenset[str] = frozenset()
+    cors_origins: tuple[str, ...] = ()
+    rates: RateLimits | None = None
+
+
+def choose_rules(
+    settings: AccessSettings, *, host: str, insecure: bool, catalog: Catalog, now: datetime
+) -> AccessRules:
+    """Choose the rules for a service bound to `host`.
+
+    Raises InvalidInputError where keys are asked for and the catalog holds none that is good at `now`, and for a
+    setting that could never match anything.
+    """
+    _check(settings)
+    if insecure and settings.require_key:
+        raise InvalidInputError("--insecure and --require-key contradict each other; give one of them.")
+    loopback = is_loopback(host)
+    asked = KeyRule.LOOPBACK if loopback and not settings.require_key else KeyRule.REQUIRED
+    keys = KeyRule.OPEN if insecure else asked
+    if keys is KeyRule.REQUIRED and not catalog.usable_keys(now):
+        raise InvalidInputError(
+            f"A service on {host} asks for API keys and there is none yet: create one with "
+            "`storewatch key create --name NAME --role admin`, or start with --insecure to let everyone in."
+        )
+    counted = settings.rate_per_key or settings.rate_per_address or settings.rate_limit_url
+    rates = RateLimits(
+        per_key=settings.rate_per_key or DEFAULT_RATES.per_key,
+        per_address=settings.rate_per_address or DEFAULT_RATES.per_address,
+        url=settings.rate_limit_url,
+    )
+    return AccessRules(
+        keys=keys,
+        allowed_hosts=frozenset(name.lower() for name in settings.allowed_hosts),
+        cors_origins=settings.cors_origins,
+        rates=rates if counted or not (loopback and keys is not KeyRule.REQUIRED) else None,
+    )
+
+
+def _check(settings: AccessSettings) -> None:
+    for origin in settings.cors_origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise InvalidInputError(
+                f"{origin!r} is not a web origin; write it as https://dashboard.example.com, without a path or slash."
+            )
+    for proxy in settings.trusted_proxies:
+        try:
+            ip_network(proxy)
+        except ValueError:
+            raise InvalidInputError(
+                f"{proxy!r} is neither an address nor a network; write a trusted proxy as 10.0.0.5 or 10.0.0.0/8."
+            ) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can mean itself by `host`."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

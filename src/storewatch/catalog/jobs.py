@@ -1,0 +1,324 @@
+"""The jobs: the ledger of all work in the background, and the queue from which workers take it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from storewatch.catalog.database import Database
+from storewatch.catalog.schema import jobs
+
+# What a database says when it is locked or away for a while.
+UNAVAILABLE: Final = (OperationalError, InterfaceError)
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    REPORT = "report"
+    IMPORT = "import"
+    OPTIMIZE = "optimize"
+    RETENTION = "retention"
+
+
+class JobState(StrEnum):
+    """queued -> running -> one of the others, and back to queued when a try did not come to its end."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED: Final = frozenset({JobState.COMPLETE, JobState.FAILED, JobState.CANCELLED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One job. What is None is not known (yet), or in this state never.
+
+    What `parameters` and `result` hold is the business of the kind. progress: 0 ... 1.
+    """
+
+    job_id: str
+    kind: JobKind
+    state: JobState
+    parameters: dict[str, Any]
+    created_at: datetime
+    created_by: str | None = None
+    scope_label: str | None = None
+    scope_value: str | None = None
+    request_id: str | None = None
+    retry_at: datetime | None = None
+    worker_id: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    progress: float = 0.0
+    attempts: int = 0
+    cancel_requested: bool = False
+    fingerprint: str | None = None
+    result: dict[str, Any] | None = None
+    error: str | None = None
+
+    @property
+    def scope(self) -> tuple[str, str] | None:
+        """The label that the stores of this job carry; None means every store."""
+        return None if self.scope_label is None else (self.scope_label, self.scope_value or "")
+
+
+class Jobs(Database):
+    """The life of jobs.
+
+    Whoever runs a job holds it by (worker_id, attempts): when the job was taken from a worker that seemed dead, all
+    that the worker still says about it is refused (False) and changes nothing.
+    """
+
+    def create_job(
+        self,
+        job_id: str,
+        kind: JobKind,
+        parameters: Mapping[str, Any],
+        now: datetime,
+        *,
+        created_by: str | None = None,
+        scope: tuple[str, str] | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Accept a job: when this returns, it will be run even if the process dies."""
+        with self.writing() as connection:
+            insert_job(
+                connection,
+                job_id,
+                kind,
+                parameters,
+                now,
+                created_by=created_by,
+                scope=scope,
+                request_id=request_id,
+            )
+
+    def find_job(self, job_id: str) -> Job | None:
+        return next(iter(self._select(select(jobs).where(jobs.c.job_id == job_id))), None)
+
+    def jobs(
+        self,
+        *,
+        kind: JobKind | None = None,
+        states: Collection[JobState] = (),
+        scope: tuple[str, str] | None = None,
+        after: tuple[datetime, str] | None = None,
+        limit: int = 100,
+    ) -> list[Job]:
+        """The newest jobs first.
+
+        scope: only those created under it; after: (created_at, job_id) of the last one seen.
+        """
+        query = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.job_id.desc()).limit(limit)
+        if kind is not None:
+            query = query.where(jobs.c.kind == kind)
+        if states:
+            query = query.where(jobs.c.state.in_(states))
+        if scope is not None:
+            query = query.where(jobs.c.scope_label == scope[0], jobs.c.scope_value == scope[1])
+        if after is not None:
+            query = query.where(tuple_(jobs.c.created_at, jobs.c.job_id) < tuple_(*after))
+        return self._select(query)
+
+    def count_jobs(self, scope: tuple[str, str] | None = None) -> dict[JobKind, dict[JobState, int]]:
+        """How many jobs of each kind are in each state; kinds and states without any are left out."""
+        query = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
+        if scope is not None:
+            query = query.where(jobs.c.scope_label == scope[0], jobs.c.scope_value == scope[1])
+        counts: dict[JobKind, dict[JobState, int]] = {}
+        with self.reading() as connection:
+            for kind, state, count in connection.execute(query.order_by(jobs.c.kind, jobs.c.state)):
+                counts.setdefault(JobKind(kind), {})[JobState(state)] = count
+        return counts
+
+    def oldest_queued_at(self) -> datetime | None:
+        """When the job was accepted that has waited longest; None when nothing waits."""
+        with self.reading() as connection:
+            query = select(jobs.c.created_at).where(jobs.c.state == JobState.QUEUED)
+            return connection.execute(query.order_by(jobs.c.created_at).limit(1)).scalar()
+
+    def finished_job(self, fingerprint: str) -> Job | None:
+        """The newest complete job with this fingerprint."""
+        query = select(jobs).where(jobs.c.fingerprint == fingerprint, jobs.c.state == JobState.COMPLETE)
+        return next(iter(self._select(query.order_by(jobs.c.finished_at.desc(), jobs.c.job_id).limit(1))), None)
+
+    def jobs_finished_before(self, before: datetime, kind: JobKind) -> list[Job]:
+        """The jobs of a kind that ended before an instant, however they ended; the oldest first."""
+        query = select(jobs).where(jobs.c.kind == kind, jobs.c.state.in_(ENDED), jobs.c.finished_at < before)
+        return self._select(query.order_by(jobs.c.finished_at, jobs.c.job_id))
+
+    def claim_job(self, worker_id: str, kinds: Collection[JobKind], now: datetime) -> Job | None:
+        """Take the oldest job of these kinds that may run now; None when there is none."""
+        due = and_(
+            jobs.c.state == JobState.QUEUED,
+            jobs.c.kind.in_(kinds),
+            or_(jobs.c.retry_at.is_(None), jobs.c.retry_at <= now),
+        )
+        query = select(jobs.c.job_id).where(due).order_by(jobs.c.created_at, jobs.c.job_id).limit(1)
+        with self.reading() as connection:  # most often nothing waits: no lock for that
+            if connection.execute(query).scalar() is None:
+                return None
+        with self.writing() as connection:
+            job_id = connection.execute(query.with_for_update(skip_locked=True)).scalar()
+            if job_id is None:
+                return None
+            claimed = (
+                update(jobs)
+                .where(jobs.c.job_id == job_id, jobs.c.state == JobState.QUEUED)
+                .values(
+                    state=JobState.RUNNING,
+                    worker_id=worker_id,
+                    attempts=jobs.c.attempts + 1,
+                    started_at=now,
+                    retry_at=None,
+                    progress=0.0,
+                )
+                .returning(*jobs.c)
+            )
+            return next((_job(row) for row in connection.execute(claimed).mappings()), None)
+
+    def jobs_held(self, worker_id: str) -> dict[tuple[str, int], bool]:
+        """The (job_id, attempts) that a worker holds, and whether somebody asked to cancel it."""
+        query = select(jobs.c.job_id, jobs.c.attempts, jobs.c.cancel_requested).where(
+            jobs.c.worker_id == worker_id, jobs.c.state == JobState.RUNNING
+        )
+        with self.reading() as connection:
+            return {(job_id, attempts): asked for job_id, attempts, asked in connection.execute(query)}
+
+    def note_progress(self, job: Job, progress: float) -> bool:
+        return self._change(job, progress=progress)
+
+    def complete_job(
+        self, job: Job, result: Mapping[str, Any], now: datetime, *, fingerprint: str | None = None
+    ) -> bool:
+        return self._end(
+            job, state=JobState.COMPLETE, result=dict(result), fingerprint=fingerprint, progress=1.0, finished_at=now
+        )
+
+    def fail_job(self, job: Job, error: str, now: datetime) -> bool:
+        return self._end(job, state=JobState.FAILED, error=_storable(error), finished_at=now)
+
+    def cancel_running_job(self, job: Job, now: datetime) -> bool:
+        """The worker that holds the job has stopped it."""
+        return self._end(job, state=JobState.CANCELLED, finished_at=now)
+
+    def retry_job(self, job: Job, error: str, retry_at: datetime) -> bool:
+        """Put a held job back into the queue after a try that failed for the reason `error`."""
+        return self._end(job, state=JobState.QUEUED, error=_storable(error), retry_at=retry_at)
+
+    def hand_back_job(self, job: Job) -> bool:
+        """Put a held job back into the queue as if it had not been tried."""
+        return self._end(job, state=JobState.QUEUED, attempts=job.attempts - 1)
+
+    def request_cancel(self, job_id: str, now: datetime) -> bool:
+        """Cancel a queued job at once, ask the worker of a running one to stop; False when it had ended already."""
+        this = jobs.c.job_id == job_id
+        with self.writing() as connection:
+            queued = (
+                update(jobs)
+                .where(this, jobs.c.state == JobState.QUEUED)
+                .values(state=JobState.CANCELLED, cancel_requested=True, finished_at=now)
+            )
+            if connection.execute(queued).rowcount == 1:
+                return True
+            running = update(jobs).where(this, jobs.c.state == JobState.RUNNING).values(cancel_requested=True)
+            return connection.execute(running).rowcount == 1
+
+    def delete_job(self, job_id: str) -> bool:
+        """Remove a job that has ended; False when there is no such job or it has not ended."""
+        with self.writing() as connection:
+            ended = and_(jobs.c.job_id == job_id, jobs.c.state.in_(ENDED))
+            return connection.execute(delete(jobs).where(ended)).rowcount == 1
+
+    def _end(self, job: Job, **values: object) -> bool:
+        return self._change(job, worker_id=None, **values)
+
+    def _change(self, job: Job, **values: object) -> bool:
+        held = and_(
+            jobs.c.job_id == job.job_id,
+            jobs.c.state == JobState.RUNNING,
+            jobs.c.worker_id == job.worker_id,
+            jobs.c.attempts == job.attempts,
+        )
+        with self.writing() as connection:
+            return connection.execute(update(jobs).where(held).values(values)).rowcount == 1
+
+    def _select(self, query: Select[Any]) -> list[Job]:
+        with self.reading() as connection:
+            return [_job(row) for row in connection.execute(query).mappings()]
+
+
+def insert_job(
+    connection: Connection,
+    job_id: str,
+    kind: JobKind,
+    parameters: Mapping[str, Any],
+    now: datetime,
+    *,
+    created_by: str | None = None,
+    scope: tuple[str, str] | None = None,
+    request_id: str | None = None,
+) -> None:
+    """Put a job into the queue within a transaction."""
+    label, value = scope or (None, None)
+    connection.execute(
+        insert(jobs).values(
+            job_id=job_id,
+            kind=kind,
+            state=JobState.QUEUED,
+            parameters=dict(parameters),
+            created_at=now,
+            created_by=created_by,
+            scope_label=label,
+            scope_value=value,
+            request_id=request_id,
+            progress=0.0,
+            attempts=0,
+            cancel_requested=False,
+        )
+    )
+
+
+def release_jobs(connection: Connection, held: ColumnElement[bool], *, max_attempts: int, now: datetime) -> int:
+    """Take running jobs from their workers, which are dead, and return how many go back into the queue.
+
+    One that was tried max_attempts times fails: it may be what kills the process. One to be cancelled is cancelled.
+    """
+    running = and_(held, jobs.c.state == JobState.RUNNING)
+    cancelled = update(jobs).where(running, jobs.c.cancel_requested)
+    connection.execute(cancelled.values(state=JobState.CANCELLED, worker_id=None, finished_at=now))
+    reason = f"The process that ran it died; after {max_attempts} tries it is not tried again."
+    poisoned = update(jobs).where(running, jobs.c.attempts >= max_attempts)
+    connection.execute(poisoned.values(state=JobState.FAILED, worker_id=None, finished_at=now, error=reason))
+    return connection.execute(update(jobs).where(running).values(state=JobState.QUEUED, worker_id=None)).rowcount
+
+
+def _job(row: RowMapping) -> Job:
+    return Job(**{**row, "kind": JobKind(row["kind"]), "state": JobState(row["state"])})
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL's text cannot hold NUL."""
+    return text.replace("\0", "\ufffd")

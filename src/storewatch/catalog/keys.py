@@ -1,0 +1,73 @@
+"""The API keys, each as the SHA-256 of its text."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from sqlalchemy import func, insert, or_, select, update
+
+from storewatch.catalog.database import Database
+from storewatch.catalog.schema import api_keys
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKey:
+    """One key. role is viewer, operator or admin; created_by the key_id of its maker, None from the command line."""
+
+    key_id: str
+    name: str
+    role: str
+    sha256: str = field(repr=False)
+    scope_label: str | None = None
+    scope_value: str | None = None
+    created_at: datetime
+    created_by: str | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def usable(self, now: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class Keys(Database):
+    """The life of keys. A key is never deleted: the audit log names it."""
+
+    def create_key(self, key: ApiKey) -> None:
+        with self.writing() as connection:
+            connection.execute(insert(api_keys).values(asdict(key)))
+
+    def find_key(self, key_id: str) -> ApiKey | None:
+        with self.reading() as connection:
+            row = connection.execute(select(api_keys).where(api_keys.c.key_id == key_id)).mappings().one_or_none()
+        return ApiKey(**row) if row else None
+
+    def keys(self, *, after: tuple[datetime, str] | None = None, limit: int = 1000) -> list[ApiKey]:
+        """Keys in the order of (created_at, key_id), those after `after`."""
+        query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.key_id).limit(limit)
+        if after is not None:
+            at, key_id = after
+            later = (api_keys.c.created_at == at) & (api_keys.c.key_id > key_id)
+            query = query.where((api_keys.c.created_at > at) | later)
+        with self.reading() as connection:
+            return [ApiKey(**row) for row in connection.execute(query).mappings()]
+
+    def revoke_key(self, key_id: str, now: datetime) -> bool:
+        """Revoke a key; False if there is none, or it was revoked already."""
+        alive = (api_keys.c.key_id == key_id) & api_keys.c.revoked_at.is_(None)
+        with self.writing() as connection:
+            return connection.execute(update(api_keys).where(alive).values(revoked_at=now)).rowcount == 1
+
+    def touch_key(self, key_id: str, now: datetime, *, unless_since: datetime) -> bool:
+        """Note that a key was used now; False if a use after `unless_since` is noted already."""
+        used = api_keys.c.last_used_at
+        stale = (api_keys.c.key_id == key_id) & or_(used.is_(None), used <= unless_since)
+        with self.writing() as connection:
+            return connection.execute(update(api_keys).where(stale).values(last_used_at=now)).rowcount == 1
+
+    def usable_keys(self, now: datetime) -> int:
+        """How many keys are neither revoked nor expired."""
+        expires = api_keys.c.expires_at
+        query = select(func.count()).where(api_keys.c.revoked_at.is_(None), or_(expires.is_(None), expires > now))
+        with self.reading() as connection:
+            count: int = connection.execute(query).scalar_one()
+            return count

@@ -1,0 +1,71 @@
+"""The labels of stores: any key=value that reports, lists and scopes choose by."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+from sqlalchemy import Connection, Select, Table, delete, select, tuple_
+
+from storewatch.catalog.rows import read_rows, select_rows, write_rows
+from storewatch.catalog.schema import store_labels, stores
+
+NAME: Final = "name"  # the label that lists search and sort by
+
+# The whole labels of each store named; a store without any has an empty list.
+LABELS: Final = pl.Schema(
+    {"store_id": pl.String(), "labels": pl.List(pl.Struct({"label": pl.String, "value": pl.String}))}
+)
+
+_ROWS: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
+_STORES_AT_ONCE: Final = 10_000
+
+
+def labels_frame(of_stores: dict[str, dict[str, str]]) -> pl.DataFrame:
+    """Make LABELS of plain objects."""
+    rows = [
+        (store_id, [{"label": label, "value": value} for label, value in sorted(labels.items())])
+        for store_id, labels in of_stores.items()
+    ]
+    return pl.DataFrame(rows, schema=LABELS, orient="row")
+
+
+def replace_labels(connection: Connection, labels: pl.DataFrame, now: datetime) -> int:
+    """Replace the labels (LABELS) of the stores named, add the missing stores; return how many labels changed."""
+    latest = labels.unique("store_id", keep="last").sort("store_id")
+    changed = write_rows(connection, stores, latest.select("store_id"), registered_at=now)
+    for batch in latest.iter_slices(_STORES_AT_ONCE):
+        ids = batch.select("store_id")
+        wanted = (
+            batch.explode("labels", empty_as_null=False, keep_nulls=False).unnest("labels").sort("store_id", "label")
+        )
+        known = read_rows(connection, _known(connection, ids), _ROWS)
+        gone = known.join(wanted, on=["store_id", "label"], how="anti").select("store_id", "label")
+        changed += _delete(connection, store_labels, gone)
+        changed += write_rows(connection, store_labels, wanted, replace="value")
+    return changed
+
+
+def read_labels(connection: Connection, store_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Read the labels of a page of stores; a store without any is left out."""
+    found: dict[str, dict[str, str]] = {}
+    query = (
+        select(store_labels.c.store_id, store_labels.c.label, store_labels.c.value)
+        .where(store_labels.c.store_id.in_(store_ids))
+        .order_by(store_labels.c.store_id, store_labels.c.label)
+    )
+    for store_id, label, value in connection.execute(query):
+        found.setdefault(store_id, {})[label] = value
+    return found
+
+
+def _known(connection: Connection, ids: pl.DataFrame) -> Select[tuple[str, str, str]]:
+    query = select(store_labels.c.store_id, store_labels.c.label, store_labels.c.value)
+    return query.where(store_labels.c.store_id.in_(select_rows(connection, store_labels, ids)))
+
+
+def _delete(connection: Connection, table: Table, keys: pl.DataFrame) -> int:
+    if keys.is_empty():
+        return 0
+    columns = tuple_(*(table.c[name] for name in keys.columns))
+    return connection.execute(delete(table).where(columns.in_(select_rows(connection, table, keys)))).rowcount

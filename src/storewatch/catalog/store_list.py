@@ -1,0 +1,192 @@
+"""Lists of stores: searched, filtered, sorted, page by page; and what the catalog knows of one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, tuple_
+
+from storewatch.catalog.database import Database
+from storewatch.catalog.labels import NAME, read_labels
+from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows
+from storewatch.catalog.schema import store_labels, stores, weekly_hours
+from storewatch.catalog.stores import STORES, read_patterns, read_version
+from storewatch.engine.opening import DEFAULT_TIMEZONE
+
+Label = tuple[str, str]
+Place = tuple[str | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreFilter:
+    """Which stores: all of these conditions hold.
+
+    labels: pairs of label and value that the store carries; a caller's scope is one more of them. search: a part of
+    the id or the name, upper and lower case alike. zone: by its name, the default included.
+    """
+
+    labels: tuple[Label, ...] = ()
+    search: str | None = None
+    prefix: str | None = None
+    zone: str | None = None
+
+
+class StoreOrder(StrEnum):
+    """The orders that the catalog can sort by itself, each with store_id as the last word; no name comes last."""
+
+    ID = "store_id"
+    ID_DOWN = "-store_id"
+    NAME = "name"
+    NAME_DOWN = "-name"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreRows:
+    """Some stores at one moment, in the order asked for.
+
+    frame: STORES; patterns: PATTERNS, those that its weekly_hours_id points to; labels: of the stores that have any.
+    """
+
+    catalog_version: int
+    frame: pl.DataFrame
+    patterns: pl.DataFrame
+    labels: dict[str, dict[str, str]]
+
+
+class StoreLists(Database):
+    """What the catalog tells of stores, few at a time. Queries are as many for one store as for a page of them."""
+
+    def list_stores(
+        self, where: StoreFilter, *, order: StoreOrder = StoreOrder.ID, after: Place = (), limit: int
+    ) -> StoreRows:
+        """Read the first stores after a place: (store_id,), in an order by name (name or None, store_id)."""
+        with self.reading() as connection:
+            return _read_rows(connection, _in_order(connection, where, order, after, limit))
+
+    def select_stores(self, store_ids: Sequence[str], labels: tuple[Label, ...] = ()) -> StoreRows:
+        """Read the stores with these ids that carry all these labels, in the order of the ids."""
+        query, _ = _matching(StoreFilter(labels=labels))
+        with self.reading() as connection:
+            found = read_rows(connection, query.where(stores.c.store_id.in_(store_ids)), STORES)
+            asked = pl.DataFrame({"store_id": store_ids}, schema={"store_id": pl.String})
+            return _read_rows(connection, asked.join(found, on="store_id", maintain_order="left"))
+
+    def find_store(self, store_id: str, labels: tuple[Label, ...] = ()) -> StoreRows | None:
+        """Read one store, None when there is none with this id that carries all these labels."""
+        # PostgreSQL refuses to compare text with NUL in it.
+        rows = None if "\0" in store_id else self.select_stores([store_id], labels)
+        return rows if rows is not None and rows.frame.height else None
+
+    def store_ids(self, where: StoreFilter, *, order: StoreOrder = StoreOrder.ID, after: Place = ()) -> pl.Series:
+        """Read the ids of all stores of the filter after a place, which is that of `list_stores`."""
+        with self.reading() as connection:
+            return _in_order(connection, where, order, after, None)["store_id"]
+
+    def visible_ids(self, store_ids: pl.Series, label: Label) -> pl.Series:
+        """Of these ids, those of stores that carry the label."""
+        carried = select(store_labels.c.store_id).where(
+            store_labels.c.label == label[0], store_labels.c.value == label[1]
+        )
+        with self.reading() as connection:
+            found = [
+                read_rows(
+                    connection,
+                    carried.where(store_labels.c.store_id.in_(select_rows(connection, store_labels, batch))),
+                    pl.Schema({"store_id": pl.String}),
+                )
+                for batch in store_ids.rename("store_id").to_frame().iter_slices(BATCH_ROWS)
+            ]
+        return pl.concat([pl.Series("store_id", dtype=pl.String), *(batch["store_id"] for batch in found)])
+
+
+def _read_rows(connection: Connection, frame: pl.DataFrame) -> StoreRows:
+    hours_ids = frame["weekly_hours_id"].drop_nulls().unique().to_list()
+    return StoreRows(
+        catalog_version=read_version(connection),
+        frame=frame,
+        patterns=read_patterns(connection, weekly_hours.c.weekly_hours_id.in_(hours_ids)),
+        labels=read_labels(connection, frame["store_id"].to_list()),
+    )
+
+
+def _matching(where: StoreFilter) -> tuple[Select[Any], ColumnElement[str]]:
+    """Select STORES of the filter, and the column of their ids to sort by.
+
+    With a label it is the label index's own column, in whose order the rows are found without sorting.
+    """
+    query = select(stores.c.store_id, stores.c.weekly_hours_id, stores.c.timezone).select_from(stores)
+    key: ColumnElement[str] = stores.c.store_id
+    for number, (label, value) in enumerate(where.labels):
+        carried = store_labels.alias(f"carried_{number}")
+        query = query.join(carried, carried.c.store_id == stores.c.store_id)
+        query = query.where(carried.c.label == label, carried.c.value == value)
+        key = key if number else carried.c.store_id
+    if where.prefix:
+        query = query.where(key >= where.prefix, key < _after_prefix(where.prefix))
+    if where.search:
+        query = query.where(or_(_contains(stores.c.store_id, where.search), _has_name(where.search)))
+    if where.zone:
+        given = stores.c.timezone == where.zone
+        query = query.where(or_(given, stores.c.timezone.is_(None)) if where.zone == DEFAULT_TIMEZONE else given)
+    return query, key
+
+
+def _after_prefix(prefix: str) -> str:
+    """The end of the range of texts that begin with `prefix`, by their UTF-8 bytes."""
+    return prefix + chr(0x10FFFF)
+
+
+def _has_name(part: str) -> ColumnElement[bool]:
+    name = store_labels.alias("searched_name")
+    named = and_(name.c.store_id == stores.c.store_id, name.c.label == NAME, _contains(name.c.value, part))
+    return exists(select(1).select_from(name).where(named))
+
+
+def _contains(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    # Both databases fold only A to Z by themselves.
+    spellings = dict.fromkeys((part, part.lower(), part.upper(), part.title()))
+    return or_(*(column.icontains(spelling, autoescape=True) for spelling in spellings))
+
+
+def _in_order(
+    connection: Connection, where: StoreFilter, order: StoreOrder, after: Place, limit: int | None
+) -> pl.DataFrame:
+    """Read STORES of the filter after a place."""
+    query, store_id = _matching(where)
+    down = order in (StoreOrder.ID_DOWN, StoreOrder.NAME_DOWN)
+    if order in (StoreOrder.NAME, StoreOrder.NAME_DOWN):
+        return _by_name(connection, query, store_id, down, after, limit)
+    if after:
+        query = query.where(store_id < after[0] if down else store_id > after[0])
+    return read_rows(connection, query.order_by(store_id.desc() if down else store_id).limit(limit), STORES)
+
+
+def _by_name(
+    connection: Connection,
+    query: Select[Any],
+    store_id: ColumnElement[str],
+    down: bool,
+    after: Place,
+    limit: int | None,
+) -> pl.DataFrame:
+    """Read the stores with a name in the order of the index of names, then those without."""
+    name = store_labels.alias("sorted_name")
+    columns = name.c.value, name.c.store_id
+    named = STORES.to_frame()
+    if not after or after[0] is not None:
+        with_name = query.join(name, name.c.store_id == stores.c.store_id).where(name.c.label == NAME)
+        if after:
+            place = tuple_(*columns)
+            with_name = with_name.where(place < tuple_(*after) if down else place > tuple_(*after))
+        sorting = [column.desc() for column in columns] if down else columns
+        named = read_rows(connection, with_name.order_by(*sorting).limit(limit), STORES)
+        after = ()
+    if named.height == limit:
+        return named
+    nameless = query.where(~exists(select(1).where(name.c.store_id == stores.c.store_id, name.c.label == NAME)))
+    if after:
+        nameless = nameless.where(store_id > after[1])
+    rest = nameless.order_by(store_id).limit(None if limit is None else limit - named.height)
+    return pl.concat([named, read_rows(connection, rest, STORES)])

@@ -1,0 +1,130 @@
+"""Commands around API keys."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from storewatch.cli.home import Home, installation
+
+if TYPE_CHECKING:
+    from storewatch.access import Scope
+    from storewatch.catalog import ApiKey
+
+keys = typer.Typer(
+    help="Make, list and revoke API keys.\n\nExample: storewatch key create --name ops --role admin",
+    no_args_is_help=True,
+)
+
+
+class RoleName(StrEnum):
+    """What a key may do."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+@keys.command("create")
+def create(
+    name: Annotated[str, typer.Option(help="What the key is for, as the audit log shall show it.")],
+    role: Annotated[RoleName, typer.Option(help="viewer reads, operator also changes, admin also has keys and audit.")],
+    scope: Annotated[
+        str | None, typer.Option(help="Only stores with this label, such as owner=acme.", metavar="LABEL=VALUE")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="When it ends: 90d, or an instant [default: never].", metavar="90d|T")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Make an API key and print it: the last line, on standard output. It is shown this once and kept nowhere.
+
+    Example: storewatch key create --name poller --role operator --expires 90d
+    """
+    from storewatch.access import Role
+    from storewatch.access.audit import from_command_line
+    from storewatch.access.keys import create_key
+
+    now = datetime.now(UTC)
+    with installation(home) as app:
+        new = create_key(
+            app.catalog,
+            name=name,
+            role=Role[role.value.upper()],
+            scope=_parse_scope(scope) if scope is not None else None,
+            expires_at=_parse_expiry(expires, now) if expires is not None else None,
+            now=now,
+        )
+        app.catalog.append_audit([from_command_line("key.create", "key", new.key.key_id, now)])
+    typer.echo(f"Key {new.key.key_id} ({_describe(new.key)}). Keep it now, it is not shown again:", err=True)
+    typer.echo(new.text)
+
+
+@keys.command("list")
+def list_(home: Home = None) -> None:
+    """List all keys, also the expired and revoked.
+
+    Example: storewatch key list
+    """
+    from storewatch.reports.request import format_instant
+
+    now = datetime.now(UTC)
+    with installation(home) as app:
+        found = app.catalog.keys()
+        while found:
+            for key in found:
+                state = "revoked" if key.revoked_at else "active" if key.usable(now) else "expired"
+                used = f"last used {format_instant(key.last_used_at)}" if key.last_used_at else "never used"
+                typer.echo(f"{key.key_id}  {state:<7}  {key.name}  ({_describe(key)}, {used})")
+            found = app.catalog.keys(after=(found[-1].created_at, found[-1].key_id))
+
+
+@keys.command("revoke")
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="The id of the key, as `key list` shows it.", metavar="ID")],
+    home: Home = None,
+) -> None:
+    """Make a key useless for ever. Services that run take it for five seconds more at most.
+
+    Example: storewatch key revoke 7hV2kQ9xLw
+    """
+    from storewatch.access.audit import from_command_line
+    from storewatch.access.keys import revoke_key
+
+    now = datetime.now(UTC)
+    with installation(home) as app:
+        revoke_key(app.catalog, key_id, now)
+        app.catalog.append_audit([from_command_line("key.revoke", "key", key_id, now)])
+    typer.echo(f"Key {key_id} is revoked.")
+
+
+def _parse_scope(text: str) -> "Scope":
+    from storewatch.access import Scope
+    from storewatch.errors import InvalidInputError
+
+    label, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidInputError(f"{text!r} is not a scope; write it as label=value, such as owner=acme.")
+    return Scope(label=label, value=value)
+
+
+def _parse_expiry(text: str, now: datetime) -> datetime:
+    from storewatch.errors import InvalidInputError
+    from storewatch.reports.request import parse_duration, parse_instant
+
+    try:
+        return now + parse_duration(text) if text.strip()[-1:].isalpha() and ":" not in text else parse_instant(text)
+    except OverflowError:
+        raise InvalidInputError(f"{text!r} is further away than calendars go; leave it out for never.") from None
+
+
+def _describe(key: "ApiKey") -> str:
+    from storewatch.reports.request import format_instant
+
+    words = [key.role]
+    if key.scope_label is not None:
+        words.append(f"only {key.scope_label}={key.scope_value}")
+    if key.expires_at is not None:
+        words.append(f"until {format_instant(key.expires_at)}")
+    return ", ".join(words)

@@ -1,0 +1,89 @@
+"""Commands around schedules."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from storewatch.cli.home import Home, installation
+
+schedules = typer.Typer(
+    name="schedule",
+    help="Have optimize, retention and reports done again and again.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@schedules.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="A name for the schedule.")],
+    kind: Annotated[str, typer.Option(help="report, optimize or retention.")],
+    cron: Annotated[str, typer.Option(help="Minute, hour, day, month, weekday: '17 3 * * *'.")],
+    timezone: Annotated[str, typer.Option(help="Whose wall clock; an IANA name.")] = "UTC",
+    parameters: Annotated[
+        str,
+        typer.Option(help="JSON: of a report its policy, max_gap, store_ids, labels, format; of retention its days."),
+    ] = "{}",
+    home: Home = None,
+) -> None:
+    """Create a schedule; a running `serve` or `worker` does its jobs. Runs missed while none ran are done once.
+
+    Example: storewatch schedule create weekly --kind report --cron '0 6 * * 1' --timezone Europe/Berlin
+    """
+    from storewatch.access.audit import from_command_line
+    from storewatch.errors import InvalidInputError, ScheduleExistsError
+    from storewatch.jobs.schedules import new_schedule, next_run, read_kind
+    from storewatch.reports.request import format_instant
+
+    try:
+        read = json.loads(parameters)
+    except ValueError:
+        read = None
+    if not isinstance(read, dict):
+        raise InvalidInputError(f"--parameters must be a JSON object, not {parameters!r}.")
+    now = datetime.now(UTC)
+    schedule = new_schedule(
+        name=name, kind=read_kind(kind), cron=cron, timezone=timezone, parameters=read, created_by=None, now=now
+    )
+    with installation(home) as app:
+        if not app.catalog.create_schedule(schedule):
+            raise ScheduleExistsError(name)
+        app.catalog.append_audit([from_command_line("schedule.create", "schedule", name, now)])
+    typer.echo(f"{name}: next run {format_instant(next_run(schedule.cron, timezone, now))}")
+
+
+@schedules.command("list")
+def list_(home: Home = None) -> None:
+    """List the schedules with their last and next run.
+
+    Example: storewatch schedule list
+    """
+    from storewatch.jobs.schedules import next_run
+    from storewatch.reports.request import format_instant
+
+    now = datetime.now(UTC)
+    with installation(home) as app:
+        for schedule in app.catalog.schedules():
+            last = format_instant(schedule.last_run_at) if schedule.last_run_at else "never"
+            due = format_instant(next_run(schedule.cron, schedule.timezone, now))
+            typer.echo(
+                f"{schedule.name}: {schedule.kind} at '{schedule.cron}' {schedule.timezone}, last {last}, next {due}"
+            )
+
+
+@schedules.command("delete")
+def delete(name: Annotated[str, typer.Argument(help="The schedule's name.")], home: Home = None) -> None:
+    """Delete a schedule.
+
+    Example: storewatch schedule delete weekly
+    """
+    from storewatch.access.audit import from_command_line
+    from storewatch.errors import UnknownScheduleError
+
+    with installation(home) as app:
+        if not app.catalog.delete_schedule(name):
+            raise UnknownScheduleError(name)
+        app.catalog.append_audit([from_command_line("schedule.delete", "schedule", name, datetime.now(UTC))])
+    typer.echo(f"{name} deleted")

@@ -1,0 +1,330 @@
+"""What a program says of stores, one or many: checked like the rows of files, in the same words.
+
+Of many, the good rows go in and the others come back; of one, nothing goes in unless all of it is good.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from storewatch.catalog import LABELS, PATTERNS, REJECTS, Catalog, Label, labels_frame
+from storewatch.engine.columns import TIMEZONES, WEEKLY_HOURS
+from storewatch.engine.opening import weekly_intervals
+from storewatch.errors import InvalidInputError, LakeConflictError, StoreInUseError, UnknownStoreError
+from storewatch.ingest.blocks import Block
+from storewatch.ingest.delimited import open_csv
+from storewatch.ingest.imports import follow_lake
+from storewatch.ingest.lines import JSON_DECODER, Repeated, line_blocks, row_line
+from storewatch.ingest.rejects import Rejects
+from storewatch.ingest.scopes import within_scope
+from storewatch.ingest.streams import Stream
+from storewatch.ingest.tables import (
+    TABLES,
+    Checked,
+    Table,
+    TableName,
+    check_hours,
+    check_labels,
+    check_zones,
+    recognise,
+)
+from storewatch.lake import Lake
+
+MAX_ROWS: Final = 1_000_000
+SHOWN_REJECTS: Final = 100
+DELETE_ATTEMPTS: Final = 5
+
+_BODY: Final = Path("The body")
+_TABLE: Final = {table.name: table for table in TABLES}
+_ANY_TIME: Final = datetime.min.replace(tzinfo=UTC)  # hours, zones and labels are not dated
+HOURS: Final = pl.Schema({"store_id": pl.String(), "intervals": PATTERNS["intervals"]})
+
+Problem = tuple[tuple[str | int, ...], str]
+
+
+class BulkFormat(StrEnum):
+    """The media types in which hours and labels of many stores are taken."""
+
+    JSON = "application/json"
+    CSV = "text/csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkReject:
+    """A row that was not taken. index: its place, from 0: element of the array, line of the text after its header."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkChange:
+    """What became of the rows; of the rejects the first SHOWN_REJECTS."""
+
+    accepted: int
+    rejected: int
+    rejects: tuple[BulkReject, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreChange:
+    """What is said of one store, as the catalog takes it; None where nothing is said of it.
+
+    labels: the ones to set, or to remove where None. problems: what cannot be right, by the path of the field; then
+    nothing of it may be stored.
+    """
+
+    hours: pl.DataFrame | None = None
+    zones: pl.DataFrame | None = None
+    labels: dict[str, str | None] | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_change(store_id: str, said: Mapping[str, Any], scope: Label | None = None) -> StoreChange:
+    """Check what is said of one store: any of timezone, weekly_hours, labels.
+
+    timezone, weekly_hours: None is the default of SEMANTICS 2 and 3. weekly_hours: rows with the columns of that table.
+    scope: the label that is not the caller's to change.
+    """
+    problems: list[Problem] = []
+    hours = zones = labels = None
+    if "timezone" in said:
+        zones = _zone(store_id, said["timezone"], problems)
+    if "weekly_hours" in said:
+        hours = _hours(store_id, said["weekly_hours"], problems)
+    if "labels" in said:
+        labels = _labels(said["labels"], scope, problems)
+    return StoreChange(hours=hours, zones=zones, labels=labels, problems=problems)
+
+
+def read_id(store_id: str) -> tuple[str, list[Problem]]:
+    """Give the id of a new store as a file would, and what is wrong with it."""
+    checked = check_labels(pl.DataFrame([(store_id, [])], LABELS, orient="row"))
+    good = checked.good["store_id"].to_list() or [store_id]
+    return good[0], [(("store_id",), reason) for reason in checked.bad["reason"]]
+
+
+def create_store(store_id: str, change: StoreChange, *, catalog: Catalog, now: datetime) -> bool:
+    """Add a store; False when it is there already."""
+    labels = {label: value for label, value in (change.labels or {}).items() if value is not None}
+    return catalog.create_store(
+        store_id, hours=change.hours, zones=change.zones, labels=labels_frame({store_id: labels}), now=now
+    )
+
+
+def delete_store(store_id: str, *, catalog: Catalog, lake: Lake, scope: Label | None, now: datetime) -> None:
+    """Forget a store that was never observed, with its hours, zone and labels.
+
+    Raises UnknownStoreError, StoreInUseError when the lake holds polls of it, LakeConflictError when polls come in so
+    fast that nobody can tell.
+    """
+    for _ in range(DELETE_ATTEMPTS):
+        follow_lake(catalog, lake, now)
+        snapshot = lake.snapshot()
+        if catalog.find_store(store_id, () if scope is None else (scope,)) is None:
+            raise UnknownStoreError(store_id)
+        if snapshot.read(-(2**62), 2**62, stores=[store_id]).height:
+            raise StoreInUseError(store_id)
+        if catalog.delete_store(store_id, lake_version=snapshot.version):
+            return
+    raise LakeConflictError("Polls kept coming in while the store was to be deleted; nothing was changed. Try again.")
+
+
+def replace_hours(
+    body: bytes, form: BulkFormat, *, catalog: Catalog, scope: Label | None = None, now: datetime
+) -> BulkChange:
+    """Replace the weekly hours of the stores named by the rows of a body.
+
+    scope: only stores with this label exist for the caller. Raises InvalidInputError when the body as a whole cannot
+    be read.
+    """
+    table = _TABLE[TableName.WEEKLY_HOURS]
+    read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
+    good, change = _check(read(body, table), lambda columns: check_hours(columns, now), catalog, scope)
+    if change.accepted:
+        catalog.replace_stores(hours=weekly_intervals(good.select(WEEKLY_HOURS.names()).unique()), now=now)
+    return change
+
+
+def replace_labels(
+    body: bytes, form: BulkFormat, *, catalog: Catalog, scope: Label | None = None, now: datetime
+) -> BulkChange:
+    """Replace the labels of the stores named by the rows of a body; the scope's own label stays what it is.
+
+    JSON rows have a member `labels`, CSV is the table of stores. Else as in `replace_hours`.
+    """
+    if form is BulkFormat.CSV:
+        table = _TABLE[TableName.STORES]
+        good, change = _check(_csv_blocks(body, table), lambda columns: table.check(columns, now), catalog, scope)
+    else:
+        good, change = _check(_label_blocks(body), check_labels, catalog, scope)
+    if change.accepted:
+        catalog.replace_stores(labels=good.select(LABELS.names()), now=now)
+    return change
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """first_line: what `Block.origins` calls the row with index 0."""
+
+    blocks: Iterable[Block]
+    first_line: int
+
+
+def _check(
+    rows: _Rows, check: Callable[[pl.DataFrame], Checked], catalog: Catalog, scope: Label | None
+) -> tuple[pl.DataFrame, BulkChange]:
+    good: list[pl.DataFrame] = []
+    with Rejects(shown=SHOWN_REJECTS, kept=False) as rejects:
+        for block in rows.blocks:
+            checked = check(block.columns)
+            if scope is not None:
+                checked = within_scope(checked, block.columns, partial(catalog.visible_ids, label=scope))
+                checked = _protected(checked, block.columns.height, scope)
+            rejects.add_block(block, checked.bad)
+            good.append(checked.good)
+    accepted = sum(frame.height for frame in good)
+    if not accepted and not rejects.count:
+        raise InvalidInputError("The body holds no row: want at least one.")
+    return pl.concat(good) if good else pl.DataFrame(), BulkChange(
+        accepted=accepted,
+        rejected=rejects.count,
+        rejects=tuple(BulkReject(index=one.line - rows.first_line, reason=one.reason) for one in rejects.first),
+    )
+
+
+def _protected(checked: Checked, rows: int, scope: Label) -> Checked:
+    """Keep the scope's label where labels are replaced, and refuse to give it another value."""
+    if "labels" not in checked.good.columns:
+        return checked
+    label, value = scope
+    pair = pl.element()
+    said = (
+        pl.col("labels").list.eval(pair.struct.field("value").filter(pair.struct.field("label") == label)).list.first()
+    )
+    mine = pl.lit([{"label": label, "value": value}], LABELS["labels"])
+    numbers = pl.int_range(rows, dtype=pl.Int64, eager=True)
+    good = checked.good.with_columns(row=numbers.filter(~numbers.is_in(checked.bad["row"].implode())), said=said)
+    kept = good.filter(pl.col("said").fill_null(value) == value).select(
+        "store_id", labels=pl.when(pl.col("said").is_null()).then(pl.concat_list("labels", mine)).otherwise("labels")
+    )
+    refused = good.filter(pl.col("said") != value).select("row", reason=pl.lit(_scope_reason(scope)))
+    return Checked(good=kept, bad=pl.concat([checked.bad, refused]).sort("row"))
+
+
+def _scope_reason(scope: Label) -> str:
+    return f"the label {scope[0]} is the scope of this key, which cannot change it from '{scope[1]}'"
+
+
+def _csv_blocks(body: bytes, table: Table) -> _Rows:
+    if body.count(b"\n") > MAX_ROWS + 1:
+        raise InvalidInputError(f"The body has more than {MAX_ROWS:,} rows; send it in parts.")
+    source = open_csv(Stream(_BODY, body=body))
+    _, positions = recognise(str(_BODY), source.names, table.name)
+    return _Rows(blocks=source.blocks(positions), first_line=2)
+
+
+def _json_blocks(body: bytes, table: Table) -> _Rows:
+    rows = _json_rows(body)
+    names = list(next((row for row in rows if isinstance(row, dict)), {}))
+    keys = {column: aliases[0] for column, aliases in table.columns.items()}
+    keys |= {column: names[place] for column, place in table.positions(names).items()}
+    lines = (row_line(number, b"{}", row, keys) for number, row in enumerate(rows))
+    return _Rows(blocks=line_blocks(lines, tuple(keys), lambda: 0), first_line=0)
+
+
+def _label_blocks(body: bytes) -> _Rows:
+    numbers: list[int] = []
+    good: list[tuple[str, list[dict[str, str | None]]]] = []
+    broken: list[tuple[int, str, str]] = []
+    for number, row in enumerate(_json_rows(body)):
+        try:
+            good.append(_label_row(row))
+            numbers.append(number)
+        except InvalidInputError as error:
+            broken.append((number, "{}", str(error)))
+    places = np.array(numbers, np.int64)
+    block = Block(
+        columns=pl.DataFrame(good, LABELS, orient="row"),
+        origins=lambda rows: (places[rows], ["{}"] * len(rows)),
+        broken=pl.DataFrame(broken, REJECTS, orient="row"),
+        done_bytes=0,
+    )
+    return _Rows(blocks=[block], first_line=0)
+
+
+def _label_row(row: object) -> tuple[str, list[dict[str, str | None]]]:
+    if not isinstance(row, dict):
+        raise InvalidInputError("it is not a JSON object with store_id and labels")
+    store_id, labels = row.get("store_id"), row.get("labels")
+    if isinstance(labels, Repeated):
+        raise InvalidInputError(f"it names {json.dumps(labels.key)[:60]} twice")
+    if not isinstance(store_id, str) or not isinstance(labels, dict):
+        raise InvalidInputError("it must have a store_id, which is text, and labels, which are an object")
+    for value in labels.values():
+        if not isinstance(value, str | None):
+            raise InvalidInputError("the value of a label must be text or null")
+    if not all(_is_text(value) for value in (store_id, *labels, *labels.values()) if value is not None):
+        raise InvalidInputError("it is not valid UTF-8 text")
+    return store_id, [{"label": label, "value": value} for label, value in labels.items()]
+
+
+def _json_rows(body: bytes) -> list[object]:
+    try:
+        rows = JSON_DECODER.decode(body.decode())
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"The body is not UTF-8 text (byte {error.start:,}).") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f"The body is not JSON ({str(error)[:200]}).") from None
+    if not isinstance(rows, list) or not rows:
+        raise InvalidInputError("The body must be a JSON array of objects, at least one.")
+    if len(rows) > MAX_ROWS:
+        raise InvalidInputError(f"The body has more than {MAX_ROWS:,} rows; send it in parts.")
+    return rows
+
+
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _zone(store_id: str, timezone: str | None, problems: list[Problem]) -> pl.DataFrame:
+    zones = pl.DataFrame([(store_id, timezone)], TIMEZONES, orient="row")
+    if timezone is None:
+        return zones
+    checked = check_zones(zones, _ANY_TIME)
+    problems += [(("timezone",), reason) for reason in checked.bad["reason"]]
+    return checked.good
+
+
+def _hours(store_id: str, rows: Sequence[Mapping[str, str]] | None, problems: list[Problem]) -> pl.DataFrame:
+    if rows is None:
+        return pl.DataFrame([(store_id, None)], HOURS, orient="row")
+    columns = ("day", "start_time_local", "end_time_local")
+    found = [(store_id, *(row[column] for column in columns)) for row in rows]
+    checked = check_hours(
+        pl.DataFrame(found, dict.fromkeys(("store_id", *columns), pl.String), orient="row"), _ANY_TIME
+    )
+    problems += [(("weekly_hours", row), reason) for row, reason in checked.bad.iter_rows()]
+    return weekly_intervals(checked.good)
+
+
+def _labels(said: Mapping[str, str | None], scope: Label | None, problems: list[Problem]) -> dict[str, str | None]:
+    # Names are checked with any value, because to remove a label it must have a name that can be.
+    named = [{"label": label, "value": (value or "").strip() or "-"} for label, value in said.items()]
+    checked = check_labels(pl.DataFrame([("-", named)], LABELS, orient="row"))
+    problems += [(("labels",), reason) for reason in checked.bad["reason"]]
+    if checked.bad.height or not named:
+        return {}
+    names = [pair["label"] for pair in checked.good["labels"][0]]
+    labels = {name: (value or "").strip() or None for name, value in zip(names, said.values(), strict=True)}
+    if scope is not None and labels.get(scope[0], scope[1]) != scope[1]:
+        problems.append((("labels", scope[0]), _scope_reason(scope)))
+    return labels

@@ -1,0 +1,178 @@
+"""What a compressed Parquet file or Arrow stream would unpack to, told by its headers before anything is unpacked.
+
+A kilobyte of ZSTD can hold a gigabyte of zeros. Both readers allocate what these headers say, page by page and buffer
+by buffer, so their sum bounds the memory. Only as much of the two formats is read as that takes.
+"""
+
+from collections.abc import Callable, Iterator
+from struct import Struct, error
+from typing import Any, Final
+
+import numpy as np
+
+from storewatch.errors import InvalidInputError
+
+# No client sends more, and each costs some microseconds here.
+MAX_HEADERS: Final = 20_000
+MAX_FOOTER_BYTES: Final = 1 << 20
+
+_U16, _U32, _I32, _I64 = Struct("<H"), Struct("<I"), Struct("<i"), Struct("<q")
+_CONTINUED: Final = 0xFFFFFFFF
+_DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
+
+
+def parquet_bytes(body: bytes) -> int:
+    """Add up the unpacked sizes of a Parquet file's pages (parquet-format, PageHeader.uncompressed_page_size)."""
+    return _measured(_parquet_bytes, body, "Parquet file")
+
+
+def arrow_stream_bytes(body: bytes) -> int:
+    """Add up the unpacked sizes of an Arrow stream's buffers (Arrow columnar format, Buffer compression)."""
+    return _measured(_arrow_bytes, body, "Arrow IPC stream")
+
+
+def _measured(measure: Callable[[bytes], int], body: bytes, what: str) -> int:
+    try:
+        return measure(body)
+    except (error, IndexError, KeyError, TypeError, ValueError, RecursionError):
+        raise InvalidInputError(f"The body is no {what}, or a damaged one.") from None
+
+
+def _parquet_bytes(body: bytes) -> int:
+    footer_bytes = _U32.unpack_from(body, len(body) - 8)[0]
+    if body[:4] != b"PAR1" or body[-4:] != b"PAR1" or footer_bytes > min(MAX_FOOTER_BYTES, len(body) - 12):
+        raise ValueError
+    footer, _ = _thrift_struct(body, len(body) - 8 - footer_bytes)
+    total = headers = 0
+    for group in footer[4]:
+        for column in group[1]:
+            chunk = column[3]
+            at = chunk.get(11, chunk[9])  # the dictionary page comes first where there is one
+            end = at + chunk[7]
+            while at < end:
+                headers += 1
+                if headers > MAX_HEADERS:
+                    raise ValueError
+                page, at = _thrift_struct(body, at)
+                total += page[2]
+                at += page[3]
+                if page[2] < 0 or page[3] < 0:
+                    raise ValueError
+    return total
+
+
+def _thrift_struct(data: bytes, at: int) -> tuple[dict[int, Any], int]:
+    """Read a struct of Thrift's compact protocol: its fields by their ids, and where it ends."""
+    fields: dict[int, Any] = {}
+    field = 0
+    while head := data[at]:
+        at += 1
+        if head >> 4:
+            field += head >> 4
+        else:
+            field, at = _zigzag(data, at)
+        fields[field], at = _thrift_value(data, at, head & 15)
+    return fields, at + 1
+
+
+def _thrift_value(data: bytes, at: int, kind: int) -> tuple[Any, int]:
+    if kind in (1, 2):  # true and false are in the field's head
+        return None, at
+    if kind in (3, 7):  # a byte and a double, which nobody here asks for
+        return None, at + (1 if kind == 3 else 8)
+    if kind in (4, 5, 6):
+        return _zigzag(data, at)
+    if kind == 8:
+        length, at = _varint(data, at)
+        return None, at + length
+    if kind in (9, 10):
+        return _thrift_list(data, at)
+    if kind == 12:
+        return _thrift_struct(data, at)
+    raise ValueError(kind)
+
+
+def _thrift_list(data: bytes, at: int) -> tuple[list[Any], int]:
+    head, at = data[at], at + 1
+    size, kind = head >> 4, head & 15
+    if size == 15:
+        size, at = _varint(data, at)
+    values = []
+    for _ in range(size):
+        value, at = (None, at + 1) if kind in (1, 2) else _thrift_value(data, at, kind)
+        values.append(value)
+        if at > len(data):
+            raise ValueError
+    return values, at
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        value |= (data[at] & 127) << shift
+        at += 1
+        if data[at - 1] < 128:
+            return value, at
+    raise ValueError
+
+
+def _zigzag(data: bytes, at: int) -> tuple[int, int]:
+    value, at = _varint(data, at)
+    return (value >> 1) ^ -(value & 1), at
+
+
+def _arrow_bytes(body: bytes) -> int:
+    total = at = 0
+    for _ in range(MAX_HEADERS):
+        if at + 8 > len(body):
+            return total
+        length = _U32.unpack_from(body, at)[0]
+        at += 4
+        if length == _CONTINUED:
+            length = _U32.unpack_from(body, at)[0]
+            at += 4
+        if length == 0:
+            return total
+        message = at + _U32.unpack_from(body, at)[0]
+        at += length
+        size_at = _slot(body, message, 3)
+        size = _I64.unpack_from(body, size_at)[0] if size_at else 0
+        kind = body[_slot(body, message, 1)]
+        if size < 0:
+            raise ValueError
+        if kind in (_DICTIONARY_BATCH, _RECORD_BATCH):
+            batch = _follow(body, _slot(body, message, 2))
+            if kind == _DICTIONARY_BATCH:
+                batch = _follow(body, _slot(body, batch, 1))
+            total += _batch_bytes(body, batch, at, size)
+        at += size
+    raise ValueError
+
+
+def _batch_bytes(body: bytes, batch: int, start: int, size: int) -> int:
+    if not _slot(body, batch, 3):  # no compression
+        return size
+    vector = _follow(body, _slot(body, batch, 2))
+    count = _U32.unpack_from(body, vector)[0]
+    buffers = np.frombuffer(body, np.int64, 2 * count, vector + 4).reshape(count, 2)
+    # Each begins with its unpacked size; -1: it is not compressed.
+    unpacked: Iterator[int] = (
+        _I64.unpack_from(body, start + offset)[0] for offset, length in buffers.tolist() if length >= 8
+    )
+    return size + sum(max(0, each) for each in unpacked)
+
+
+def _follow(data: bytes, at: int) -> int:
+    if not at:
+        raise ValueError
+    return int(at + _U32.unpack_from(data, at)[0])
+
+
+def _slot(data: bytes, table: int, field: int) -> int:
+    """Where a field of a Flatbuffers table lies; 0 when it is left out."""
+    vtable: int = table - _I32.unpack_from(data, table)[0]
+    place = 4 + 2 * field
+    if vtable < 0 or place >= _U16.unpack_from(data, vtable)[0]:
+        return 0
+    offset = _U16.unpack_from(data, vtable + place)[0]
+    return int(table + offset) if offset else 0

@@ -1,0 +1,51 @@
+"""The door for whoever asks for work: accept a job, cancel one."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from storewatch.access import ANYONE, Principal
+from storewatch.catalog import Catalog, JobKind
+from storewatch.telemetry import current_request_id
+
+
+def _nobody() -> None:
+    """No worker runs in this process; one elsewhere looks into the queue often enough."""
+
+
+class JobQueue:
+    """Accepts jobs. Whatever `accept` gave an id is in the catalog and will be run, whoever dies."""
+
+    def __init__(self, *, catalog: Catalog, clock: Callable[[], datetime], wake: Callable[[], None] = _nobody) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._wake = wake
+
+    def accept(
+        self,
+        kind: JobKind,
+        parameters: Mapping[str, Any],
+        principal: Principal = ANYONE,
+        *,
+        job_id: str | None = None,
+    ) -> str:
+        """Accept a job and return its id (`job_id`, or a new one)."""
+        job_id = job_id or str(uuid4())
+        self._catalog.create_job(
+            job_id,
+            kind,
+            parameters,
+            self._clock(),
+            created_by=principal.key_id,
+            scope=principal.label,
+            request_id=current_request_id(),
+        )
+        self._wake()
+        return job_id
+
+    def cancel(self, job_id: str) -> bool:
+        """Cancel a job, or ask its worker to; False when it had ended already."""
+        asked = self._catalog.request_cancel(job_id, self._clock())
+        self._wake()
+        return asked

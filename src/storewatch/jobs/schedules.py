@@ -1,0 +1,122 @@
+"""Cron times on a zone's wall clock, and the jobs that are due by them."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from croniter import CroniterBadDateError, croniter  # type: ignore[import-untyped]
+
+from storewatch.catalog import Catalog, JobKind, Schedule
+from storewatch.engine.opening import first_instant, is_timezone, local_time
+from storewatch.errors import InvalidInputError
+from storewatch.jobs.retention import Limits
+from storewatch.reports.request import read_request
+
+# The five fields of cron(5), without what croniter adds to them (seconds, years, random and hashed values).
+_FIELD: Final = r"[0-9*,/\-]+|(?i:[a-z]{3})(?:[,\-](?i:[a-z]{3}))*"
+_CRON: Final = re.compile(rf"(?:(?:{_FIELD})\s+){{4}}(?:{_FIELD})")
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_LEAST_APART: Final = timedelta(seconds=1)
+_HOUR: Final = timedelta(hours=1)
+
+
+def check_times(cron: str, timezone: str) -> None:
+    """Raise InvalidInputError for what is no cron expression, never comes, or is no IANA zone."""
+    if not is_timezone(timezone):
+        raise InvalidInputError(f"{timezone!r} is not a time zone; write an IANA name such as Europe/Berlin or UTC.")
+    if len(cron) > 200 or not _CRON.fullmatch(cron) or not croniter.is_valid(cron):
+        raise InvalidInputError(
+            f"{cron[:200]!r} is not a cron expression; write minute, hour, day, month, weekday, such as `17 3 * * *`."
+        )
+    try:
+        croniter(cron, datetime(2024, 1, 1)).get_next(datetime)  # noqa: DTZ001 - on no zone's clock
+    except CroniterBadDateError:
+        raise InvalidInputError(f"{cron!r} names a day that never comes.") from None
+
+
+def read_kind(text: str) -> JobKind:
+    """Read the name of a kind; raises InvalidInputError where there is none of this name."""
+    try:
+        return JobKind(text)
+    except ValueError:
+        raise InvalidInputError(f"There is no kind of job {text!r}; use report, optimize or retention.") from None
+
+
+def new_schedule(
+    *,
+    name: str,
+    kind: JobKind,
+    cron: str,
+    timezone: str,
+    parameters: Mapping[str, Any],
+    created_by: str | None,
+    now: datetime,
+) -> Schedule:
+    """Make a schedule of what people write; parameters: as people ask for a report, or the days of retention.
+
+    Raises InvalidInputError for what can never be run.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidInputError(f"{name[:100]!r} is no name for a schedule; want 1 to 100 letters, digits, . _ or -.")
+    check_times(cron, timezone)
+    return Schedule(
+        name=name,
+        kind=kind,
+        cron=" ".join(cron.split()),
+        timezone=timezone,
+        parameters=_checked(kind, parameters),
+        enabled=True,
+        created_at=now,
+        created_by=created_by,
+    )
+
+
+def _checked(kind: JobKind, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    if kind is JobKind.REPORT:
+        return read_request(parameters).parameters()
+    if kind is JobKind.RETENTION:
+        limits = Limits.from_parameters(parameters)
+        if limits == Limits():
+            raise InvalidInputError("Retention needs at least one number of days; without any it keeps everything.")
+        return limits.parameters()
+    if kind is JobKind.IMPORT:
+        raise InvalidInputError("An import cannot be scheduled: each has a file of its own.")
+    if parameters:
+        raise InvalidInputError("optimize takes no parameters.")
+    return {}
+
+
+def next_run(cron: str, timezone: str, after: datetime) -> datetime:
+    """Give the first instant after `after` at which the schedule is due.
+
+    A time that the clock skips is due at the jump; one that it reads twice only the first time (SEMANTICS 5).
+    """
+    times = croniter(cron, local_time(timezone, after))
+    while (due := first_instant(timezone, times.get_next(datetime))) <= after:
+        pass
+    return due
+
+
+def latest_due(schedule: Schedule, now: datetime) -> datetime | None:
+    """Give the last time at or before `now` at which the schedule was due and did not run; None when there is none.
+
+    However many were missed, they are run once.
+    """
+    # While an hour is read for the second time, the first may have held later times than the clock shows now.
+    local = max(local_time(schedule.timezone, now), local_time(schedule.timezone, now - _HOUR) + _HOUR)
+    times = croniter(schedule.cron, local + _LEAST_APART)
+    while (due := first_instant(schedule.timezone, times.get_prev(datetime))) > now:
+        pass
+    return due if (schedule.last_run_at or schedule.created_at) < due else None
+
+
+def fire_due(catalog: Catalog, now: datetime) -> int:
+    """Accept the jobs of the schedules that are due; return how many. Each run is accepted by one process only."""
+    fired = 0
+    for schedule in catalog.schedules():
+        due = latest_due(schedule, now) if schedule.enabled else None
+        if due is not None:
+            fired += catalog.run_schedule(schedule, due.astimezone(UTC), str(uuid4()), now)
+    return fired

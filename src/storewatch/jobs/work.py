@@ -1,0 +1,114 @@
+"""What each kind of job does."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from storewatch.catalog import ENDED, Catalog, JobKind
+from storewatch.errors import InvalidInputError
+from storewatch.ingest import follow_lake, import_file
+from storewatch.jobs.retention import Limits, apply_retention
+from storewatch.jobs.run import Outcome, Run
+from storewatch.lake import Lake
+from storewatch.reports.runs import Reports
+from storewatch.telemetry import REPORT_SECONDS
+
+# An upload that no job names yet may still be under way.
+LONGEST_UPLOAD: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """The work of one installation. uploads: folder of the files that wait for their import, named by their job."""
+
+    catalog: Catalog
+    lake: Lake
+    reports: Reports
+    uploads: Path
+    clock: Callable[[], datetime]
+
+    def do(self, run: Run) -> Outcome:
+        """Do a job; raises StoppedError where it has to stop before its end."""
+        do = {
+            JobKind.REPORT: self._report,
+            JobKind.IMPORT: self._import,
+            JobKind.OPTIMIZE: self._optimize,
+            JobKind.RETENTION: self._retention,
+        }
+        return do[run.job.kind](run)
+
+    def tidy(self, job_id: str) -> None:
+        """Remove what no longer serves anybody once a job has ended, here or elsewhere."""
+        job = self.catalog.find_job(job_id)
+        if job is not None and job.state not in ENDED:
+            return
+        if job is None or job.kind is JobKind.IMPORT:
+            (self.uploads / job_id).unlink(missing_ok=True)
+        if job is None or job.kind is JobKind.REPORT:
+            self.reports.remove_files(job_id, but=job.result["file"] if job and job.result else None)
+
+    def keep_house(self, now: datetime) -> None:
+        """Remove the uploads whose import ended where nobody could: cancelled in the queue, or with its worker."""
+        if not self.uploads.is_dir():
+            return
+        for upload in self.uploads.iterdir():
+            if self.catalog.find_job(upload.name) is not None:
+                self.tidy(upload.name)
+            elif now.timestamp() - upload.stat().st_mtime > LONGEST_UPLOAD.total_seconds():
+                upload.unlink(missing_ok=True)
+
+    def _report(self, run: Run) -> Outcome:
+        begun = time.perf_counter()
+        snapshot = self.lake.snapshot()
+        follow_lake(self.catalog, self.lake, self.clock())
+        done = self.reports.run(run.job, snapshot, run.progress)
+        seconds = time.perf_counter() - begun
+        REPORT_SECONDS.observe(seconds)
+        return Outcome(result=done.result() | {"seconds": round(seconds, 3)}, fingerprint=done.fingerprint)
+
+    def _import(self, run: Run) -> Outcome:
+        job = run.job
+        imported = self.catalog.find_import(job.job_id)  # there when an earlier try died after its last commit
+        if imported is None:
+            self._import_upload(run)
+            imported = self.catalog.find_import(job.job_id)
+        kept = ("import_id", "table_name", "rows", "accepted", "rejected", "lake_version")
+        return Outcome(result={name: getattr(imported, name) for name in kept})
+
+    def _import_upload(self, run: Run) -> None:
+        job, upload = run.job, self.uploads / run.job.job_id
+        name = str(job.parameters["file"])
+        try:
+            import_file(
+                upload,
+                catalog=self.catalog,
+                lake=self.lake,
+                # Of two files the one accepted later wins, whichever is imported first.
+                now=job.created_at,
+                strict=job.parameters["strict"],
+                progress=run.progress,
+                name=name,
+                job_id=job.job_id,
+                scope=job.scope,
+            )
+        except InvalidInputError as error:
+            raise InvalidInputError(str(error).replace(str(upload), name)) from error
+
+    def _optimize(self, run: Run) -> Outcome:
+        done = self.lake.optimize(now=self.clock(), progress=run.progress)
+        return Outcome(result=asdict(done))
+
+    def _retention(self, run: Run) -> Outcome:
+        limits = Limits.from_parameters(run.job.parameters)
+        removed = apply_retention(
+            limits,
+            catalog=self.catalog,
+            lake=self.lake,
+            reports=self.reports,
+            now=self.clock(),
+            check=run.check,
+        )
+        return Outcome(result=removed.result())

@@ -1,0 +1,255 @@
+"""Stores as they are at this moment: one, a page of many, counts by state."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final, TypeVar
+
+import numpy as np
+import polars as pl
+
+from storewatch.catalog import Catalog, Label, StoreFilter, StoreOrder, StoreRows
+from storewatch.errors import UnknownStoreError
+from storewatch.lake import Lake
+from storewatch.reports.states import Moment, Spread, StoreState, last_polls, newest_of, states_at
+
+_KEPT_SCOPES: Final = 64
+
+T = TypeVar("T")
+
+
+class CurrentOrder(StrEnum):
+    """The orders that the lake has to be asked for; stores that were never polled come last."""
+
+    LAST_POLL = "last_poll"
+    LAST_POLL_DOWN = "-last_poll"
+    STATE = "state"
+    STATE_DOWN = "-state"
+
+
+Order = StoreOrder | CurrentOrder
+Place = tuple[str | int | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreNow:
+    """One store: what is known of it, null where a default holds, and what it is at as_of.
+
+    intervals: its open spans in seconds of the local week. last_poll_us: None without any in LAST_POLL_DAYS.
+    """
+
+    store_id: str
+    labels: dict[str, str]
+    timezone: str | None
+    intervals: tuple[tuple[int, int], ...] | None
+    last_poll_us: int | None
+    state: StoreState
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreListing:
+    """Stores in the order asked for, up to one more than asked for, and the place after each."""
+
+    as_of_us: int | None
+    stores: list[StoreNow]
+    places: list[Place]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Whole:
+    """All stores of a scope at a moment. frame: store_id, state (STATE)."""
+
+    moment: Moment
+    frame: pl.DataFrame
+
+
+@dataclass(kw_only=True)
+class CurrentStores:
+    """Answers for one installation; what concerns all stores is kept as long as neither lake nor catalog change."""
+
+    catalog: Catalog
+    lake: Lake
+    _moments: dict[Label | None, Moment] = field(default_factory=dict)
+    _wholes: dict[Label | None, _Whole] = field(default_factory=dict)
+    _last_polls: dict[Label | None, tuple[Moment, pl.Series]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def moment(self, scope: Label | None = None) -> Moment:
+        """Give the newest data and their clock; with a scope, that of the stores that carry the label."""
+        snapshot, version = self.lake.snapshot(), self.catalog.version()
+        known = self._moments.get(scope)
+        if known is not None and (known.snapshot.version, known.catalog_version) == (snapshot.version, version):
+            return known
+        as_of_us = snapshot.newest_us() if scope is None else newest_of(snapshot, self._ids(scope))
+        return _keep(self._moments, scope, Moment(snapshot=snapshot, catalog_version=version, as_of_us=as_of_us))
+
+    def find(self, store_id: str, scope: Label | None = None) -> tuple[Moment, StoreNow]:
+        """Give one store; raises UnknownStoreError when there is none that carries the scope's label."""
+        rows = self.catalog.find_store(store_id, _carrying(scope))
+        if rows is None:
+            raise UnknownStoreError(store_id)
+        moment = self.moment(scope)
+        return moment, _describe(rows, moment, Spread.DENSE)[0]
+
+    def page(
+        self,
+        where: StoreFilter,
+        *,
+        scope: Label | None = None,
+        state: StoreState | None = None,
+        order: Order = StoreOrder.ID,
+        after: Place = (),
+        limit: int,
+    ) -> StoreListing:
+        """Give up to limit + 1 stores of the filter and the scope after a place.
+
+        The place is the sort key and the store_id, in the order of store_id the latter alone.
+        """
+        moment = self.moment(scope)
+        spread = Spread.SPARSE
+        if isinstance(order, CurrentOrder):
+            ids = self._ordered(where, scope, state, order, after, limit + 1)
+            rows = self.catalog.select_stores(ids, _carrying(scope))
+        elif state is not None:
+            ids = self._in_state(where, scope, state, order, after).head(limit + 1).to_list()
+            rows = self.catalog.select_stores(ids, _carrying(scope))
+        else:
+            labels = (*_carrying(scope), *where.labels)
+            if not labels and order in (StoreOrder.ID, StoreOrder.ID_DOWN):
+                spread = Spread.DENSE
+            rows = self.catalog.list_stores(
+                replace(where, labels=labels), order=order, after=_texts(after), limit=limit + 1
+            )
+        stores = _describe(rows, moment, spread)
+        return StoreListing(as_of_us=moment.as_of_us, stores=stores, places=[_place(store, order) for store in stores])
+
+    def count(self, where: StoreFilter | None = None, *, scope: Label | None = None) -> dict[StoreState, int]:
+        """Count the stores of the filter and the scope by their state."""
+        states = self._filtered(self._whole(scope).frame, where or StoreFilter())
+        counts = dict(states["state"].value_counts().iter_rows())
+        return {state: counts.get(state.value, 0) for state in StoreState}
+
+    def _in_state(
+        self, where: StoreFilter, scope: Label | None, state: StoreState, order: StoreOrder, after: Place
+    ) -> pl.Series:
+        states = self._whole(scope).frame.filter(pl.col("state") == state.value)
+        if where == StoreFilter() and order is StoreOrder.ID:
+            return states.filter(pl.col("store_id") > after[0] if after else pl.lit(value=True))["store_id"]
+        known = self.catalog.store_ids(where, order=order, after=_texts(after)).to_frame()
+        return known.join(states, on="store_id", how="semi", maintain_order="left")["store_id"]
+
+    def _filtered(self, stores: pl.DataFrame, where: StoreFilter) -> pl.DataFrame:
+        if where == StoreFilter():  # the ids of 1 M stores take half a second
+            return stores
+        return stores.join(self.catalog.store_ids(where).to_frame(), on="store_id", how="semi", maintain_order="left")
+
+    def _ordered(
+        self,
+        where: StoreFilter,
+        scope: Label | None,
+        state: StoreState | None,
+        order: CurrentOrder,
+        after: Place,
+        limit: int,
+    ) -> list[str]:
+        by_poll = order in (CurrentOrder.LAST_POLL, CurrentOrder.LAST_POLL_DOWN)
+        down = order in (CurrentOrder.LAST_POLL_DOWN, CurrentOrder.STATE_DOWN)
+        whole = self._whole(scope)
+        frame = whole.frame
+        key = self._polls(scope, whole).to_physical() if by_poll else frame["state"].to_physical().cast(pl.Int64)
+        frame = frame.with_columns(key=-key if down else key)
+        frame = self._filtered(frame, where)
+        if state is not None:
+            frame = frame.filter(pl.col("state") == state.value)
+        frame = frame.with_columns(pl.col("key").fill_null(np.iinfo(np.int64).max))
+        if after:
+            reached = _key(after[0], by_poll, down)
+            same = (pl.col("key") == reached) & (pl.col("store_id") > after[1])
+            frame = frame.filter((pl.col("key") > reached) | same)
+        # The stores are in the order of their ids already.
+        return frame.sort("key", maintain_order=True).head(limit)["store_id"].to_list()
+
+    def _whole(self, scope: Label | None) -> _Whole:
+        with self._lock:
+            moment, known = self.moment(scope), self._wholes.get(scope)
+            if known is not None and known.moment.same_data(moment):
+                return known
+            _, stores, patterns = self.catalog.read_stores()
+            if scope is not None:
+                stores = stores.join(self._ids(scope).to_frame(), on="store_id", how="semi", maintain_order="left")
+            frame = stores.select("store_id", state=states_at(moment, stores, patterns, _spread_of(scope)))
+            return _keep(self._wholes, scope, _Whole(moment=moment, frame=frame))
+
+    def _polls(self, scope: Label | None, whole: _Whole) -> pl.Series:
+        """Give the last polls of these stores, in their order."""
+        with self._lock:
+            known = self._last_polls.get(scope)
+            if known is None or not whole.moment.same_data(known[0]):
+                polls = last_polls(whole.moment.snapshot, whole.frame["store_id"], _spread_of(scope))
+                known = _keep(self._last_polls, scope, (whole.moment, polls))
+            return known[1]
+
+    def _ids(self, scope: Label) -> pl.Series:
+        return self.catalog.store_ids(StoreFilter(labels=(scope,)))
+
+
+def _spread_of(scope: Label | None) -> Spread:
+    return Spread.WHOLE if scope is None else Spread.SPARSE
+
+
+def _describe(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]:
+    if rows.frame.is_empty():
+        return []
+    polls = last_polls(moment.snapshot, rows.frame["store_id"], spread).to_physical()
+    states = states_at(moment, rows.frame, rows.patterns, spread)
+    intervals = {
+        key: tuple((span["start_s"], span["end_s"]) for span in spans) for key, spans in rows.patterns.iter_rows()
+    }
+    return [
+        StoreNow(
+            store_id=store_id,
+            labels=rows.labels.get(store_id, {}),
+            timezone=timezone,
+            intervals=None if hours_id is None else intervals[hours_id],
+            last_poll_us=last_poll_us,
+            state=StoreState(state),
+        )
+        for (store_id, hours_id, timezone), last_poll_us, state in zip(
+            rows.frame.iter_rows(), polls, states, strict=True
+        )
+    ]
+
+
+def _place(store: StoreNow, order: Order) -> Place:
+    match order:
+        case StoreOrder.ID | StoreOrder.ID_DOWN:
+            return (store.store_id,)
+        case StoreOrder.NAME | StoreOrder.NAME_DOWN:
+            return (store.labels.get("name"), store.store_id)
+        case CurrentOrder.LAST_POLL | CurrentOrder.LAST_POLL_DOWN:
+            return (store.last_poll_us, store.store_id)
+    return (store.state.value, store.store_id)
+
+
+def _key(value: str | int | None, by_poll: bool, down: bool) -> int:
+    """The sort key of a place, as `_ordered` makes it of a store."""
+    if value is None:
+        return int(np.iinfo(np.int64).max)
+    key = int(value) if by_poll else list(StoreState).index(StoreState(str(value)))
+    return -key if down else key
+
+
+def _texts(after: Sequence[str | int | None]) -> tuple[str | None, ...]:
+    return tuple(None if value is None else str(value) for value in after)
+
+
+def _carrying(scope: Label | None) -> tuple[Label, ...]:
+    return () if scope is None else (scope,)
+
+
+def _keep(kept: dict[Label | None, T], scope: Label | None, value: T) -> T:
+    if len(kept) >= _KEPT_SCOPES:
+        kept.pop(next(iter(kept)), None)
+    kept[scope] = value
+    return value

@@ -1,0 +1,320 @@
+"""Stores: list, get, create, change, delete; weekly hours and labels, of one store and of many."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Request, Response
+
+from storewatch.access import Principal
+from storewatch.catalog import Label, StoreFilter, StoreOrder
+from storewatch.engine.opening import is_timezone
+from storewatch.errors import ScopedChangeError, StoreExistsError, UnknownStoreError
+from storewatch.ingest.stores import (
+    BulkChange,
+    BulkFormat,
+    create_store,
+    delete_store,
+    read_change,
+    read_id,
+    replace_hours,
+    replace_labels,
+)
+from storewatch.reports.current import CurrentOrder, Order, Place
+from storewatch.reports.states import StoreState
+from storewatch.web.api.store_models import (
+    BulkAnswer,
+    HoursRequest,
+    NewStore,
+    SearchText,
+    StoreChangeRequest,
+    StoreCounts,
+    StoreDetail,
+    StoreHours,
+    StoreId,
+    StoreItem,
+    StorePage,
+    optional_instant,
+)
+from storewatch.web.api.timelines import timeline_routes
+from storewatch.web.audit import audited
+from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
+from storewatch.web.parameters import field, invalid, invalid_fields, media_type, scope_of
+from storewatch.web.parts import Parts
+from storewatch.web.problems import problem_responses
+from storewatch.web.security import Operator, Viewer
+
+NO_STORE: Final = "There is no store with this id, or none within the scope of the key."
+ORDERS: Final[dict[str, Order]] = {order.value: order for kind in (StoreOrder, CurrentOrder) for order in kind}
+
+Labels = Annotated[
+    list[Annotated[str, Query(pattern=r"^[A-Za-z0-9_.-]{1,64}:[^\x00]+$", max_length=400)]],
+    Query(
+        max_length=16,
+        description="`name:value`, such as `owner:acme`; given several times, all must hold.",
+        examples=[[]],
+    ),
+]
+Prefix = Annotated[SearchText, Query(description="How the store_id begins; fast at any size.")]
+Search = Annotated[SearchText, Query(description="A part of the store_id or the name, upper and lower case alike.")]
+Zone = Annotated[SearchText, Query(description="The time zone in force, by its IANA name.")]
+
+
+def stores_routes(parts: Parts) -> APIRouter:
+    router = APIRouter(tags=["stores"])
+    # The id may hold slashes, so what comes after it in a path must be tried first.
+    router.include_router(timeline_routes(parts))
+    _add_many(router, parts)
+    _add_hours(router, parts)
+    _add_one(router, parts)
+    return router
+
+
+def _add_many(router: APIRouter, parts: Parts) -> None:
+    @router.get("/v1/stores", operation_id="list_stores", responses=problem_responses(422))
+    def list_stores(
+        caller: Viewer,
+        q: Search = None,
+        prefix: Prefix = None,
+        label: Labels = [],  # noqa: B006 - FastAPI copies it
+        zone: Zone = None,
+        state: Annotated[StoreState | None, Query(description="The state at as_of.")] = None,
+        sort: Annotated[
+            str, Query(json_schema_extra={"enum": list(ORDERS)}, description="`-` is the other way.")
+        ] = "store_id",
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+    ) -> StorePage:
+        """List stores: searched, filtered, sorted. Those without a name or a poll come last."""
+        if sort not in ORDERS:
+            raise invalid(f"want one of {', '.join(ORDERS)}", "query", "sort")
+        order = ORDERS[sort]
+        found = parts.stores.page(
+            _filter(q, prefix, label, zone),
+            scope=scope_of(caller),
+            state=state,
+            order=order,
+            after=_place(cursor, order),
+            limit=limit,
+        )
+        return StorePage(
+            as_of=optional_instant(found.as_of_us),
+            items=[StoreItem.of(store) for store in found.stores[:limit]],
+            next=encode_cursor(*found.places[limit - 1]) if len(found.stores) > limit else None,
+        )
+
+    @router.get("/v1/store_counts", operation_id="count_stores", responses=problem_responses(422))
+    def count_stores(
+        caller: Viewer,
+        q: Search = None,
+        prefix: Prefix = None,
+        label: Labels = [],  # noqa: B006 - FastAPI copies it
+        zone: Zone = None,
+    ) -> StoreCounts:
+        """Count the stores that a list with these parameters would have, by state."""
+        scope = scope_of(caller)
+        counts = parts.stores.count(_filter(q, prefix, label, zone), scope=scope)
+        as_of_us = parts.stores.moment(scope).as_of_us
+        return StoreCounts(as_of=optional_instant(as_of_us), stores=sum(counts.values()), by_state=counts)
+
+    @router.post(
+        "/v1/stores",
+        operation_id="create_store",
+        status_code=201,
+        dependencies=[audited("store.create", "store")],
+        responses=problem_responses(422, s403="Not with this role, or with a scope.", s409="The store exists already."),
+    )
+    def create(body: NewStore, caller: Operator, request: Request, response: Response) -> StoreDetail:
+        """Make a store known before anything else names it; polls, hours and zones do so by themselves."""
+        request.state.audit_object = body.store_id
+        if caller.scope is not None:
+            raise ScopedChangeError
+        store_id, problems = read_id(body.store_id)
+        change = read_change(store_id, body.said())
+        if problems or change.problems:
+            raise invalid_fields((("body", *path), reason) for path, reason in [*problems, *change.problems])
+        if not create_store(store_id, change, catalog=parts.catalog, now=parts.clock()):
+            raise StoreExistsError(store_id)
+        response.headers["Location"] = f"/v1/stores/{quote(store_id, safe='')}"
+        return _detail(parts, store_id, caller)
+
+    _add_bulk(router, parts, "weekly_hours", "replace_weekly_hours", replace_hours)
+    _add_bulk(router, parts, "labels", "replace_labels", replace_labels)
+
+
+def _add_one(router: APIRouter, parts: Parts) -> None:
+    @router.get("/v1/stores/{store_id:path}", operation_id="get_store", responses=problem_responses(422, s404=NO_STORE))
+    def get(store_id: StoreId, caller: Viewer) -> StoreDetail:
+        """Give what is known of a store, and what it is at this moment of the data."""
+        return _detail(parts, store_id, caller)
+
+    @router.patch(
+        "/v1/stores/{store_id:path}",
+        operation_id="change_store",
+        dependencies=[audited("store.change", "store")],
+        responses=problem_responses(422, s404=NO_STORE),
+    )
+    def change(store_id: StoreId, body: StoreChangeRequest, caller: Operator) -> StoreDetail:
+        """Change a store: what the body leaves out stays. Nothing changes unless all of it is good."""
+        _change(parts, store_id, caller, body.said())
+        return _detail(parts, store_id, caller)
+
+    @router.delete(
+        "/v1/stores/{store_id:path}",
+        operation_id="delete_store",
+        status_code=204,
+        dependencies=[audited("store.delete", "store")],
+        responses=problem_responses(422, s404=NO_STORE, s409="There are polls of the store, so reports name it."),
+    )
+    def delete(store_id: StoreId, caller: Operator) -> None:
+        """Forget a store that was never polled, with its hours, zone and labels."""
+        delete_store(store_id, catalog=parts.catalog, lake=parts.lake, scope=scope_of(caller), now=parts.clock())
+
+
+def _add_hours(router: APIRouter, parts: Parts) -> None:
+    @router.get(
+        "/v1/stores/{store_id:path}/weekly_hours",
+        operation_id="get_weekly_hours",
+        responses=problem_responses(422, s404=NO_STORE),
+    )
+    def get_hours(store_id: StoreId, caller: Viewer) -> StoreHours:
+        """Give the weekly hours in force."""
+        return StoreHours.of(parts.stores.find(store_id, scope_of(caller))[1])
+
+    @router.put(
+        "/v1/stores/{store_id:path}/weekly_hours",
+        operation_id="put_weekly_hours",
+        dependencies=[audited("store.hours", "store")],
+        responses=problem_responses(422, s404=NO_STORE),
+    )
+    def put_hours(store_id: StoreId, body: HoursRequest, caller: Operator) -> StoreHours:
+        """Replace the weekly hours of a store. Nothing changes unless every row is good."""
+        rows = StoreChangeRequest(weekly_hours=body.weekly_hours)
+        _change(parts, store_id, caller, rows.said())
+        return StoreHours.of(parts.stores.find(store_id, scope_of(caller))[1])
+
+
+def _add_bulk(
+    router: APIRouter, parts: Parts, name: str, operation_id: str, replace: Callable[..., BulkChange]
+) -> None:
+    async def replace_many(request: Request, caller: Operator) -> BulkAnswer:
+        form = media_type(request.headers.get("content-type", ""), BulkFormat)
+        body = await request.body()
+
+        def run() -> BulkChange:
+            with field("body"):
+                return replace(body, form, catalog=parts.catalog, scope=scope_of(caller), now=parts.clock())
+
+        changed = await run_sync(run)
+        request.state.audit_detail = {"accepted": changed.accepted, "rejected": changed.rejected}
+        if not changed.accepted:
+            raise invalid_fields((("body", reject.index), reject.reason) for reject in changed.rejects)
+        return BulkAnswer.of(changed)
+
+    router.post(
+        f"/v1/{name}",
+        operation_id=operation_id,
+        dependencies=[audited(f"{name}.replace", "stores")],
+        openapi_extra={"requestBody": _BULK_BODIES[name]},
+        summary=f"Replace the {name.replace('_', ' ')} of many stores",
+        description=_BULK_WORDS[name],
+        responses=problem_responses(
+            s415="Neither application/json nor text/csv.", s422="Not readable, or no row was good; nothing was stored."
+        ),
+    )(replace_many)
+
+
+def _change(parts: Parts, store_id: str, caller: Principal, said: dict[str, Any]) -> None:
+    scope = scope_of(caller)
+    carrying = () if scope is None else (scope,)
+    if parts.catalog.find_store(store_id, carrying) is None:
+        raise UnknownStoreError(store_id)
+    change = read_change(store_id, said, scope)
+    if change.problems:
+        raise invalid_fields((("body", *path), reason) for path, reason in change.problems)
+    changed = parts.catalog.change_store(
+        store_id,
+        carrying,
+        hours=change.hours,
+        zones=change.zones,
+        labels=change.labels,
+        now=parts.clock(),
+    )
+    if not changed:
+        raise UnknownStoreError(store_id)
+
+
+def _detail(parts: Parts, store_id: str, caller: Principal) -> StoreDetail:
+    moment, store = parts.stores.find(store_id, scope_of(caller))
+    return StoreDetail.at(store, moment.as_of_us)
+
+
+def _filter(search: str | None, prefix: str | None, labels: list[str], zone: str | None) -> StoreFilter:
+    if zone is not None and not is_timezone(zone):
+        raise invalid("this is no IANA time zone", "query", "zone")
+    pairs: list[Label] = []
+    for label in labels:
+        name, _, value = label.partition(":")
+        pairs.append((name.lower(), value))
+    return StoreFilter(labels=tuple(pairs), search=search, prefix=prefix, zone=zone)
+
+
+def _place(cursor: str | None, order: Order) -> Place:
+    match order:
+        case StoreOrder.ID | StoreOrder.ID_DOWN:
+            place = decode_cursor(cursor, str)
+        case StoreOrder.NAME | StoreOrder.NAME_DOWN:
+            place = decode_cursor(cursor, str | None, str)
+        case CurrentOrder.LAST_POLL | CurrentOrder.LAST_POLL_DOWN:
+            place = decode_cursor(cursor, int | None, str)
+        case _:
+            place = decode_cursor(cursor, str, str)
+            if place and place[0] not in list(StoreState):
+                raise invalid("this is not a cursor of this list", "query", "cursor")
+    return place or ()
+
+
+_TEXT: Final = {"type": "string"}
+_LABEL_ROW: Final = {"store_id": "cafe", "labels": {"name": "Café Central", "owner": "acme"}}
+_HOURS_ROW: Final = {"store_id": "cafe", "day": 0, "start_time_local": "09:00:00", "end_time_local": "12:00:00"}
+
+
+def _bulk_body(properties: dict[str, Any], example: dict[str, Any], csv: str) -> dict[str, Any]:
+    row = {"type": "object", "required": list(properties), "properties": properties}
+    return {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"type": "array", "minItems": 1, "items": row}, "example": [example]},
+            "text/csv": {"schema": _TEXT, "example": csv},
+        },
+    }
+
+
+_BULK_BODIES: Final = {
+    "weekly_hours": _bulk_body(
+        {
+            "store_id": _TEXT,
+            "day": {"type": "integer", "minimum": 0, "maximum": 6},
+            "start_time_local": _TEXT,
+            "end_time_local": _TEXT,
+        },
+        _HOURS_ROW,
+        "store_id,day,start_time_local,end_time_local\ncafe,0,09:00:00,12:00:00\n",
+    ),
+    "labels": _bulk_body(
+        {"store_id": _TEXT, "labels": {"type": "object", "additionalProperties": {"type": ["string", "null"]}}},
+        _LABEL_ROW,
+        "store_id,name,owner\ncafe,Café Central,acme\n",
+    ),
+}
+_BULK_WORDS: Final = {
+    "weekly_hours": (
+        "Replace the hours of every store that a good row names; other stores keep theirs. Rows are checked as in a "
+        "file: good ones go in, the others come back with their place and reason. JSON, or the CSV that `import` takes."
+    ),
+    "labels": (
+        "Replace all labels of every store that a good row names; other stores keep theirs. Good rows go in, the "
+        "others come back with their place and reason. JSON, or CSV with store_id, name and one column a label."
+    ),
+}

@@ -1,0 +1,32 @@
+"""ETag and If-None-Match: an answer that the client has already is not made again (RFC 9110, 8.8 and 13.1.2)."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from fastapi import Request, Response
+
+from storewatch import __version__
+from storewatch.engine.opening import TZDATA_VERSION
+from storewatch.reports.states import Moment
+
+
+def etag_of(moment: Moment, parameters: Sequence[str | int | None]) -> str:
+    """Name an answer by all that decides it: the data, the parameters, the software and its time zones.
+
+    Weak, because compression changes the bytes.
+    """
+    content = [moment.snapshot.version, moment.catalog_version, __version__, TZDATA_VERSION, *parameters]
+    return f'W/"{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]}"'
+
+
+def not_modified(request: Request, etag: str) -> Response | None:
+    """Give the 304 when the client has this answer."""
+    asked = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
+    known = {tag.removeprefix("W/") for tag in asked}
+    return Response(status_code=304, headers=headers(etag)) if {"*", etag.removeprefix("W/")} & known else None
+
+
+def headers(etag: str) -> dict[str, str]:
+    """The client may keep the answer, for itself alone, and must ask whether it still holds."""
+    return {"ETag": etag, "Cache-Control": "private, no-cache"}

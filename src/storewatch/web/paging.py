@@ -1,0 +1,81 @@
+"""Pages of long lists: `items` and `next`, an opaque cursor to the place after the last of them.
+
+A route takes `limit: Limit = DEFAULT_LIMIT` and `cursor: Cursor = None`, reads limit + 1 rows after
+`decode_cursor(cursor, str)`, and gives `Page.of(rows, limit, lambda row: (row.store_id,))`.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from types import UnionType
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from storewatch.web.parameters import invalid
+
+T = TypeVar("T")
+
+Place = tuple[str | int | None, ...]
+
+DEFAULT_LIMIT: Final = 100
+MAX_LIMIT: Final = 1000
+MAX_CURSOR_LENGTH: Final = 4096
+_INT64: Final = range(-(1 << 63), 1 << 63)
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items a page holds at most.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=MAX_CURSOR_LENGTH, description="`next` of the page before; none gives the first page."),
+]
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list."""
+
+    items: list[T]
+    next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
+
+    @classmethod
+    def of(cls, rows: Sequence[T], limit: int, place: Callable[[T], Place]) -> "Page[T]":
+        """Make a page of up to limit + 1 rows in their order; `place` is what the next page begins after."""
+        items = list(rows[:limit])
+        return cls(items=items, next=encode_cursor(*place(items[-1])) if len(rows) > limit else None)
+
+
+def encode_cursor(*place: str | int | None) -> str:
+    """Write a place in a list, such as the sort key and the id of its last item, as a cursor."""
+    return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, *kinds: type | UnionType) -> Any:
+    """Read the place that a cursor names, a tuple of these kinds (str, int, None); None for no cursor.
+
+    Raises a 422 of the query parameter `cursor` for anything that `encode_cursor` cannot have written: text is
+    storable (no NUL, no lone surrogate), integers fit into 64 bits.
+    """
+    if cursor is None:
+        return None
+    try:
+        place = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        raise _bad_cursor() from None
+    if not isinstance(place, list) or len(place) != len(kinds) or not all(map(_fits, place, kinds)):
+        raise _bad_cursor()
+    return tuple(place)
+
+
+def _fits(value: object, kind: type | UnionType) -> bool:
+    if isinstance(value, bool) or not isinstance(value, kind):
+        return False
+    if isinstance(value, int):
+        return value in _INT64
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    return value is None
+
+
+def _bad_cursor() -> Exception:
+    return invalid("this is not a cursor of this list; leave it out for the first page", "query", "cursor")

@@ -1,0 +1,35 @@
+"""A service with keys: real parts in one process, called through its real layers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from storewatch.access import AccessRules, KeyRule, Role, Scope
+from storewatch.access.keys import create_key
+from storewatch.app import App, service_parts, utc_now
+from storewatch.web.service import create_service
+
+REQUIRED = AccessRules(keys=KeyRule.REQUIRED)
+
+
+def key_of(app: App, role: Role = Role.ADMIN, scope: Scope | None = None, **changes: Any) -> str:
+    """Make a key and give its text."""
+    words = {"name": role.name.lower(), "role": role, "scope": scope, "now": utc_now()} | changes
+    return create_key(app.catalog, **words).text
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+@contextmanager
+def serving(
+    app: App, access: AccessRules = REQUIRED, *, with_worker: bool = False, **options: Any
+) -> Iterator[TestClient]:
+    """Give a client of a running service; options are those of TestClient."""
+    wanted: dict[str, Any] = {"base_url": "http://127.0.0.1:8000", "raise_server_exceptions": False} | options
+    parts = service_parts(app, with_worker=with_worker, access=access)
+    with TestClient(create_service(parts), **wanted) as client:
+        yield client

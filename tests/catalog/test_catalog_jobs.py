@@ -1,0 +1,229 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from storewatch.catalog import Catalog, Job, JobKind, JobState, WorkerRecord
+
+NOW = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=2)
+PARAMETERS: dict[str, Any] = {"policy": "fill", "as_of": None, "max_gap_us": 604_800_000_000, "stores": ["é", "b"]}
+ACME = ("owner", "acme")
+QUEUED = Job(job_id="j1", kind=JobKind.REPORT, state=JobState.QUEUED, parameters=PARAMETERS, created_at=NOW)
+WORKER = WorkerRecord(worker_id="w1", host="here", pid=7, started_at=NOW, beat_at=NOW)
+
+
+def add(catalog: Catalog, job_id: str = "j1", kind: JobKind = JobKind.REPORT, at: datetime = NOW, **more: Any) -> None:
+    catalog.create_job(job_id, kind, PARAMETERS, at, **more)
+
+
+def claim(catalog: Catalog, worker_id: str = "w1", kind: JobKind = JobKind.REPORT, now: datetime = NOW) -> Job:
+    job = catalog.claim_job(worker_id, [kind], now)
+    assert job is not None
+    return job
+
+
+def test_job_is_queued_when_accepted(catalog: Catalog, database_url: str) -> None:
+    add(catalog)
+    other = Catalog.open(database_url)
+    assert other.find_job("j1") == QUEUED
+    other.close()
+
+
+def test_job_that_does_not_exist(catalog: Catalog) -> None:
+    assert catalog.find_job("j1") is None
+    assert catalog.finished_job("f1") is None
+    assert catalog.claim_job("w1", list(JobKind), NOW) is None
+    assert not catalog.request_cancel("j1", NOW)
+    assert not catalog.delete_job("j1")
+    assert not catalog.complete_job(replace(QUEUED, worker_id="w1", attempts=1), {}, NOW)
+    assert catalog.oldest_queued_at() is None
+    assert catalog.count_jobs() == {}
+
+
+def test_claim_takes_the_oldest_of_its_kinds(catalog: Catalog) -> None:
+    for job_id, kind, seconds in (("b", JobKind.REPORT, 5), ("c", JobKind.REPORT, 3), ("a", JobKind.IMPORT, 1)):
+        add(catalog, job_id, kind, NOW + timedelta(seconds=seconds))
+    assert [claim(catalog).job_id for _ in range(2)] == ["c", "b"]
+    assert catalog.claim_job("w1", [JobKind.REPORT, JobKind.OPTIMIZE], NOW) is None
+    assert claim(catalog, kind=JobKind.IMPORT).job_id == "a"
+
+
+def test_claimed_job_runs(catalog: Catalog) -> None:
+    add(catalog)
+    job = claim(catalog, now=LATER)
+    assert job == replace(QUEUED, state=JobState.RUNNING, worker_id="w1", attempts=1, started_at=LATER)
+    assert catalog.find_job("j1") == job
+    assert catalog.jobs_held("w1") == {("j1", 1): False}
+
+
+def test_job_claimed_by_many_threads_is_won_by_one(catalog: Catalog) -> None:
+    for number in range(3):
+        add(catalog, f"j{number}")
+    with ThreadPoolExecutor(8) as threads:
+        won = list(threads.map(lambda number: catalog.claim_job(f"w{number}", [JobKind.REPORT], NOW), range(8)))
+    assert sorted(job.job_id for job in won if job) == ["j0", "j1", "j2"]
+
+
+def test_job_completes_once(catalog: Catalog) -> None:
+    add(catalog)
+    job = claim(catalog)
+    assert catalog.complete_job(job, {"rows": 3}, LATER, fingerprint="f1")
+    assert not catalog.complete_job(job, {"rows": 4}, LATER)
+    assert not catalog.fail_job(job, "too late", LATER)
+    done = replace(
+        job,
+        state=JobState.COMPLETE,
+        worker_id=None,
+        finished_at=LATER,
+        result={"rows": 3},
+        fingerprint="f1",
+        progress=1.0,
+    )
+    assert catalog.find_job("j1") == done
+    assert catalog.finished_job("f1") == done
+    assert not catalog.request_cancel("j1", LATER)
+
+
+def test_job_fails_once_with_a_reason_that_can_be_stored(catalog: Catalog) -> None:
+    add(catalog)
+    job = claim(catalog)
+    assert catalog.fail_job(job, "bad \0 byte", LATER)
+    assert not catalog.complete_job(job, {}, LATER)
+    failed = replace(job, state=JobState.FAILED, worker_id=None, finished_at=LATER, error="bad \ufffd byte")
+    assert catalog.find_job("j1") == failed
+
+
+def test_job_to_be_tried_again_waits_until_then(catalog: Catalog) -> None:
+    add(catalog)
+    assert catalog.retry_job(claim(catalog), "locked", LATER)
+    assert catalog.claim_job("w2", [JobKind.REPORT], NOW) is None
+    again = claim(catalog, "w2", now=LATER)
+    assert (again.attempts, again.worker_id, again.error, again.retry_at) == (2, "w2", "locked", None)
+
+
+def test_job_handed_back_was_not_tried(catalog: Catalog) -> None:
+    add(catalog)
+    assert catalog.hand_back_job(claim(catalog))
+    assert catalog.find_job("j1") == replace(QUEUED, started_at=NOW)
+
+
+def test_queued_job_is_cancelled_at_once_and_a_running_one_is_asked(catalog: Catalog) -> None:
+    add(catalog)
+    add(catalog, "j2", at=LATER)
+    job = claim(catalog)
+    assert catalog.request_cancel("j1", LATER)
+    assert catalog.request_cancel("j2", LATER)
+    assert catalog.jobs_held("w1") == {("j1", 1): True}
+    assert catalog.cancel_running_job(job, LATER)
+    states = {job.job_id: (job.state, job.cancel_requested) for job in catalog.jobs()}
+    assert states == {"j1": (JobState.CANCELLED, True), "j2": (JobState.CANCELLED, True)}
+    assert not catalog.request_cancel("j1", LATER)
+
+
+def test_only_an_ended_job_is_deleted(catalog: Catalog) -> None:
+    add(catalog)
+    assert not catalog.delete_job("j1")
+    job = claim(catalog)
+    assert not catalog.delete_job("j1")
+    catalog.complete_job(job, {}, LATER)
+    assert catalog.delete_job("j1")
+    assert catalog.find_job("j1") is None
+
+
+def test_jobs_are_listed_newest_first_in_pages(catalog: Catalog) -> None:
+    for number in range(4):
+        add(catalog, f"j{number}", at=NOW + timedelta(seconds=number // 2))
+    first = catalog.jobs(limit=3)
+    assert [job.job_id for job in first] == ["j3", "j2", "j1"]
+    assert [job.job_id for job in catalog.jobs(after=(first[-1].created_at, "j1"))] == ["j0"]
+
+
+def test_jobs_are_listed_and_counted_by_kind_state_and_scope(catalog: Catalog) -> None:
+    add(catalog, "ours", scope=ACME, created_by="key")
+    add(catalog, "theirs", scope=("owner", "other"))
+    add(catalog, "import", JobKind.IMPORT)
+    catalog.request_cancel("theirs", NOW)
+    assert [job.job_id for job in catalog.jobs(kind=JobKind.IMPORT)] == ["import"]
+    assert [job.job_id for job in catalog.jobs(states=[JobState.CANCELLED])] == ["theirs"]
+    assert [(job.job_id, job.scope) for job in catalog.jobs(scope=ACME)] == [("ours", ACME)]
+    assert catalog.count_jobs(ACME) == {JobKind.REPORT: {JobState.QUEUED: 1}}
+    assert catalog.count_jobs() == {
+        JobKind.IMPORT: {JobState.QUEUED: 1},
+        JobKind.REPORT: {JobState.CANCELLED: 1, JobState.QUEUED: 1},
+    }
+
+
+def test_finished_job_is_the_newest_complete_one(catalog: Catalog) -> None:
+    for job_id, seconds in (("r1", 1), ("r2", 3), ("r3", 2)):
+        add(catalog, job_id)
+        catalog.complete_job(claim(catalog), {}, NOW + timedelta(seconds=seconds), fingerprint="f1")
+    found = catalog.finished_job("f1")
+    assert found is not None
+    assert found.job_id == "r2"
+    old = catalog.jobs_finished_before(NOW + timedelta(seconds=3), JobKind.REPORT)
+    assert [job.job_id for job in old] == ["r1", "r3"]
+
+
+def test_worker_that_beats_is_known(catalog: Catalog) -> None:
+    catalog.beat(WORKER, NOW)
+    catalog.beat(WORKER, LATER)
+    assert catalog.workers() == [replace(WORKER, beat_at=LATER)]
+
+
+def test_dead_workers_jobs_go_to_another_and_what_it_says_later_is_refused(catalog: Catalog) -> None:
+    catalog.beat(WORKER, NOW)
+    add(catalog)
+    old = claim(catalog)
+    assert catalog.remove_worker(WORKER, max_attempts=3, now=LATER) == 1
+    new = claim(catalog, "w2")
+    assert (new.worker_id, new.attempts) == ("w2", 2)
+    assert not catalog.complete_job(old, {"of": "the dead"}, LATER)
+    assert not catalog.note_progress(old, 0.5)
+    assert catalog.complete_job(new, {"of": "the living"}, LATER)
+
+
+def test_worker_that_has_beaten_meanwhile_is_not_dead(catalog: Catalog) -> None:
+    catalog.beat(WORKER, LATER)
+    add(catalog)
+    job = claim(catalog)
+    assert catalog.remove_worker(WORKER, max_attempts=3, now=LATER) == 0
+    assert catalog.find_job("j1") == job
+
+
+@pytest.mark.parametrize(
+    ("tries", "cancelled", "state"),
+    [
+        (1, False, JobState.QUEUED),
+        (2, False, JobState.QUEUED),
+        (3, False, JobState.FAILED),
+        (1, True, JobState.CANCELLED),
+    ],
+)
+def test_job_of_a_dead_worker(catalog: Catalog, tries: int, cancelled: bool, state: JobState) -> None:
+    add(catalog)
+    for number in range(tries):
+        worker = replace(WORKER, worker_id=f"w{number}")
+        catalog.beat(worker, NOW)
+        claim(catalog, worker.worker_id)
+        if cancelled:
+            catalog.request_cancel("j1", NOW)
+        catalog.remove_worker(worker, max_attempts=3, now=LATER)
+    job = catalog.find_job("j1")
+    assert job is not None
+    assert (job.state, job.attempts, job.worker_id) == (state, tries, None)
+    expected = "The process that ran it died; after 3 tries it is not tried again." if tries == 3 else None
+    assert job.error == expected
+
+
+def test_running_job_of_nobody_goes_back(catalog: Catalog) -> None:
+    catalog.beat(WORKER, NOW)
+    add(catalog)
+    add(catalog, "j2", at=LATER)
+    claim(catalog, "w1")
+    claim(catalog, "never registered")
+    assert catalog.release_orphans(max_attempts=3, now=LATER) == 1
+    assert catalog.release_orphans(max_attempts=3, now=LATER) == 0
+    assert {job.job_id: job.state for job in catalog.jobs()} == {"j1": JobState.RUNNING, "j2": JobState.QUEUED}

@@ -1,0 +1,59 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from storewatch.catalog import Catalog, JobKind, JobState, Schedule
+
+NOW = datetime(2023, 1, 25, 18, tzinfo=UTC)
+WEEKLY = Schedule(
+    name="weekly",
+    kind=JobKind.REPORT,
+    cron="0 6 * * 1",
+    timezone="Europe/Berlin",
+    parameters={"policy": "fill"},
+    enabled=True,
+    created_at=NOW,
+    created_by="key",
+)
+
+
+def test_new_installation_optimizes_every_night(catalog: Catalog) -> None:
+    [nightly] = catalog.schedules()
+    assert (nightly.name, nightly.kind, nightly.cron, nightly.timezone) == (
+        "optimize",
+        JobKind.OPTIMIZE,
+        "17 3 * * *",
+        "UTC",
+    )
+    assert abs(nightly.created_at - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_schedule_is_created_once_found_and_deleted(catalog: Catalog) -> None:
+    assert catalog.create_schedule(WEEKLY)
+    assert not catalog.create_schedule(replace(WEEKLY, cron="* * * * *"))
+    assert catalog.find_schedule("weekly") == WEEKLY
+    assert [schedule.name for schedule in catalog.schedules()] == ["optimize", "weekly"]
+    assert catalog.delete_schedule("weekly")
+    assert not catalog.delete_schedule("weekly")
+    assert catalog.find_schedule("weekly") is None
+
+
+def test_run_fired_by_many_is_accepted_once(catalog: Catalog) -> None:
+    catalog.create_schedule(WEEKLY)
+    with ThreadPoolExecutor(8) as threads:
+        fired = list(threads.map(lambda number: catalog.run_schedule(WEEKLY, NOW, f"j{number}", NOW), range(8)))
+    assert sorted(fired) == [False] * 7 + [True]
+    [job] = catalog.jobs()
+    assert (job.kind, job.state, job.parameters, job.created_by) == (
+        JobKind.REPORT,
+        JobState.QUEUED,
+        {"policy": "fill"},
+        "key",
+    )
+    assert catalog.find_schedule("weekly") == replace(WEEKLY, last_run_at=NOW)
+
+
+def test_run_of_a_schedule_that_was_replaced_meanwhile_is_not_accepted(catalog: Catalog) -> None:
+    catalog.create_schedule(replace(WEEKLY, created_at=NOW + timedelta(seconds=1)))
+    assert not catalog.run_schedule(WEEKLY, NOW, "j1", NOW)
+    assert catalog.jobs() == []

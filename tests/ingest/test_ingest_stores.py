@@ -1,0 +1,151 @@
+"""stores.csv, the fourth table: what its header is, which rows can be right, and what becomes of the labels."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from storewatch.catalog import Catalog, StoreFilter
+from storewatch.errors import InvalidInputError
+from storewatch.ingest import ImportResult
+from storewatch.ingest.tables import recognise
+
+Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]
+Load = Callable[..., ImportResult]
+
+
+def labels(catalog: Catalog) -> dict[str, dict[str, str]]:
+    return catalog.list_stores(StoreFilter(), limit=100).labels
+
+
+@pytest.fixture
+def rows(tmp_path: Path, parse: Parse) -> Callable[[str], tuple[list[tuple[str, dict[str, str]]], list[str]]]:
+    """The good rows and the reasons for the others, of a file with this text."""
+
+    def read(text: str, name: str = "stores.csv") -> tuple[list[tuple[str, dict[str, str]]], list[str]]:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        good, bad = parse(path)
+        return [(row[0], {pair["label"]: pair["value"] for pair in row[1]}) for row in good], [why for *_, why in bad]
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("header", "positions"),
+    [
+        (["store_id", "name"], {"store_id": 0, "name": 1}),
+        (["Region ", "NAME", " Store_ID", "x.y-z_1"], {"store_id": 2, "name": 1, "region": 0, "x.y-z_1": 3}),
+        (["store_id", "name", "", "brand", " "], {"store_id": 0, "name": 1, "brand": 3}),
+        (
+            ["store_id", "name", "row", "reason", "labels"],
+            {"store_id": 0, "name": 1, "row": 2, "reason": 3, "labels": 4},
+        ),
+    ],
+)
+def test_header_of_stores_is_recognised(header: list[str], positions: dict[str, int]) -> None:
+    table, found = recognise("f", header)
+    assert (table.name, found) == ("stores", positions)
+
+
+@pytest.mark.parametrize(
+    ("header", "table"),
+    [
+        (["store_id", "name", "status", "timestamp_utc"], "observations"),
+        (["store_id", "name", "day", "start_time_local", "end_time_local"], "weekly_hours"),
+        (["store_id", "name", "timezone_str"], "timezones"),
+    ],
+)
+def test_header_of_another_table_with_a_name_stays_that_table(header: list[str], table: str) -> None:
+    assert recognise("f", header)[0].name == table
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        (["store_id", "brand"], r"f: the header is none of the four tables\. Found: store_id, brand"),
+        (["id", "name"], r"none of the four tables.*missing: store_id"),
+        (["store_id", "name", "status"], r"mixes the table of stores with another table's status"),
+        (["store_id", "name", "day", "start_time_local"], r"another table's start_time_local, day|another table's day"),
+        (["store_id", "name", "Name"], "names the column name twice"),
+        (["store_id", "name", "x", "X "], "names the column x twice"),
+        (["store_id", "store_id", "name"], "names the column store_id twice"),
+        (["store_id", "name", "a b"], "f: a b cannot be a label"),
+        (["store_id", "name", "größe"], "größe cannot be a label"),
+        (["store_id", "name", "x" * 65], "cannot be a label"),
+        (["store_id", "name", "x\n"], None),
+    ],
+)
+def test_header_that_is_no_table_of_stores_is_refused(header: list[str], sentence: str | None) -> None:
+    if sentence is None:  # white space around a name is no part of it
+        assert recognise("f", header)[1] == {"store_id": 0, "name": 1, "x": 2}
+        return
+    with pytest.raises(InvalidInputError, match=sentence):
+        recognise("f", header)
+
+
+def test_rows_are_read_exactly_or_rejected(rows: Callable[..., object]) -> None:
+    text = "\n".join(
+        [
+            "store_id,name,brand",
+            "a,Zum Anker,acme",
+            " b ,  trimmed ,",
+            "c,,",
+            'd,"Bar, ""1""",é🏪',
+            ",nobody,x",
+            f"e,{'n' * 256},{'x' * 257}",
+            "f,a\tb,",
+            "g,a\u0085b\u009fc,",
+        ]
+    )
+    assert rows(text) == (
+        [
+            ("a", {"name": "Zum Anker", "brand": "acme"}),
+            ("b", {"name": "trimmed"}),
+            ("c", {}),
+            ("d", {"name": 'Bar, "1"', "brand": "é🏪"}),
+        ],
+        [
+            "store_id is empty",
+            "the label brand has 257 characters: at most 256 are allowed",
+            "the label name has control characters in it",
+            "the label name has control characters in it",
+        ],
+    )
+
+
+@pytest.mark.parametrize("name", ["stores.ndjson"])
+def test_stores_come_as_ndjson_too(rows: Callable[..., object], name: str) -> None:
+    text = (
+        '{"store_id": "a", "name": "A", "floor": 3}\n{"store_id": "b", "name": null}\n{"store_id": "c", "name": {}}\n'
+    )
+    assert rows(text, name) == (
+        [("a", {"name": "A", "floor": "3"}), ("b", {})],
+        ["name must be text or a whole number, not {}"],
+    )
+
+
+def test_import_replaces_the_labels_of_the_stores_named(load: Load, sqlite_catalog: Catalog) -> None:
+    load("store_id,name,brand,region\na,A,acme,north\nb,B,bolt,south\n")
+    result = load("store_id,name,owner\nb,B2,zed\nc,C,\n,x,y\nc,C2,last wins\n")
+    assert (result.table, result.rows, result.accepted, result.rejected) == ("stores", 4, 3, 1)
+    assert labels(sqlite_catalog) == {
+        "a": {"brand": "acme", "name": "A", "region": "north"},
+        "b": {"name": "B2", "owner": "zed"},
+        "c": {"name": "C2", "owner": "last wins"},
+    }
+
+
+def test_import_of_the_same_stores_again_changes_nothing(load: Load, sqlite_catalog: Catalog) -> None:
+    versions = []
+    for _ in range(2):
+        load("store_id,name\na,A\nb,\n")
+        versions.append(sqlite_catalog.version())
+    assert versions == [1, 1]
+    assert sqlite_catalog.stores()["store_id"].to_list() == ["a", "b"]
+
+
+def test_strict_import_with_a_bad_row_changes_nothing(load: Load, sqlite_catalog: Catalog) -> None:
+    with pytest.raises(InvalidInputError, match="1 bad rows, so nothing"):
+        load("store_id,name\na,A\n,B\n", strict=True)
+    assert sqlite_catalog.version() == 0

@@ -1,0 +1,90 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from scene import import_scene, settings_in
+
+from storewatch.app import App, open_app
+from storewatch.catalog import JobKind
+from storewatch.errors import InvalidInputError
+from storewatch.jobs.retention import Limits, Removed, apply_retention, preview_retention
+from storewatch.reports.request import ReportRequest
+
+NOW = datetime(2023, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def app(tmp_path: Path, database_url: str) -> Iterator[App]:
+    with open_app(settings_in(tmp_path, database_url)) as app:
+        import_scene(app, tmp_path / "files")
+        yield app
+
+
+def finish_report(app: App, job_id: str, at: datetime) -> None:
+    app.catalog.create_job(job_id, JobKind.REPORT, ReportRequest().parameters(), at)
+    job = app.catalog.claim_job("w", [JobKind.REPORT], at)
+    assert job is not None
+    done = app.reports.run(job, app.lake.snapshot())
+    app.catalog.complete_job(job, done.result(), at, fingerprint=done.fingerprint)
+
+
+def preview(app: App, limits: Limits, now: datetime = NOW) -> Removed:
+    return preview_retention(limits, catalog=app.catalog, lake=app.lake, now=now)
+
+
+def apply(app: App, limits: Limits, now: datetime = NOW) -> Removed:
+    return apply_retention(limits, catalog=app.catalog, lake=app.lake, reports=app.reports, now=now, check=lambda: None)
+
+
+def test_nothing_is_forgotten_by_default(app: App) -> None:
+    finish_report(app, "r1", NOW - timedelta(days=9_000))
+    assert (preview(app, Limits()), apply(app, Limits())) == (Removed(), Removed())
+    assert app.lake.snapshot().rows == 6
+
+
+def test_old_observations_go_by_whole_days(app: App) -> None:
+    # The polls are of 2023-01-23, 37 days before 2023-03-01.
+    assert preview(app, Limits(observations_days=37)) == Removed()
+    assert preview(app, Limits(observations_days=36)) == Removed(observations=6)
+    assert app.lake.snapshot().rows == 6
+    assert apply(app, Limits(observations_days=36)) == Removed(observations=6)
+    assert apply(app, Limits(observations_days=36)) == Removed()
+    assert (app.lake.snapshot().rows, app.catalog.stores().height) == (0, 3)
+
+
+def test_old_reports_go_with_their_files(app: App) -> None:
+    finish_report(app, "old", NOW - timedelta(days=10, seconds=1))
+    finish_report(app, "new", NOW - timedelta(days=10))
+    app.catalog.create_job("waiting", JobKind.REPORT, {}, NOW - timedelta(days=99))
+    limits = Limits(reports_days=10)
+    assert preview(app, limits) == apply(app, limits) == Removed(reports=1)
+    assert {job.job_id for job in app.catalog.jobs()} == {"new", "waiting"}
+    assert [file.name for file in app.reports.folder.iterdir()] == ["new.1.csv"]
+
+
+def test_old_versions_of_the_lake_are_counted_and_kept_while_young(app: App) -> None:
+    app.lake.optimize(now=datetime.now(UTC))
+    assert preview(app, Limits(lake_versions_days=1), datetime.now(UTC)) == Removed()
+    assert apply(app, Limits(lake_versions_days=1), datetime.now(UTC)) == Removed()
+
+
+def test_retention_stops_between_its_parts(app: App) -> None:
+    for number in range(2):
+        finish_report(app, f"r{number}", NOW - timedelta(days=20))
+
+    def stop() -> None:
+        if len(app.catalog.jobs()) == 1:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        apply_retention(
+            Limits(reports_days=10), catalog=app.catalog, lake=app.lake, reports=app.reports, now=NOW, check=stop
+        )
+    assert len(app.catalog.jobs()) == 1
+
+
+@pytest.mark.parametrize("days", [0, -1, 36_501])
+def test_days_out_of_range_are_refused(days: int) -> None:
+    with pytest.raises(InvalidInputError, match="from 1 to 36500"):
+        Limits(reports_days=days)

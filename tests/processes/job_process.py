@@ -1,0 +1,69 @@
+"""A worker as a process of its own, for tests that kill it: `python job_process.py HOME DATABASE_URL MODE`.
+
+MODE die: the process is killed when a job begins; die late: when its work is done and nobody knows of it yet. slow: a
+job takes for ever, until it is stopped. run: as in production. Prints a line when a job begins.
+"""
+
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from storewatch.app import open_app
+from storewatch.engine.availability import compile_kernels
+from storewatch.jobs.run import Outcome, Run
+from storewatch.jobs.work import Work
+from storewatch.jobs.worker import Timing, Worker
+from storewatch.settings import Settings
+
+QUICK = Timing(
+    look_around=timedelta(milliseconds=200),
+    beat=timedelta(milliseconds=300),
+    dead_after=timedelta(seconds=2),
+    tend=timedelta(milliseconds=100),
+)
+
+
+class Troubled(Work):
+    """Work that ends, or blocks, its process."""
+
+    mode = "run"
+
+    def do(self, run: Run) -> Outcome:
+        print(f"{self.mode} {run.job.job_id} {run.job.attempts}", flush=True)
+        if self.mode == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while self.mode == "slow":
+            run.progress(1, 2)
+            threading.Event().wait(0.01)
+        outcome = super().do(run)
+        if self.mode == "die late":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return outcome
+
+
+def main(home: str, database_url: str, mode: str) -> None:
+    settings = Settings.from_environment(Path(home), {"STOREWATCH_DATABASE_URL": database_url})
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    with open_app(settings) as app:
+        compile_kernels()
+        work = Troubled(
+            catalog=app.catalog,
+            lake=app.lake,
+            reports=app.reports,
+            uploads=settings.uploads_dir,
+            clock=lambda: datetime.now(UTC),
+        )
+        Troubled.mode = mode
+        worker = Worker(catalog=app.catalog, work=work, clock=lambda: datetime.now(UTC), timing=QUICK)
+        worker.start()
+        print("ready", flush=True)
+        stopping.wait()
+        worker.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,189 @@
+"""Jobs whose processes are really killed, on each kind of database; the constants are short, the code is the same."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from scene import REPORT, import_scene, settings_in
+from waiting import wait_for
+
+from storewatch.app import App, open_app, service_parts
+from storewatch.catalog import ENDED, Job, JobKind, JobState
+from storewatch.jobs.queue import JobQueue
+from storewatch.reports.request import ReportRequest
+
+PROGRAM = Path(__file__).with_name("job_process.py")
+
+
+@pytest.fixture
+def app(tmp_path: Path, database_url: str) -> Iterator[App]:
+    with open_app(settings_in(tmp_path, database_url)) as app:
+        import_scene(app, tmp_path / "files")
+        yield app
+
+
+@pytest.fixture
+def queue(app: App) -> JobQueue:
+    """The queue of a process that runs no jobs."""
+    return service_parts(app, with_worker=False).jobs
+
+
+@contextmanager
+def worker(app: App, mode: str = "run") -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, str(PROGRAM), str(app.settings.home), app.settings.database_url, mode]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ask_for_report(queue: JobQueue) -> str:
+    return queue.accept(JobKind.REPORT, ReportRequest().parameters())
+
+
+def ended(app: App, job_id: str) -> Job:
+    def ask() -> Job | None:
+        job = app.catalog.find_job(job_id)
+        return job if job is not None and job.state in ENDED else None
+
+    return wait_for(ask)
+
+
+def line_of(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def files_of(app: App) -> list[str]:
+    return [file.name for file in app.reports.folder.iterdir()]
+
+
+def test_job_of_a_killed_worker_is_taken_up_by_another_and_leaves_one_whole_file(app: App, queue: JobQueue) -> None:
+    with worker(app, "slow") as dying:
+        job_id = ask_for_report(queue)
+        assert line_of(dying) == f"slow {job_id} 1"
+        app.reports.folder.mkdir(exist_ok=True)
+        (app.reports.folder / f".{job_id}.1.csv.0.part").write_text("store_id,upt")  # as a writer leaves it
+        with worker(app):
+            dying.send_signal(signal.SIGKILL)
+            dying.wait()
+            killed_at = time.monotonic()
+            job = ended(app, job_id)
+            assert time.monotonic() - killed_at < 10
+    file = app.reports.finished_file(job)
+    assert file is not None
+    assert (job.state, job.attempts, file.read_text(), files_of(app)) == (JobState.COMPLETE, 2, REPORT, [file.name])
+
+
+def test_worker_that_hangs_loses_its_job_and_cannot_end_it_twice(app: App, queue: JobQueue) -> None:
+    with worker(app, "slow") as hanging:
+        job_id = ask_for_report(queue)
+        assert line_of(hanging) == f"slow {job_id} 1"
+        hanging.send_signal(signal.SIGSTOP)
+        with worker(app):
+            job = ended(app, job_id)
+            hanging.send_signal(signal.SIGCONT)
+            wait_for(lambda: len(app.catalog.workers()) == 2)  # it is back, with nothing to do
+            assert app.catalog.find_job(job_id) == job
+    assert (job.state, job.attempts) == (JobState.COMPLETE, 2)
+
+
+def test_job_that_kills_its_process_stops_after_three_tries_with_a_reason(app: App, queue: JobQueue) -> None:
+    job_id = ask_for_report(queue)
+    for attempt in (1, 2, 3):
+        with worker(app, "die") as dying:
+            assert line_of(dying) == f"die {job_id} {attempt}"
+            dying.wait()
+    with worker(app):
+        job = ended(app, job_id)
+        assert ended(app, ask_for_report(queue)).state is JobState.COMPLETE
+    assert (job.state, job.attempts) == (JobState.FAILED, 3)
+    assert job.error == "The process that ran it died; after 3 tries it is not tried again."
+
+
+def test_jobs_accepted_while_workers_are_killed_all_end(app: App, queue: JobQueue) -> None:
+    accepted = []
+    for _ in range(3):
+        with worker(app) as dying, worker(app):
+            accepted += [ask_for_report(queue) for _ in range(4)]
+            dying.send_signal(signal.SIGKILL)
+    with worker(app):
+        jobs = [ended(app, job_id) for job_id in accepted]
+    assert {job.state for job in jobs} == {JobState.COMPLETE}
+    assert sorted(files_of(app)) == sorted(job.result["file"] for job in jobs if job.result)
+
+
+def test_running_job_of_another_process_is_cancelled_within_two_seconds(app: App, queue: JobQueue) -> None:
+    with worker(app, "slow") as process:
+        job_id = ask_for_report(queue)
+        assert line_of(process) == f"slow {job_id} 1"
+        asked_at = time.monotonic()
+        assert queue.cancel(job_id)
+        assert ended(app, job_id).state is JobState.CANCELLED
+        assert time.monotonic() - asked_at < 2
+
+
+def test_sigterm_hands_the_job_back_and_ends_within_ten_seconds(app: App, queue: JobQueue) -> None:
+    with worker(app, "slow") as process:
+        job_id = ask_for_report(queue)
+        assert line_of(process) == f"slow {job_id} 1"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+    job = app.catalog.find_job(job_id)
+    assert job is not None
+    assert (job.state, job.attempts) == (JobState.QUEUED, 0)
+    with worker(app):
+        assert ended(app, job_id).state is JobState.COMPLETE
+
+
+def test_import_killed_after_its_commits_is_imported_once(app: App, queue: JobQueue) -> None:
+    polls = "store_id,status,timestamp_utc\n" + "".join(
+        f"cafe,active,2023-01-23 15:{n // 60:02}:{n % 60:02} UTC\n" for n in range(900)
+    )
+    app.settings.uploads_dir.mkdir()
+    (app.settings.uploads_dir / "upload-1").write_text(polls)
+    queue.accept(JobKind.IMPORT, {"file": "polls.csv", "strict": False}, job_id="upload-1")
+    with worker(app, "die late") as dying:
+        assert line_of(dying) == "die late upload-1 1"
+        dying.wait()
+    with worker(app):
+        job = ended(app, "upload-1")
+        wait_for(lambda: list(app.settings.uploads_dir.iterdir()) == [])
+    assert (job.state, job.attempts) == (JobState.COMPLETE, 2)
+    assert [record.job_id for record in app.catalog.imports()].count("upload-1") == 1
+    assert app.lake.snapshot().rows == 906
+
+
+def test_report_killed_when_its_file_was_there_leaves_one_file(app: App, queue: JobQueue) -> None:
+    job_id = ask_for_report(queue)
+    with worker(app, "die late") as dying:
+        dying.wait()
+    assert files_of(app) == [f"{job_id}.1.csv"]
+    with worker(app):
+        assert ended(app, job_id).state is JobState.COMPLETE
+    assert files_of(app) == [f"{job_id}.2.csv"]
+
+
+def test_worker_command_does_jobs_and_ends_on_sigterm(app: App, queue: JobQueue) -> None:
+    environment = os.environ | {
+        "STOREWATCH_HOME": str(app.settings.home),
+        "STOREWATCH_DATABASE_URL": app.settings.database_url,
+    }
+    command = [sys.executable, "-m", "storewatch", "worker"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert ended(app, ask_for_report(queue)).state is JobState.COMPLETE
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=10) == 0
+        finally:
+            process.kill()
+    assert app.catalog.workers() == []

@@ -1,0 +1,141 @@
+"""Polls pushed to a real process that is really killed: what was acknowledged is there."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+from scene import settings_in
+from waiting import wait_for
+
+from storewatch.app import open_app
+
+CLIENTS = 20
+SEEN_AT = "2023-01-23T15:14:00Z"
+
+
+@contextmanager
+def service(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "storewatch", "serve", "--port", str(port), "--no-worker"]
+    home.parent.mkdir(exist_ok=True)
+    with (
+        (home.parent / f"service-{port}.log").open("ab") as log,
+        subprocess.Popen(command, env=os.environ | {"STOREWATCH_HOME": str(home)}, stdout=log, stderr=log) as process,
+    ):
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_for(lambda: answers(url))
+            yield process, url
+        finally:
+            process.kill()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+class Clients:
+    """Each pushes one poll after the other, each of another store, until the service is gone or `stop` is called."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.acknowledged: list[str] = []
+        self.refused: list[str] = []
+        self._url, self._name = url, name
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._push, args=(number,)) for number in range(CLIENTS)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _push(self, client: int) -> None:
+        number = 0
+        with httpx.Client(base_url=self._url, timeout=30) as http:
+            while not self._stopping.is_set():
+                number += 1
+                store_id = f"{self._name}-{client}-{number}"
+                try:
+                    answer = http.post(
+                        "/v1/observations",
+                        content=json.dumps({"store_id": store_id, "observed_at": SEEN_AT, "status": "active"}),
+                        headers={"Content-Type": "application/json"},
+                    )
+                except httpx.TransportError:
+                    return
+                (self.acknowledged if answer.status_code == 200 else self.refused).append(store_id)
+
+
+def stored(home: Path) -> list[str]:
+    """The stores in the lake, one entry an observation, after `optimize` dropped repeats."""
+    with open_app(settings_in(home.parent)) as app:
+        app.lake.optimize(now=datetime.now(UTC))
+        return app.lake.snapshot().read(-(2**62), 2**62)["store_id"].to_list()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_acknowledged_poll_outlives_a_kill_and_is_there_once(tmp_path: Path, seed: int) -> None:
+    home = tmp_path / "home"
+    moments = random.Random(seed)
+    acknowledged: set[str] = set()
+    for life in range(2):
+        with service(home) as (process, url):
+            clients = Clients(url, f"life-{life}")
+            enough = moments.randrange(20, 200)
+            wait_for(lambda clients=clients, enough=enough: len(clients.acknowledged) >= enough)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            clients.stop()
+        assert clients.refused == []
+        acknowledged |= set(clients.acknowledged)
+    found = stored(home)
+    assert acknowledged <= set(found)
+    assert len(found) == len(set(found))
+
+
+def test_two_processes_that_are_pushed_to_share_a_lake(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with service(home) as (_, first_url), service(home) as (killed, second_url):
+        first, second = Clients(first_url, "first"), Clients(second_url, "second")
+        wait_for(lambda: min(len(first.acknowledged), len(second.acknowledged)) >= 200)
+        killed.kill()
+        killed.wait()
+        second.stop()
+        before = len(first.acknowledged)
+        wait_for(lambda: len(first.acknowledged) >= before + 50)
+        first.stop()
+    assert first.refused == second.refused == []
+    found = stored(home)
+    assert {*first.acknowledged, *second.acknowledged} <= set(found)
+    assert len(found) == len(set(found))
+
+
+def test_stop_in_order_finishes_every_request_that_was_taken(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with service(home) as (process, url):
+        clients = Clients(url, "only")
+        wait_for(lambda: len(clients.acknowledged) >= 100)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=15) in (0, -signal.SIGTERM)
+        clients.stop()
+    found = stored(home)
+    assert set(clients.acknowledged) <= set(found)
+    assert set(clients.refused).isdisjoint(found)

@@ -1,0 +1,133 @@
+"""The state and last poll of many stores at once, and what is kept of them."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from scene import settings_in
+
+from storewatch.app import App, open_app
+from storewatch.catalog import StoreFilter, StoreOrder, labels_frame
+from storewatch.engine.columns import OBSERVATIONS, instant_us
+from storewatch.errors import UnknownStoreError
+from storewatch.reports.current import CurrentOrder, CurrentStores
+from storewatch.reports.states import Spread, StoreState, last_polls, newest_of, states_at
+
+NEWEST = datetime(2023, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def stores(app: App) -> CurrentStores:
+    return CurrentStores(catalog=app.catalog, lake=app.lake)
+
+
+def poll(app: App, *polls: tuple[str, datetime, bool]) -> None:
+    app.lake.append([pl.DataFrame([(*one, NEWEST) for one in polls], OBSERVATIONS, orient="row")])
+    app.catalog.register_stores(pl.Series("store_id", [store_id for store_id, *_ in polls]), now=NEWEST)
+
+
+def test_states_of_the_scene(stores: CurrentStores) -> None:
+    page = stores.page(StoreFilter(), limit=10)
+    assert {store.store_id: store.state for store in page.stores} == {
+        "bar": StoreState.UP,
+        "cafe": StoreState.CLOSED,
+        "ghost": StoreState.UNKNOWN,
+    }
+    assert stores.count() == {StoreState.DOWN: 0, StoreState.UNKNOWN: 1, StoreState.UP: 1, StoreState.CLOSED: 1}
+
+
+@pytest.mark.parametrize(
+    ("age", "active", "state"),
+    [
+        (timedelta(0), True, "up"),
+        (timedelta(0), False, "down"),
+        (timedelta(hours=3) - timedelta(microseconds=1), False, "down"),
+        (timedelta(hours=3), False, "unknown"),
+    ],
+)
+def test_state_is_that_of_the_last_poll_within_three_hours(
+    app: App, stores: CurrentStores, age: timedelta, active: bool, state: str
+) -> None:
+    poll(app, ("clock", NEWEST, True), ("new", NEWEST - age, active))
+    assert stores.find("new")[1].state == state
+
+
+def test_states_of_a_page_are_those_of_all(app: App, stores: CurrentStores) -> None:
+    polls = [(f"s{n:02}", NEWEST - timedelta(hours=n / 4), n % 3 > 0) for n in range(40)]
+    poll(app, *polls)
+    moment = stores.moment()
+    _, frame, patterns = app.catalog.read_stores()
+    whole = states_at(moment, frame, patterns, Spread.WHOLE).to_list()
+    for spread in (Spread.DENSE, Spread.SPARSE):
+        assert whole == [states_at(moment, frame[n : n + 1], patterns, spread).item() for n in range(frame.height)]
+        assert whole == states_at(moment, frame, patterns, spread).to_list()
+    assert {"up", "down", "unknown"} <= set(whole)
+
+
+@pytest.mark.parametrize("days", [0, 1, 2, 3, 6, 7, 14, 100, 399])
+def test_last_poll_is_found_however_long_ago(app: App, days: int) -> None:
+    seen = NEWEST - timedelta(days=days, microseconds=days)
+    poll(app, ("clock", NEWEST, True), ("old", seen, True), ("old", seen - timedelta(seconds=1), True))
+    ids = pl.Series("store_id", ["old", "nobody", "clock"])
+    for spread in Spread:
+        assert last_polls(app.lake.snapshot(), ids, spread).to_list() == [seen, None, NEWEST]
+
+
+def test_last_poll_before_the_bound_is_none(app: App) -> None:
+    poll(app, ("clock", NEWEST, True), ("old", NEWEST - timedelta(days=401), True))
+    assert last_polls(app.lake.snapshot(), pl.Series("store_id", ["old"]), Spread.SPARSE).to_list() == [None]
+
+
+def test_newest_of_some_stores(app: App) -> None:
+    poll(app, ("new", NEWEST, True), ("zoo", NEWEST - timedelta(days=3), True))
+    snapshot = app.lake.snapshot()
+    ids = [["ghost", "new"], ["cafe", "zoo"], ["ghost"], []]
+    found = [newest_of(snapshot, pl.Series("store_id", some, dtype=pl.String)) for some in ids]
+    assert found == [instant_us(NEWEST), instant_us(NEWEST - timedelta(days=3)), None, None]
+
+
+def test_clock_of_a_scope_is_its_own_newest_poll(app: App, stores: CurrentStores) -> None:
+    scope = ("owner", "acme")
+    app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme"}}), now=NEWEST)
+    moment, cafe = stores.find("cafe", scope)
+    assert moment.as_of_us == cafe.last_poll_us == instant_us(datetime(2023, 1, 23, 17, 30, tzinfo=UTC))
+    with pytest.raises(UnknownStoreError):
+        stores.find("bar", scope)
+    assert sum(stores.count(scope=scope).values()) == 1
+
+
+def test_what_is_kept_follows_lake_and_catalog(app: App, stores: CurrentStores) -> None:
+    order = {"order": CurrentOrder.LAST_POLL_DOWN, "limit": 10}
+    assert [store.store_id for store in stores.page(StoreFilter(), **order).stores] == ["bar", "cafe", "ghost"]
+    poll(app, ("ghost", datetime(2023, 1, 23, 18, 1, tzinfo=UTC), False))
+    assert [store.store_id for store in stores.page(StoreFilter(), **order).stores] == ["ghost", "bar", "cafe"]
+    assert stores.count()[StoreState.DOWN] == 1
+    app.catalog.create_store("new", now=NEWEST)
+    assert [store.store_id for store in stores.page(StoreFilter(), **order).stores] == ["ghost", "bar", "cafe", "new"]
+    assert stores.count()[StoreState.UNKNOWN] == 1
+    assert stores.count(StoreFilter(search="a"))[StoreState.UP] == 1
+
+
+@pytest.mark.parametrize("order", [*StoreOrder, *CurrentOrder])
+@pytest.mark.parametrize("state", [None, StoreState.UP])
+def test_pages_make_up_the_list_in_every_order(
+    app: App, stores: CurrentStores, order: StoreOrder | CurrentOrder, state: StoreState | None
+) -> None:
+    poll(app, *((f"s{n}", NEWEST - timedelta(minutes=n % 3), n % 2 > 0) for n in range(7)))
+    app.catalog.replace_stores(labels=labels_frame({f"s{n}": {"name": f"N{n % 4}"} for n in range(5)}), now=NEWEST)
+    whole = [store.store_id for store in stores.page(StoreFilter(), state=state, order=order, limit=100).stores]
+    assert len(whole) == (10 if state is None else 3)
+    paged: list[str] = []
+    after: tuple[str | int | None, ...] = ()
+    while (page := stores.page(StoreFilter(), state=state, order=order, after=after, limit=2)).stores:
+        paged += [store.store_id for store in page.stores[:2]]
+        after = page.places[min(2, len(page.places)) - 1]
+    assert paged == whole
+
+
+def test_empty_installation_has_no_moment(tmp_path: Path) -> None:
+    with open_app(settings_in(tmp_path)) as empty:
+        stores = CurrentStores(catalog=empty.catalog, lake=empty.lake)
+        assert (stores.moment().as_of_us, stores.page(StoreFilter(), limit=1).stores) == (None, [])
+        assert sum(stores.count().values()) == 0

@@ -1,0 +1,155 @@
+"""Walks every route of the service: a new one without protection, audit or documented problems fails here."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+import pytest
+from access_scene import bearer, key_of, serving
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from scene import settings_in
+from starlette.routing import BaseRoute, Mount, Route
+
+from storewatch.access import Role
+from storewatch.app import App, open_app, service_parts
+from storewatch.web import security
+from storewatch.web.service import create_service
+
+NO_KEY = security.PUBLIC_PATHS
+READ_ONLY = {"GET", "HEAD"}
+# Routes that change nothing, though they look so, or that take another role than their method tells.
+OTHERWISE = {
+    ("POST", "/trigger_report"): Role.VIEWER,
+    ("GET", "/v1/jobs"): Role.OPERATOR,
+    ("POST", "/v1/schedules"): Role.ADMIN,
+    ("DELETE", "/v1/schedules/{name}"): Role.ADMIN,
+}
+ADMINS_ONLY = ("/v1/keys", "/v1/audit")
+EXPORTS = {"text/csv", "application/x-ndjson", "application/octet-stream", "application/vnd.apache.parquet"}
+
+
+def needed_role(method: str, path: str) -> Role:
+    if path.startswith(ADMINS_ONLY):
+        return Role.ADMIN
+    return OTHERWISE.get((method, path), Role.VIEWER if method in READ_ONLY else Role.OPERATOR)
+
+
+def walk(routes: Iterable[BaseRoute]) -> Iterator[Route]:
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is not None:
+            yield from walk(included.routes)
+        elif isinstance(route, Route):
+            yield route
+        else:
+            assert isinstance(route, Mount), route
+            assert route.path == security.PUBLIC_FOLDER.rstrip("/")
+
+
+def asked(dependant: Dependant) -> Iterator[object]:
+    yield dependant.call
+    for further in dependant.dependencies:
+        yield from asked(further)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    with open_app(settings_in(tmp_path_factory.mktemp("routes"))) as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def service(app: App) -> FastAPI:
+    return create_service(service_parts(app, with_worker=False))
+
+
+@pytest.fixture(scope="module")
+def doors(service: FastAPI) -> list[tuple[str, str]]:
+    """Method and path of every route that takes a key."""
+    return [
+        (method, route.path)
+        for route in walk(service.routes)
+        for method in sorted(route.methods or ())
+        if route.path not in NO_KEY
+    ]
+
+
+@pytest.fixture
+def client(app: App) -> Iterator[TestClient]:
+    with serving(app) as client:
+        yield client
+
+
+def ask(client: TestClient, method: str, path: str, **options):
+    with client.stream(method, re.sub(r"{[\w:]+}", "0123456789", path), **options) as response:
+        return response
+
+
+def test_walk_finds_what_the_documentation_lists(service: FastAPI) -> None:
+    documented = {(method.upper(), path) for path, methods in service.openapi()["paths"].items() for method in methods}
+    walked = {(method, r.path_format) for r in walk(service.routes) if isinstance(r, APIRoute) for method in r.methods}
+    assert documented <= walked
+    assert {path for _, path in walked - documented} <= NO_KEY
+
+
+def test_every_route_asks_for_a_key(client: TestClient, doors: list[tuple[str, str]]) -> None:
+    answers = {door: ask(client, *door).status_code for door in doors}
+    assert answers == dict.fromkeys(doors, 401)
+    assert len(answers) >= 9
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+def test_every_route_refuses_a_role_that_is_too_low(
+    app: App, client: TestClient, doors: list[tuple[str, str]], role: Role
+) -> None:
+    headers = bearer(key_of(app, role))
+    above = [door for door in doors if needed_role(*door) > role]
+    assert {door: ask(client, *door, headers=headers).status_code for door in above} == dict.fromkeys(above, 403)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_route_lets_in_a_role_that_suffices(
+    app: App, client: TestClient, doors: list[tuple[str, str]], role: Role
+) -> None:
+    headers = bearer(key_of(app, role))
+    answers = {door: ask(client, *door, headers=headers).status_code for door in doors if needed_role(*door) <= role}
+    assert {door: status for door, status in answers.items() if status in {401, 403} or status >= 500} == {}
+
+
+def test_every_route_names_the_role_it_takes(service: FastAPI) -> None:
+    roles = {security.viewer, security.operator, security.admin}
+    silent = [
+        route.path
+        for route in walk(service.routes)
+        if isinstance(route, APIRoute) and route.path not in NO_KEY and not roles & set(asked(route.dependant))
+    ]
+    assert silent == []
+
+
+def test_every_change_and_every_download_is_audited(service: FastAPI) -> None:
+    unseen = []
+    for route in walk(service.routes):
+        if not isinstance(route, APIRoute) or route.path in NO_KEY:
+            continue
+        content = (route.responses.get(200) or {}).get("content", {})
+        if route.methods <= READ_ONLY and not EXPORTS & set(content):
+            continue
+        if not any("audited" in getattr(call, "__qualname__", "") for call in asked(route.dependant)):
+            unseen.append((sorted(route.methods), route.path))
+    assert unseen == []
+
+
+def test_every_route_documents_its_problems_its_name_and_its_key(service: FastAPI) -> None:
+    for path, methods in service.openapi()["paths"].items():
+        for method, operation in methods.items():
+            if path in NO_KEY:
+                continue
+            where = f"{method} {path}"
+            assert re.fullmatch(r"[a-z]+(_[a-z]+)*", operation["operationId"]), where
+            assert {"401", "403", "429"} <= set(operation["responses"]), where
+            assert operation["security"] == [{"bearer": []}, {"header": []}], where
+            for status, answer in operation["responses"].items():
+                if int(status) >= 400:
+                    assert list(answer["content"]) == ["application/problem+json"], f"{where} {status}"

@@ -1,0 +1,64 @@
+"""Rate limits as clients see them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from access_scene import bearer, key_of, serving
+from scene import settings_in
+
+from storewatch.access import AccessRules, KeyRule
+from storewatch.access.rate_limits import RateLimits
+from storewatch.app import App, open_app
+
+LIMITED = AccessRules(keys=KeyRule.REQUIRED, rates=RateLimits(per_key="3 per hour", per_address="2 per hour"))
+
+
+@pytest.fixture
+def app(tmp_path: Path, sqlite_url: str) -> Iterator[App]:
+    with open_app(settings_in(tmp_path, sqlite_url)) as app:
+        yield app
+
+
+def test_key_is_told_what_is_left_and_then_to_wait(app: App) -> None:
+    with serving(app, LIMITED, headers=bearer(key_of(app))) as client:
+        answers = [client.get("/v1/me") for _ in range(4)]
+        other = client.get("/v1/me", headers=bearer(key_of(app)))
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert [answer.headers["ratelimit"].split(";")[:2] for answer in answers] == [
+        ['"key"', "r=2"],
+        ['"key"', "r=1"],
+        ['"key"', "r=0"],
+        ['"key"', "r=0"],
+    ]
+    assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"key";q=3;w=3600'}
+    last = answers[-1]
+    assert (last.headers["content-type"], last.json()["type"]) == (
+        "application/problem+json",
+        "urn:storewatch:problem:too-many-requests",
+    )
+    assert 3590 < int(last.headers["retry-after"]) <= 3600
+    assert other.status_code == 200
+
+
+def test_address_is_counted_for_what_brings_no_good_key(app: App) -> None:
+    key = key_of(app)
+    with serving(app, LIMITED, client=("203.0.113.9", 1)) as client:
+        assert client.get("/v1/me", headers=bearer("sw_guess")).status_code == 401
+        assert client.get("/").status_code == 200
+        assert [client.get("/v1/me", headers=bearer("sw_guess")).status_code, client.get("/").status_code] == [429, 429]
+        assert client.get("/v1/me", headers=bearer(key)).status_code == 200
+    with serving(app, LIMITED, client=("203.0.113.10", 1)) as client:
+        assert client.get("/").headers["ratelimit"].startswith('"address";r=1;t=')
+
+
+def test_probes_are_never_counted(app: App) -> None:
+    with serving(app, LIMITED) as client:
+        answers = [client.get("/healthz") for _ in range(5)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert not any("ratelimit" in answer.headers for answer in answers)
+
+
+def test_nothing_is_counted_without_limits(app: App) -> None:
+    with serving(app, AccessRules(keys=KeyRule.REQUIRED)) as client:
+        assert "ratelimit" not in client.get("/").headers

@@ -1,0 +1,221 @@
+"""Nothing that a key with a scope can read names, counts or times a store outside it.
+
+Two owners have stores. Every GET route of the service is read, as it is found, under a key of acme; a route whose
+answer would need more than the defaults gets its query in QUERIES.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from access_scene import bearer, key_of, serving
+from fastapi.testclient import TestClient
+from scene import settings_in
+from waiting import wait_for
+
+from storewatch.access import Role, Scope
+from storewatch.app import App, open_app
+from storewatch.ingest import import_file
+
+ACME = Scope(label="owner", value="acme")
+OWN, FOREIGN, NOBODYS = "acme-shop", "rival-shop", "never-was"
+FILES = {
+    "stores.csv": f"store_id,name,owner\n{OWN},Our shop,acme\n{FOREIGN},Their shop,rival\nfree-shop,No shop,\n",
+    "store_status.csv": (
+        "store_id,status,timestamp_utc\n"
+        f"{OWN},active,2023-01-23 12:00:00 UTC\n{OWN},inactive,2023-01-23 17:00:00 UTC\n"
+        f"{FOREIGN},active,2023-01-23 12:00:00 UTC\n{FOREIGN},inactive,2023-01-24 09:09:09 UTC\n"
+        f"free-shop,active,2023-01-23 12:00:00 UTC\nrival-bad,open,2023-01-23 12:00:00 UTC\n"
+    ),
+    "menu_hours.csv": f"store_id,dayOfWeek,start_time_local,end_time_local\n{FOREIGN},0,03:33:00,04:44:00\n",
+    "timezones.csv": f"store_id,timezone_str\n{FOREIGN},Europe/Vaduz\n",
+}
+# What only another's stores are, have or were: ids, names, labels, zone, hours, the time of their newest poll.
+TRACES = ("rival", "free-shop", "Their shop", "No shop", "Vaduz", "03:33", "09:09:09")
+DAY = {"from": "2023-01-23T00:00:00Z", "to": "2023-01-25T00:00:00Z", "by": "hour"}
+QUERIES = {
+    "/v1/stores": [{}, {"q": "shop"}, {"prefix": "rival"}, {"label": "owner:rival"}, {"zone": "Europe/Vaduz"}],
+    "/v1/store_counts": [{}, {"label": "owner:rival"}, {"prefix": "rival"}],
+    "/v1/imports/{import_id}/rejects": [{}, {"format": "csv"}],
+}
+# Of these a scope has no part: they are refused as a whole.
+REFUSED = {
+    "/metrics",
+    "/v1/audit",
+    "/v1/keys",
+    "/v1/keys/{key_id}",
+    "/v1/schedules",
+    "/v1/schedules/{name}",
+}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    folder = tmp_path_factory.mktemp("scope")
+    with open_app(settings_in(folder)) as app:
+        for name, text in FILES.items():
+            (folder / name).write_text(text)
+            import_file(folder / name, catalog=app.catalog, lake=app.lake, now=datetime.now(UTC))
+        yield app
+
+
+@pytest.fixture(scope="module")
+def client(app: App) -> Iterator[TestClient]:
+    """A client with the key of acme; what the admin has made is in `client.ids`."""
+    with serving(app, with_worker=True, headers=bearer(key_of(app, Role.OPERATOR, ACME))) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def admin(app: App) -> dict[str, str]:
+    return bearer(key_of(app))
+
+
+@pytest.fixture(scope="module")
+def others(client: TestClient, admin: dict[str, str]) -> dict[str, str]:
+    """Ids of finished things that an admin made, which see all stores."""
+    report_id = client.post("/v1/reports", json={}, headers=admin).json()["report_id"]
+    polls = {"file": ("store_status.csv", FILES["store_status.csv"].encode(), "text/csv")}
+    import_id = client.post("/v1/imports", files=polls, headers=admin).json()["items"][0]["import_id"]
+    for path in (f"/v1/reports/{report_id}", f"/v1/imports/{import_id}"):
+        wait_for(lambda path=path: client.get(path, headers=admin).json()["state"] == "complete")
+    return {"store_id": FOREIGN, "report_id": report_id, "import_id": import_id, "key_id": "0123456789", "name": "x"}
+
+
+@pytest.fixture(scope="module")
+def own(client: TestClient) -> dict[str, str]:
+    """Ids of what the key of acme may see."""
+    report_id = client.post("/v1/reports", json={}).json()["report_id"]
+    text = f"store_id,status,timestamp_utc\n{OWN},active,2023-01-23 12:00:00 UTC\n{OWN},open,2023-01-23 12:00:00 UTC\n"
+    polls = {"file": ("store_status.csv", text.encode(), "text/csv")}
+    import_id = client.post("/v1/imports", files=polls).json()["items"][0]["import_id"]
+    for path in (f"/v1/reports/{report_id}", f"/v1/imports/{import_id}"):
+        wait_for(lambda path=path: client.get(path).json()["state"] == "complete")
+    return {"store_id": OWN, "report_id": report_id, "import_id": import_id, "key_id": "0123456789", "name": "x"}
+
+
+def read_routes(client: TestClient) -> list[str]:
+    paths = client.app.openapi()["paths"]  # type: ignore[attr-defined]
+    return [path for path, methods in paths.items() if "get" in methods and path != "/trigger_report"]
+
+
+def filled(path: str, ids: dict[str, str]) -> str:
+    return re.sub(r"{(\w+)(:\w+)?}", lambda name: ids[name[1]], path)
+
+
+def read(client: TestClient, path: str, ids: dict[str, str], query: dict[str, str], **options):
+    return client.get(filled(path, ids), params={**DAY, "report_id": ids["report_id"], **query}, **options)
+
+
+def test_scene_shows_the_other_stores_to_an_admin(client: TestClient, admin, others) -> None:
+    seen = "".join(
+        read(client, path, others, query, headers=admin).text
+        for path in read_routes(client)
+        for query in QUERIES.get(path, [{}])
+    )
+    assert [trace for trace in TRACES if trace not in seen] == []
+
+
+def test_no_read_shows_a_trace_of_other_stores(client: TestClient, own) -> None:
+    for path in read_routes(client):
+        for query in QUERIES.get(path, [{}]):
+            response = read(client, path, own, query)
+            assert response.status_code == (403 if path in REFUSED else 200), (path, query, response.text)
+            asked_for = set(query.values())
+            traces = [trace for trace in TRACES if trace in response.text and trace not in asked_for]
+            assert (path, query, traces) == (path, query, [])
+
+
+def test_others_things_are_answered_like_things_that_do_not_exist(client: TestClient, others) -> None:
+    nothing = dict.fromkeys(others, NOBODYS)
+    for path in read_routes(client):
+        if path in REFUSED or not ("{" in path or path == "/get_report"):
+            continue
+        theirs, none = read(client, path, others, {}), read(client, path, nothing, {})
+        assert theirs.status_code == none.status_code == 404, path
+        told, known = theirs.json(), none.json()
+        told.pop("request_id")
+        known.pop("request_id")
+        for other in others.values():
+            told["detail"] = told["detail"].replace(other, NOBODYS)
+        assert told == known, path
+
+
+def test_counts_are_of_the_own_stores_only(client: TestClient, own) -> None:
+    assert client.get("/v1/store_counts").json()["stores"] == 1
+    assert [item["store_id"] for item in client.get("/v1/stores").json()["items"]] == [OWN]
+    assert client.get(f"/v1/reports/{own['report_id']}").json()["figures"]["rows"] == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_classic_report_covers_the_own_stores_only(client: TestClient, method: str) -> None:
+    report_id = client.request(method, "/trigger_report").json()["report_id"]
+
+    def ask():
+        response = client.get("/get_report", params={"report_id": report_id})
+        return response if response.headers["content-type"].startswith("text/csv") else None
+
+    lines = wait_for(ask).text.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["store_id", OWN]
+
+
+def test_list_of_reports_and_imports_holds_only_those_of_the_scope(client: TestClient, own, others) -> None:
+    for path, name in (("/v1/reports", "report_id"), ("/v1/imports", "import_id"), ("/v1/jobs", "job_id")):
+        listed = {item[name] for item in client.get(path, params={"limit": 1000}).json()["items"]}
+        assert not listed & set(others.values()), path
+        assert listed & set(own.values()), path
+
+
+@pytest.mark.parametrize("store_id", [FOREIGN, NOBODYS])
+def test_changes_reach_no_store_outside_the_scope(app: App, client: TestClient, store_id: str) -> None:
+    before = app.catalog.stores()
+    hours = {"weekly_hours": [{"day": 0, "start_time_local": "09:00:00", "end_time_local": "12:00:00"}]}
+    for method, path, body in (
+        ("PATCH", f"/v1/stores/{store_id}", {"timezone": "Europe/Berlin"}),
+        ("PUT", f"/v1/stores/{store_id}/weekly_hours", hours),
+        ("DELETE", f"/v1/stores/{store_id}", None),
+        ("POST", "/v1/reports", {"store_ids": [store_id]}),
+    ):
+        response = client.request(method, path, json=body)
+        assert (response.status_code, response.json()["type"]) == (404, "urn:storewatch:problem:unknown-store"), path
+    assert (
+        client.post("/v1/stores", json={"store_id": store_id}).json()["type"] == "urn:storewatch:problem:scoped-change"
+    )
+    assert app.catalog.stores().equals(before)
+
+
+def test_pushed_observation_outside_the_scope_is_rejected_without_telling_why(app: App, client: TestClient) -> None:
+    before = app.lake.snapshot().rows
+    reasons = {}
+    for store_id in (FOREIGN, NOBODYS):
+        poll = {"store_id": store_id, "observed_at": "2023-01-23T13:00:00Z", "status": "active"}
+        response = client.post("/v1/observations", json=[poll])
+        assert response.status_code == 422
+        reasons[store_id] = response.json()["errors"][0]["message"].replace(store_id, "it")
+    assert reasons[FOREIGN] == reasons[NOBODYS]
+    assert app.lake.snapshot().rows == before
+
+
+def test_import_reaches_no_store_outside_the_scope(app: App, client: TestClient, own) -> None:
+    before, known = app.lake.snapshot().rows, app.catalog.stores()
+    rows = "".join(f"{store_id},active,2023-01-23 13:00:00 UTC\n" for store_id in (FOREIGN, NOBODYS))
+    polls = {"file": ("store_status.csv", f"store_id,status,timestamp_utc\n{rows}".encode(), "text/csv")}
+    path = f"/v1/imports/{client.post('/v1/imports', files=polls).json()['items'][0]['import_id']}"
+    done = wait_for(lambda: found if (found := client.get(path).json())["state"] == "complete" else None)
+    assert (done["counts"]["accepted"], done["counts"]["rejected"]) == (0, 2)
+    theirs, none = (reject["reason"] for reject in done["first_rejects"])
+    assert theirs.replace(FOREIGN, NOBODYS) == none
+    assert app.lake.snapshot().rows == before
+    assert app.catalog.stores().equals(known)
+
+
+def test_report_of_others_can_be_neither_cancelled_nor_deleted(client: TestClient, admin, others) -> None:
+    report_id, import_id = others["report_id"], others["import_id"]
+    for method, path in (
+        ("POST", f"/v1/reports/{report_id}/cancel"),
+        ("DELETE", f"/v1/reports/{report_id}"),
+        ("POST", f"/v1/imports/{import_id}/cancel"),
+    ):
+        assert client.request(method, path).status_code == 404
+    assert client.get(f"/v1/reports/{report_id}", headers=admin).json()["state"] == "complete"
