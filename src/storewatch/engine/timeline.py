@@ -46,9 +46,9 @@ def group_by_store(store_index, observed_us, active, loaded_us, offsets, out_us,
                     out_active[kept + row - first] = out_active[row]
             kept += last - first
             continue
-        order = _argsort(out_us, loaded, first, last, order, other)
+        ranks = _argsort(out_us, loaded, first, last, order, other)
         for rank in range(last - first):
-            sorted_us[rank], sorted_active[rank] = out_us[order[rank]], out_active[order[rank]]
+            sorted_us[rank], sorted_active[rank] = out_us[ranks[rank]], out_active[ranks[rank]]
         for rank in range(last - first):
             if rank + 1 < last - first and sorted_us[rank + 1] == sorted_us[rank]:
                 continue

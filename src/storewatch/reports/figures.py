@@ -16,8 +16,8 @@ from storewatch.errors import InvalidInputError
 from storewatch.lake import Snapshot
 from storewatch.reports.request import CLASSIC_WINDOWS, ReportRequest
 
-# Rows of one shard. 8 M rows peak at about 0.5 GB; smaller shards read row groups twice, larger ones only cost memory.
-SHARD_ROWS: Final = 8_000_000
+# Rows of one shard. 1 M stores, 130 M polls peak at 0.9 GiB with 4 M rows, at 1.3 GiB with 8 M, in the same time.
+SHARD_ROWS: Final = 4_000_000
 
 Progress = Callable[[int, int], None]
 
@@ -121,10 +121,16 @@ def read_evidence(
 
     stores: the lake's range [first, last) of ids to read; None when `store_ids` are all there are.
     """
-    places = store_ids.to_frame().with_row_index("place")
-    rows = snapshot.read(*range_us, stores=stores).join(places, on="store_id", how="inner", maintain_order="left")
+    rows = snapshot.read(*range_us, stores=stores)
+    # The lake is sorted by store, so ids are looked up once a run: 1 M stores, 130 M polls in 7.7 s instead of 11.1 s.
+    runs = rows["store_id"].rle().struct.unnest()
+    places = store_ids.to_frame("value").with_row_index("place")
+    runs = runs.join(places, on="value", how="left", maintain_order="left")
+    if runs["place"].has_nulls():
+        wanted = np.repeat(runs["place"].is_not_null().to_numpy(), runs["len"].to_numpy())
+        rows, runs = rows.filter(wanted), runs.drop_nulls("place")
     return group_evidence(
-        rows["place"].to_numpy(),
+        np.repeat(runs["place"].to_numpy(), runs["len"].to_numpy()),
         rows["observed_at"].to_physical().to_numpy(),
         rows["active"].cast(pl.UInt8).to_numpy(),
         rows["loaded_at"].to_physical().to_numpy(),

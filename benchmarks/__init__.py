@@ -1,0 +1,1 @@
+"""The budgets of storewatch, measured: `python -m benchmarks`. Over budget or not, it exits with 0."""

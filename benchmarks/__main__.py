@@ -1,0 +1,170 @@
+"""Measure every budget and print the table: `python -m benchmarks [--small] [--data FOLDER] [--write]`."""
+
+import argparse
+import json
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from benchmarks.data import COMPLETE, DATA_DIR, real_size_csv
+from benchmarks.measure import MIB, STOREWATCH, Line, of_runs, run
+from benchmarks.page import PAGE, Results, machine, render_tables, write_page
+
+REPORT: Final = "report.csv"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="measure on these CSV files, not on simulated ones")
+    parser.add_argument("--small", action="store_true", help="leave out the run with a million stores")
+    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}, too")
+    options = parser.parse_args()
+    begun = machine()
+    csv = options.data or real_size_csv()
+    DATA_DIR.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=DATA_DIR) as folder:
+        home = Path(folder, "home")
+        lines = [*_command_line(csv, home), *_kernels()]
+        say("the engine, DuckDB and pandas (about a minute)")
+        compared = _child("benchmarks.comparison", home, home / REPORT)
+        lines += _engine(compared)
+        say("the service")
+        served = _child("benchmarks.service", home, 15)
+        lines += _service(served)
+        if not options.small:
+            lines += _million(home, "given" if options.data else "simulated")
+    results = Results(
+        lines=lines,
+        compared=compared,
+        report_ms=median(served["fresh_ms"]),
+        begun=begun,
+        ended=machine(),
+        is_given=options.data is not None,
+    )
+    sys.stdout.write(render_tables(results))
+    if options.write:
+        write_page(results)
+        say(f"written to {PAGE}")
+
+
+def say(what: str) -> None:
+    print(f"… {what}", file=sys.stderr, flush=True)
+
+
+def _command_line(csv: Path, home: Path) -> Iterator[Line]:
+    """Import into `home` and report from it; the report stays there."""
+    say("import, report and optimize from the command line")
+    yield of_runs("`storewatch --help`", [run(STOREWATCH, "--help") for _ in range(10)], limit=150, unit="ms")
+    imports = []
+    for _ in range(3):
+        shutil.rmtree(home, ignore_errors=True)
+        imports.append(run(STOREWATCH, "import", csv, "--home", home))
+    rows = dict.fromkeys(("observations", "weekly_hours", "timezones"), 0) | {
+        table: int(count.replace(",", ""))
+        for count, table in re.findall(r"of ([\d,]+) rows of (\w+)", imports[0].output)
+    }
+    what = "import of {observations:,} polls, {weekly_hours:,} hours and {timezones:,} zones from CSV, whole process"
+    yield of_runs(what.format(**rows), imports, limit=3, limit_bytes=1024 * MIB)
+    reports = [run(STOREWATCH, "report", "--home", home, "--output", home / REPORT) for _ in range(5)]
+    yield of_runs("classic report from the command line, whole process", reports, limit=1.5)
+    yield _bytes_per_poll("lake, bytes per poll, as imported", home)
+    with _twice_imported(csv, home) as twice:
+        optimized = run(STOREWATCH, "optimize", "--home", twice)
+    yield of_runs("`storewatch optimize` after the same polls came twice, whole process", [optimized])
+
+
+@contextmanager
+def _twice_imported(csv: Path, home: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="twice-", dir=home.parent) as folder:
+        copy = shutil.copytree(home, Path(folder, "home"))
+        run(STOREWATCH, "import", csv, "--home", copy)
+        yield copy
+
+
+def _bytes_per_poll(what: str, home: Path) -> Line:
+    status = run(STOREWATCH, "status", "--home", home).output.replace(",", "")
+    polls, lake_mb = (re.findall(shown, status)[0] for shown in (r"polls: +(\d+)", r"lake ([\d.]+) MB"))
+    return Line(what=what, unit="bytes", values=[round(float(lake_mb) * 1e6 / int(polls), 1)])
+
+
+def _kernels() -> Iterator[Line]:
+    """Compile into an empty cache, then load from it, in processes of their own."""
+    say("compiling the kernels")
+    with tempfile.TemporaryDirectory() as cache:
+        runs = [run(STOREWATCH, "compile", environment={"NUMBA_CACHE_DIR": cache}) for _ in range(6)]
+    seconds = [float(match[1]) for each in runs if (match := re.search(r"ready in ([\d.]+) s", each.output))]
+    yield Line(what="kernels: cold compile", unit="s", values=seconds[:1], limit=8)
+    yield Line(what="kernels: loaded from the cache", unit="s", values=seconds[1:], limit=0.6)
+    yield of_runs("`storewatch compile` with a full cache, whole process", runs[1:])
+
+
+def _engine(compared: dict[str, Any]) -> Iterator[Line]:
+    polls = compared["polls"]
+    walk = [polls / seconds / 1e6 for seconds in compared["walk_s"]]
+    both = [polls / (group + walk) / 1e6 for group, walk in zip(compared["group_s"], compared["walk_s"], strict=False)]
+    yield Line(
+        what="engine alone: sorted polls → totals of three windows",
+        unit="M polls/s",
+        values=walk,
+        limit=100,
+        at_least=True,
+    )
+    yield Line(what="- with polls in the lake's order (by day, then store)", unit="M polls/s", values=both)
+    sessions_ms = [seconds * 1000 for seconds in compared["sessions_s"]]
+    yield Line(what=f"- sessions of {compared['calendars']:,} distinct calendars", unit="ms", values=sessions_ms)
+
+
+def _service(served: dict[str, Any]) -> Iterator[Line]:
+    yield Line(
+        what="classic report in a running service, trigger → file here, after a new poll",
+        unit="ms",
+        values=served["fresh_ms"],
+        limit=250,
+        peak_bytes=served["peak_bytes"],
+    )
+    yield Line(what="- the first one after the service started", unit="ms", values=[served["first_ms"]])
+    yield Line(what="- nothing new: the finished file is taken again", unit="ms", values=served["again_ms"])
+
+
+def _million(source: Path, name: str) -> Iterator[Line]:
+    """Measure the million stores, building them first (minutes) when they are not there from a run before."""
+    folder = DATA_DIR / f"million-{name}"
+    home, complete = folder / "home", folder / COMPLETE
+    if not complete.is_file():
+        say("building a million stores (some minutes, once)")
+        built = _child("benchmarks.million", source, home)
+        say(f"built in {built['seconds']:.0f} s; optimizing")
+        optimized = run(STOREWATCH, "optimize", "--home", home)
+        first = run(STOREWATCH, "report", "--home", home, "--output", folder / REPORT)
+        complete.write_text(
+            json.dumps(
+                {"optimize": [optimized.seconds, optimized.peak_bytes], "first": [first.seconds, first.peak_bytes]}
+            )
+        )
+    say("a million stores")
+    kept = json.loads(complete.read_text())
+    runs = [run(STOREWATCH, "report", "--home", home, "--output", folder / REPORT) for _ in range(3)]
+    yield of_runs("classic report of 1 M stores, whole process", runs, limit=12, limit_bytes=2048 * MIB)
+    for key, what in (
+        ("first", "the first one after `optimize`"),
+        ("optimize", "`storewatch optimize`, whole process"),
+    ):
+        seconds, peak_bytes = kept[key]
+        yield Line(what=f"- {what} (when the data was built)", unit="s", values=[seconds], peak_bytes=peak_bytes)
+    yield _bytes_per_poll("- lake, bytes per poll", home)
+
+
+def _child(module: str, *arguments: Path | int) -> dict[str, Any]:
+    """Run a module of ours in a process of its own, so that this one stays small (see `run`)."""
+    found: dict[str, Any] = json.loads(run(sys.executable, "-m", module, *map(str, arguments)).output.splitlines()[-1])
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""The engine beside its rivals, in one process on the same data. As a program: prints what it found as JSON."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from benchmarks.data import installation_at
+from benchmarks.measure import seconds_of
+from benchmarks.rivals import DuckDB, Question, pandas_totals
+from storewatch.app import open_app
+from storewatch.engine.availability import FILL, OBSERVED, Evidence, Policy, evidence_range, group_evidence, totals
+from storewatch.engine.columns import HOUR_US, MINUTE_US, Int64s, Status
+from storewatch.engine.measures import in_unit
+from storewatch.engine.opening import Sessions, open_sessions
+from storewatch.reports.figures import StoreList
+from storewatch.reports.request import CLASSIC_WINDOWS
+
+
+class Case:
+    """The data of one installation, as the engine and its rivals take it."""
+
+    def __init__(self, home: Path) -> None:
+        with open_app(installation_at(home)) as app:
+            snapshot = app.lake.snapshot()
+            newest_us = snapshot.newest_us()
+            assert newest_us is not None
+            self.as_of_us = newest_us
+            store_list = StoreList.read(app.catalog)
+            places = store_list.frame.select("store_id").with_row_index("store")
+            rows = snapshot.read(0, newest_us).join(places, on="store_id", maintain_order="left")
+        self.stores = places.height
+        self.calendars = store_list.calendars
+        self.windows_us = np.array([(newest_us - length, newest_us) for length in CLASSIC_WINDOWS.values()], np.int64)
+        self.polls = rows.select(
+            "store",
+            pl.col("observed_at").to_physical().alias("observed_us"),
+            pl.col("active").cast(pl.UInt8),
+            pl.col("loaded_at").to_physical().alias("loaded_us"),
+        )
+
+    def question(self, policy: Policy) -> Question:
+        return Question(windows_us=self.windows_us, as_of_us=self.as_of_us, max_gap_us=policy.max_gap_us)
+
+    def sessions(self) -> Sessions:
+        longest = max(FILL, OBSERVED, key=lambda policy: policy.max_gap_us)
+        from_us, to_us = int(self.windows_us.min()), int(self.windows_us.max())
+        return open_sessions(self.calendars, *evidence_range(from_us, to_us, as_of_us=self.as_of_us, policy=longest))
+
+    def evidence(self) -> Evidence:
+        store, observed_us, active, loaded_us = (column.to_numpy() for column in self.polls)
+        return group_evidence(store, observed_us, active, loaded_us, self.stores)
+
+
+def compare(home: Path, report: Path) -> dict[str, Any]:
+    """Time the engine and its rivals, and count the stores on which their figures differ from the engine's.
+
+    report: the classic CSV that the command line wrote of the same data.
+    """
+    case = Case(home)
+    sessions, evidence = case.sessions(), case.evidence()
+    session_rows = pl.DataFrame(
+        {
+            "calendar": np.repeat(np.arange(len(sessions.offsets) - 1), np.diff(sessions.offsets)),
+            "open_us": sessions.open_us,
+            "close_us": sessions.close_us,
+        }
+    )
+    store_rows = pl.DataFrame({"store": np.arange(case.stores), "calendar": sessions.calendar_of})
+    duck = DuckDB(case.polls, session_rows, store_rows)
+    polls, opened, stores = (frame.to_pandas() for frame in (case.polls, session_rows, store_rows))
+    answers: dict[str, Int64s] = {}
+
+    def ask_pandas(policy: Policy) -> None:
+        answers[policy.name] = pandas_totals(polls, opened, stores, case.question(policy))
+
+    found: dict[str, Any] = {
+        "stores": case.stores,
+        "polls": case.polls.height,
+        "calendars": len(sessions.offsets) - 1,
+        "sessions_s": seconds_of(case.sessions, 5),
+        "group_s": seconds_of(case.evidence, 10),
+        "walk_s": seconds_of(lambda: _engine(case, evidence, sessions, FILL), 30),
+        "duckdb_s": seconds_of(lambda: duck.totals(case.question(FILL)), 5),
+        "pandas_s": seconds_of(lambda: ask_pandas(FILL), 1),
+    }
+    ask_pandas(OBSERVED)
+    written = pl.read_csv(report).select(pl.exclude("store_id")).to_numpy()
+    for policy in (FILL, OBSERVED):
+        ours = _engine(case, evidence, sessions, policy)
+        answers_of = {"duckdb": duck.totals(case.question(policy)), "pandas": answers[policy.name]}
+        for rival, theirs in answers_of.items():
+            found[f"{rival}_{policy.name}_differ"] = _differ(theirs, ours)
+            if policy is FILL:
+                found[f"{rival}_report_differ"] = int((_classic(theirs) != written).any(axis=1).sum())
+    return found
+
+
+def _engine(case: Case, evidence: Evidence, sessions: Sessions, policy: Policy) -> Int64s:
+    return totals(evidence, sessions, case.windows_us, as_of_us=case.as_of_us, policy=policy)
+
+
+def _differ(theirs: Int64s, ours: Int64s) -> int:
+    """Count the stores with any figure that is not equal to the microsecond."""
+    return int((theirs != ours).any(axis=(1, 2)).sum())
+
+
+def _classic(totals_us: Int64s) -> Any:
+    """Lay out totals as the six figures of the classic report."""
+    units = (MINUTE_US, HOUR_US, HOUR_US)
+    return np.column_stack(
+        [
+            in_unit(totals_us[:, window, status], unit)
+            for status in (Status.UP, Status.DOWN)
+            for window, unit in enumerate(units)
+        ]
+    )
+
+
+if __name__ == "__main__":
+    print(json.dumps(compare(Path(sys.argv[1]), Path(sys.argv[2]))))

@@ -1,0 +1,27 @@
+"""The data that is measured on, made once and kept in benchmarks/data."""
+
+from pathlib import Path
+from typing import Final
+
+from benchmarks.measure import STOREWATCH, run
+from storewatch.settings import Settings
+
+DATA_DIR: Final = Path(__file__).parent / "data"
+COMPLETE: Final = "complete.json"  # written last into a folder of data
+
+REAL_STORES: Final = 14_089
+REAL_DAYS: Final = 7.9  # 1.84 M polls at the simulator's rate, as many as the public data set has
+
+
+def real_size_csv() -> Path:
+    """Give the folder of three CSV files of the size of the public data set, simulating them if they are missing."""
+    folder = DATA_DIR / "real-size"
+    if not (folder / COMPLETE).is_file():
+        run(STOREWATCH, "simulate", "--stores", str(REAL_STORES), "--days", str(REAL_DAYS), "--out", folder)
+        (folder / COMPLETE).write_text("{}")
+    return folder
+
+
+def installation_at(home: Path) -> Settings:
+    """Name an installation by its folder alone, whatever the environment says."""
+    return Settings.from_environment(home, {})
