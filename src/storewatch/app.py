@@ -1,6 +1,7 @@
 """The only place that wires things together: settings in, a running installation out."""
 
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from storewatch.reports.figures import Figures, Progress
 from storewatch.reports.request import ReportRequest
 from storewatch.reports.runs import Reports
 from storewatch.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,15 +56,29 @@ def serve(settings: Settings, host: str, port: int) -> None:
     from storewatch.web.service import create_service
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with open_app(settings) as app:
+    with _listen(host, port) as listener, open_app(settings) as app:
         compile_kernels()
         runner = ReportRunner(catalog=app.catalog, lake=app.lake, reports=app.reports)
         service = create_service(app.reports, runner)
-        uvicorn.run(service, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+        config = uvicorn.Config(service, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+        log.info("serving http://%s:%d/ from %s; Ctrl-C stops", host, port, settings.home)
+        uvicorn.Server(config).run(sockets=[listener])
 
 
-def compute_report(app: App, request: ReportRequest, progress: Progress | None = None) -> Figures:
-    """Compute a report on the data of this moment."""
-    snapshot = app.lake.snapshot()
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the address before anything else, so that a port in use is told at once."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise InvalidInputError(
+            f"{host} port {port} cannot be used ({error.strerror}); choose another with --host or --port."
+        ) from None
+
+
+def compute_report(
+    app: App, request: ReportRequest, progress: Progress | None = None, lake_version: int | None = None
+) -> Figures:
+    """Compute a report on the polls of this moment, or of an earlier lake version; hours and zones are today's."""
+    snapshot = app.lake.snapshot(lake_version)
     follow_lake(app.catalog, app.lake, datetime.now(UTC))
     return app.reports.compute(request, snapshot, progress)

@@ -43,6 +43,20 @@ def test_run_whose_equal_lost_its_file_writes_it_again(app: App) -> None:
     assert app.reports.finished_file(app.reports.find(run(app))) == file
 
 
+def test_run_whose_equal_has_a_damaged_file_writes_it_again(app: App) -> None:
+    file = app.reports.finished_file(app.reports.find(run(app)))
+    assert file is not None
+    file.write_text("store_id,upt")
+    run(app)
+    assert file.read_text() == REPORT
+
+
+@pytest.mark.parametrize("report_id", ["nope", "\0", "x" * 5_000, "../catalog.sqlite3"])
+def test_report_with_an_impossible_id_is_unknown(app: App, report_id: str) -> None:
+    with pytest.raises(UnknownReportError, match=r"^.{1,120}$"):
+        app.reports.find(report_id)
+
+
 def test_second_run_of_a_report_loses_normally(app: App) -> None:
     report_id = run(app)
     assert not app.reports.run(report_id, app.lake.snapshot(), lambda: NOW)
@@ -65,5 +79,5 @@ def test_report_whose_file_was_removed_says_so(app: App) -> None:
     file = app.reports.finished_file(report)
     assert file is not None
     file.unlink()
-    with pytest.raises(MissingReportFileError, match="was removed"):
+    with pytest.raises(MissingReportFileError, match="is not in this service's home"):
         app.reports.finished_file(report)

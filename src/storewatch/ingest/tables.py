@@ -83,11 +83,9 @@ def recognise(file: str, header: Sequence[str]) -> tuple[Table, dict[str, int]]:
             f"{file}: the header is none of the three tables. Found: {_listed(header)}. Nearest is the table of "
             f"{table.title}, which wants {table.wanted(table.columns)}; missing: {table.wanted(missing)}."
         )
-    for position in positions.values():
-        if names.count(names[position]) > 1:
-            raise InvalidInputError(
-                f"{file}: the header names the column {names[position]} twice. Found: {_listed(header)}."
-            )
+    for column, aliases in table.columns.items():
+        if len([name for name in names if name in aliases]) > 1:
+            raise InvalidInputError(f"{file}: the header names the column {column} twice. Found: {_listed(header)}.")
     return table, positions
 
 
@@ -299,4 +297,4 @@ def _clock(now: datetime) -> pl.Expr:
 
 def _listed(header: Sequence[str]) -> str:
     names = ["".join(c if c.isprintable() else "�" for c in name.strip())[:40] for name in header[:20]]
-    return ", ".join(names) + (", …" if len(header) > 20 else "")
+    return ", ".join(names) + (", …" if len(header) > 20 else "") or "nothing"

@@ -63,9 +63,9 @@ class ReportRunner:
             self._reports.run(report_id, snapshot, self._clock)
         except StorewatchError as error:
             self._fail(report_id, str(error))
-        except Exception as error:
+        except Exception:
             log.exception("report %s failed", report_id)
-            self._fail(report_id, f"Computing the report failed: {type(error).__name__}: {error}")
+            self._fail(report_id, "Computing the report failed for a reason of ours; the service's log says which.")
 
     def _fail(self, report_id: str, reason: str) -> None:
         try:

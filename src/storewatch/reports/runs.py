@@ -3,11 +3,14 @@
 import hashlib
 import json
 import os
+import re
+import shutil
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from storewatch import __version__
 from storewatch.catalog import Catalog, Report, ReportState
@@ -17,6 +20,8 @@ from storewatch.lake import Lake, Snapshot
 from storewatch.reports.exports import WRITERS
 from storewatch.reports.figures import Figures, Progress, StoreList, compute_figures, resolve_as_of
 from storewatch.reports.request import ReportRequest
+
+_UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(kw_only=True)
@@ -39,7 +44,8 @@ class Reports:
         return report_id
 
     def find(self, report_id: str) -> Report:
-        report = self.catalog.find_report(report_id)
+        # Ids are UUIDs; anything else, such as a text that PostgreSQL cannot hold, names no report.
+        report = self.catalog.find_report(report_id) if _UUID.fullmatch(report_id) else None
         if report is None:
             raise UnknownReportError(report_id)
         return report
@@ -68,10 +74,10 @@ class Reports:
         fingerprint = _fingerprint(request, as_of_us, snapshot.version, store_list.catalog_version)
         equal = self.catalog.finished_report(fingerprint)
         name = f"{fingerprint}.{request.format}"
-        if equal is not None and equal.sha256 is not None and (self.folder / name).is_file():
-            sha256 = equal.sha256
-        else:
+        sha256 = _digest(self.folder / name)
+        if equal is None or sha256 is None or sha256 != equal.sha256:
             figures = compute_figures(as_of_us, request.policy, store_list=store_list, snapshot=snapshot)
+            self.folder.mkdir(parents=True, exist_ok=True)
             sha256 = write_file(figures, request, self.folder / name)
         return self.catalog.complete_report(
             report_id,
@@ -100,17 +106,31 @@ class Reports:
 
 def write_file(figures: Figures, request: ReportRequest, file: Path) -> str:
     """Write a report's file whole or not at all, durably, and return its SHA-256."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
     try:
         WRITERS[request.format](figures, part)
+        if file.exists():
+            shutil.copymode(file, part)
         with part.open("rb") as written:
             os.fsync(written.fileno())
             sha256 = hashlib.file_digest(written, "sha256").hexdigest()
         part.replace(file)
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     finally:
         part.unlink(missing_ok=True)
     return sha256
+
+
+def _digest(file: Path) -> str | None:
+    try:
+        with file.open("rb") as written:
+            return hashlib.file_digest(written, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
 
 
 def _fingerprint(request: ReportRequest, as_of_us: int, lake_version: int, catalog_version: int) -> str:

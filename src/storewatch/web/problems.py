@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from storewatch.errors import (
+    CatalogUnavailableError,
     CatalogVersionError,
     FailedReportError,
     InvalidInputError,
@@ -27,6 +28,7 @@ STATUS_OF: Final[dict[type[StorewatchError], HTTPStatus]] = {
     MissingReportFileError: HTTPStatus.GONE,
     FailedReportError: HTTPStatus.INTERNAL_SERVER_ERROR,
     CatalogVersionError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    CatalogUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     LakeConflictError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -27,13 +27,14 @@ class Running(BaseModel):
 def classic_routes(reports: Reports, runner: ReportRunner) -> APIRouter:
     router = APIRouter(tags=["classic"])
 
-    def trigger_report() -> Triggered:
+    @router.post("/trigger_report", operation_id="trigger_report_by_post")
+    @router.get("/trigger_report", operation_id="trigger_report")
+    def trigger_report(response: Response) -> Triggered:
         """Start the classic report on the data of this moment and give its id at once."""
+        response.headers["Cache-Control"] = "no-store"
         return Triggered(report_id=runner.trigger(ReportRequest()))
 
-    router.get("/trigger_report", operation_id="trigger_report")(trigger_report)
-    router.post("/trigger_report", operation_id="trigger_report_by_post")(trigger_report)
-
+    @router.api_route("/get_report", methods=["HEAD"], include_in_schema=False, response_model=None)
     @router.get(
         "/get_report",
         response_model=None,
@@ -54,7 +55,7 @@ def classic_routes(reports: Reports, runner: ReportRunner) -> APIRouter:
         report = reports.find(report_id)
         file = reports.finished_file(report)
         if file is None:
-            return JSONResponse(Running().model_dump())
+            return JSONResponse(Running().model_dump(), headers={"Cache-Control": "no-store"})
         return FileResponse(
             file,
             media_type="text/csv",
