@@ -5,6 +5,7 @@ set -euo pipefail
 storewatch() { "$BIN/storewatch" "$@"; }
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 export STOREWATCH_HOME="$HOME_DIR"
+unset STOREWATCH_DATABASE_URL STOREWATCH_LAKE_URL # the demo keeps to its own folder
 
 if [ -z "$DATA" ]; then
     DATA=demo-data

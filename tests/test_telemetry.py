@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in (None, "dbos", "uvicorn", "uvicorn.error")]
+    loggers = [logging.getLogger(name) for name in (None, "uvicorn", "uvicorn.error")]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     yield
     for logger, handlers, level, propagate in before:
@@ -64,13 +64,13 @@ def test_traceback_is_within_its_line() -> None:
 
 def test_libraries_write_through_the_same_pipe_without_noise() -> None:
     stream = io.StringIO()
-    logging.getLogger("dbos").addHandler(logging.StreamHandler(stream))
+    logging.getLogger("uvicorn").addHandler(logging.StreamHandler(stream))
     configure_logging(stream=stream)
     logging.getLogger("uvicorn.error").info("Started", extra={"color_message": "Started!"})
-    logging.getLogger("dbos").info("queue")
+    logging.getLogger("uvicorn").info("queue")
     assert [(line["logger"], line["event"]) for line in lines(stream)] == [
         ("uvicorn.error", "Started"),
-        ("dbos", "queue"),
+        ("uvicorn", "queue"),
     ]
     assert "color_message" not in stream.getvalue()
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -108,7 +109,7 @@ def serve(settings: Settings, host: str, port: int, *, insecure: bool = False, w
     from storewatch.web.service import create_service
 
     configure_logging(settings.log_level)
-    with open_app(settings) as app:
+    with _listen(host, port) as listener, open_app(settings) as app:
         rules = choose_rules(settings.access, host=host, insecure=insecure, catalog=app.catalog, now=utc_now())
         compile_kernels()
         parts = service_parts(app, with_worker=with_worker, access=rules)
@@ -122,8 +123,7 @@ def serve(settings: Settings, host: str, port: int, *, insecure: bool = False, w
         log_start(settings, "service", host=host, port=port, worker=with_worker, keys=rules.keys)
         run_server(
             create_service(parts),
-            host=host,
-            port=port,
+            listener,
             forwarded_allow_ips=list(settings.access.trusted_proxies),
             on_stop=stop,
         )
@@ -175,8 +175,20 @@ def end_in_time() -> None:
     timer.start()
 
 
-def compute_report(app: App, request: ReportRequest, progress: Progress | None = None) -> Figures:
-    """Compute a report on the data of this moment."""
-    snapshot = app.lake.snapshot()
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the address before anything else, so that a port in use is told at once."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise InvalidInputError(
+            f"{host} port {port} cannot be used ({error.strerror}); choose another with --host or --port."
+        ) from None
+
+
+def compute_report(
+    app: App, request: ReportRequest, progress: Progress | None = None, lake_version: int | None = None
+) -> Figures:
+    """Compute a report on the polls of this moment, or of an earlier lake version; hours and zones are today's."""
+    snapshot = app.lake.snapshot(lake_version)
     follow_lake(app.catalog, app.lake, datetime.now(UTC))
     return app.reports.compute(request, snapshot, progress)

@@ -13,7 +13,7 @@ class UnknownReportError(StorewatchError):
     """No report has this id."""
 
     def __init__(self, report_id: str) -> None:
-        super().__init__(f"There is no report with the id {report_id!r}. POST /trigger_report starts one.")
+        super().__init__(f"There is no report with the id {report_id[:40]!r}. POST /trigger_report starts one.")
 
 
 class ReportNotReadyError(StorewatchError):
@@ -63,14 +63,21 @@ class FailedReportError(StorewatchError):
 
 
 class MissingReportFileError(StorewatchError):
-    """The report was finished, but its file was removed from the reports folder."""
+    """The report was finished, but its file is not in the reports folder of this machine."""
 
     def __init__(self, report_id: str) -> None:
-        super().__init__(f"The file of report {report_id} was removed. POST /trigger_report makes a new one.")
+        super().__init__(
+            f"The file of report {report_id} is not in this service's home: it was removed, or another home wrote it. "
+            "POST /trigger_report makes a new one."
+        )
 
 
 class CatalogVersionError(StorewatchError):
     """The database was written by a newer storewatch; this one must not touch it."""
+
+
+class CatalogUnavailableError(StorewatchError):
+    """The database does not answer, or another process has kept it locked; the text says which."""
 
 
 class LakeConflictError(StorewatchError):

@@ -124,7 +124,7 @@ def configure_logging(level: str = "INFO", stream: IO[str] | None = None) -> Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in ("dbos", "uvicorn", "uvicorn.error"):
+    for name in ("uvicorn", "uvicorn.error"):
         library = logging.getLogger(name)
         library.handlers[:] = [logging.NullHandler()]  # DBOS gives itself a handler when it has none
         library.propagate = True

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from scene import POLLS, REPORT, write_scene
 
 STOREWATCH = (sys.executable, "-m", "storewatch")
-COMMANDS = ("import", "report", "serve", "worker", "status", "optimize", "retention", "simulate", "compile")
+COMMANDS = ("import", "rejects", "report", "serve", "worker", "status", "optimize", "retention", "simulate", "compile")
 GROUPS = ("key", "schedule")
 
 
@@ -61,9 +62,12 @@ def test_import_with_bad_rows_tells_how_many_and_the_first_three(tmp_path: Path)
     done = storewatch("import", file, home=tmp_path / "home")
     lines = done.stdout.splitlines()
     assert (done.returncode, lines[0]) == (0, f"{file}: 6 of 11 rows of observations imported")
-    assert lines[1] == "  5 rejected, kept in the rejects table (import 1):"
+    assert lines[1] == "  5 rejected; storewatch rejects 1 lists them. First:"
     assert [line.split(":")[0] for line in lines[2:]] == ["  line 8", "  line 9", "  line 10"]
     assert "active nor inactive" in lines[2]
+    listed = storewatch("rejects", "1", home=tmp_path / "home").stdout.splitlines()
+    assert (listed[0], len(listed)) == ("line,row,reason", 6)
+    assert listed[1].startswith('8,"cafe,open,2023-01-23 16:00:00 UTC"')
 
 
 def test_strict_import_refuses_the_file_and_keeps_nothing(tmp_path: Path) -> None:
@@ -87,6 +91,53 @@ def test_report_goes_to_standard_output_or_a_file(home: Path, tmp_path: Path) ->
     assert (piped.stdout, piped.stderr) == (REPORT, "")
     assert (filed.stdout, filed.stderr) == ("", f"3 stores written to {tmp_path / 'r.csv'}\n")
     assert (tmp_path / "r.csv").read_text() == REPORT
+
+
+def test_report_goes_through_links_and_pipes_and_keeps_the_mode(home: Path, tmp_path: Path) -> None:
+    target, link, pipe = tmp_path / "target.csv", tmp_path / "link.csv", tmp_path / "pipe"
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    assert storewatch("report", "--output", link, home=home).returncode == 0
+    assert (link.is_symlink(), target.read_text(), target.stat().st_mode & 0o777) == (True, REPORT, 0o600)
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        assert storewatch("report", "--output", pipe, home=home).returncode == 0
+        assert reader.communicate()[0] == REPORT
+
+
+@pytest.mark.parametrize("output", ["", "folder", "missing/report.csv", "file/report.csv"])
+def test_report_that_cannot_be_written_is_the_users_mistake(home: Path, tmp_path: Path, output: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    done = storewatch("report", "--output", output and tmp_path / output, home=home)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+
+
+def test_report_of_an_earlier_lake_version_is_the_earlier_report(home: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more.csv"
+    more.write_text("store_id,status,timestamp_utc\ncafe,active,2023-01-23 16:30:00 UTC\n")
+    assert storewatch("import", more, home=home).returncode == 0
+    assert storewatch("report", home=home).stdout != REPORT
+    assert storewatch("report", "--lake-version", "1", home=home).stdout == REPORT
+
+
+def test_serve_on_a_port_in_use_is_the_users_mistake(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = storewatch("serve", "--port", str(taken.getsockname()[1]), home=tmp_path / "home")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "choose another with --host or --port" in done.stderr
+
+
+def test_simulate_that_cannot_be_written_is_the_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = storewatch("simulate", "--stores", "3", "--days", "1", "--out", tmp_path / "file")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_status_counts_repeated_polls_once(home: Path, tmp_path: Path) -> None:
+    assert storewatch("import", tmp_path / "files", home=home).returncode == 0
+    assert "polls:        6\n" in storewatch("status", home=home).stdout
 
 
 def test_report_takes_as_of_policy_gap_and_format(home: Path) -> None:

@@ -162,7 +162,7 @@ def test_csv_of_very_many_short_lines_is_cut_by_rows(file: Callable[..., Path], 
 
 
 def test_csv_header_with_an_endless_field_is_refused(file: Callable[..., Path], parse: Parse) -> None:
-    with pytest.raises(InvalidInputError, match=r"any_name\.txt: its header cannot be read as CSV \(field larger"):
+    with pytest.raises(InvalidInputError, match=r"any_name\.txt: its header cannot be read as CSV"):
         parse(file(f"{'x' * 200_000},store_id\n"))
 
 

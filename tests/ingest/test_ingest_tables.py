@@ -159,7 +159,7 @@ def test_zones_must_be_known(rows: Callable[..., object]) -> None:
         (["status", "store_id", "timestamp_utc"], "observations", {"store_id": 1, "observed_at": 2, "status": 0}),
         ([" Store_ID", "Observed_At ", "STATUS"], "observations", {"store_id": 0, "observed_at": 1, "status": 2}),
         (
-            ["timestamp", "timestamp_utc", "store_id", "status", "timezone"],
+            ["timezone", "timestamp_utc", "store_id", "status"],
             "observations",
             {"store_id": 2, "observed_at": 1, "status": 3},
         ),
@@ -175,6 +175,18 @@ def test_zones_must_be_known(rows: Callable[..., object]) -> None:
 def test_header_is_recognised(header: list[str], table: str, positions: dict[str, int]) -> None:
     found, found_positions = recognise("f", header)
     assert (found.name, found_positions) == (table, positions)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["timestamp", "timestamp_utc", "store_id", "status"],
+        ["day", "dayOfWeek", "store_id", "start_time_local", "end_time_local"],
+    ],
+)
+def test_header_that_names_a_column_twice_is_refused(header: list[str]) -> None:
+    with pytest.raises(InvalidInputError, match="twice"):
+        recognise("f", header)
 
 
 @pytest.mark.parametrize(

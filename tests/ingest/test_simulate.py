@@ -74,8 +74,10 @@ def test_simulate_ends_when_it_is_told(tmp_path: Path) -> None:
     assert seen == [(1, 1)]
 
 
-@pytest.mark.parametrize(("stores", "days"), [(0, 1), (1, 0), (1, -1), (1, 0.01), (1, 1e9), (1, float("nan"))])
+@pytest.mark.parametrize(
+    ("stores", "days"), [(0, 1), (10**20, 1), (1, 0), (1, -1), (1, 0.01), (1, 1e9), (1, float("nan"))]
+)
 def test_simulate_refuses_nothing(stores: int, days: float, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="There must be at least one store"):
+    with pytest.raises(InvalidInputError, match="There must be between one and 10,000,000 stores"):
         simulate(tmp_path / "out", stores=stores, days=days, seed=1)
     assert not (tmp_path / "out").exists()

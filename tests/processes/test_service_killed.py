@@ -24,7 +24,8 @@ def service(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {"STOREWATCH_HOME": str(home)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STOREWATCH_")}
+    environment = kept | {"STOREWATCH_HOME": str(home)}
     command = [sys.executable, "-m", "storewatch", "serve", "--port", str(port)]
     log = (home.parent / "service.log").open("ab")
     with (

@@ -128,6 +128,19 @@ def test_report_of_some_stores_reads_only_them(app: App) -> None:
     assert read == [["cafe"]]
 
 
+def test_run_whose_equal_has_a_damaged_file_writes_it_again(app: App) -> None:
+    file = app.reports.finished_file(run(app))
+    assert file is not None
+    file.write_text("store_id,upt")
+    assert text_of(app, run(app)) == REPORT
+
+
+@pytest.mark.parametrize("report_id", ["nope", "\0", "x" * 5_000, "../catalog.sqlite3"])
+def test_report_with_an_impossible_id_is_unknown(app: App, report_id: str) -> None:
+    with pytest.raises(UnknownReportError, match=r"^.{1,120}$"):
+        app.reports.find(report_id)
+
+
 def test_report_that_does_not_exist_is_unknown(app: App) -> None:
     app.catalog.create_job("import", JobKind.IMPORT, {}, NOW)
     for report_id in ("nope", "import", "nul\0"):
@@ -155,6 +168,6 @@ def test_report_that_failed_gives_its_reason(app: App) -> None:
 def test_report_whose_file_was_removed_says_so(app: App) -> None:
     report = run(app)
     app.reports.remove_files(report.job_id)
-    with pytest.raises(MissingReportFileError, match="was removed"):
+    with pytest.raises(MissingReportFileError, match="is not in this service's home"):
         app.reports.finished_file(report)
     assert app.reports.finished_file(ask(app)) is None

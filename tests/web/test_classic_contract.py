@@ -11,7 +11,9 @@ from waiting import wait_for
 
 from storewatch.app import App, open_app, service_parts
 from storewatch.catalog import JobKind
+from storewatch.errors import StorewatchError
 from storewatch.reports.request import ReportRequest
+from storewatch.web.problems import STATUS_OF
 from storewatch.web.service import create_service
 
 
@@ -107,6 +109,19 @@ def test_welcome_is_json_for_programs_and_a_page_for_browsers(client: TestClient
     page = client.get("/", headers={"Accept": "text/html,application/xhtml+xml"})
     assert page.headers["content-type"].startswith("text/html")
     assert "curl -X POST http://testserver/trigger_report" in page.text
+
+
+def test_head_is_answered_like_get_without_a_body(client: TestClient) -> None:
+    assert (client.head("/").status_code, client.head("/").text) == (200, "")
+    assert client.head("/get_report", params={"report_id": "nope"}).status_code == 404
+
+
+def test_running_and_triggered_are_never_cached(client: TestClient) -> None:
+    assert client.get("/trigger_report").headers["cache-control"] == "no-store"
+
+
+def test_every_error_of_ours_has_a_status() -> None:
+    assert set(STATUS_OF) == set(StorewatchError.__subclasses__())
 
 
 def test_docs_page_needs_nothing_from_elsewhere(client: TestClient) -> None:

@@ -1,19 +1,34 @@
 """Opens the catalog's database, migrates it, and gives out its transactions."""
 
 import sqlite3
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from storewatch.catalog.schema import HEAD
-from storewatch.errors import InvalidInputError
+from storewatch.errors import CatalogUnavailableError, InvalidInputError
 
 MIGRATION_LOCK: Final = 0x73746F7265  # "store"; any number that nobody else locks in this PostgreSQL database
 LOCK_WAIT_SECONDS: Final = 30
 CONNECT_WAIT_SECONDS: Final = 10
+
+
+@contextmanager
+def _transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction; CatalogUnavailableError when the database is locked, read-only or does not answer."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except OperationalError as error:
+        reason = _hide_password(engine.url, " ".join(str(error.orig).split()))
+        raise CatalogUnavailableError(
+            f"The database {_display(engine.url)} cannot be used now: {reason}. Check it and try again."
+        ) from error
+
 
 # PostgreSQL's default, READ COMMITTED, would see another state with each query.
 READ_OPTIONS: Final[dict[str, dict[str, Any]]] = {
@@ -44,9 +59,10 @@ class Database:
             raise InvalidInputError(_unusable(parsed, str(error))) from error
         try:
             database._migrate(parsed)
-        except DBAPIError as error:
+        except (CatalogUnavailableError, DBAPIError) as error:
             database.close()
-            raise InvalidInputError(_unusable(parsed, str(error.orig))) from error
+            cause = error.orig if isinstance(error, DBAPIError) else getattr(error.__cause__, "orig", error)
+            raise InvalidInputError(_unusable(parsed, str(cause))) from error
         except BaseException:
             database.close()
             raise
@@ -57,11 +73,11 @@ class Database:
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one state of the database from its first query to its last."""
-        return self._readers.begin()
+        return _transaction(self._readers)
 
     def writing(self) -> AbstractContextManager[Connection]:
         """A transaction that is committed at the end of the block, or rolled back by an error in it."""
-        return self._engine.begin()
+        return _transaction(self._engine)
 
     def is_up_to_date(self) -> bool:
         """Whether the database answers and its tables are those that this code reads and writes."""
@@ -100,8 +116,7 @@ _WANTED_URL: Final = (
 
 
 def _unusable(url: URL, reason: str) -> str:
-    if url.password:
-        reason = reason.replace(str(url.password), "***")
+    reason = _hide_password(url, reason)
     if url.get_backend_name() == "sqlite":
         advice = (
             "Give the path of a storewatch catalog, or of a file that does not exist yet, in a folder you may write"
@@ -116,7 +131,18 @@ def _unusable(url: URL, reason: str) -> str:
 def _display(url: URL) -> str:
     """The URL without user, password and query, any of which may hold a secret."""
     name = url.get_backend_name()
-    return URL.create(name, host=url.host, port=url.port, database=url.database).render_as_string()
+    return URL.create(name, host=_host(url), port=url.port, database=url.database).render_as_string()
+
+
+def _host(url: URL) -> str | None:
+    """The host; an `@` that was not escaped leaves the end of the password before it."""
+    return url.host.rpartition("@")[2] if url.host else None
+
+
+def _hide_password(url: URL, reason: str) -> str:
+    if url.password:
+        reason = reason.replace(str(url.password), "***")
+    return reason.replace(url.host, str(_host(url))) if url.host else reason
 
 
 def _create_sqlite(url: URL) -> Engine:

@@ -37,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("import")(data.import_paths)
+app.command("rejects")(data.rejects)
 app.command("report")(reports.report)
 app.command("serve")(service.serve)
 app.command("worker")(service.worker)
@@ -72,3 +73,8 @@ def main() -> None:
     except StorewatchError as error:
         typer.echo(f"storewatch: {error}", err=True)
         sys.exit(2 if isinstance(error, USER_MISTAKES) else 1)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        typer.echo(f"storewatch: {error.filename or 'Standard output'}: {error.strerror}.", err=True)
+        sys.exit(1)

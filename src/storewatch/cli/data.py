@@ -32,9 +32,23 @@ def import_paths(
                 )
             typer.echo(f"{file}: {result.accepted:,} of {result.rows:,} rows of {result.table} imported")
             if result.rejected:
-                typer.echo(f"  {result.rejected:,} rejected, kept in the rejects table (import {result.import_id}):")
+                typer.echo(f"  {result.rejected:,} rejected; storewatch rejects {result.import_id} lists them. First:")
                 for reject in result.first_rejects:
-                    typer.echo(f"  line {reject.line}: {reject.reason}: {reject.row}")
+                    typer.echo(f"  line {reject.line}: {reject.reason}: {reject.row[:200]}")
+
+
+def rejects(
+    import_id: Annotated[int, typer.Argument(help="The number that import told.", metavar="IMPORT")],
+    limit: Annotated[int, typer.Option(min=1, help="How many rows at most.")] = 1_000,
+    home: Home = None,
+) -> None:
+    """List the rows that an import rejected as CSV: line, row and reason.
+
+    Example: storewatch rejects 3 > rejects.csv
+    """
+    with installation(home) as app:
+        rows = app.catalog.rejects(import_id, limit)
+    typer.echo(rows.write_csv(), nl=False)
 
 
 def optimize(home: Home = None) -> None:

@@ -28,7 +28,9 @@ _SPACE_AFTER_QUOTE: Final = re.compile(r'"[ \t]+(?=[,;\t]|$)')
 def open_csv(stream: Stream) -> Source:
     """Read the header and choose the delimiter that splits it into the most columns."""
     text = stream.head.decode(errors="replace")
-    headers = [(delimiter, *_header(stream, text, delimiter)) for delimiter in DELIMITERS]
+    headers = [(delimiter, *header) for delimiter in DELIMITERS if (header := _header(text, delimiter))]
+    if not headers:
+        raise InvalidInputError(f"{stream.path}: its header cannot be read as CSV.")
     delimiter, names, lines = max(headers, key=lambda header: len(header[1]))
     start = 0
     for _ in range(lines):
@@ -56,12 +58,12 @@ def cut_at_record(data: bytes, stop: int) -> int:
     return end or last
 
 
-def _header(stream: Stream, text: str, delimiter: str) -> tuple[list[str], int]:
+def _header(text: str, delimiter: str) -> tuple[list[str], int] | None:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     try:
         names = next(names for names in reader if any(name.strip() for name in names))
-    except (csv.Error, StopIteration) as error:
-        raise InvalidInputError(f"{stream.path}: its header cannot be read as CSV ({error}).") from error
+    except (csv.Error, StopIteration):
+        return None
     return names, reader.line_num
 
 
@@ -128,14 +130,21 @@ class _Csv:
 
     def _line(self, number: int, raw: bytes, fields: list[str] | None, wanted: Mapping[str, int]) -> Line:
         if fields is None:
-            return Line(
-                number=number, raw=raw, problem="a quote in it is not closed, or not where a field begins and ends"
-            )
+            return Line(number=number, raw=raw, problem=_break(raw))
         if any(field.strip() for field in fields[self._width :]):
             problem = f"it has {len(fields):,} fields where the header has {self._width:,}"
             return Line(number=number, raw=raw, problem=problem)
         values = [fields[position] if position < len(fields) else None for position in wanted.values()]
         return Line(number=number, raw=raw, values=values)
+
+
+def _break(raw: bytes) -> str:
+    """Say why a record cannot be split into fields."""
+    if b"\r" in raw.rstrip(b"\r"):
+        return "a carriage return stands inside it"
+    if len(raw) > csv.field_size_limit():
+        return f"a field of it is longer than {csv.field_size_limit():,} characters"
+    return "a quote in it is not closed, or not where a field begins and ends"
 
 
 def _fields(raw: bytes, delimiter: str) -> list[str] | None:

@@ -79,7 +79,7 @@ def open_ndjson(stream: Stream) -> Source:
     first = stream.head.lstrip().split(b"\n", 1)[0]
     try:
         names = tuple(json.loads(first))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"{stream.path}: its first line is not a JSON object ({error}).") from error
 
     def blocks(wanted: Mapping[str, int]) -> Iterator[Block]:

@@ -1,10 +1,11 @@
 """Made-up input of a realistic look: the three files of a poller that watches restaurants, most of them in the US."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ DOWN_AT_START: Final = 0.06
 # A two-state Markov chain by the hour: an outage starts rarely, at some stores oftener, and lasts four hours or so.
 RECOVERS: Final = 0.25
 MAX_DAYS: Final = 3_650
+MAX_STORES: Final = 10_000_000
 
 ZONES: Final = {
     "America/New_York": 0.46,
@@ -88,15 +90,15 @@ def simulate(
     when there is nothing to simulate.
     """
     hours = round(days * 24) if 0 < days <= MAX_DAYS else 0
-    if stores < 1 or hours < 1:
-        raise InvalidInputError(f"There must be at least one store, and between one hour and {MAX_DAYS:,} days.")
-    out.mkdir(parents=True, exist_ok=True)
+    if not 1 <= stores <= MAX_STORES or hours < 1:
+        raise InvalidInputError(
+            f"There must be between one and {MAX_STORES:,} stores, and between one hour and {MAX_DAYS:,} days."
+        )
     paths = [out / name for name in ("store_status.csv", "menu_hours.csv", "timezones.csv")]
     rows = [0, 0, 0]
     at_once = max(1, min(STORES_AT_ONCE, POLLS_AT_ONCE // hours))
     end_us = (end - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    with paths[0].open("wb") as polls_file, paths[1].open("wb") as hours_file, paths[2].open("wb") as zones_file:
-        files = (polls_file, hours_file, zones_file)
+    with _whole_files(out, paths) as files:
         for first in range(0, stores, at_once):
             rng = np.random.default_rng((seed % 2**64, first))
             numbers = np.arange(first, min(first + at_once, stores))
@@ -115,6 +117,24 @@ def simulate(
     return Simulated(
         polls_file=paths[0], hours_file=paths[1], zones_file=paths[2], polls=rows[0], hours=rows[1], zones=rows[2]
     )
+
+
+@contextmanager
+def _whole_files(out: Path, paths: list[Path]) -> Iterator[list[IO[bytes]]]:
+    """Open files that appear under their names only when all are written, the first one last."""
+    parts = [path.with_name(f".{path.name}.part") for path in paths]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as opened:
+            yield [opened.enter_context(part.open("wb")) for part in parts]
+        for part, path in reversed(list(zip(parts, paths, strict=True))):
+            part.replace(path)
+    except OSError as error:
+        raise InvalidInputError(f"{out} cannot be written ({error.strerror}); choose another folder.") from error
+    finally:
+        for part in parts:
+            with suppress(OSError):
+                part.unlink()
 
 
 def _store_ids(numbers: npt.NDArray[np.int64], seed: int) -> pl.Series:

@@ -93,11 +93,10 @@ def recognise(file: str, header: Sequence[str], only: TableName | None = None) -
         )
     if table.name is TableName.STORES:
         positions |= _label_positions(file, names)
-    for position in positions.values():
-        if names.count(names[position]) > 1:
-            raise InvalidInputError(
-                f"{file}: the header names the column {names[position]} twice. Found: {_listed(header)}."
-            )
+    columns = {**{column: (column,) for column in positions}, **table.columns}
+    for column, aliases in columns.items():
+        if len([name for name in names if name in aliases]) > 1:
+            raise InvalidInputError(f"{file}: the header names the column {column} twice. Found: {_listed(header)}.")
     return table, positions
 
 
@@ -380,4 +379,4 @@ def _clock(now: datetime) -> pl.Expr:
 
 def _listed(header: Sequence[str]) -> str:
     names = ["".join(c if c.isprintable() else "�" for c in name.strip())[:40] for name in header[:20]]
-    return ", ".join(names) + (", …" if len(header) > 20 else "")
+    return ", ".join(names) + (", …" if len(header) > 20 else "") or "nothing"

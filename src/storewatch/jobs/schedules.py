@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
-from croniter import CroniterBadDateError, croniter  # type: ignore[import-untyped]
+from croniter import CroniterBadDateError, croniter
 
 from storewatch.catalog import Catalog, JobKind, Schedule
 from storewatch.engine.opening import first_instant, is_timezone, local_time

@@ -8,6 +8,7 @@ import polars as pl
 
 from storewatch.engine.columns import DAY_US, INSTANT, OBSERVATIONS
 from storewatch.errors import InvalidInputError
+from storewatch.lake.files import is_one_run
 from storewatch.lake.storage import Storage, listing
 
 
@@ -26,7 +27,7 @@ class Snapshot:
 
     @property
     def rows(self) -> int:
-        """Observations, repeats that no `optimize` has dropped yet included."""
+        """Rows of its files: observations, and repeats that no `optimize` has dropped yet."""
         return int(self.listing["rows"].sum())
 
     @property
@@ -41,6 +42,16 @@ class Snapshot:
     def days(self) -> tuple[date, ...]:
         """The UTC days with observations, in order."""
         return tuple(self.listing["day"].unique().sort())
+
+    def count_observations(self) -> int:
+        """Count observations without repeats; reads the days that are not one sorted run (yet)."""
+        days = self.listing.group_by("day").agg("path", pl.col("rows").sum())
+        done = pl.Series([is_one_run(paths) for paths in days["path"]], dtype=pl.Boolean)
+        counted = int(days.filter(done)["rows"].sum())
+        for day in days.filter(~done)["day"]:
+            keys = pl.struct("store_id", "observed_at").n_unique()
+            counted += int(self._collect(self.scan(self.listing.filter(pl.col("day") == day)).select(keys)).item())
+        return counted
 
     def newest_us(self) -> int | None:
         """Return the newest observed_at, None when there is none."""
@@ -110,11 +121,12 @@ class Snapshot:
     def _collect(self, scan: pl.LazyFrame) -> pl.DataFrame:
         try:
             return scan.collect()
-        except FileNotFoundError as error:
-            raise InvalidInputError(
-                f"Version {self.version} of the lake {self.storage.url} is past its retention: files of it are "
-                "deleted. Use the newest version."
-            ) from error
+        except (FileNotFoundError, pl.exceptions.PolarsError) as error:
+            if self.storage.open().version() > self.version:
+                advice = "is past its retention: files of it are deleted. Use the newest version"
+            else:
+                advice = "cannot be read: a file of it is missing or damaged. Restore the lake from a backup"
+            raise InvalidInputError(f"Version {self.version} of the lake {self.storage.url} {advice}.") from error
 
     def scan(self, files: pl.DataFrame) -> pl.LazyFrame:
         """Scan some of the files of the listing, in their order."""

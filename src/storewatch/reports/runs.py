@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,6 +88,7 @@ class Reports:
         store_list = self._stores_of(request, scope)
         as_of_us = resolve_as_of(request, snapshot, store_list.frame["store_id"] if scope else None)
         fingerprint = _fingerprint(request, as_of_us, snapshot.version, store_list)
+        self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / f"{report.job_id}.{report.attempts}.{request.format}"
         self.remove_files(report.job_id, but=file.name)
         sha256 = self._take_equal(fingerprint, file)
@@ -124,6 +126,8 @@ class Reports:
         if equal is None or equal.result is None:
             return None
         try:
+            if _digest(self.folder / equal.result["file"]) != equal.result["sha256"]:
+                return None
             file.unlink(missing_ok=True)
             file.hardlink_to(self.folder / equal.result["file"])
         except OSError:  # it was deleted, or this file system has no second names
@@ -148,17 +152,28 @@ class Reports:
 
 def write_file(figures: Figures, request: ReportRequest, file: Path) -> str:
     """Write a report's file whole or not at all, durably, and return its SHA-256."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
     try:
         WRITERS[request.format](figures, part)
+        if file.exists():
+            shutil.copymode(file, part)
         with part.open("rb") as written:
             os.fsync(written.fileno())
             sha256 = hashlib.file_digest(written, "sha256").hexdigest()
         part.replace(file)
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     finally:
         part.unlink(missing_ok=True)
     return sha256
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as written:
+        return hashlib.file_digest(written, "sha256").hexdigest()
 
 
 def _fingerprint(request: ReportRequest, as_of_us: int, lake_version: int, store_list: StoreList) -> str:

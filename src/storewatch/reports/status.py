@@ -1,6 +1,7 @@
 """What an installation holds at this moment."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,18 +41,26 @@ class Status:
             yield from (f"{count:,} {kind} {state}" for state, count in states.items())
 
 
+def _size_bytes(folder: Path) -> int:
+    total = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # others are at work
+            total += file.stat().st_size if file.is_file() else 0
+    return total
+
+
 def read_status(catalog: Catalog, snapshot: Snapshot, home: Path) -> Status:
     newest_us = snapshot.newest_us()
     days = snapshot.days
     return Status(
         stores=catalog.count_stores(),
-        polls=snapshot.rows,
+        polls=snapshot.count_observations(),
         first_day=days[0].isoformat() if days else None,
         last_day=days[-1].isoformat() if days else None,
         days=len(days),
         newest_poll=None if newest_us is None else format_instant(instant_of(newest_us)),
         lake_version=snapshot.version,
         lake_bytes=snapshot.size_bytes,
-        size_bytes=sum(file.stat().st_size for file in home.rglob("*") if file.is_file()),
+        size_bytes=_size_bytes(home),
         jobs=catalog.count_jobs(),
     )

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from storewatch.errors import (
+    CatalogUnavailableError,
     CatalogVersionError,
     FailedReportError,
     ForeignHostError,
@@ -54,6 +55,7 @@ STATUS_OF: Final[dict[type[StorewatchError], HTTPStatus]] = {
     UnknownScheduleError: HTTPStatus.NOT_FOUND,
     ScheduleExistsError: HTTPStatus.CONFLICT,
     CatalogVersionError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    CatalogUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     LakeConflictError: HTTPStatus.SERVICE_UNAVAILABLE,
     LakeUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     OverCapacityError: HTTPStatus.SERVICE_UNAVAILABLE,

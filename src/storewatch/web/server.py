@@ -16,16 +16,14 @@ ANSWERS_SECONDS: Final = 5  # for requests to be finished after the signal; then
 
 
 def run_server(
-    service: ASGIApp, *, host: str, port: int, forwarded_allow_ips: list[str], on_stop: Callable[[], None]
+    service: ASGIApp, listener: socket.socket, *, forwarded_allow_ips: list[str], on_stop: Callable[[], None]
 ) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve whoever connects to the listener until SIGINT or SIGTERM.
 
     on_stop: called on a thread of its own when the signal comes, beside the requests that are being finished.
     """
     config = uvicorn.Config(
         service,
-        host=host,
-        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -35,7 +33,7 @@ def run_server(
     # uvicorn raises the signals that it took once more at its end, and SIGTERM's default would end the process there.
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        _Server(config, on_stop=on_stop).run()
+        _Server(config, on_stop=on_stop).run(sockets=[listener])
     except KeyboardInterrupt:
         log.debug("ended by Ctrl-C")
     finally:

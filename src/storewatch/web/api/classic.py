@@ -33,10 +33,11 @@ def classic_routes(parts: Parts) -> APIRouter:
     """Build /trigger_report and /get_report. Under a key with a scope the report covers its stores only."""
     router = APIRouter(tags=["classic"])
 
-    def trigger_report(request: Request, caller: Viewer) -> Triggered:
+    def trigger_report(request: Request, response: Response, caller: Viewer) -> Triggered:
         """Start the classic report on the data of this moment and give its id at once."""
         report_id = parts.jobs.accept(JobKind.REPORT, ReportRequest().parameters(), caller)
         request.state.audit_object = report_id
+        response.headers["Cache-Control"] = "no-store"
         return Triggered(report_id=report_id)
 
     for method, operation_id in (("GET", "trigger_report"), ("POST", "trigger_report_by_post")):
@@ -49,6 +50,7 @@ def classic_routes(parts: Parts) -> APIRouter:
             dependencies=[audited("report.create", "report")],
         )
 
+    @router.api_route("/get_report", methods=["HEAD"], include_in_schema=False, response_model=None)
     @router.get(
         "/get_report",
         operation_id="get_report",
@@ -79,7 +81,7 @@ def classic_routes(parts: Parts) -> APIRouter:
         file = parts.reports.finished_file(report)
         if file is None:
             request.state.audit = None  # nothing was downloaded
-            return JSONResponse(Running().model_dump())
+            return JSONResponse(Running().model_dump(), headers={"Cache-Control": "no-store"})
         return FileResponse(
             file,
             media_type=MEDIA_TYPES[file.suffix],

@@ -45,6 +45,7 @@ footer {{ color: #5b6875; margin-top: 2rem; }}
 welcome_routes = APIRouter()
 
 
+@welcome_routes.api_route("/", methods=["HEAD"], include_in_schema=False, response_model=None)
 @welcome_routes.get("/", operation_id="welcome", response_model=None, tags=["about"])
 def welcome(request: Request) -> Response:
     """List the endpoints and how to call them."""
