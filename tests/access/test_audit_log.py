@@ -9,6 +9,7 @@ from waiting import wait_for
 
 from storewatch.access.audit import AuditWriter
 from storewatch.catalog import AuditEntry, AuditFilter, AuditRow, Catalog
+from storewatch.errors import CatalogUnavailableError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENTRY = AuditEntry(
@@ -116,7 +117,7 @@ def test_writer_survives_a_database_that_fails(sqlite_url: str, caplog: pytest.L
     writer = AuditWriter(catalog)
     with catalog.writing() as connection:
         connection.exec_driver_sql("ALTER TABLE audit RENAME TO elsewhere")
-    with pytest.raises(DBAPIError):
+    with pytest.raises(CatalogUnavailableError):
         writer.write(ENTRY).result(timeout=30)
     assert "store.delete" in caplog.text
     with catalog.writing() as connection:

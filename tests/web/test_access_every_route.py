@@ -91,7 +91,7 @@ def test_walk_finds_what_the_documentation_lists(service: FastAPI) -> None:
     documented = {(method.upper(), path) for path, methods in service.openapi()["paths"].items() for method in methods}
     walked = {(method, r.path_format) for r in walk(service.routes) if isinstance(r, APIRoute) for method in r.methods}
     assert documented <= walked
-    assert {path for _, path in walked - documented} <= NO_KEY
+    assert {path for method, path in walked - documented if method != "HEAD"} <= NO_KEY
 
 
 def test_every_route_asks_for_a_key(client: TestClient, doors: list[tuple[str, str]]) -> None:

@@ -36,8 +36,10 @@ def pause_after(attempts: int, first: timedelta = FIRST_PAUSE) -> timedelta:
 
 
 def reason_of(error: Exception) -> str:
-    """The sentence for the user."""
-    return str(error) if isinstance(error, StorewatchError) else f"{type(error).__name__}: {error}"
+    """Give the sentence for the user; what is not meant for users stays in the log."""
+    if isinstance(error, StorewatchError):
+        return str(error)
+    return f"It failed for a reason of ours ({type(error).__name__}); the service's log says more."
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
