@@ -2,7 +2,7 @@
 
 from storewatch.catalog.audit import Audit, AuditEntry, AuditFilter, AuditRow
 from storewatch.catalog.imports import REJECTS, FinishedImport, ImportRecord, Imports, StoredReject
-from storewatch.catalog.jobs import ENDED, UNAVAILABLE, Job, JobKind, Jobs, JobState
+from storewatch.catalog.jobs import ENDED, Job, JobKind, Jobs, JobState
 from storewatch.catalog.keys import ApiKey, Keys
 from storewatch.catalog.labels import LABELS, NAME, labels_frame
 from storewatch.catalog.schedules import Schedule, Schedules
@@ -17,7 +17,6 @@ __all__ = [
     "PATTERNS",
     "REJECTS",
     "STORES",
-    "UNAVAILABLE",
     "ApiKey",
     "AuditEntry",
     "AuditFilter",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from storewatch.catalog.schema import HEAD
 from storewatch.errors import CatalogUnavailableError, InvalidInputError
@@ -23,7 +23,7 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
     try:
         with engine.begin() as connection:
             yield connection
-    except OperationalError as error:
+    except (OperationalError, InterfaceError) as error:
         reason = _hide_password(engine.url, " ".join(str(error.orig).split()))
         raise CatalogUnavailableError(
             f"The database {_display(engine.url)} cannot be used now: {reason}. Check it and try again."

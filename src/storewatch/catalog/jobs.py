@@ -20,13 +20,9 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from storewatch.catalog.database import Database
 from storewatch.catalog.schema import jobs
-
-# What a database says when it is locked or away for a while.
-UNAVAILABLE: Final = (OperationalError, InterfaceError)
 
 
 class JobKind(StrEnum):

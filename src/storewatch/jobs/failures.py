@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from storewatch.catalog import UNAVAILABLE
-from storewatch.errors import LakeConflictError, LakeUnavailableError, StorewatchError
+from storewatch.errors import CatalogUnavailableError, LakeConflictError, LakeUnavailableError, StorewatchError
 
 MAX_ATTEMPTS: Final = 3
 FIRST_PAUSE: Final = timedelta(seconds=2)
 
-_PASSING: Final = (*UNAVAILABLE, LakeConflictError, LakeUnavailableError, ConnectionError, TimeoutError)
+_PASSING: Final = (CatalogUnavailableError, LakeConflictError, LakeUnavailableError, ConnectionError, TimeoutError)
 # Object stores are spoken to by Rust, whose errors reach us as words. Those of object_store and reqwest for what is
 # no answer or no final one; a bucket or a key that does not exist says other things.
 _PASSING_WORDS: Final = re.compile(

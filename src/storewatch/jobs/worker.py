@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from storewatch.catalog import UNAVAILABLE, Catalog, JobKind, JobState
-from storewatch.errors import StorewatchError
+from storewatch.catalog import Catalog, JobKind, JobState
+from storewatch.errors import CatalogUnavailableError, StorewatchError
 from storewatch.jobs.failures import FIRST_PAUSE, MAX_ATTEMPTS, can_pass, pause_after, reason_of
 from storewatch.jobs.presence import Presence, new_worker
 from storewatch.jobs.run import Outcome, Run, Stop, StoppedError
@@ -216,7 +216,7 @@ class Worker:
         while True:
             try:
                 return write()
-            except UNAVAILABLE as error:
+            except CatalogUnavailableError as error:
                 if self._stopping.wait(1):
                     raise
                 log.warning("the catalog is away, a job's end waits for it: %s", error)
