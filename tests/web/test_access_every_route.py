@@ -19,9 +19,9 @@ from storewatch.web.service import create_service
 
 NO_KEY = security.PUBLIC_PATHS
 READ_ONLY = {"GET", "HEAD"}
-# Routes that change nothing, though they look so, or that take another role than their method tells.
+# Routes that take another role than their method tells.
 OTHERWISE = {
-    ("POST", "/trigger_report"): Role.VIEWER,
+    ("GET", "/trigger_report"): Role.OPERATOR,
     ("GET", "/v1/jobs"): Role.OPERATOR,
     ("POST", "/v1/schedules"): Role.ADMIN,
     ("DELETE", "/v1/schedules/{name}"): Role.ADMIN,

@@ -184,10 +184,7 @@ class Door:
 
 
 def _without_body(scope: Scope) -> tuple[Scope, Receive]:
-    """Let a route refuse a viewer's change without receiving it: FastAPI reads an upload before it asks who sends.
-
-    The one such request that a viewer may make, POST /trigger_report, has no body.
-    """
+    """Let a route refuse a viewer's change without receiving it: FastAPI reads an upload before it asks who sends."""
     headers = [(name, value) for name, value in scope["headers"] if name not in {b"content-type", b"content-length"}]
 
     async def nothing() -> Message:

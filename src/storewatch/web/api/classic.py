@@ -11,7 +11,7 @@ from storewatch.reports.request import ReportRequest
 from storewatch.web.audit import audited
 from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
-from storewatch.web.security import Viewer
+from storewatch.web.security import Operator, Viewer
 
 # A report of /v1/reports may be fetched here too, and be of another form.
 MEDIA_TYPES: Final = {".csv": "text/csv", ".json": "application/json"}
@@ -33,7 +33,7 @@ def classic_routes(parts: Parts) -> APIRouter:
     """Build /trigger_report and /get_report. Under a key with a scope the report covers its stores only."""
     router = APIRouter(tags=["classic"])
 
-    def trigger_report(request: Request, response: Response, caller: Viewer) -> Triggered:
+    def trigger_report(request: Request, response: Response, caller: Operator) -> Triggered:
         """Start the classic report on the data of this moment and give its id at once."""
         report_id = parts.jobs.accept(JobKind.REPORT, ReportRequest().parameters(), caller)
         request.state.audit_object = report_id
