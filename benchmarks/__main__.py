@@ -17,12 +17,13 @@ from benchmarks.measure import MIB, STOREWATCH, Line, of_runs, run
 from benchmarks.page import PAGE, Results, machine, render_tables, write_page
 
 REPORT: Final = "report.csv"
+REPORTS: Final = 30  # over HTTP, of each kind
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="measure on these CSV files, not on simulated ones")
-    parser.add_argument("--small", action="store_true", help="leave out the run with a million stores")
+    parser.add_argument("--small", action="store_true", help="leave out the million stores and the 5,000 commits")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}, too")
     options = parser.parse_args()
     begun = machine()
@@ -35,8 +36,10 @@ def main() -> None:
         compared = _child("benchmarks.comparison", home, home / REPORT)
         lines += _engine(compared)
         say("the service")
-        served = _child("benchmarks.service", home, 15)
+        served = _child("benchmarks.service", "reports", home, REPORTS)
         lines += _service(served)
+        lines += _loaded(_child("benchmarks.service", "loaded", home, REPORTS))
+        lines += _pushed(commits=0 if options.small else 5_000)
         if not options.small:
             lines += _million(home, "given" if options.data else "simulated")
     results = Results(
@@ -127,9 +130,29 @@ def _service(served: dict[str, Any]) -> Iterator[Line]:
         values=served["fresh_ms"],
         limit=250,
         peak_bytes=served["peak_bytes"],
+        shows_p99=True,
     )
     yield Line(what="- the first one after the service started", unit="ms", values=[served["first_ms"]])
-    yield Line(what="- nothing new: the finished file is taken again", unit="ms", values=served["again_ms"])
+    again = "- nothing new: the finished file is taken again"
+    yield Line(what=again, unit="ms", values=served["again_ms"], shows_p99=True)
+    what = "a store's timeline of a week over HTTP"
+    yield Line(what=what, unit="ms", values=served["timeline_ms"], limit=30, shows_p99=True)
+
+
+def _loaded(served: dict[str, Any]) -> Iterator[Line]:
+    what = "classic report in a running service while nothing is pushed (the same run)"
+    yield Line(what=what, unit="ms", values=served["quiet_ms"], shows_p99=True)
+    what = f"- while {served['pushed_per_s']:,.0f} polls/s are pushed"
+    yield Line(what=what, unit="ms", values=served["loaded_ms"], peak_bytes=served["peak_bytes"], shows_p99=True)
+    slowed = median(served["loaded_ms"]) / median(served["quiet_ms"])
+    yield Line(what="- p50 to p50", unit="times", values=[slowed])
+
+
+def _pushed(*, commits: int) -> Iterator[Line]:
+    """Measure pushed polls; commits: how many the lake gets one after the other, 0 to leave that out."""
+    say("pushed polls" + (f", and {commits:,} commits (some minutes)" if commits else ""))
+    for line in _child("benchmarks.pushing", "--json", "--commits", commits):
+        yield Line(**line)
 
 
 def _million(source: Path, name: str) -> Iterator[Line]:
@@ -151,6 +174,15 @@ def _million(source: Path, name: str) -> Iterator[Line]:
     kept = json.loads(complete.read_text())
     runs = [run(STOREWATCH, "report", "--home", home, "--output", folder / REPORT) for _ in range(3)]
     yield of_runs("classic report of 1 M stores, whole process", runs, limit=12, limit_bytes=2048 * MIB)
+    served = _child("benchmarks.service", "timelines", home, 100)
+    yield Line(
+        what="a store's timeline of a week over HTTP, of 1 M stores",
+        unit="ms",
+        values=served["timeline_ms"],
+        limit=150,
+        peak_bytes=served["peak_bytes"],
+        shows_p99=True,
+    )
     for key, what in (
         ("first", "the first one after `optimize`"),
         ("optimize", "`storewatch optimize`, whole process"),
@@ -160,10 +192,9 @@ def _million(source: Path, name: str) -> Iterator[Line]:
     yield _bytes_per_poll("- lake, bytes per poll", home)
 
 
-def _child(module: str, *arguments: Path | int) -> dict[str, Any]:
+def _child(module: str, *arguments: Path | int | str) -> Any:
     """Run a module of ours in a process of its own, so that this one stays small (see `run`)."""
-    found: dict[str, Any] = json.loads(run(sys.executable, "-m", module, *map(str, arguments)).output.splitlines()[-1])
-    return found
+    return json.loads(run(sys.executable, "-m", module, *map(str, arguments)).output.splitlines()[-1])
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ class Line:
     """One line of the table.
 
     values: in `unit`, one a repetition; the median counts. limit: what it must not exceed, or reach if `at_least`.
+    shows_p99: the slowest of a hundred says more than the extremes.
     """
 
     what: str
@@ -75,10 +76,15 @@ class Line:
     at_least: bool = False
     peak_bytes: int | None = None
     limit_bytes: int | None = None
+    shows_p99: bool = False
 
     @property
     def median(self) -> float:
         return statistics.median(self.values)
+
+    @property
+    def p99(self) -> float:
+        return statistics.quantiles(self.values, n=100, method="inclusive")[98]
 
     @property
     def is_met(self) -> bool | None:

@@ -1,6 +1,7 @@
 """Polls pushed over HTTP on loopback, and the lake after many commits: `python -m benchmarks.pushing`.
 
-Prints a Markdown table. The clients are plain sockets in this process, so they take little from the server's share.
+Prints a Markdown table, or with --json its lines for `python -m benchmarks`. The clients are plain sockets in this
+process, so they take little from the server's share.
 """
 
 import argparse
@@ -19,11 +20,14 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
+from benchmarks.measure import Line
+from benchmarks.page import budgets
 from storewatch.app import open_app
 from storewatch.ingest.group_commit import GroupCommit
 from storewatch.ingest.pushed import PushFormat, read_pushed
@@ -34,8 +38,6 @@ STORES = 14_000
 BATCH_ROWS = 5_000
 BATCH_CLIENTS = 4
 CLIENTS = 100
-
-Row = tuple[str, ...]
 
 
 def polls(rows: int, seed: int, newest: datetime) -> pl.DataFrame:
@@ -121,11 +123,6 @@ async def all_clients(port: int, form: PushFormat, bodies: list[Iterator[bytes]]
     return time.perf_counter() - begun, seconds
 
 
-def quantiles(seconds: list[float]) -> str:
-    cuts = statistics.quantiles(seconds, n=100)
-    return f"p50 {cuts[49] * 1e3:.0f} ms, p99 {cuts[98] * 1e3:.0f} ms"
-
-
 def lake_version(port: int) -> int:
     body = as_json(polls(1, 0, datetime.now(UTC)))
     request = urllib.request.Request(
@@ -136,18 +133,28 @@ def lake_version(port: int) -> int:
         return version
 
 
-def measure_batches(port: int, batches: int) -> Iterator[Row]:
+def measure_batches(port: int, batches: int) -> Iterator[Line]:
     now = datetime.now(UTC)
     for number, (form, encode) in enumerate(BODIES.items()):
         # Different bodies, each sent several times: encoding them all would take longer than sending them.
         bodies = [encode(polls(BATCH_ROWS, 10 * number + seed, now)) for seed in range(8)]
         per_client = [iter([bodies[(i + k) % 8] for i in range(batches)]) for k in range(BATCH_CLIENTS)]
         took_s, seconds = asyncio.run(all_clients(port, form, per_client))
-        rate = BATCH_CLIENTS * batches * BATCH_ROWS / took_s
-        yield f"batches of 5,000, {form.value}", f"{rate:,.0f} polls/s", quantiles(seconds), "≥ 100,000 polls/s"
+        yield Line(
+            what=f"pushed polls, batches of {BATCH_ROWS:,} as {form.name} over {BATCH_CLIENTS} connections",
+            unit="polls/s",
+            values=[BATCH_CLIENTS * batches * BATCH_ROWS / took_s],
+            limit=100_000,
+            at_least=True,
+        )
+        yield answered_in("- time of a batch", seconds)
 
 
-def measure_singles(port: int, requests_each: int) -> Iterator[Row]:
+def answered_in(what: str, seconds: list[float]) -> Line:
+    return Line(what=what, unit="ms", values=[each * 1e3 for each in seconds], shows_p99=True)
+
+
+def measure_singles(port: int, requests_each: int) -> Iterator[Line]:
     now = datetime.now(UTC)
     rows = polls(CLIENTS * requests_each, 99, now).to_dicts()
     bodies = [
@@ -157,11 +164,18 @@ def measure_singles(port: int, requests_each: int) -> Iterator[Row]:
     before = lake_version(port)
     took_s, seconds = asyncio.run(all_clients(port, PushFormat.JSON, bodies))
     versions = lake_version(port) - before
-    rate = f"{len(seconds) / took_s:,.0f} requests/s"
-    yield "single polls, 100 clients", rate, f"{quantiles(seconds)}, {versions / took_s:.1f} commits/s", "≥ 300"
+    yield Line(
+        what=f"pushed polls, one a request, {CLIENTS} clients",
+        unit="requests/s",
+        values=[len(seconds) / took_s],
+        limit=300,
+        at_least=True,
+    )
+    yield answered_in("- time of a request", seconds)
+    yield Line(what="- commits that they share", unit="commits/s", values=[versions / took_s])
 
 
-def measure_steady(home: Path, commits: int) -> Iterator[Row]:
+def measure_steady(home: Path, commits: int) -> Iterator[Line]:
     """Commits of 100 polls each on one day, compacted as they come; then a report, and one on the compacted lake."""
     start = datetime(2026, 3, 2, tzinfo=UTC)
     step = timedelta(seconds=80_000 / commits)
@@ -183,10 +197,15 @@ def measure_steady(home: Path, commits: int) -> Iterator[Row]:
         opened = median_seconds(app.lake.snapshot)
         app.lake.optimize(now=start + timedelta(days=2))
         tidy = report_seconds(app.reports.compute, app.lake.snapshot)
-    yield f"{commits:,} commits of 100 polls", f"{commits / took_s:.1f} commits/s", f"opening {opened * 1e3:.0f} ms", ""
-    yield "most files of a day meanwhile", str(most_files), "", "≤ 64"
-    ratio = f"{pushed / tidy:.2f} times"
-    yield "report after them / on the compacted lake", ratio, f"{pushed * 1e3:.0f} / {tidy * 1e3:.0f} ms", "≤ 2 times"
+    yield Line(
+        what=f"{commits:,} commits of 100 polls each on one day, compacted as they come",
+        unit="commits/s",
+        values=[commits / took_s],
+    )
+    yield Line(what="- most files of the day meanwhile", unit="files", values=[most_files], limit=64)
+    yield Line(what="- opening the lake after them", unit="ms", values=[opened * 1e3])
+    yield Line(what="- a report after them", unit="ms", values=[pushed * 1e3])
+    yield Line(what="- to one on the compacted lake", unit="times", values=[pushed / tidy], limit=2)
 
 
 def report_seconds(compute: Callable[..., object], snapshot: Callable[[], object]) -> float:
@@ -209,8 +228,9 @@ def main() -> None:
     parser.add_argument("--singles", type=int, default=100, help="of each of 100 clients")
     parser.add_argument("--commits", type=int, default=5_000)
     parser.add_argument("--port", type=int, help="of a service that runs already")
+    parser.add_argument("--json", action="store_true", help="print the lines as one line of JSON")
     arguments = parser.parse_args()
-    rows: list[Row] = []
+    rows: list[Line] = []
     with tempfile.TemporaryDirectory() as folder:
         if arguments.port:
             rows += measure_batches(arguments.port, arguments.batches)
@@ -221,9 +241,10 @@ def main() -> None:
                 rows += measure_singles(port, arguments.singles)
         if arguments.commits:
             rows += measure_steady(Path(folder, "steady"), arguments.commits)
-    print("| what | measured | how | budget |\n|---|---|---|---|")
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
+    if arguments.json:
+        print(json.dumps([asdict(row) for row in rows]))
+        return
+    print("\n".join(budgets(rows)))
     print(f"\n{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} at the end")
 
 

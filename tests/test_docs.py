@@ -1,12 +1,21 @@
-"""What users can call or set is documented; renew the page with `python tests/test_docs.py`."""
+"""What users can call or set is documented; renew the generated pages with `python tests/test_docs.py`."""
 
+import json
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
+
+from scene import settings_in
+
+from storewatch.app import open_app, service_parts
+from storewatch.web.service import create_service
 
 ROOT = Path(__file__).parents[1]
 COMMAND_LINE = ROOT / "docs" / "reference" / "command-line.md"
+OPENAPI = ROOT / "docs" / "reference" / "openapi.json"
 
 
 def command_line_page() -> str:
@@ -22,8 +31,22 @@ def help_of(*command: str) -> str:
     return text.replace("Usage: python -m storewatch", "Usage: storewatch")
 
 
+def openapi_of(folder: Path) -> dict[str, Any]:
+    """What /openapi.json gives; `folder` is for an installation of its own."""
+    with open_app(settings_in(folder)) as app:
+        return create_service(service_parts(app, with_worker=False)).openapi()
+
+
+def openapi_page(folder: Path) -> str:
+    return json.dumps(openapi_of(folder), indent=1, ensure_ascii=False) + "\n"
+
+
 def test_command_line_page_is_current() -> None:
     assert COMMAND_LINE.read_text(encoding="utf-8") == command_line_page()
+
+
+def test_openapi_page_is_current(tmp_path: Path) -> None:
+    assert OPENAPI.read_text(encoding="utf-8") == openapi_page(tmp_path)
 
 
 def test_every_setting_is_documented() -> None:
@@ -38,5 +61,37 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
 
 
+def test_api_guide_lists_every_endpoint_once(tmp_path: Path) -> None:
+    paths = openapi_of(tmp_path)["paths"]
+    guide = (ROOT / "docs" / "guides" / "api.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([A-Z]+ /[^` ]*)` \|", guide, re.MULTILINE)
+    assert sorted(listed) == sorted(f"{method.upper()} {path}" for path, methods in paths.items() for method in methods)
+
+
+def test_readme_links_every_guide() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    guides = {f"docs/guides/{page.name}" for page in (ROOT / "docs" / "guides").glob("*.md")}
+    assert guides - set(re.findall(r"\]\(([^)#]+)", readme)) == set()
+
+
+def test_architecture_names_what_exists() -> None:
+    """Files and rooms (`lake/lake.py`, `lake/`), what is behind a file (`Lake.append`), and names that stand alone."""
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    package = ROOT / "src" / "storewatch"
+    text_of = {file: file.read_text(encoding="utf-8") for file in package.rglob("*.py")}
+    words = set(re.findall(r"`([^`\s]+)`", page))
+    assert [word for word in words if word.endswith((".py", "/")) and not (package / word).exists()] == []
+    behind = re.findall(r"`([a-z_/]+\.py)`\s+`([A-Za-z_.]+)`", page)
+    assert len(behind) > 10
+    for path, name in behind:
+        missing = [part for part in name.split(".") if not re.search(rf"(def|class) {part}\b", text_of[package / path])]
+        assert (path, missing) == (path, [])
+    known = set(re.findall(r"(?:def|class) (\w+)|^(\w+)\b.* = |= \"(\w+)\"", "".join(text_of.values()), re.MULTILINE))
+    names = {name for word in words if re.fullmatch(r"\w+(\.\w+)?", word) for name in word.split(".")}
+    assert names - {name for found in known for name in found} - {place.stem for place in package.rglob("*")} == set()
+
+
 if __name__ == "__main__":
     COMMAND_LINE.write_text(command_line_page(), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as home:
+        OPENAPI.write_text(openapi_page(Path(home)), encoding="utf-8")

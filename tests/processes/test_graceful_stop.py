@@ -18,6 +18,7 @@ from typing import Any
 import httpx2 as httpx
 import psycopg
 import pytest
+from real_processes import answers, free_port
 from scene import REPORT, import_scene, settings_in
 from waiting import wait_for
 
@@ -65,20 +66,6 @@ def service(home: Path, *options: str, **settings: str) -> Iterator[Service]:
             yield Service(process=process, port=port, client=client, log=log)
         finally:
             process.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
-def answers(client: httpx.Client, path: str = "/healthz") -> bool:
-    try:
-        return client.get(path).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 @pytest.fixture

@@ -1,20 +1,15 @@
 """Polls pushed to a real process that is really killed: what was acknowledged is there."""
 
 import json
-import os
 import random
 import signal
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
+from real_processes import service
 from scene import settings_in
 from waiting import wait_for
 
@@ -24,39 +19,13 @@ CLIENTS = 20
 SEEN_AT = "2023-01-23T15:14:00Z"
 
 
-@contextmanager
-def service(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "storewatch", "serve", "--port", str(port), "--no-worker"]
-    home.parent.mkdir(exist_ok=True)
-    with (
-        (home.parent / f"service-{port}.log").open("ab") as log,
-        subprocess.Popen(command, env=os.environ | {"STOREWATCH_HOME": str(home)}, stdout=log, stderr=log) as process,
-    ):
-        url = f"http://127.0.0.1:{port}"
-        try:
-            wait_for(lambda: answers(url))
-            yield process, url
-        finally:
-            process.kill()
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 class Clients:
     """Each pushes one poll after the other, each of another store, until the service is gone or `stop` is called."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, service: httpx.Client, name: str) -> None:
         self.acknowledged: list[str] = []
         self.refused: list[str] = []
-        self._url, self._name = url, name
+        self._url, self._name = service.base_url, name
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._push, args=(number,)) for number in range(CLIENTS)]
         for thread in self._threads:
@@ -97,8 +66,8 @@ def test_every_acknowledged_poll_outlives_a_kill_and_is_there_once(tmp_path: Pat
     moments = random.Random(seed)
     acknowledged: set[str] = set()
     for life in range(2):
-        with service(home) as (process, url):
-            clients = Clients(url, f"life-{life}")
+        with service(home, "--no-worker") as (process, client):
+            clients = Clients(client, f"life-{life}")
             enough = moments.randrange(20, 200)
             wait_for(lambda clients=clients, enough=enough: len(clients.acknowledged) >= enough)
             process.send_signal(signal.SIGKILL)
@@ -113,8 +82,8 @@ def test_every_acknowledged_poll_outlives_a_kill_and_is_there_once(tmp_path: Pat
 
 def test_two_processes_that_are_pushed_to_share_a_lake(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    with service(home) as (_, first_url), service(home) as (killed, second_url):
-        first, second = Clients(first_url, "first"), Clients(second_url, "second")
+    with service(home, "--no-worker") as (_, one), service(home, "--no-worker") as (killed, other):
+        first, second = Clients(one, "first"), Clients(other, "second")
         wait_for(lambda: min(len(first.acknowledged), len(second.acknowledged)) >= 200)
         killed.kill()
         killed.wait()
@@ -130,8 +99,8 @@ def test_two_processes_that_are_pushed_to_share_a_lake(tmp_path: Path) -> None:
 
 def test_stop_in_order_finishes_every_request_that_was_taken(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    with service(home) as (process, url):
-        clients = Clients(url, "only")
+    with service(home, "--no-worker") as (process, client):
+        clients = Clients(client, "only")
         wait_for(lambda: len(clients.acknowledged) >= 100)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=15) in (0, -signal.SIGTERM)

@@ -1,50 +1,19 @@
 """The service as a real process on a real socket, really killed."""
 
-import os
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
+from real_processes import service
 from scene import REPORT, import_scene, settings_in
 from waiting import wait_for
 
 from storewatch.app import open_app, service_parts
 from storewatch.catalog import JobKind, JobState
 from storewatch.reports.request import ReportRequest
-
-
-@contextmanager
-def service(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("STOREWATCH_")}
-    environment = kept | {"STOREWATCH_HOME": str(home)}
-    command = [sys.executable, "-m", "storewatch", "serve", "--port", str(port)]
-    log = (home.parent / "service.log").open("ab")
-    with (
-        log,
-        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
-    ):
-        try:
-            wait_for(lambda: answers(client))
-            yield process, client
-        finally:
-            process.kill()
-
-
-def answers(client: httpx.Client) -> bool:
-    try:
-        return client.get("/").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def finished(client: httpx.Client, report_id: str) -> httpx.Response:

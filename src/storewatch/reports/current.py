@@ -12,7 +12,8 @@ import polars as pl
 from storewatch.catalog import Catalog, Label, StoreFilter, StoreOrder, StoreRows
 from storewatch.errors import UnknownStoreError
 from storewatch.lake import Lake
-from storewatch.reports.states import Moment, Spread, StoreState, last_polls, newest_of, states_at
+from storewatch.reports.figures import newest_of
+from storewatch.reports.states import Moment, Spread, StoreState, last_polls, states_at
 
 _KEPT_SCOPES: Final = 64
 

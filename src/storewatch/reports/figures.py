@@ -85,7 +85,7 @@ def resolve_as_of(request: ReportRequest, snapshot: Snapshot, stores: pl.Series 
     """
     if request.as_of is not None:
         return instant_us(request.as_of)
-    newest_us = snapshot.newest_us() if stores is None else _newest_of(snapshot, stores.to_list())
+    newest_us = snapshot.newest_us() if stores is None else newest_of(snapshot, stores)
     if newest_us is None:
         raise InvalidInputError(
             "Nothing has been observed yet, so the report has no 'now'. Import polls first, or say as_of."
@@ -93,12 +93,13 @@ def resolve_as_of(request: ReportRequest, snapshot: Snapshot, stores: pl.Series 
     return newest_us
 
 
-def _newest_of(snapshot: Snapshot, store_ids: list[str]) -> int | None:
-    for day in reversed(snapshot.days):
+def newest_of(snapshot: Snapshot, store_ids: pl.Series) -> int | None:
+    """Give the newest observation of some stores, None when there is none."""
+    for day in reversed(snapshot.days) if len(store_ids) else ():
         begin_us = instant_us(datetime(day.year, day.month, day.day, tzinfo=UTC))
-        newest = snapshot.read(begin_us, begin_us + DAY_US - 1, stores=store_ids)["observed_at"].to_physical().max()
-        if newest is not None:
-            return int(newest)  # type: ignore[call-overload, no-any-return, arg-type, unused-ignore]
+        seen = snapshot.read(begin_us, begin_us + DAY_US - 1, stores=store_ids.to_list())
+        if seen.height:
+            return int(seen.select(pl.col("observed_at").max().to_physical()).item())
     return None
 
 

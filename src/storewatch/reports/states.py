@@ -102,16 +102,6 @@ def last_polls(snapshot: Snapshot, store_ids: pl.Series, spread: Spread) -> pl.S
     return found["last_poll"]
 
 
-def newest_of(snapshot: Snapshot, store_ids: pl.Series) -> int | None:
-    """Give the newest observation of some stores, None when there is none."""
-    for day in reversed(snapshot.days) if len(store_ids) else ():
-        begin_us = _begin_us(day)
-        seen = snapshot.read(begin_us, begin_us + DAY_US - 1, stores=store_ids.to_list())
-        if seen.height:
-            return int(seen.select(pl.col("observed_at").max().to_physical()).item())
-    return None
-
-
 def _begin_us(day: date) -> int:
     return instant_us(datetime(day.year, day.month, day.day, tzinfo=UTC))
 

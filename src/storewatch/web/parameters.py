@@ -8,8 +8,6 @@ from typing import TypeVar
 
 from fastapi.exceptions import RequestValidationError
 
-from storewatch.access import Principal
-from storewatch.catalog import Label
 from storewatch.errors import InvalidInputError, UnknownMediaTypeError
 from storewatch.reports.request import parse_instant
 
@@ -52,8 +50,3 @@ def media_type(content_type: str, forms: type[Form]) -> Form:
     if name not in list(forms) or charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnknownMediaTypeError(content_type, tuple(forms))
     return forms(name)
-
-
-def scope_of(caller: Principal) -> Label | None:
-    """Give the label that a store must carry to exist for the caller; None when all do."""
-    return (caller.scope.label, caller.scope.value) if caller.scope else None

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents; the one table from our errors to HTTP."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -7,6 +8,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
 
 from storewatch.errors import (
     CatalogUnavailableError,
@@ -74,7 +77,7 @@ STATUS_OF: Final[dict[type[StorewatchError], HTTPStatus]] = {
     StoreInUseError: HTTPStatus.CONFLICT,
 }
 
-# What a problem document looks like in /openapi.json.
+# What a problem document looks like in /openapi.json, where it stands once: the component Problem.
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -94,9 +97,20 @@ PROBLEM_SCHEMA: Final[dict[str, Any]] = {
         },
     },
 }
-# Any route may give these: no key or a bad one, not allowed, a body too large or too slow, a host that is not ours, too
-# many requests, our failure.
-EVERYWHERE: Final = (401, 403, 408, 413, 421, 429, 500, 503)
+# Any route may give these. Said here because Python's own phrases for 413 and 422 are other ones since 3.13.
+EVERYWHERE: Final = {
+    400: "The body cannot be read.",
+    401: "No key, or one that is not valid.",
+    403: "The key does not allow this.",
+    408: "The body came too slowly.",
+    413: "The body is too large.",
+    415: "The body is of a type, or in an encoding, that is not taken here.",
+    421: "The name in Host is not that of this service.",
+    429: "Too many requests; Retry-After says when to go on.",
+    500: "The service failed; its log says why.",
+    503: "The service cannot do this now; send it again.",
+}
+_WORDS: Final = EVERYWHERE | {422: "The path, the query or the body is wrong; `errors` names each field."}
 
 
 def problem_responses(*statuses: int, **described: str) -> dict[int | str, dict[str, Any]]:
@@ -107,8 +121,8 @@ def problem_responses(*statuses: int, **described: str) -> dict[int | str, dict[
     words = {int(name.removeprefix("s")): text for name, text in described.items()}
     return {
         status: {
-            "description": words.get(status, HTTPStatus(status).phrase),
-            "content": {MEDIA_TYPE: {"schema": PROBLEM_SCHEMA}},
+            "description": words.get(status) or _WORDS.get(status) or HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
         for status in sorted({*statuses, *words, *EVERYWHERE})
     }
@@ -145,6 +159,18 @@ def problem_of(error: StorewatchError) -> JSONResponse:
     return response
 
 
+def _methods(routes: Iterable[BaseRoute], scope: Scope) -> set[str]:
+    """Give the methods that the path of a request has."""
+    found: set[str] = set()
+    for route in routes:
+        if isinstance(route, Route):
+            if route.matches(scope)[0] is not Match.NONE:
+                found |= route.methods or set()
+        elif (included := getattr(route, "original_router", None)) is not None:
+            found |= _methods(included.routes, scope)
+    return found
+
+
 def install_problems(service: FastAPI) -> None:
     """Answer every error of the service with a problem document."""
 
@@ -163,6 +189,9 @@ def install_problems(service: FastAPI) -> None:
         detail = f"{request.method} {request.url.path}: {error.detail}. GET / lists what there is."
         response = problem(error.status_code, f"http-{error.status_code}", detail)
         response.headers.update(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (methods := _methods(service.routes, request.scope)):
+            # Starlette names those of the first route of the path; each of our methods has a route of its own.
+            response.headers["Allow"] = ", ".join(sorted(methods))
         return response
 
     @service.exception_handler(Exception)

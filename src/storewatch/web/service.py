@@ -23,6 +23,7 @@ from storewatch.web.api.stores import stores_routes
 from storewatch.web.health import health_routes
 from storewatch.web.layers import add_layers
 from storewatch.web.metrics import metrics_routes
+from storewatch.web.openapi import install_openapi
 from storewatch.web.pages.welcome import welcome_routes
 from storewatch.web.parts import Parts
 from storewatch.web.problems import install_problems
@@ -65,6 +66,7 @@ def create_service(parts: Parts) -> FastAPI:
         lifespan=life,
     )
     install_problems(service)
+    install_openapi(service)
     access = add_layers(service, parts)
     service.include_router(me_routes())
     for routes in ROUTES:

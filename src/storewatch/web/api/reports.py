@@ -202,7 +202,10 @@ def _add_file(router: APIRouter, parts: Parts) -> None:
         responses={
             200: {
                 "description": "The file; its ETag is its SHA-256.",
-                "content": {media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES.values()},
+                "content": {
+                    "text/csv": {"schema": {"type": "string"}},
+                    "application/json": {"schema": {"type": "object"}},
+                },
             },
             304: {"description": "It is still the file whose ETag was sent in If-None-Match."},
             **problem_responses(404, 422, s409="The report is not complete.", s410="The file was removed."),

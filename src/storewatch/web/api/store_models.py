@@ -46,7 +46,10 @@ class HoursRow(BaseModel):
 
     model_config = _examples(_ROW, forbid=True)
 
-    day: Annotated[int, Field(description="0 Monday ... 6 Sunday", json_schema_extra={"minimum": 0, "maximum": 6})]
+    day: Annotated[
+        int,
+        Field(strict=True, description="0 Monday ... 6 Sunday", json_schema_extra={"minimum": 0, "maximum": 6}),
+    ]
     start_time_local: Annotated[str, Field(description="HH:MM:SS or HH:MM", max_length=100)]
     end_time_local: Annotated[str, Field(description="HH:MM:SS or HH:MM, up to 24:00:00", max_length=100)]
 

@@ -40,7 +40,7 @@ from storewatch.web.api.store_models import (
 from storewatch.web.api.timelines import timeline_routes
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
-from storewatch.web.parameters import field, invalid, invalid_fields, media_type, scope_of
+from storewatch.web.parameters import field, invalid, invalid_fields, media_type
 from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
@@ -92,7 +92,7 @@ def _add_many(router: APIRouter, parts: Parts) -> None:
         order = ORDERS[sort]
         found = parts.stores.page(
             _filter(q, prefix, label, zone),
-            scope=scope_of(caller),
+            scope=caller.label,
             state=state,
             order=order,
             after=_place(cursor, order),
@@ -113,7 +113,7 @@ def _add_many(router: APIRouter, parts: Parts) -> None:
         zone: Zone = None,
     ) -> StoreCounts:
         """Count the stores that a list with these parameters would have, by state."""
-        scope = scope_of(caller)
+        scope = caller.label
         counts = parts.stores.count(_filter(q, prefix, label, zone), scope=scope)
         as_of_us = parts.stores.moment(scope).as_of_us
         return StoreCounts(as_of=optional_instant(as_of_us), stores=sum(counts.values()), by_state=counts)
@@ -169,7 +169,7 @@ def _add_one(router: APIRouter, parts: Parts) -> None:
     )
     def delete(store_id: StoreId, caller: Operator) -> None:
         """Forget a store that was never polled, with its hours, zone and labels."""
-        delete_store(store_id, catalog=parts.catalog, lake=parts.lake, scope=scope_of(caller), now=parts.clock())
+        delete_store(store_id, catalog=parts.catalog, lake=parts.lake, scope=caller.label, now=parts.clock())
 
 
 def _add_hours(router: APIRouter, parts: Parts) -> None:
@@ -180,7 +180,7 @@ def _add_hours(router: APIRouter, parts: Parts) -> None:
     )
     def get_hours(store_id: StoreId, caller: Viewer) -> StoreHours:
         """Give the weekly hours in force."""
-        return StoreHours.of(parts.stores.find(store_id, scope_of(caller))[1])
+        return StoreHours.of(parts.stores.find(store_id, caller.label)[1])
 
     @router.put(
         "/v1/stores/{store_id:path}/weekly_hours",
@@ -192,7 +192,7 @@ def _add_hours(router: APIRouter, parts: Parts) -> None:
         """Replace the weekly hours of a store. Nothing changes unless every row is good."""
         rows = StoreChangeRequest(weekly_hours=body.weekly_hours)
         _change(parts, store_id, caller, rows.said())
-        return StoreHours.of(parts.stores.find(store_id, scope_of(caller))[1])
+        return StoreHours.of(parts.stores.find(store_id, caller.label)[1])
 
 
 def _add_bulk(
@@ -204,7 +204,7 @@ def _add_bulk(
 
         def run() -> BulkChange:
             with field("body"):
-                return replace(body, form, catalog=parts.catalog, scope=scope_of(caller), now=parts.clock())
+                return replace(body, form, catalog=parts.catalog, scope=caller.label, now=parts.clock())
 
         changed = await run_sync(run)
         request.state.audit_detail = {"accepted": changed.accepted, "rejected": changed.rejected}
@@ -226,7 +226,7 @@ def _add_bulk(
 
 
 def _change(parts: Parts, store_id: str, caller: Principal, said: dict[str, Any]) -> None:
-    scope = scope_of(caller)
+    scope = caller.label
     carrying = () if scope is None else (scope,)
     if parts.catalog.find_store(store_id, carrying) is None:
         raise UnknownStoreError(store_id)
@@ -246,7 +246,7 @@ def _change(parts: Parts, store_id: str, caller: Principal, said: dict[str, Any]
 
 
 def _detail(parts: Parts, store_id: str, caller: Principal) -> StoreDetail:
-    moment, store = parts.stores.find(store_id, scope_of(caller))
+    moment, store = parts.stores.find(store_id, caller.label)
     return StoreDetail.at(store, moment.as_of_us)
 
 

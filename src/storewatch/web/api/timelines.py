@@ -30,7 +30,7 @@ from storewatch.reports.timeline import (
 from storewatch.web.api.store_models import StoreId
 from storewatch.web.etags import etag_of, headers, not_modified
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
-from storewatch.web.parameters import field, instant, scope_of
+from storewatch.web.parameters import field, instant
 from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Viewer
@@ -232,7 +232,7 @@ def timeline_routes(parts: Parts) -> APIRouter:
         store_id: StoreId, request: Request, caller: Viewer, question: Annotated[Asked, Depends(asked)]
     ) -> Response:
         """Give a store's sessions, spans of status and polls, with the figures of the range."""
-        store, moment = _find(parts, store_id, scope_of(caller))
+        store, moment = _find(parts, store_id, caller.label)
         etag = etag_of(moment, ("timeline", store_id, *question.words()))
         if (known := not_modified(request, etag)) is not None:
             return known
@@ -274,7 +274,7 @@ def timeline_routes(parts: Parts) -> APIRouter:
 
         At most 400 days by day, 32 by hour.
         """
-        store, moment = _find(parts, store_id, scope_of(caller))
+        store, moment = _find(parts, store_id, caller.label)
         etag = etag_of(moment, ("availability", store_id, by.value, *question.words()))
         if (known := not_modified(request, etag)) is not None:
             return known
@@ -311,7 +311,7 @@ def timeline_routes(parts: Parts) -> APIRouter:
         cursor: Cursor = None,
     ) -> Page[Observation]:
         """List what was observed of a store in the range, in order; of an instant pushed twice, the later push."""
-        store, moment = _find(parts, store_id, scope_of(caller))
+        store, moment = _find(parts, store_id, caller.label)
         question = Asked(begin=instant(begin, "query", "from"), end=instant(to, "query", "to"), policy=OBSERVED)
         place = decode_cursor(cursor, int)
         with field("query", "from"):
