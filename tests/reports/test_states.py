@@ -12,7 +12,8 @@ from storewatch.catalog import StoreFilter, StoreOrder, labels_frame
 from storewatch.engine.columns import OBSERVATIONS, instant_us
 from storewatch.errors import UnknownStoreError
 from storewatch.reports.current import CurrentOrder, CurrentStores
-from storewatch.reports.states import Spread, StoreState, last_polls, newest_of, states_at
+from storewatch.reports.figures import newest_of
+from storewatch.reports.states import Spread, StoreState, last_polls, states_at
 
 NEWEST = datetime(2023, 6, 1, 12, tzinfo=UTC)
 
