@@ -19,6 +19,16 @@ _ENDPOINTS = (
         'Get {"status":"Running"}, then the CSV.',
         "curl -OJ '{base}get_report?report_id=REPORT_ID'",
     ),
+    (
+        "POST /v1/observations",
+        "Push polls; durable when acknowledged.",
+        (
+            "printf 'store_id,timestamp_utc,status\\ncafe,2023-01-23T18:05:00Z,active\\n' | "
+            "curl {base}v1/observations -H 'Content-Type: text/csv' --data-binary @-"
+        ),
+    ),
+    ("GET /v1/stores", "List stores: state, last poll, hours, labels.", "curl '{base}v1/stores?state=down'"),
+    ("POST /v1/reports", "Ask for a report of chosen stores.", "curl -X POST {base}v1/reports --json '{{}}'"),
     ("GET /docs", "Try every endpoint in the browser.", "{base}docs"),
     ("GET /openapi.json", "The same for programs.", "curl {base}openapi.json"),
 )
