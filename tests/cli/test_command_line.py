@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from scene import POLLS, REPORT, write_scene
 
+from storewatch.app import open_app
+from storewatch.catalog import AuditFilter
+from storewatch.settings import Settings
+
 STOREWATCH = (sys.executable, "-m", "storewatch")
 COMMANDS = ("import", "rejects", "report", "serve", "worker", "status", "optimize", "retention", "simulate", "compile")
 GROUPS = ("key", "schedule")
@@ -133,6 +137,20 @@ def test_simulate_that_cannot_be_written_is_the_users_mistake(tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     done = storewatch("simulate", "--stores", "3", "--days", "1", "--out", tmp_path / "file")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_commands_that_change_or_export_are_in_the_audit_log(home: Path) -> None:
+    for command in (["report"], ["optimize"], ["rejects", "1"], ["retention", "--observations", "36500"], ["status"]):
+        assert storewatch(*command, home=home).returncode == 0
+    with open_app(Settings.from_environment(home, {})) as app:
+        noted = app.catalog.audit(AuditFilter(), limit=100)
+    assert [entry.action for entry in reversed(noted)] == [
+        *["import.create"] * 3,
+        "report.download",
+        "lake.optimize",
+        "import.rejects",
+        "retention.apply",
+    ]
 
 
 def test_status_counts_repeated_polls_once(home: Path, tmp_path: Path) -> None:

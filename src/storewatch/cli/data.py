@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, installation, progress_bar
+from storewatch.cli.home import Home, installation, note, progress_bar
 
 
 def import_paths(
@@ -30,6 +30,7 @@ def import_paths(
                 result = import_file(
                     file, catalog=app.catalog, lake=app.lake, now=datetime.now(UTC), strict=strict, progress=progress
                 )
+            note(app, "import.create", "import", str(result.import_id))
             typer.echo(f"{file}: {result.accepted:,} of {result.rows:,} rows of {result.table} imported")
             if result.rejected:
                 typer.echo(f"  {result.rejected:,} rejected; storewatch rejects {result.import_id} lists them. First:")
@@ -48,6 +49,7 @@ def rejects(
     """
     with installation(home) as app:
         rows = app.catalog.rejects(import_id, limit)
+        note(app, "import.rejects", "import", str(import_id))
     typer.echo(rows.write_csv(), nl=False)
 
 
@@ -60,6 +62,7 @@ def optimize(home: Home = None) -> None:
     """
     with installation(home) as app, progress_bar("optimize") as progress:
         done = app.lake.optimize(now=datetime.now(UTC), progress=progress)
+        note(app, "lake.optimize", "lake", str(done.version))
     typer.echo(
         f"{done.days_rewritten} days sorted, {done.days_compacted} compacted; files {done.files_before} -> "
         f"{done.files_after}; {done.files_vacuumed} old files removed; lake version {done.version}"

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -34,6 +35,13 @@ def installation(home: Path | None) -> "Iterator[App]":
 
     with open_app(Settings.from_environment(home)) as app:
         yield app
+
+
+def note(app: "App", action: str, object_type: str, object_id: str) -> None:
+    """Write into the audit log what this command has done."""
+    from storewatch.access.audit import from_command_line
+
+    app.catalog.append_audit([from_command_line(action, object_type, object_id, datetime.now(UTC))])
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, installation
+from storewatch.cli.home import Home, installation, note
 
 
 def retention(
@@ -38,6 +38,7 @@ def retention(
             found = apply_retention(
                 limits, catalog=app.catalog, lake=app.lake, reports=app.reports, now=now, check=lambda: None
             )
+            note(app, "retention.apply", "lake", str(app.lake.snapshot().version))
     verb = "would be removed" if dry_run else "removed"
     typer.echo(
         f"{found.observations:,} observations, {found.reports:,} reports and {found.lake_files:,} files "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storewatch.cli.home import Home, installation
+from storewatch.cli.home import Home, installation, note
 
 if TYPE_CHECKING:
     from storewatch.access import Scope
@@ -43,7 +43,6 @@ def create(
     Example: storewatch key create --name poller --role operator --expires 90d
     """
     from storewatch.access import Role
-    from storewatch.access.audit import from_command_line
     from storewatch.access.keys import create_key
 
     now = datetime.now(UTC)
@@ -56,7 +55,7 @@ def create(
             expires_at=_parse_expiry(expires, now) if expires is not None else None,
             now=now,
         )
-        app.catalog.append_audit([from_command_line("key.create", "key", new.key.key_id, now)])
+        note(app, "key.create", "key", new.key.key_id)
     typer.echo(f"Key {new.key.key_id} ({_describe(new.key)}). Keep it now, it is not shown again:", err=True)
     typer.echo(new.text)
 
@@ -89,13 +88,12 @@ def revoke(
 
     Example: storewatch key revoke 7hV2kQ9xLw
     """
-    from storewatch.access.audit import from_command_line
     from storewatch.access.keys import revoke_key
 
     now = datetime.now(UTC)
     with installation(home) as app:
         revoke_key(app.catalog, key_id, now)
-        app.catalog.append_audit([from_command_line("key.revoke", "key", key_id, now)])
+        note(app, "key.revoke", "key", key_id)
     typer.echo(f"Key {key_id} is revoked.")
 
 

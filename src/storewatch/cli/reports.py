@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storewatch.cli.home import Home, installation, progress_bar
+from storewatch.cli.home import Home, installation, note, progress_bar
 from storewatch.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def report(
     check_output(output)
     with installation(home) as app, progress_bar("report") as progress:
         figures = compute_report(app, request, progress, lake_version)
+        note(app, "report.download", "report", output)
     write_output(figures, request, output)
     if output != "-":
         typer.echo(f"{figures.stores.height:,} stores written to {output}", err=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, installation
+from storewatch.cli.home import Home, installation, note
 
 schedules = typer.Typer(
     name="schedule",
@@ -32,7 +32,6 @@ def create(
 
     Example: storewatch schedule create weekly --kind report --cron '0 6 * * 1' --timezone Europe/Berlin
     """
-    from storewatch.access.audit import from_command_line
     from storewatch.errors import InvalidInputError, ScheduleExistsError
     from storewatch.jobs.schedules import new_schedule, next_run, read_kind
     from storewatch.reports.request import format_instant
@@ -50,7 +49,7 @@ def create(
     with installation(home) as app:
         if not app.catalog.create_schedule(schedule):
             raise ScheduleExistsError(name)
-        app.catalog.append_audit([from_command_line("schedule.create", "schedule", name, now)])
+        note(app, "schedule.create", "schedule", name)
     typer.echo(f"{name}: next run {format_instant(next_run(schedule.cron, timezone, now))}")
 
 
@@ -79,11 +78,10 @@ def delete(name: Annotated[str, typer.Argument(help="The schedule's name.")], ho
 
     Example: storewatch schedule delete weekly
     """
-    from storewatch.access.audit import from_command_line
     from storewatch.errors import UnknownScheduleError
 
     with installation(home) as app:
         if not app.catalog.delete_schedule(name):
             raise UnknownScheduleError(name)
-        app.catalog.append_audit([from_command_line("schedule.delete", "schedule", name, datetime.now(UTC))])
+        note(app, "schedule.delete", "schedule", name)
     typer.echo(f"{name} deleted")
