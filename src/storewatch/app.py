@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from storewatch import __version__
 from storewatch.catalog import Catalog
 from storewatch.errors import InvalidInputError
-from storewatch.ingest import follow_lake
+from storewatch.ingest import followed_snapshot
 from storewatch.lake import Lake
 from storewatch.reports.figures import Figures, Progress
 from storewatch.reports.request import ReportRequest
@@ -192,6 +192,5 @@ def compute_report(
     app: App, request: ReportRequest, progress: Progress | None = None, lake_version: int | None = None
 ) -> Figures:
     """Compute a report on the polls of this moment, or of an earlier lake version; hours and zones are today's."""
-    snapshot = app.lake.snapshot(lake_version)
-    follow_lake(app.catalog, app.lake, datetime.now(UTC))
+    snapshot = followed_snapshot(app.catalog, app.lake, utc_now(), lake_version)
     return app.reports.compute(request, snapshot, progress)

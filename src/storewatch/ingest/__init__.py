@@ -1,8 +1,18 @@
 """Outside formats to validated columns, into the catalog and the lake; bad rows become rejects."""
 
-from storewatch.ingest.imports import ImportResult, find_files, follow_lake, import_file
+from storewatch.ingest.imports import ImportResult, find_files, follow_lake, followed_snapshot, import_file
 from storewatch.ingest.rejects import Reject
 from storewatch.ingest.simulate import Simulated, simulate
 from storewatch.ingest.tables import TableName
 
-__all__ = ["ImportResult", "Reject", "Simulated", "TableName", "find_files", "follow_lake", "import_file", "simulate"]
+__all__ = [
+    "ImportResult",
+    "Reject",
+    "Simulated",
+    "TableName",
+    "find_files",
+    "follow_lake",
+    "followed_snapshot",
+    "import_file",
+    "simulate",
+]

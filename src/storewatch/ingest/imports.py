@@ -20,7 +20,7 @@ from storewatch.ingest.formats import open_source
 from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.ingest.scopes import Allowed, within_scope
 from storewatch.ingest.tables import Table, TableName, recognise
-from storewatch.lake import Lake
+from storewatch.lake import Lake, Snapshot
 
 SUFFIXES: Final = (".csv", ".ndjson", ".jsonl", ".parquet")
 
@@ -122,6 +122,13 @@ def follow_lake(catalog: Catalog, lake: Lake, now: datetime) -> int:
         return 0
     store_ids = snapshot.store_ids(since=known if 0 <= known < snapshot.version else None)
     return catalog.register_stores(store_ids, lake_version=snapshot.version, expected=known, now=now)
+
+
+def followed_snapshot(catalog: Catalog, lake: Lake, now: datetime, version: int | None = None) -> Snapshot:
+    """Give a snapshot of the lake, every store of which the catalog knows: taken before the catalog follows."""
+    snapshot = lake.snapshot(version)
+    follow_lake(catalog, lake, now)
+    return snapshot
 
 
 class _Reading:

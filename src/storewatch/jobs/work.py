@@ -9,7 +9,7 @@ from typing import Final
 
 from storewatch.catalog import ENDED, Catalog, JobKind
 from storewatch.errors import InvalidInputError
-from storewatch.ingest import follow_lake, import_file
+from storewatch.ingest import followed_snapshot, import_file
 from storewatch.jobs.retention import Limits, apply_retention
 from storewatch.jobs.run import Outcome, Run
 from storewatch.lake import Lake
@@ -62,8 +62,7 @@ class Work:
 
     def _report(self, run: Run) -> Outcome:
         begun = time.perf_counter()
-        snapshot = self.lake.snapshot()
-        follow_lake(self.catalog, self.lake, self.clock())
+        snapshot = followed_snapshot(self.catalog, self.lake, self.clock())
         done = self.reports.run(run.job, snapshot, run.progress)
         seconds = time.perf_counter() - begun
         REPORT_SECONDS.observe(seconds)
