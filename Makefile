@@ -38,15 +38,24 @@ install: $(VENV)/.runtime ## install storewatch into .venv and compile its kerne
 demo: install ## simulate (or take DATA=folder), import, report, serve until Ctrl-C (SERVE=no: stop after the report)
 	@BIN=$(BIN) DATA="$(DATA)" SERVE="$(SERVE)" HOME_DIR="$(DEMO_HOME)" bash scripts/demo.sh
 
-test: $(VENV)/.dev ## run the whole test suite
-	$(BIN)/pytest
+# Newer than every file that a test can depend on once the whole suite passed on them.
+TESTED := $(VENV)/.tested
+TESTED_FILES := $(shell find src tests examples docs pyproject.toml README.md ARCHITECTURE.md -type f -not -path '*/__pycache__/*')
 
-check: $(VENV)/.dev ## formatting, lint, types, import rules, tests with coverage
+test: $(VENV)/.dev ## run the whole test suite
+	$(BIN)/pytest --cov --cov-report=
+	@touch $(TESTED)
+
+$(TESTED): $(TESTED_FILES) $(VENV)/.dev
+	@$(MAKE) --no-print-directory test
+
+check: $(VENV)/.dev ## formatting, lint, types, import rules, tests (unless they just passed on these files), coverage
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+	@$(MAKE) --no-print-directory $(TESTED)
+	$(BIN)/coverage report --skip-covered --fail-under=90
 
 bench: $(VENV)/.bench ## measure the budgets; prints the table of docs/benchmarks.md
 	$(BIN)/python -m benchmarks

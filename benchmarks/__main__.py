@@ -12,11 +12,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.data import COMPLETE, DATA_DIR, real_size_csv
+from benchmarks.data import COMPLETE, DATA_DIR, LONG_POLLS, ninety_days_home, real_size_csv
 from benchmarks.measure import MIB, STOREWATCH, Line, of_runs, run
 from benchmarks.page import PAGE, Results, machine, render_tables, write_page
 
 REPORT: Final = "report.csv"
+MEMORY_BYTES: Final = 1024 * MIB  # of any report on 14,089 stores
 REPORTS: Final = 30  # over HTTP, of each kind
 
 
@@ -31,7 +32,7 @@ def main() -> None:
     DATA_DIR.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=DATA_DIR) as folder:
         home = Path(folder, "home")
-        lines = [*_command_line(csv, home), *_kernels()]
+        lines = [*_command_line(csv, home), *_forms(home), *_kernels()]
         say("the engine, DuckDB and pandas (about a minute)")
         compared = _child("benchmarks.comparison", home, home / REPORT)
         lines += _engine(compared)
@@ -41,6 +42,7 @@ def main() -> None:
         lines += _loaded(_child("benchmarks.service", "loaded", home, REPORTS))
         lines += _pushed(commits=0 if options.small else 5_000)
         if not options.small:
+            lines += _ninety_days(Path(folder))
             lines += _million(home, "given" if options.data else "simulated")
     results = Results(
         lines=lines,
@@ -80,6 +82,35 @@ def _command_line(csv: Path, home: Path) -> Iterator[Line]:
     with _twice_imported(csv, home) as twice:
         optimized = run(STOREWATCH, "optimize", "--home", twice)
     yield of_runs("`storewatch optimize` after the same polls came twice, whole process", [optimized])
+
+
+def _forms(home: Path) -> Iterator[Line]:
+    """Write the report of a week in its forms; with outages and without in turn, so that noise meets both."""
+    say("reports in every form")
+    week = ("report", "--windows", "last_week", "--rolling", "--home", home)
+    outages = ("--include", "outages")
+    plain, with_outages = [], []
+    for _ in range(5):
+        plain.append(run(STOREWATCH, *week, "--output", home / "week.ndjson"))
+        with_outages.append(run(STOREWATCH, *week, *outages, "--output", home / "outages.ndjson"))
+    yield of_runs("report of a week as NDJSON, whole process", plain, limit_bytes=MEMORY_BYTES)
+    yield of_runs("- with every outage of the week", with_outages, limit_bytes=MEMORY_BYTES)
+    more = [with_.seconds - without.seconds for with_, without in zip(with_outages, plain, strict=True)]
+    yield Line(what="- the outages alone: the difference, in pairs", unit="s", values=more, limit=0.5)
+    for suffix, limit in (("xlsx", 6), ("pdf", 3)):
+        runs = [run(STOREWATCH, *week, "--output", home / f"week.{suffix}") for _ in range(3)]
+        yield of_runs(
+            f"- report of a week as {suffix.upper()}, whole process", runs, limit=limit, limit_bytes=MEMORY_BYTES
+        )
+
+
+def _ninety_days(folder: Path) -> Iterator[Line]:
+    say("90 days (some minutes to build, once)")
+    home = ninety_days_home()
+    days = ("--windows", "last_90_days", "--rolling", "--by", "day", "--table", "buckets")
+    runs = [run(STOREWATCH, "report", "--home", home, *days, "--output", folder / "days.parquet") for _ in range(3)]
+    what = f"90 days by day, {LONG_POLLS:,} polls, as Parquet, whole process"
+    yield of_runs(what, runs, limit=3, limit_bytes=MEMORY_BYTES)
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 """The data that is measured on, made once and kept in benchmarks/data."""
 
+import shutil
 from pathlib import Path
 from typing import Final
+
+import polars as pl
 
 from benchmarks.measure import STOREWATCH, run
 from storewatch.settings import Settings
@@ -10,6 +13,8 @@ DATA_DIR: Final = Path(__file__).parent / "data"
 COMPLETE: Final = "complete.json"  # written last into a folder of data
 
 REAL_STORES: Final = 14_089
+LONG_DAYS: Final = 91
+LONG_POLLS: Final = 16_000_000
 REAL_DAYS: Final = 7.9  # 1.84 M polls at the simulator's rate, as many as the public data set has
 
 
@@ -20,6 +25,22 @@ def real_size_csv() -> Path:
         run(STOREWATCH, "simulate", "--stores", str(REAL_STORES), "--days", str(REAL_DAYS), "--out", folder)
         (folder / COMPLETE).write_text("{}")
     return folder
+
+
+def ninety_days_home() -> Path:
+    """Give the installation of LONG_DAYS days of the real stores, LONG_POLLS polls, building it if it is missing."""
+    folder = DATA_DIR / "ninety-days"
+    home, csv = folder / "home", folder / "csv"
+    if not (folder / COMPLETE).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        run(STOREWATCH, "simulate", "--stores", str(REAL_STORES), "--days", str(LONG_DAYS), "--out", csv)
+        polls = csv / "store_status.csv"
+        pl.read_csv(polls).sample(LONG_POLLS, seed=1).write_csv(polls)
+        run(STOREWATCH, "import", csv, "--home", home)
+        run(STOREWATCH, "optimize", "--home", home)
+        shutil.rmtree(csv)
+        (folder / COMPLETE).write_text("{}")
+    return home
 
 
 def installation_at(home: Path) -> Settings:

@@ -29,7 +29,8 @@ def build_million(source: Path, home: Path) -> float:
     shutil.rmtree(home, ignore_errors=True)
     begun, now = time.perf_counter(), datetime.now(UTC)
     with open_app(installation_at(source)) as app:
-        _, stores, weekly_hours = app.catalog.read_stores()
+        rows = app.catalog.read_stores()
+        stores, weekly_hours = rows.frame, rows.patterns
         places = stores.select("store_id").with_row_index("place")
         polls = (
             app.lake.snapshot()

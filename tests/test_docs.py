@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,16 @@ OPENAPI = ROOT / "docs" / "reference" / "openapi.json"
 
 
 def command_line_page() -> str:
-    """The help of every command, as it is printed."""
-    commands = re.findall(r"^  (\w+)  ", help_of().split("Commands:")[1], re.MULTILINE)
-    sections = [f"## storewatch {name}\n```\n{help_of(name)}```\n" for name in commands]
-    return f"# The command line\n\n```\n{help_of()}```\n\n" + "\n".join(sections)
+    """The help of every command, and of those below it, as it is printed."""
+    return f"# The command line\n\n```\n{help_of()}```\n\n" + "\n".join(sections_below())
+
+
+def sections_below(*group: str) -> Iterator[str]:
+    _, _, commands = help_of(*group).partition("Commands:")
+    for name in re.findall(r"^  ([\w-]+)  ", commands, re.MULTILINE):
+        command = *group, name
+        yield f"{'#' * (1 + len(command))} storewatch {' '.join(command)}\n```\n{help_of(*command)}```\n"
+        yield from sections_below(*command)
 
 
 def help_of(*command: str) -> str:

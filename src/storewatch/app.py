@@ -15,7 +15,8 @@ from storewatch.catalog import Catalog
 from storewatch.errors import InvalidInputError
 from storewatch.ingest import followed_snapshot
 from storewatch.lake import Lake
-from storewatch.reports.figures import Figures, Progress
+from storewatch.reports.content import Content
+from storewatch.reports.figures import Progress
 from storewatch.reports.request import ReportRequest
 from storewatch.reports.runs import Reports
 from storewatch.settings import Settings
@@ -188,9 +189,14 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+@contextmanager
 def compute_report(
     app: App, request: ReportRequest, progress: Progress | None = None, lake_version: int | None = None
-) -> Figures:
-    """Compute a report on the polls of this moment, or of an earlier lake version; hours and zones are today's."""
+) -> Iterator[Content]:
+    """Compute a report on the polls of this moment, or of an earlier lake version; hours and zones are today's.
+
+    The content can be written as long as the context lasts.
+    """
     snapshot = followed_snapshot(app.catalog, app.lake, utc_now(), lake_version)
-    return app.reports.compute(request, snapshot, progress)
+    with app.reports.compute(request, snapshot, progress=progress) as content:
+        yield content

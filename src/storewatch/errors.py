@@ -9,6 +9,14 @@ class InvalidInputError(StorewatchError):
     """What the user gave cannot be used; the text says what to do instead."""
 
 
+class InvalidParameterError(InvalidInputError):
+    """A member of a request cannot be used; `name` is the member's."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(text)
+        self.name = name
+
+
 class UnknownReportError(StorewatchError):
     """No report has this id."""
 
@@ -49,6 +57,42 @@ class UnknownScheduleError(StorewatchError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no schedule named {name!r}. GET /v1/schedules lists them.")
+
+
+class UnknownDefinitionError(StorewatchError):
+    """No report is saved under this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is no report saved as {name[:100]!r}. `storewatch definition list` and GET "
+            "/v1/report-definitions list them."
+        )
+
+
+class DefinitionExistsError(StorewatchError):
+    """A report is saved under this name already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"A report is saved as {name!r} already. Delete it first, or take another name.")
+
+
+class UnknownClosureError(StorewatchError):
+    """No planned closure has this id, or none that the caller may see."""
+
+    def __init__(self, closure_id: str) -> None:
+        super().__init__(
+            f"There is no closure with the id {closure_id!r}. `storewatch closure list` and GET /v1/closures list them."
+        )
+
+
+class UnknownAnnotationError(StorewatchError):
+    """No annotation has this id, or none that the caller may see."""
+
+    def __init__(self, annotation_id: str) -> None:
+        super().__init__(
+            f"There is no annotation with the id {annotation_id!r}. `storewatch annotation list` and GET "
+            "/v1/annotations list them."
+        )
 
 
 class ScheduleExistsError(StorewatchError):
@@ -198,7 +242,9 @@ class LakeUnavailableError(StorewatchError):
 
 
 class ScopedChangeError(StorewatchError):
-    """The key is good, but its scope lets it change stores and not make them."""
+    """The key is good, but its scope lets it change its own stores and what is said of them, and nothing else."""
 
     def __init__(self) -> None:
-        super().__init__("A key with a scope cannot make stores, only change its own; use one without a scope.")
+        super().__init__(
+            "A key with a scope can only change its own stores and what is said of them; use one without a scope."
+        )

@@ -44,3 +44,20 @@ def test_reports_of_the_first_version_become_jobs(database_url: str) -> None:
         "b": Job(job_id="b", state=JobState.FAILED, error="The disk is full.", **kept, **ended),
         "c": Job(job_id="c", state=JobState.QUEUED, **kept),
     }
+
+
+def test_stores_of_the_second_version_get_no_changes(database_url: str) -> None:
+    url = _parse(database_url)
+    old = Database(_create_sqlite(url) if url.get_backend_name() == "sqlite" else _create_postgres(url))
+    with old.writing() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        command.upgrade(config, "0002")
+        zone = "+00" if connection.dialect.name == "postgresql" else ""
+        connection.execute(text("INSERT INTO stores (store_id, registered_at) VALUES ('a', :at)"), {"at": NOW + zone})
+    old.close()
+    catalog = Catalog.open(database_url)
+    rows = catalog.read_stores()
+    assert rows.frame.rows() == [("a", None, None)]
+    assert [frame.height for frame in (rows.changes.versions, rows.changes.special, rows.changes.closures)] == [0] * 3
+    catalog.close()

@@ -7,6 +7,7 @@ from polars.testing import assert_frame_equal
 from sqlalchemy import select
 
 from storewatch.catalog import PATTERNS, STORES, Catalog, ImportRecord, schema
+from storewatch.engine.columns import CLOSURES, HOURS_VERSIONS, RECLASSIFICATIONS, SPECIAL_HOURS
 
 NOW = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 RECORD = ImportRecord(file="f.csv", table_name="weekly_hours", rows=1, accepted=1, rejected=0)
@@ -30,17 +31,21 @@ def ids(*store_ids: str) -> pl.Series:
 
 def known(catalog: Catalog) -> dict[str, tuple[list[tuple[int, int]] | None, str | None]]:
     """What the catalog knows, as plain objects: store -> (weekly intervals, zone)."""
-    _, stores, weekly_hours = catalog.read_stores()
-    intervals = {key: [(i["start_s"], i["end_s"]) for i in value] for key, value in weekly_hours.iter_rows()}
+    rows = catalog.read_stores()
+    intervals = {key: [(i["start_s"], i["end_s"]) for i in value] for key, value in rows.patterns.iter_rows()}
     intervals[None] = None
-    return {store_id: (intervals[hours_id], timezone) for store_id, hours_id, timezone in stores.iter_rows()}
+    return {store_id: (intervals[hours_id], timezone) for store_id, hours_id, timezone in rows.frame.iter_rows()}
 
 
 def test_catalog_starts_empty(catalog: Catalog) -> None:
-    version, stores, weekly_hours = catalog.read_stores()
-    assert (version, catalog.version(), catalog.lake_version_known()) == (0, 0, -1)
-    assert_frame_equal(stores, STORES.to_frame())
-    assert_frame_equal(weekly_hours, PATTERNS.to_frame())
+    rows = catalog.read_stores()
+    assert (rows.catalog_version, catalog.version(), catalog.lake_version_known(), rows.labels) == (0, 0, -1, {})
+    assert_frame_equal(rows.frame, STORES.to_frame())
+    assert_frame_equal(rows.patterns, PATTERNS.to_frame())
+    assert_frame_equal(rows.changes.versions, HOURS_VERSIONS.to_frame())
+    assert_frame_equal(rows.changes.special, SPECIAL_HOURS.to_frame())
+    assert_frame_equal(rows.changes.closures, CLOSURES.to_frame())
+    assert_frame_equal(rows.reclassifications, RECLASSIFICATIONS.to_frame())
 
 
 def test_register_stores_adds_only_the_missing(catalog: Catalog) -> None:

@@ -17,8 +17,11 @@ from storewatch.catalog import AuditFilter
 from storewatch.settings import Settings
 
 STOREWATCH = (sys.executable, "-m", "storewatch")
-COMMANDS = ("import", "rejects", "report", "serve", "worker", "status", "optimize", "retention", "simulate", "compile")
-GROUPS = ("key", "schedule")
+COMMANDS = (
+    *("import", "rejects", "report", "verify", "outages", "doctor", "serve", "worker", "status", "optimize"),
+    *("retention", "simulate", "compile"),
+)
+GROUPS = ("key", "schedule", "definition", "closure", "annotation", "special-hours")
 
 
 def storewatch(*arguments: str | Path, home: Path | None = None, **kwargs) -> subprocess.CompletedProcess[str]:
@@ -51,7 +54,7 @@ def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n")
-    assert re.findall(r"^  (\w+)  ", done.stdout.split("Commands:")[1], re.MULTILINE) == [*COMMANDS, *GROUPS]
+    assert re.findall(r"^  ([\w-]+)  ", done.stdout.split("Commands:")[1], re.MULTILINE) == [*COMMANDS, *GROUPS]
 
 
 def test_import_says_what_came_in(tmp_path: Path) -> None:
@@ -95,6 +98,7 @@ def test_report_goes_to_standard_output_or_a_file(home: Path, tmp_path: Path) ->
     assert (piped.stdout, piped.stderr) == (REPORT, "")
     assert (filed.stdout, filed.stderr) == ("", f"3 stores written to {tmp_path / 'r.csv'}\n")
     assert (tmp_path / "r.csv").read_text() == REPORT
+    assert sorted(file.name for file in tmp_path.glob("r.csv*")) == ["r.csv", "r.csv.manifest.json"]
 
 
 def test_report_goes_through_links_and_pipes_and_keeps_the_mode(home: Path, tmp_path: Path) -> None:
@@ -110,11 +114,10 @@ def test_report_goes_through_links_and_pipes_and_keeps_the_mode(home: Path, tmp_
         assert reader.communicate()[0] == REPORT
 
 
-@pytest.mark.parametrize("output", ["", "folder", "missing/report.csv", "file/report.csv"])
+@pytest.mark.parametrize("output", ["", "missing/", "missing/report.csv", "file/report.csv"])
 def test_report_that_cannot_be_written_is_the_users_mistake(home: Path, tmp_path: Path, output: str) -> None:
-    (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("")
-    done = storewatch("report", "--output", output and tmp_path / output, home=home)
+    done = storewatch("report", "--output", output and f"{tmp_path}/{output}", home=home)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
 
 
@@ -172,8 +175,8 @@ def test_home_may_stand_before_or_after_the_command(home: Path) -> None:
     ("arguments", "sentence"),
     [
         (("report",), "Nothing has been observed yet"),
-        (("report", "--as-of", "soon"), "'soon' is not an instant; write it as 2023-01-25T18:13:22Z"),
-        (("report", "--max-gap", "3"), "'3' is not a duration; write a number and a unit"),
+        (("report", "--as-of", "soon"), "--as-of: 'soon' is not an instant; write it as 2023-01-25T18:13:22Z"),
+        (("report", "--max-gap", "3"), "--max-gap: '3' is not a duration; write a number and a unit"),
         (("import", "missing.csv"), "missing.csv: there is no such file or folder"),
     ],
 )

@@ -1,6 +1,7 @@
 """Ask the engine about the stores of a world, and the twin the same; both answer in the twin's words."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise, zip_longest
 
@@ -8,14 +9,17 @@ import numpy as np
 import polars as pl
 from reference import naive
 from reference.naive import Span, Store
+from reference.naive_outages import Change, Openings, Outage, PollGaps
 from reference.worlds import World
 
 from storewatch.engine import availability, opening
-from storewatch.engine.availability import Evidence, Policy
-from storewatch.engine.columns import WEEKLY_HOURS, Status
-from storewatch.engine.opening import Calendars
+from storewatch.engine.availability import Evidence, OutageState, Policy, Reclassified
+from storewatch.engine.columns import CLOSURES, HOURS_VERSIONS, RECLASSIFICATIONS, SPECIAL_HOURS, WEEKLY_HOURS, Status
+from storewatch.engine.opening import Calendars, Closures, HoursChanges
 
 Totals = list[list[dict[str, int]]]
+Changes = Sequence[Sequence[Change]]
+Hours = tuple[list[list[tuple[int, int]]], list[list[tuple[int, int]]]]
 
 
 def frame_of(stores: Sequence[Store]) -> pl.DataFrame:
@@ -27,15 +31,35 @@ def frame_of(stores: Sequence[Store]) -> pl.DataFrame:
 
 
 def calendars_of(stores: Sequence[Store]) -> Calendars:
-    weekly = opening.weekly_intervals(frame_of(stores))
+    versions = [replace(each, rows=version.rows) for each in stores for version in each.versions]
+    weekly = opening.weekly_intervals(frame_of([*stores, *versions]))
     ids = {store_id: number for number, store_id in enumerate(weekly["store_id"])}
+    of_versions = [ids.get(f"{number:04}") for number in range(len(stores), len(stores) + len(versions))]
     return opening.assign_calendars(
         pl.DataFrame(
-            [(ids.get(f"{number:04}"), store.timezone) for number, store in enumerate(stores)],
-            {"weekly_hours_id": pl.Int64, "timezone": pl.String},
+            [(f"{number:04}", ids.get(f"{number:04}"), store.timezone) for number, store in enumerate(stores)],
+            {"store_id": pl.String, "weekly_hours_id": pl.Int64, "timezone": pl.String},
             orient="row",
         ),
         weekly.select(pl.Series("weekly_hours_id", list(ids.values()), pl.Int64), "intervals"),
+        changes_of(stores, of_versions),
+    )
+
+
+def changes_of(stores: Sequence[Store], of_versions: Sequence[int | None]) -> HoursChanges:
+    """What changes the hours of the stores; of_versions: the weekly_hours_id of each store's versions in turn."""
+    numbered = [(f"{number:04}", store) for number, store in enumerate(stores)]
+    dates = [(store_id, version.valid_from) for store_id, store in numbered for version in store.versions]
+    special = [(store_id, each.day, each.start_s, each.end_s) for store_id, store in numbered for each in store.special]
+    closures = [(store_id, *closure) for store_id, store in numbered for closure in store.closures]
+    return HoursChanges(
+        versions=pl.DataFrame(
+            [(*dated, hours) for dated, hours in zip(dates, of_versions, strict=True)], HOURS_VERSIONS, orient="row"
+        ),
+        special=pl.DataFrame(special, SPECIAL_HOURS, orient="row").with_columns(end_s=opening.end_of_row()),
+        closures=pl.DataFrame(closures, dict.fromkeys(CLOSURES, pl.Int64) | {"store_id": pl.String}, orient="row").cast(
+            CLOSURES
+        ),
     )
 
 
@@ -62,7 +86,7 @@ def policy_of(world: World) -> Policy:
     return Policy(name="tried", max_gap_us=world.max_gap_us)
 
 
-def engine_totals(world: World) -> Totals:
+def engine_totals(world: World, changes: Changes | None = None) -> Totals:
     policy = policy_of(world)
     reach = availability.evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
     answer = availability.totals(
@@ -71,6 +95,24 @@ def engine_totals(world: World) -> Totals:
         np.array(world.windows, np.int64),
         as_of_us=world.as_of_us,
         policy=policy,
+        reclassified=None if changes is None else reclassified_of(changes),
+    )
+    return in_words(answer)
+
+
+def engine_zone_totals(world: World, shift_us: int) -> Totals:
+    """The totals of the windows, each zone's `shift_us` later than those of the zone before it."""
+    policy, calendars = policy_of(world), calendars_of(world.stores)
+    latest_us = world.to_us + shift_us * len(calendars.zones)
+    reach = availability.evidence_range(world.from_us, latest_us, as_of_us=world.as_of_us, policy=policy)
+    later_us = np.arange(len(calendars.zones), dtype=np.int64) * shift_us
+    answer = availability.totals(
+        evidence_of(world.stores),
+        opening.open_sessions(calendars, *reach),
+        np.array(world.windows, np.int64)[None] + later_us[:, None, None],
+        as_of_us=world.as_of_us,
+        policy=policy,
+        zone_of=calendars.zone_of,
     )
     return in_words(answer)
 
@@ -85,7 +127,8 @@ def naive_totals(world: World) -> Totals:
     ]
 
 
-def engine_buckets(world: World, by: str) -> Totals:
+def engine_buckets(world: World, by: str, changes: Changes | None = None, cells: int | None = None) -> Totals:
+    """cells: the buckets are dealt to so many cells in turn."""
     policy, calendars = policy_of(world), calendars_of(world.stores)
     last_day = world.first_day + timedelta(days=world.days - 1)
     edges = np.array([opening.local_edges(zone, world.first_day, last_day, by) for zone in calendars.zones], np.int64)
@@ -99,6 +142,9 @@ def engine_buckets(world: World, by: str) -> Totals:
         calendars.zone_of,
         as_of_us=world.as_of_us,
         policy=policy,
+        reclassified=None if changes is None else reclassified_of(changes),
+        cell_of=cells and np.tile(np.arange(edges.shape[1] - 1) % cells, (len(edges), 1)),
+        cells=cells,
     )
     return in_words(answer)
 
@@ -117,7 +163,7 @@ def naive_buckets(world: World, by: str) -> Totals:
     return answer
 
 
-def engine_spans(world: World) -> list[list[Span]]:
+def engine_spans(world: World, changes: Changes | None = None) -> list[list[Span]]:
     policy = policy_of(world)
     reach = availability.evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
     answer = availability.spans(
@@ -127,6 +173,7 @@ def engine_spans(world: World) -> list[list[Span]]:
         world.to_us,
         as_of_us=world.as_of_us,
         policy=policy,
+        reclassified=None if changes is None else reclassified_of(changes),
     )
     flat = [
         Span(start_us=start, end_us=end, status=Status(status).name.lower())
@@ -145,24 +192,123 @@ def naive_spans(world: World) -> list[list[Span]]:
 
 
 def engine_sessions(stores: Sequence[Store], from_us: int, to_us: int) -> list[list[tuple[int, int]]]:
-    found = opening.open_sessions(calendars_of(stores), from_us, to_us)
-    pairs = list(zip(found.open_us.tolist(), found.close_us.tolist(), strict=True))
-    return [pairs[found.offsets[calendar] : found.offsets[calendar + 1]] for calendar in found.calendar_of]
+    return engine_hours(stores, from_us, to_us, "honour")[0]
 
 
 def naive_sessions(stores: Sequence[Store], from_us: int, to_us: int) -> list[list[tuple[int, int]]]:
-    return [
-        [
-            (max(start, from_us), min(end, to_us))
-            for start, end in naive.sessions(store.rows, store.timezone, from_us, to_us)
-            if max(start, from_us) < min(end, to_us)
-        ]
-        for store in stores
-    ]
+    return naive_hours(stores, from_us, to_us, "honour")[0]
+
+
+def engine_hours(stores: Sequence[Store], from_us: int, to_us: int, closures: str) -> Hours:
+    """The sessions of every store, and its planned stretches."""
+    found = opening.open_sessions(calendars_of(stores), from_us, to_us, Closures(closures))
+    sessions = list(zip(found.open_us.tolist(), found.close_us.tolist(), strict=True))
+    planned = list(zip(found.planned_start_us.tolist(), found.planned_end_us.tolist(), strict=True))
+    return (
+        [sessions[found.offsets[one] : found.offsets[one + 1]] for one in found.calendar_of],
+        [planned[found.planned_offsets[one] : found.planned_offsets[one + 1]] for one in found.calendar_of],
+    )
+
+
+def naive_hours(stores: Sequence[Store], from_us: int, to_us: int, closures: str) -> Hours:
+    def clipped(stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        cut = [(max(start, from_us), min(end, to_us)) for start, end in stretches]
+        return [(start, end) for start, end in cut if start < end]
+
+    found = [naive.hours(store, from_us, to_us, closures) for store in stores]
+    return [clipped(sessions) for sessions, _ in found], [clipped(planned) for _, planned in found]
 
 
 def in_words(answer: np.ndarray) -> Totals:
-    """Turn int64[S,N,3] into a dict by status for each store and window or bucket."""
+    """Turn int64[S,N,4] into a dict by status for each store and window or bucket."""
     return [
         [{status: int(cell[Status[status.upper()]]) for status in naive.STATUSES} for cell in row] for row in answer
     ]
+
+
+def zone_windows(world: World, calendars: Calendars) -> np.ndarray:
+    """Give every zone a window of the world, in turn: int64[Z,2]."""
+    return np.array(
+        [world.windows[number % len(world.windows)] for number in range(len(calendars.zones))], np.int64
+    ).reshape(-1, 2)
+
+
+def store_windows(world: World) -> list[tuple[int, int]]:
+    """The window that `zone_windows` gives each store."""
+    zones = sorted({store.timezone for store in world.stores})
+    return [world.windows[zones.index(store.timezone) % len(world.windows)] for store in world.stores]
+
+
+def reclassified_of(changes: Changes) -> Reclassified:
+    rows = [
+        (f"{number:04}", change.start_us, change.end_us, Status[change.status.upper()])
+        for number, mine in enumerate(changes)
+        for change in mine
+    ]
+    frame = pl.DataFrame(
+        rows, {"store_id": pl.String, "start_at": pl.Int64, "end_at": pl.Int64, "status": pl.UInt8}, orient="row"
+    )
+    ids = pl.Series("id", [f"{number:04}" for number in range(len(changes))], pl.String)
+    return availability.group_reclassified(frame.cast(RECLASSIFICATIONS), ids)
+
+
+def engine_outages(world: World, changes: Changes, min_duration_us: int = 0) -> list[list[Outage]]:
+    policy, calendars = policy_of(world), calendars_of(world.stores)
+    look_us = availability.LOOKAROUND_US
+    reach = availability.evidence_range(
+        world.from_us - look_us, world.to_us + look_us, as_of_us=world.as_of_us, policy=policy
+    )
+    found = availability.outages(
+        evidence_of(world.stores),
+        opening.open_sessions(calendars, *reach),
+        zone_windows(world, calendars),
+        calendars.zone_of,
+        as_of_us=world.as_of_us,
+        policy=policy,
+        reclassified=reclassified_of(changes),
+        min_duration_us=min_duration_us,
+    )
+    answer: list[list[Outage]] = [[] for _ in world.stores]
+    for row in range(len(found.store)):
+        instants = (found.opened_us[row], found.closed_us[row])
+        opened_us, closed_us = (None if at == availability.NO_INSTANT else int(at) for at in instants)
+        outage = Outage(
+            start_us=int(found.start_us[row]),
+            end_us=int(found.end_us[row]),
+            down_us=int(found.down_us[row]),
+            opened_us=opened_us,
+            closed_us=closed_us,
+            began_before=bool(found.began_before[row]),
+            at_opening=bool(found.at_opening[row]),
+            at_closing=bool(found.at_closing[row]),
+            state=OutageState(found.state[row]).name.lower(),
+        )
+        answer[found.store[row]].append(outage)
+    return answer
+
+
+def engine_openings(world: World, changes: Changes) -> list[Openings]:
+    policy, calendars = policy_of(world), calendars_of(world.stores)
+    reach = availability.evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
+    found = availability.openings(
+        evidence_of(world.stores),
+        opening.open_sessions(calendars, *reach),
+        zone_windows(world, calendars),
+        calendars.zone_of,
+        as_of_us=world.as_of_us,
+        policy=policy,
+        reclassified=reclassified_of(changes),
+    )
+    return [Openings(**dict(zip(availability.OPENINGS, row, strict=True))) for row in found.tolist()]
+
+
+def engine_poll_gaps(world: World) -> list[PollGaps]:
+    calendars = calendars_of(world.stores)
+    found = availability.poll_gaps(
+        evidence_of(world.stores),
+        opening.open_sessions(calendars, world.from_us, world.to_us),
+        zone_windows(world, calendars),
+        calendars.zone_of,
+        as_of_us=world.as_of_us,
+    )
+    return [PollGaps(**dict(zip(availability.POLL_GAPS, row, strict=True))) for row in found.tolist()]

@@ -1,25 +1,28 @@
 """The engine and the naive twin give the same answer in random worlds, to the microsecond."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from engine.answers import (
     engine_buckets,
-    engine_sessions,
+    engine_hours,
     engine_spans,
     engine_totals,
+    engine_zone_totals,
     frame_of,
     naive_buckets,
-    naive_sessions,
+    naive_hours,
     naive_spans,
     naive_totals,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import naive
-from reference.naive import Store
+from reference.naive import HOUR_US, Store
 from reference.worlds import World, weekly_rows, worlds
 
-from storewatch.engine.opening import weekly_intervals
+from storewatch.engine.opening import Closures, weekly_intervals
 
 
 @given(st.lists(weekly_rows(), max_size=4))
@@ -36,27 +39,50 @@ def test_weekly_intervals_random_rows(hours: list[tuple[naive.Row, ...]]) -> Non
     assert weekly_intervals(frame_of(stores).sample(fraction=1, shuffle=True, seed=1)).to_dicts() == expected
 
 
-@given(worlds())
-def test_open_sessions_random_world(world: World) -> None:
-    assert engine_sessions(world.stores, world.from_us, world.to_us) == naive_sessions(
-        world.stores, world.from_us, world.to_us
+@given(worlds(changing=True), st.sampled_from(Closures))
+def test_open_sessions_random_world(world: World, closures: Closures) -> None:
+    assert engine_hours(world.stores, world.from_us, world.to_us, closures) == naive_hours(
+        world.stores, world.from_us, world.to_us, closures
     )
 
 
-@given(worlds())
+@given(worlds(changing=True))
 def test_totals_random_world(world: World) -> None:
     assert engine_totals(world) == naive_totals(world)
 
 
-@given(worlds())
+@given(worlds(changing=True))
+def test_totals_windows_by_zone_random_world(world: World) -> None:
+    zones = sorted({store.timezone for store in world.stores})
+    later = [zones.index(store.timezone) * HOUR_US for store in world.stores]
+    expected = [
+        naive_totals(replace(world, stores=(store,), windows=tuple((a + late, b + late) for a, b in world.windows)))[0]
+        for store, late in zip(world.stores, later, strict=True)
+    ]
+    assert engine_zone_totals(world, HOUR_US) == expected
+
+
+@given(worlds(changing=True))
 def test_spans_random_world(world: World) -> None:
     assert engine_spans(world) == naive_spans(world)
 
 
 @pytest.mark.parametrize("by", ["day", "hour"])
-@given(world=worlds())
+@given(world=worlds(changing=True))
 def test_bucket_totals_random_world(by: str, world: World) -> None:
     assert engine_buckets(world, by) == naive_buckets(world, by)
+
+
+@given(worlds(changing=True), st.sampled_from([1, 5, 24]))
+def test_bucket_totals_in_cells_random_world(world: World, cells: int) -> None:
+    expected = [
+        [
+            {status: sum(cell[status] for cell in row[first::cells]) for status in naive.STATUSES}
+            for first in range(cells)
+        ]
+        for row in naive_buckets(world, "hour")
+    ]
+    assert engine_buckets(world, "hour", cells=cells) == expected
 
 
 def test_weekly_intervals_no_rows() -> None:

@@ -14,7 +14,8 @@ def test_engine_against_reference_without_jit() -> None:
         "NUMBA_DISABLE_JIT": "1",
         "STOREWATCH_HYPOTHESIS": "few",
     }
-    files = [TESTS / "test_engine_against_reference.py", TESTS / "test_status_between_polls.py"]
+    names = ["engine_against_reference", "status_between_polls", "outages", "poll_gaps"]
+    files = [TESTS / f"test_{name}.py" for name in names]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", *files],
         cwd=TESTS.parent.parent,

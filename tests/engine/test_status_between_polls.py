@@ -59,7 +59,7 @@ def test_status_example_of_rule_10(ask: Ask) -> None:
 def test_totals_example_of_rule_10() -> None:
     one = store(MORNING, {f"{DAY} 10:14": "up", f"{DAY} 11:15": "down"})
     world = world_of(one, utc(DAY), utc(DAY) + 24 * HOUR_US, FILL_US, f"{DAY} 11:15")
-    expected = [[{"down": 45 * MINUTE_US, "up": 135 * MINUTE_US, "unknown": 0}]]
+    expected = [[{"down": 45 * MINUTE_US, "up": 135 * MINUTE_US, "unknown": 0, "planned": 0}]]
     assert engine_totals(world) == naive_totals(world) == expected
 
 
@@ -234,5 +234,5 @@ def test_totals_many_stores_with_shuffled_polls() -> None:
         as_of_us=one.as_of_us,
         max_gap_us=one.max_gap_us,
     )
-    expected = [{"down": 60 * MINUTE_US, "up": 120 * MINUTE_US, "unknown": 0}]
+    expected = [{"down": 60 * MINUTE_US, "up": 120 * MINUTE_US, "unknown": 0, "planned": 0}]
     assert engine_totals(many) == naive_totals(many) == [expected] * 3

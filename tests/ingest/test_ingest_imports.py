@@ -77,8 +77,9 @@ def test_import_of_the_same_file_again_changes_nothing(
         load(text, now=now + timedelta(days=1))
     after = (polls(), sqlite_catalog.read_stores())
     assert before[0] == after[0]
-    assert before[1][0] == after[1][0]
-    assert all(one.equals(other) for one, other in zip(before[1][1:], after[1][1:], strict=True))
+    assert before[1].catalog_version == after[1].catalog_version
+    assert before[1].frame.equals(after[1].frame)
+    assert before[1].patterns.equals(after[1].patterns)
 
 
 def test_later_status_of_the_same_poll_wins_within_and_between_files(load: Load, polls: Polls, now: datetime) -> None:

@@ -63,8 +63,8 @@ def test_header_of_another_table_with_a_name_stays_that_table(header: list[str],
 @pytest.mark.parametrize(
     ("header", "sentence"),
     [
-        (["store_id", "brand"], r"f: the header is none of the four tables\. Found: store_id, brand"),
-        (["id", "name"], r"none of the four tables.*missing: store_id"),
+        (["store_id", "brand"], r"f: the header is none of the seven tables\. Found: store_id, brand"),
+        (["id", "name"], r"none of the seven tables.*missing: store_id"),
         (["store_id", "name", "status"], r"mixes the table of stores with another table's status"),
         (["store_id", "name", "day", "start_time_local"], r"another table's start_time_local, day|another table's day"),
         (["store_id", "name", "Name"], "names the column name twice"),

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from storewatch.catalog import Catalog, JobKind, Schedule
-from storewatch.errors import InvalidInputError
+from storewatch.catalog import Catalog, Definition, JobKind, Schedule
+from storewatch.errors import InvalidInputError, UnknownDefinitionError
 from storewatch.jobs.schedules import fire_due, latest_due, new_schedule, next_run
+from storewatch.reports.request import ReportFormat, ReportRequest
 
 
 def utc(text: str) -> datetime:
@@ -63,6 +64,43 @@ def test_schedule_fires_once_and_only_when_due(catalog: Catalog) -> None:
     assert [job.kind for job in catalog.jobs()] == [JobKind.OPTIMIZE] * 2
 
 
+def definition(**parameters: Any) -> Definition:
+    return Definition(name="monday", parameters=parameters, created_at=utc("2024-01-01 00:00"))
+
+
+def test_schedule_asks_for_what_its_definition_says_when_it_is_due(catalog: Catalog) -> None:
+    catalog.delete_schedule("optimize")
+    catalog.save_definition(definition(policy="observed", format="pdf"))
+    asked = {"definition": "monday", "format": "json"}
+    made = schedule("0 * * * *", kind=JobKind.REPORT, parameters=asked, catalog=catalog)
+    assert made.parameters == asked
+    catalog.create_schedule(made)
+    catalog.save_definition(definition(windows=["last_week"], format="pdf"))
+    assert fire_due(catalog, utc("2024-01-01 01:00")) == 1
+    wanted = ReportRequest(windows=("last_week",), format=ReportFormat.JSON)
+    assert [job.parameters for job in catalog.jobs()] == [wanted.parameters()]
+
+
+@pytest.mark.parametrize("now_it_says", [None, {"by": "day", "format": "json"}])
+def test_definition_that_cannot_be_used_any_more_is_left_for_the_job_to_tell(
+    catalog: Catalog, now_it_says: dict[str, Any] | None
+) -> None:
+    catalog.delete_schedule("optimize")
+    catalog.save_definition(definition())
+    asked = {"definition": "monday", "format": "csv"}
+    catalog.create_schedule(schedule("0 * * * *", kind=JobKind.REPORT, parameters=asked, catalog=catalog))
+    catalog.delete_definition("monday")
+    if now_it_says is not None:
+        catalog.save_definition(definition(**now_it_says))
+    assert fire_due(catalog, utc("2024-01-01 01:00")) == 1
+    assert [job.parameters for job in catalog.jobs()] == [asked]
+
+
+def test_schedule_of_an_unknown_definition_is_refused(catalog: Catalog) -> None:
+    with pytest.raises(UnknownDefinitionError, match="no report saved as 'monday'"):
+        schedule("0 6 * * 1", kind=JobKind.REPORT, parameters={"definition": "monday"}, catalog=catalog)
+
+
 def test_two_processes_fire_each_run_exactly_once(catalog: Catalog, database_url: str) -> None:
     catalog.delete_schedule("optimize")
     catalog.create_schedule(schedule("* * * * *"))
@@ -108,8 +146,8 @@ def test_report_schedule_keeps_what_a_report_is_asked_for() -> None:
         ({"kind": JobKind.REPORT, "parameters": {"policy": "guess"}}, "There is no policy 'guess'"),
         ({"kind": JobKind.REPORT, "parameters": {"format": "doc"}}, "There is no format 'doc'"),
         ({"kind": JobKind.REPORT, "parameters": {"format": ["csv"]}}, "There is no format"),
-        ({"kind": JobKind.REPORT, "parameters": {"store_ids": []}}, "list of store ids"),
-        ({"kind": JobKind.REPORT, "parameters": {"labels": {"a": 1}}}, "labels and their values"),
+        ({"kind": JobKind.REPORT, "parameters": {"store_ids": []}}, "list with at least one"),
+        ({"kind": JobKind.REPORT, "parameters": {"labels": {"a": 1}}}, "must be a text"),
         ({"kind": JobKind.REPORT, "parameters": {"when": "now"}}, "does not take when"),
     ],
 )

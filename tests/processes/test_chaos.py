@@ -293,5 +293,6 @@ def as_imported_afresh(folder: Path, acknowledged: list[Poll]) -> str:
         for found in find_files([polls]):
             import_file(found, catalog=app.catalog, lake=app.lake, now=datetime.now(UTC))
         report = folder / "report.csv"
-        WRITERS[ReportFormat.CSV](compute_report(app, ReportRequest()), report)
+        with compute_report(app, ReportRequest()) as content:
+            WRITERS[ReportFormat.CSV](content, report)
         return report.read_text()

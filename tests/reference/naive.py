@@ -4,7 +4,7 @@ It never imports storewatch. Instants are integer microseconds since 1970-01-01T
 integer too, the microseconds that this clock shows since its own 1970-01-01 00:00. Spans are half open.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -20,7 +20,7 @@ DAY_SECONDS = 86_400
 WEEK_SECONDS = 7 * DAY_SECONDS
 EPOCH = date(1970, 1, 1)
 
-STATUSES = ("down", "up", "unknown")
+STATUSES = ("down", "up", "unknown", "planned")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +40,30 @@ class Observation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Version:
+    """Weekly hours that hold from a local date on; no row: open 24x7."""
+
+    valid_from: date
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Special:
+    """One row of special hours as it was read; without times the store is closed on that date."""
+
+    day: date
+    start_s: int | None = None
+    end_s: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Store:
     rows: tuple[Row, ...]
     timezone: str
     observations: tuple[Observation, ...]
+    versions: tuple[Version, ...] = ()
+    special: tuple[Special, ...] = ()
+    closures: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +75,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Rule 12; None where the denominator is zero."""
+    """Rules 12 and 19; None where the denominator is zero."""
 
     availability: Fraction | None
     coverage: Fraction | None
@@ -63,24 +83,24 @@ class Figures:
     most: Fraction | None
 
 
-def local_stretch(row: Row) -> tuple[int, int]:
+def local_stretch(start_s: int, end_s: int) -> tuple[int, int]:
     """Rule 2: the seconds a row opens, counted from the midnight its day begins with; beyond 86,400 is the next day."""
-    if row.start_s == row.end_s == 0:
+    if start_s == end_s == 0:
         return 0, DAY_SECONDS
-    if row.end_s >= DAY_SECONDS - 60:
-        return row.start_s, DAY_SECONDS
-    if row.end_s < row.start_s:
-        return row.start_s, row.end_s + DAY_SECONDS
-    if row.end_s > row.start_s:
-        return row.start_s, row.end_s
-    raise ValueError(row)
+    if end_s >= DAY_SECONDS - 60:
+        return start_s, DAY_SECONDS
+    if end_s < start_s:
+        return start_s, end_s + DAY_SECONDS
+    if end_s > start_s:
+        return start_s, end_s
+    raise ValueError(start_s)
 
 
 def weekly_intervals(rows: Iterable[Row]) -> list[tuple[int, int]]:
     """The open stretches of the local week, by painting its seconds one row after the other."""
     painted = bytearray(WEEK_SECONDS + DAY_SECONDS)
     for row in rows:
-        start_s, end_s = (row.day * DAY_SECONDS + second for second in local_stretch(row))
+        start_s, end_s = (row.day * DAY_SECONDS + second for second in local_stretch(row.start_s, row.end_s))
         painted[start_s:end_s] = b"\1" * (end_s - start_s)
     into_monday, week = painted[WEEK_SECONDS:], painted[:WEEK_SECONDS]
     week[:DAY_SECONDS] = bytes(a | b for a, b in zip(week[:DAY_SECONDS], into_monday, strict=True))
@@ -154,22 +174,65 @@ def local_edges(timezone: str, first: date, days: int, hours_each: int) -> list[
     return [first_instant(timezone, reading) for reading in readings]
 
 
+def calendar_edges(timezone: str, first: date, last: date, begins: Callable[[date], bool]) -> list[int]:
+    """The instants that cut the time line at the days that begin something, around the days from `first` to `last`."""
+    days = [day for day in days_from(first - timedelta(days=31), (last - first).days + 63) if begins(day)]
+    from_day, to_day = max(day for day in days if day <= first), min(day for day in days if day > last)
+    return [first_instant(timezone, midnight_us(day)) for day in days if from_day <= day <= to_day]
+
+
+def weekly_seconds(rows: tuple[Row, ...], weekday: int) -> list[tuple[int, int]]:
+    """What weekly hours open on a day of the week: its own rows up to midnight and what runs over from the day before.
+
+    No row at all: the whole day.
+    """
+    if not rows:
+        return [(0, DAY_SECONDS)]
+    own = [local_stretch(row.start_s, row.end_s) for row in rows if row.day == weekday]
+    before = [local_stretch(row.start_s, row.end_s) for row in rows if row.day == (weekday - 1) % 7]
+    stretches = [(start_s, min(end_s, DAY_SECONDS)) for start_s, end_s in own]
+    return stretches + [(0, end_s - DAY_SECONDS) for _, end_s in before if end_s > DAY_SECONDS]
+
+
+def open_seconds(
+    day: date, rows: tuple[Row, ...], versions: tuple[Version, ...], special: tuple[Special, ...]
+) -> list[tuple[int, int]]:
+    """Rules 17 and 18: what is laid on one local date, in seconds from its midnight."""
+    overriding = [each for each in special if each.day == day]
+    if overriding:
+        return [
+            local_stretch(each.start_s, each.end_s)
+            for each in overriding
+            if each.start_s is not None and each.end_s is not None
+        ]
+    started = [version for version in versions if version.valid_from <= day]
+    held = max(started, key=lambda version: version.valid_from).rows if started else rows
+    return weekly_seconds(held, day.weekday())
+
+
 @cache
-def sessions(rows: tuple[Row, ...], timezone: str, from_us: int, to_us: int) -> list[tuple[int, int]]:
+def sessions(
+    rows: tuple[Row, ...],
+    timezone: str,
+    from_us: int,
+    to_us: int,
+    versions: tuple[Version, ...] = (),
+    special: tuple[Special, ...] = (),
+) -> list[tuple[int, int]]:
     """Rule 6: the maximal open stretches around `[from, to)`; the first and the last may be cut days outside of it."""
     first = EPOCH + timedelta(days=from_us // DAY_US - 4)
     last = EPOCH + timedelta(days=to_us // DAY_US + 4)
-    if not rows:
-        return [(midnight_us(first), midnight_us(last))]
     stretches = []
     for day in days_from(first, (last - first).days):
-        for row in rows:
-            if row.day == day.weekday():
-                start_s, end_s = local_stretch(row)
-                start_us = first_instant(timezone, midnight_us(day) + start_s * SECOND_US)
-                end_us = first_instant(timezone, midnight_us(day) + end_s * SECOND_US)
-                if start_us < end_us:
-                    stretches.append((start_us, end_us))
+        for start_s, end_s in open_seconds(day, rows, versions, special):
+            start_us = first_instant(timezone, midnight_us(day) + start_s * SECOND_US)
+            end_us = first_instant(timezone, midnight_us(day) + end_s * SECOND_US)
+            if start_us < end_us:
+                stretches.append((start_us, end_us))
+    return joined(stretches)
+
+
+def joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
     for start_us, end_us in sorted(stretches):
         if merged and start_us <= merged[-1][1]:
@@ -177,6 +240,23 @@ def sessions(rows: tuple[Row, ...], timezone: str, from_us: int, to_us: int) -> 
         else:
             merged.append((start_us, end_us))
     return merged
+
+
+def hours(
+    store: Store, from_us: int, to_us: int, closures: str = "honour"
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Rule 19: the sessions of a store around `[from, to)` without what closures cover, and the planned stretches."""
+    without = sessions(store.rows, store.timezone, from_us, to_us, store.versions, store.special)
+    if closures == "ignore":
+        return without, []
+    edges = {edge for start_us, end_us in store.closures if start_us < end_us for edge in (start_us, end_us)}
+    kept, planned = [], []
+    for open_us, close_us in without:
+        cuts = sorted({open_us, close_us} | {edge for edge in edges if open_us < edge < close_us})
+        for a, b in pairwise(cuts):
+            is_closed = any(start_us <= a < end_us for start_us, end_us in store.closures)
+            (planned if is_closed else kept).append((a, b))
+    return joined(kept), joined(planned) if closures == "honour" else []
 
 
 def deduplicated(observations: Iterable[Observation]) -> list[Observation]:
@@ -222,16 +302,22 @@ def status_at(
     return "unknown"
 
 
-def spans(store: Store, from_us: int, to_us: int, *, as_of_us: int, max_gap_us: int) -> list[Span]:
-    """The maximal stretches of one status inside one session, clipped to `[from, to)`.
+def spans(
+    store: Store, from_us: int, to_us: int, *, as_of_us: int, max_gap_us: int, closures: str = "honour"
+) -> list[Span]:
+    """The maximal stretches of one status inside one session and the planned ones, clipped to `[from, to)`.
 
     The time line is cut wherever an answer can change, and the status is asked at the start of every piece.
     """
     instants = [from_us, to_us, *(seen.observed_us for seen in store.observations)]
-    open_sessions = sessions(store.rows, store.timezone, min(instants), max(instants))
+    open_sessions, planned = hours(store, min(instants), max(instants), closures)
     evidence = evidence_of(store, open_sessions, as_of_us)
     changes = {seen.observed_us + gap for seen in evidence for gap in (-max_gap_us, 0, max_gap_us)}
-    found: list[Span] = []
+    found = [
+        Span(start_us=max(start_us, from_us), end_us=min(end_us, to_us), status="planned")
+        for start_us, end_us in planned
+        if max(start_us, from_us) < min(end_us, to_us)
+    ]
     for open_us, close_us in open_sessions:
         start_us, end_us = max(open_us, from_us), min(close_us, to_us)
         if start_us >= end_us:
@@ -245,28 +331,30 @@ def spans(store: Store, from_us: int, to_us: int, *, as_of_us: int, max_gap_us: 
             else:
                 stretch.append(Span(start_us=a, end_us=b, status=status))
         found += stretch
-    return found
+    return sorted(found, key=lambda span: span.start_us)
 
 
-def totals(store: Store, from_us: int, to_us: int, *, as_of_us: int, max_gap_us: int) -> dict[str, int]:
-    """Rule 11: microseconds of business time by status."""
+def totals(
+    store: Store, from_us: int, to_us: int, *, as_of_us: int, max_gap_us: int, closures: str = "honour"
+) -> dict[str, int]:
+    """Rules 11 and 19: microseconds of business time by status."""
     sums = dict.fromkeys(STATUSES, 0)
-    for span in spans(store, from_us, to_us, as_of_us=as_of_us, max_gap_us=max_gap_us):
+    for span in spans(store, from_us, to_us, as_of_us=as_of_us, max_gap_us=max_gap_us, closures=closures):
         sums[span.status] += span.end_us - span.start_us
     return sums
 
 
 def figures(sums: Sequence[dict[str, int]]) -> Figures:
-    """Rules 12 and 13: of one store's totals, or of many stores' as the ratio of their sums."""
-    down, up, unknown = (sum(each[status] for each in sums) for status in STATUSES)
-    business = down + up + unknown
+    """Rules 12, 13 and 19: of one store's totals, or of many stores' as the ratio of their sums."""
+    down, up, unknown = (sum(each[status] for each in sums) for status in ("down", "up", "unknown"))
+    wanted = down + up + unknown
 
     def ratio(part: int, whole: int) -> Fraction | None:
         return Fraction(part, whole) if whole else None
 
     return Figures(
         availability=ratio(up, up + down),
-        coverage=ratio(up + down, business),
-        least=ratio(up, business),
-        most=ratio(up + unknown, business),
+        coverage=ratio(up + down, wanted),
+        least=ratio(up, wanted),
+        most=ratio(up + unknown, wanted),
     )

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from hypothesis import strategies as st
 from reference import naive
-from reference.naive import DAY_US, HOUR_US, SECOND_US, Observation, Row, Store
+from reference.naive import DAY_US, HOUR_US, SECOND_US, Observation, Row, Special, Store, Version
 
 MINUTE_US = 60 * SECOND_US
 
@@ -107,11 +107,35 @@ def _instants(edges: list[int], middle_us: int, gap_us: int) -> st.SearchStrateg
     )
 
 
+def _versions(day: date) -> st.SearchStrategy[tuple[Version, ...]]:
+    version = st.builds(Version, valid_from=_days_around(day), rows=weekly_rows())
+    return st.lists(version, max_size=2, unique_by=lambda each: each.valid_from).map(tuple)
+
+
+def _special(day: date) -> st.SearchStrategy[tuple[Special, ...]]:
+    closed = st.builds(Special, day=_days_around(day))
+    timed = st.builds(
+        Special, day=_days_around(day), start_s=_second_of_day(86_399), end_s=_second_of_day(86_400)
+    ).filter(lambda each: each.start_s != each.end_s or each.start_s == 0)
+    return st.lists(st.one_of(closed, timed, timed), max_size=4, unique=True).map(tuple)
+
+
+def _closures(instants: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[tuple[int, int], ...]]:
+    closure = st.tuples(instants, instants).map(lambda pair: (min(pair), max(pair)))
+    return st.lists(closure.filter(lambda each: each[0] < each[1]), max_size=3, unique=True).map(tuple)
+
+
+def _days_around(day: date) -> st.SearchStrategy[date]:
+    return st.integers(-3, 3).map(lambda days: day + timedelta(days=days))
+
+
 @st.composite
-def _stores(draw: st.DrawFn, zone: str, middle_us: int, gap_us: int) -> Store:
+def _stores(draw: st.DrawFn, zone: str, day: date, middle_us: int, gap_us: int, *, changing: bool) -> Store:
     hours = draw(weekly_rows())
     timezone = draw(st.one_of(st.just(zone), st.sampled_from(ZONES)))
-    near = naive.sessions(hours, timezone, middle_us - 2 * DAY_US, middle_us + 2 * DAY_US)
+    versions = draw(_versions(day)) if changing else ()
+    special = draw(_special(day)) if changing else ()
+    near = naive.sessions(hours, timezone, middle_us - 2 * DAY_US, middle_us + 2 * DAY_US, versions, special)
     edges = [edge for session in near for edge in session if abs(edge - middle_us) < 3 * DAY_US]
     instants = _instants([middle_us, *edges], middle_us, gap_us)
     seen = draw(st.lists(st.tuples(instants, st.booleans()), max_size=14))
@@ -125,16 +149,22 @@ def _stores(draw: st.DrawFn, zone: str, middle_us: int, gap_us: int) -> Store:
             Observation(observed_us=polls[place][0], active=polls[place][1], loaded_us=middle_us + place)
             for place in order
         ),
+        versions=versions,
+        special=special,
+        closures=draw(_closures(instants)) if changing else (),
     )
 
 
 @st.composite
-def worlds(draw: st.DrawFn, min_stores: int = 0) -> World:
+def worlds(draw: st.DrawFn, min_stores: int = 0, *, changing: bool = False) -> World:
+    """changing: stores may have versions of their hours, special hours and closures."""
     zone, day = draw(st.sampled_from(ODD_DAYS))
     changes = [second for n in (-1, 0, 1) for second in naive.jumps(zone, (day - naive.EPOCH).days + n)]
     middle_us = changes[0] * SECOND_US if changes else naive.first_instant(zone, naive.midnight_us(day))
     gap_us = draw(gaps_us())
-    stores = tuple(draw(st.lists(_stores(zone, middle_us, gap_us), min_size=min_stores, max_size=4)))
+    stores = tuple(
+        draw(st.lists(_stores(zone, day, middle_us, gap_us, changing=changing), min_size=min_stores, max_size=4))
+    )
     polls = [seen.observed_us for store in stores for seen in store.observations]
     instants = _instants([middle_us, *polls], middle_us, gap_us)
     windows = draw(st.lists(st.tuples(instants, instants).filter(lambda w: w[0] < w[1]), min_size=1, max_size=4))

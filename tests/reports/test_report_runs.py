@@ -5,10 +5,18 @@ import polars as pl
 import pytest
 from scene import HEADER, REPORT
 
+from storewatch import __version__
 from storewatch.app import App
 from storewatch.catalog import Job, JobKind, labels_frame
-from storewatch.errors import FailedReportError, InvalidInputError, MissingReportFileError, UnknownReportError
-from storewatch.reports.request import ReportRequest
+from storewatch.engine.opening import TZDATA_VERSION
+from storewatch.errors import (
+    FailedReportError,
+    InvalidInputError,
+    InvalidParameterError,
+    MissingReportFileError,
+    UnknownReportError,
+)
+from storewatch.reports.request import ReportRequest, read_request
 
 NOW = datetime(2023, 1, 24, tzinfo=UTC)
 ACME = ("owner", "acme")
@@ -54,6 +62,8 @@ def test_run_stores_a_whole_file_and_tells_what_it_says(app: App) -> None:
         "as_of": "2023-01-23T18:00:00Z",
         "lake_version": app.lake.snapshot().version,
         "catalog_version": app.catalog.version(),
+        "tzdata_version": TZDATA_VERSION,
+        "software_version": __version__,
     }
     assert [entry.name for entry in app.reports.folder.iterdir()] == [file.name]
 
@@ -171,3 +181,36 @@ def test_report_whose_file_was_removed_says_so(app: App) -> None:
     with pytest.raises(MissingReportFileError, match="is not in this service's home"):
         app.reports.finished_file(report)
     assert app.reports.finished_file(ask(app)) is None
+
+
+def test_report_that_its_form_cannot_hold_is_refused_before_it_is_computed(app: App) -> None:
+    label(app, **{f"s{number}": "acme" for number in range(60)})
+    asked = {"format": "xlsx", "windows": ["2020-01-01/2023-01-01"], "by": "hour"}
+    app.reports.check(read_request(asked | {"worst": 10}), app.lake.snapshot(), None)
+    with pytest.raises(InvalidParameterError, match="a sheet of Excel holds") as told:
+        app.reports.check(read_request(asked), app.lake.snapshot(), None)
+    assert told.value.name == "format"
+
+
+def test_report_on_windows_that_cannot_be_is_refused_before_it_is_computed(app: App) -> None:
+    request = read_request({"format": "json", "windows": ["today"], "rolling": True})
+    with pytest.raises(InvalidParameterError, match="today has no rolling form"):
+        app.reports.check(request, app.lake.snapshot(), None)
+
+
+def test_run_leaves_no_folder_of_its_own_behind(app: App) -> None:
+    request = read_request({"format": "ndjson", "windows": ["last_week"], "by": "day", "include": ["outages"]})
+    report = run(app, request)
+    assert report.result is not None
+    assert [file.name for file in app.reports.folder.iterdir()] == [report.result["file"]]
+
+
+def test_peers_under_a_scope_are_its_own_stores(app: App) -> None:
+    labels = {name: {"owner": "acme"} for name in ("bar", "ghost")} | {"cafe": {"owner": "acme", "team": "x"}}
+    app.catalog.replace_stores(labels=labels_frame(labels), now=NOW)
+    asked = {"format": "wide_csv", "windows": ["last_week"], "rolling": True, "peers": "owner", "store_ids": ["cafe"]}
+    stores = {}
+    for scope in (None, ("team", "x")):
+        header, row = text_of(app, run(app, read_request(asked), scope)).splitlines()
+        stores[scope] = dict(zip(header.split(","), row.split(","), strict=True))["peer_stores"]
+    assert stores == {None: "3", ("team", "x"): "1"}

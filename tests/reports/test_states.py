@@ -58,11 +58,14 @@ def test_states_of_a_page_are_those_of_all(app: App, stores: CurrentStores) -> N
     polls = [(f"s{n:02}", NEWEST - timedelta(hours=n / 4), n % 3 > 0) for n in range(40)]
     poll(app, *polls)
     moment = stores.moment()
-    _, frame, patterns = app.catalog.read_stores()
-    whole = states_at(moment, frame, patterns, Spread.WHOLE).to_list()
+    rows = app.catalog.read_stores()
+    frame, patterns, changes = rows.frame, rows.patterns, rows.changes
+    whole = states_at(moment, frame, patterns, changes, Spread.WHOLE).to_list()
     for spread in (Spread.DENSE, Spread.SPARSE):
-        assert whole == [states_at(moment, frame[n : n + 1], patterns, spread).item() for n in range(frame.height)]
-        assert whole == states_at(moment, frame, patterns, spread).to_list()
+        assert whole == [
+            states_at(moment, frame[n : n + 1], patterns, changes, spread).item() for n in range(frame.height)
+        ]
+        assert whole == states_at(moment, frame, patterns, changes, spread).to_list()
     assert {"up", "down", "unknown"} <= set(whole)
 
 

@@ -28,7 +28,7 @@ from storewatch.reports.timeline import (
 )
 
 NOW = datetime(2023, 12, 1, tzinfo=UTC)
-STATUSES = ("down", "up", "unknown")
+STATUSES = ("down", "up", "unknown", "planned")
 # Days around which a clock changes, in both directions and by half an hour.
 PLACES = (
     ("America/Chicago", date(2023, 3, 12)),

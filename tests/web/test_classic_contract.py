@@ -46,7 +46,7 @@ def test_trigger_gives_an_id_and_then_the_csv(client: TestClient, method: str) -
     response = finished(client, report_id)
     assert (response.status_code, response.text) == (200, REPORT)
     assert response.headers["content-type"].startswith("text/csv")
-    assert response.headers["content-disposition"] == f'attachment; filename="storewatch_report_{report_id}.csv"'
+    assert response.headers["content-disposition"] == 'attachment; filename="storewatch_2023-01-23_classic.csv"'
     assert response.headers["x-report-status"] == "Complete"
 
 

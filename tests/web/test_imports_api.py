@@ -244,3 +244,35 @@ def test_viewer_may_not_import(app: App) -> None:
     with serving(app, headers=bearer(key_of(app, Role.VIEWER))) as client:
         assert problem(upload(client, ("polls.csv", POLLS))) == (403, "role-too-low")
     assert uploads_of(app) == []
+
+
+def test_weekly_hours_come_with_the_date_from_which_they_hold(client: TestClient, app: App) -> None:
+    imported(client, ("menu_hours.csv", HOURS))
+    changed = {"files": [("file", ("menu_hours.csv", HOURS.replace("09:00", "10:00")))]}
+    response = client.post("/v1/imports", data={"valid_from": "2023-02-01"}, **changed)
+    item = response.json()["items"][0]
+    assert (response.status_code, item["valid_from"]) == (202, "2023-02-01")
+    assert ended(client, item["import_id"])["state"] == "complete"
+    store = client.get("/v1/stores/cafe").json()
+    assert store["weekly_hours"][0]["start_time_local"] == "09:00:00"
+    assert [version["valid_from"] for version in store["versions"]] == ["2023-02-01"]
+    refused = client.post("/v1/imports", data={"valid_from": "2023-02-30"}, **changed)
+    assert [error["field"] for error in refused.json()["errors"]] == ["body.valid_from"]
+    polls = {"files": [("file", ("store_status.csv", POLLS))]}
+    other = client.post("/v1/imports", data={"valid_from": "2023-02-01"}, **polls).json()["items"][0]
+    assert "only weekly hours are valid from a date" in ended(client, other["import_id"])["error"]
+    wait_for(lambda: uploads_of(app) == [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "table"),
+    [
+        ("special_hours.csv", "store_id,date,start_time_local,end_time_local\ncafe,2023-01-24,,\n", "special_hours"),
+        ("targets.csv", "label,value,objective\nowner,acme,99.5\n", "targets"),
+        ("sales.csv", "store_id,sales_per_hour\ncafe,12.5\n", "sales"),
+    ],
+)
+def test_tables_of_entries_are_imported(client: TestClient, name: str, text: str, table: str) -> None:
+    (done,) = imported(client, (name, text))
+    assert done["counts"] == {"table": table, "rows": 1, "accepted": 1, "rejected": 0}
+    assert len(client.get(f"/v1/{table.replace('_', '-')}").json()["items"]) == 1

@@ -17,6 +17,8 @@ from storewatch.app import open_app
         ("/v1/stores/cafe", "DELETE, GET, PATCH"),
         # An id may hold slashes: this is also the path of the store `cafe/weekly_hours`.
         ("/v1/stores/cafe/weekly_hours", "DELETE, GET, PATCH, PUT"),
+        ("/v1/special-hours", "DELETE, GET, PUT"),
+        ("/v1/annotations/7", "DELETE, GET, PATCH"),
         ("/get_report", "GET, HEAD"),
     ],
 )

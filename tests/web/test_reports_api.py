@@ -78,7 +78,7 @@ def test_report_is_accepted_computed_and_downloaded(client: TestClient) -> None:
     report = ended(client, report_id)
     file = client.get(f"/v1/reports/{report_id}/file")
     assert (file.status_code, file.text) == (200, REPORT)
-    assert file.headers["content-disposition"] == f'attachment; filename="storewatch_report_{report_id}.csv"'
+    assert file.headers["content-disposition"] == 'attachment; filename="storewatch_2023-01-23_classic.csv"'
     sha256 = hashlib.sha256(file.content).hexdigest()
     assert file.headers["etag"] == f'"{sha256}"'
     figures = report.pop("figures")
@@ -104,7 +104,25 @@ def test_report_is_accepted_computed_and_downloaded(client: TestClient) -> None:
             "max_gap_seconds": 604_800.0,
             "store_ids": None,
             "labels": {},
+            "zone": None,
+            "with_outages": False,
+            "worst": None,
+            "windows": [],
+            "rolling": False,
+            "timezone": None,
+            "by": None,
+            "group_by": None,
+            "compare_before": False,
+            "peers": None,
+            "target": None,
+            "include": [],
+            "min_duration": None,
+            "closures": "honour",
+            "annotations": "apply",
             "format": "csv",
+            "table": "stores",
+            "paper": "a4",
+            "definition": None,
         },
         "error": None,
     }

@@ -140,3 +140,13 @@ def test_status_of_a_scope_tells_nothing_of_others(app: App) -> None:
         status = client.get("/v1/status", headers=bearer(key_of(app, Role.VIEWER, ACME))).json()
     told = {name: value for name, value in status.items() if value is not None}
     assert told == {"version": __version__, "stores": 1, "jobs": {}}
+
+
+def test_status_counts_anew_when_something_changed(client: TestClient) -> None:
+    before = client.get("/v1/status").json()
+    assert client.get("/v1/status").json() == before
+    poll = {"store_id": "cafe", "observed_at": "2023-01-24T18:00:00Z", "status": "active"}
+    client.post("/v1/observations", json=poll)
+    after = client.get("/v1/status").json()
+    assert (after["polls"], after["days"], after["newest_poll"]) == (7, 2, "2023-01-24T18:00:00Z")
+    assert (after["lake_version"], after["size_bytes"] > before["size_bytes"]) == (2, True)

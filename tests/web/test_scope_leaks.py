@@ -38,6 +38,12 @@ QUERIES = {
     "/v1/stores": [{}, {"q": "shop"}, {"prefix": "rival"}, {"label": "owner:rival"}, {"zone": "Europe/Vaduz"}],
     "/v1/store_counts": [{}, {"label": "owner:rival"}, {"prefix": "rival"}],
     "/v1/imports/{import_id}/rejects": [{}, {"format": "csv"}],
+    **{
+        f"/v1/{name}": [{}, {"store_id": FOREIGN}, {"label": "owner", "value": "rival"}]
+        for name in ("special-hours", "targets", "sales")
+    },
+    "/v1/closures": [{}, {"store_id": FOREIGN}],
+    "/v1/annotations": [{}, {"store_id": FOREIGN}],
 }
 # Of these a scope has no part: they are refused as a whole.
 REFUSED = {
@@ -45,6 +51,8 @@ REFUSED = {
     "/v1/audit",
     "/v1/keys",
     "/v1/keys/{key_id}",
+    "/v1/report-definitions",
+    "/v1/report-definitions/{name}",
     "/v1/schedules",
     "/v1/schedules/{name}",
 }
@@ -72,6 +80,17 @@ def admin(app: App) -> dict[str, str]:
     return bearer(key_of(app))
 
 
+def say(client: TestClient, store_id: str, word: str, start: str, **options) -> dict[str, str]:
+    """Enter a closure, an annotation, special hours, a target and sales of a store; give the ids of the former."""
+    span = {"store_id": store_id, "start_at": "2023-01-23T01:00:00Z", "end_at": "2023-01-23T02:00:00Z"}
+    closure = client.post("/v1/closures", json=span | {"reason": word}, **options).json()
+    annotation = client.post("/v1/annotations", json=span | {"cause": word}, **options).json()
+    times = {"date": "2023-01-25", "start_time_local": start, "end_time_local": "08:44"}
+    for path, said in (("special-hours", times), ("targets", {"objective": 99}), ("sales", {"sales_per_hour": 9})):
+        assert client.put(f"/v1/{path}", json=[{"store_id": store_id} | said], **options).status_code == 200
+    return {"closure_id": closure["closure_id"], "annotation_id": annotation["annotation_id"]}
+
+
 @pytest.fixture(scope="module")
 def others(client: TestClient, admin: dict[str, str]) -> dict[str, str]:
     """Ids of finished things that an admin made, which see all stores."""
@@ -80,7 +99,17 @@ def others(client: TestClient, admin: dict[str, str]) -> dict[str, str]:
     import_id = client.post("/v1/imports", files=polls, headers=admin).json()["items"][0]["import_id"]
     for path in (f"/v1/reports/{report_id}", f"/v1/imports/{import_id}"):
         wait_for(lambda path=path: client.get(path, headers=admin).json()["state"] == "complete")
-    return {"store_id": FOREIGN, "report_id": report_id, "import_id": import_id, "key_id": "0123456789", "name": "x"}
+    said = say(client, FOREIGN, "rival", "03:33", headers=admin)
+    of_label = {"label": "owner", "value": "rival", "reason": "rival"}
+    of_label |= {"start_at": "2023-01-23T03:00:00Z", "end_at": "2023-01-23T04:00:00Z"}
+    assert client.post("/v1/closures", json=of_label, headers=admin).status_code == 201
+    for path, row in (("special-hours", {"date": "2023-01-25"}), ("targets", {"objective": 1}), ("sales", {})):
+        row |= {"label": "owner", "value": "rival", "start_time_local": "", "end_time_local": "", "sales_per_hour": 1}
+        assert client.put(f"/v1/{path}", json=[row], headers=admin).status_code == 200, path
+    definition = {"name": "x", "parameters": {"store_ids": [FOREIGN]}}
+    assert client.post("/v1/report-definitions", json=definition, headers=admin).status_code == 201
+    ids = {"report_id": report_id, "import_id": import_id, "key_id": "0123456789", "name": "x"}
+    return {"store_id": FOREIGN, **ids, **said}
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +121,8 @@ def own(client: TestClient) -> dict[str, str]:
     import_id = client.post("/v1/imports", files=polls).json()["items"][0]["import_id"]
     for path in (f"/v1/reports/{report_id}", f"/v1/imports/{import_id}"):
         wait_for(lambda path=path: client.get(path).json()["state"] == "complete")
-    return {"store_id": OWN, "report_id": report_id, "import_id": import_id, "key_id": "0123456789", "name": "x"}
+    ids = {"report_id": report_id, "import_id": import_id, "key_id": "0123456789", "name": "x"}
+    return {"store_id": OWN, **ids, **say(client, OWN, "ours", "05:05")}
 
 
 def read_routes(client: TestClient) -> list[str]:
@@ -105,7 +135,8 @@ def filled(path: str, ids: dict[str, str]) -> str:
 
 
 def read(client: TestClient, path: str, ids: dict[str, str], query: dict[str, str], **options):
-    return client.get(filled(path, ids), params={**DAY, "report_id": ids["report_id"], **query}, **options)
+    asked = DAY if path.startswith("/v1/stores/{") else {}
+    return client.get(filled(path, ids), params={**asked, "report_id": ids["report_id"], **query}, **options)
 
 
 def test_scene_shows_the_other_stores_to_an_admin(client: TestClient, admin, others) -> None:
@@ -117,7 +148,7 @@ def test_scene_shows_the_other_stores_to_an_admin(client: TestClient, admin, oth
     assert [trace for trace in TRACES if trace not in seen] == []
 
 
-def test_no_read_shows_a_trace_of_other_stores(client: TestClient, own) -> None:
+def test_no_read_shows_a_trace_of_other_stores(client: TestClient, own, others) -> None:
     for path in read_routes(client):
         for query in QUERIES.get(path, [{}]):
             response = read(client, path, own, query)
@@ -138,7 +169,7 @@ def test_others_things_are_answered_like_things_that_do_not_exist(client: TestCl
         told.pop("request_id")
         known.pop("request_id")
         for other in others.values():
-            told["detail"] = told["detail"].replace(other, NOBODYS)
+            told["detail"] = told["detail"].replace(f"'{other}'", f"'{NOBODYS}'")
         assert told == known, path
 
 
@@ -208,6 +239,48 @@ def test_import_reaches_no_store_outside_the_scope(app: App, client: TestClient,
     assert theirs.replace(FOREIGN, NOBODYS) == none
     assert app.lake.snapshot().rows == before
     assert app.catalog.stores().equals(known)
+
+
+def test_what_is_said_of_others_is_neither_said_changed_nor_deleted(client: TestClient, admin, others) -> None:
+    span = {"start_at": "2023-01-23T01:00:00Z", "end_at": "2023-01-23T02:00:00Z"}
+    closure, annotation = f"/v1/closures/{others['closure_id']}", f"/v1/annotations/{others['annotation_id']}"
+    before = [client.get(path, headers=admin).json() for path in (closure, annotation)]
+    for store_id in (FOREIGN, NOBODYS):
+        answers = [
+            client.post("/v1/closures", json=span | {"store_id": store_id, "reason": "x"}),
+            client.post("/v1/annotations", json=span | {"store_id": store_id, "cause": "x"}),
+            client.delete("/v1/special-hours", params={"store_id": store_id, "date": "2023-01-25"}),
+            client.delete("/v1/targets", params={"store_id": store_id}),
+            client.delete("/v1/sales", params={"store_id": store_id}),
+        ]
+        assert [answer.json()["type"].rsplit(":", 1)[-1] for answer in answers] == ["unknown-store"] * 5
+        row = {"store_id": store_id, "objective": 50}
+        assert client.put("/v1/targets", json=[row]).status_code == 422
+    for label in ({"label": "owner", "value": "rival"}, {"label": "owner", "value": "acme"}, {"all_stores": True}):
+        answers = [client.post("/v1/closures", json=span | label | {"reason": "x"})]
+        if "label" in label:
+            answers += [client.delete(f"/v1/{name}", params=label) for name in ("targets", "sales")]
+            assert client.put("/v1/targets", json=[label | {"objective": 50}]).status_code == 422
+        assert {answer.json()["type"].rsplit(":", 1)[-1] for answer in answers} == {"scoped-change"}
+    assert client.delete(closure).status_code == 404
+    assert client.patch(annotation, json={"cause": "x"}).status_code == 404
+    assert client.delete(annotation).status_code == 404
+    assert [client.get(path, headers=admin).json() for path in (closure, annotation)] == before
+
+
+def test_closure_of_all_stores_is_seen_and_not_deleted(client: TestClient, admin) -> None:
+    span = {"start_at": "2023-01-21T01:00:00Z", "end_at": "2023-01-21T02:00:00Z"}
+    body = span | {"all_stores": True, "reason": "holiday"}
+    closure_id = client.post("/v1/closures", json=body, headers=admin).json()["closure_id"]
+    assert client.get(f"/v1/closures/{closure_id}").json()["reason"] == "holiday"
+    refused = client.delete(f"/v1/closures/{closure_id}")
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:storewatch:problem:scoped-change")
+    assert client.delete(f"/v1/closures/{closure_id}", headers=admin).status_code == 204
+
+
+def test_definition_of_a_report_is_not_for_a_scope(client: TestClient, others) -> None:
+    refused = client.post("/v1/reports", json={"definition": "x"})
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:storewatch:problem:scoped-key")
 
 
 def test_report_of_others_can_be_neither_cancelled_nor_deleted(client: TestClient, admin, others) -> None:

@@ -32,6 +32,7 @@ BAR = CAFE | {
 }
 GHOST = BAR | {"store_id": "ghost", "hours_source": "given", "last_poll": None, "state": "unknown"}
 AS_OF = "2023-01-23T18:00:00Z"
+DETAIL = {"versions": [], "special_hours": [], "as_of": AS_OF}
 NINE_TO_TWELVE = {"day": 0, "start_time_local": "09:00:00", "end_time_local": "12:00:00"}
 WHOLE_WEEK = [{"day": day, "start_time_local": "00:00:00", "end_time_local": "24:00:00"} for day in range(7)]
 
@@ -83,8 +84,8 @@ def test_list_gives_every_store_with_its_state(client: TestClient) -> None:
 
 
 def test_get_gives_one_store_with_its_hours(client: TestClient) -> None:
-    assert client.get("/v1/stores/cafe").json() == CAFE | {"weekly_hours": [NINE_TO_TWELVE], "as_of": AS_OF}
-    assert client.get("/v1/stores/bar").json() == BAR | {"weekly_hours": WHOLE_WEEK, "as_of": AS_OF}
+    assert client.get("/v1/stores/cafe").json() == CAFE | {"weekly_hours": [NINE_TO_TWELVE]} | DETAIL
+    assert client.get("/v1/stores/bar").json() == BAR | {"weekly_hours": WHOLE_WEEK} | DETAIL
 
 
 @pytest.mark.parametrize(
@@ -209,21 +210,24 @@ def test_create_takes_all_that_is_known_of_a_store(client: TestClient) -> None:
     }
     created = client.post("/v1/stores", json=body)
     assert (created.status_code, created.headers["location"]) == (201, "/v1/stores/kiosk%2F1")
-    assert created.json() == {
-        "store_id": "kiosk/1",
-        "name": "Kiosk",
-        "labels": {"name": "Kiosk", "owner": "acme"},
-        "timezone": "Asia/Beirut",
-        "timezone_source": "given",
-        "hours_source": "given",
-        "last_poll": None,
-        "state": "closed",
-        "weekly_hours": [
-            {"day": 0, "start_time_local": "00:00:00", "end_time_local": "02:00:00"},
-            {"day": 6, "start_time_local": "22:00:00", "end_time_local": "24:00:00"},
-        ],
-        "as_of": AS_OF,
-    }
+    assert (
+        created.json()
+        == {
+            "store_id": "kiosk/1",
+            "name": "Kiosk",
+            "labels": {"name": "Kiosk", "owner": "acme"},
+            "timezone": "Asia/Beirut",
+            "timezone_source": "given",
+            "hours_source": "given",
+            "last_poll": None,
+            "state": "closed",
+            "weekly_hours": [
+                {"day": 0, "start_time_local": "00:00:00", "end_time_local": "02:00:00"},
+                {"day": 6, "start_time_local": "22:00:00", "end_time_local": "24:00:00"},
+            ],
+        }
+        | DETAIL
+    )
     assert client.get(created.headers["location"]).json() == created.json()
 
 
@@ -296,13 +300,17 @@ def test_create_with_a_body_that_is_no_store_is_refused(sqlite_client: TestClien
 def test_change_leaves_alone_what_it_does_not_name(client: TestClient) -> None:
     client.patch("/v1/stores/cafe", json={"labels": {"owner": "acme", "region": "north"}})
     changed = client.patch("/v1/stores/cafe", json={"labels": {"region": None, "Brand": "x"}, "timezone": None})
-    assert changed.json() == CAFE | {
-        "labels": {"brand": "x", "owner": "acme"},
-        "timezone": "America/Chicago",
-        "timezone_source": "default",
-        "weekly_hours": [NINE_TO_TWELVE],
-        "as_of": AS_OF,
-    }
+    assert (
+        changed.json()
+        == CAFE
+        | {
+            "labels": {"brand": "x", "owner": "acme"},
+            "timezone": "America/Chicago",
+            "timezone_source": "default",
+            "weekly_hours": [NINE_TO_TWELVE],
+        }
+        | DETAIL
+    )
     assert client.patch("/v1/stores/cafe", json={}).json() == changed.json()
 
 
@@ -334,9 +342,52 @@ def test_put_replaces_the_hours_of_one_store(client: TestClient) -> None:
         "timezone": "America/Chicago",
         "hours_source": "given",
         "weekly_hours": [NINE_TO_TWELVE],
+        "versions": [],
     }
     assert client.put("/v1/stores/bar/weekly_hours", json={"weekly_hours": rows}).json() == expected
     assert client.get("/v1/stores/bar/weekly_hours").json() == expected
+
+
+def test_hours_from_a_date_keep_those_before_it(client: TestClient) -> None:
+    ten_to_noon = NINE_TO_TWELVE | {"start_time_local": "10:00:00"}
+    for method, path, body in (
+        ("PUT", "/v1/stores/cafe/weekly_hours", {"weekly_hours": [ten_to_noon], "valid_from": "2023-02-01"}),
+        ("PATCH", "/v1/stores/cafe", {"weekly_hours": None, "valid_from": "2023-03-01"}),
+    ):
+        assert client.request(method, path, json=body).status_code == 200
+    versions = [
+        {"valid_from": "2023-02-01", "hours_source": "given", "weekly_hours": [ten_to_noon]},
+        {"valid_from": "2023-03-01", "hours_source": "default", "weekly_hours": WHOLE_WEEK},
+    ]
+    for path in ("/v1/stores/cafe", "/v1/stores/cafe/weekly_hours"):
+        told = client.get(path).json()
+        assert (told["weekly_hours"], told["versions"]) == ([NINE_TO_TWELVE], versions)
+    rows = [NINE_TO_TWELVE | {"store_id": "cafe"}]
+    dated = client.post("/v1/weekly_hours", params={"valid_from": "2023-04-01"}, json=rows)
+    assert dated.json()["accepted"] == 1
+    told = client.get("/v1/stores/cafe").json()["versions"]
+    assert told == [
+        *versions,
+        {"valid_from": "2023-04-01", "hours_source": "given", "weekly_hours": [NINE_TO_TWELVE]},
+    ]
+    assert client.post("/v1/weekly_hours", json=rows).json()["accepted"] == 1
+    assert client.get("/v1/stores/cafe").json()["versions"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("PATCH", "/v1/stores/cafe", {"valid_from": "2023-02-01"}, "body.valid_from"),
+        ("PATCH", "/v1/stores/cafe", {"valid_from": "2023-02-30", "weekly_hours": None}, "body.valid_from"),
+        ("PUT", "/v1/stores/cafe/weekly_hours", {"valid_from": "1", "weekly_hours": []}, "body.weekly_hours"),
+        ("POST", "/v1/stores", {"store_id": "x", "valid_from": "2023-02-01"}, "body.valid_from"),
+        ("POST", "/v1/weekly_hours?valid_from=soon", [], "query.valid_from"),
+    ],
+)
+def test_date_of_hours_that_cannot_be_is_refused(
+    client: TestClient, method: str, path: str, body: Any, field: str
+) -> None:
+    assert fields(client.request(method, path, json=body)) == [field]
 
 
 def test_hours_that_are_read_can_be_put_back(sqlite_client: TestClient) -> None:

@@ -21,6 +21,7 @@ CAFE_FIGURES = {
     "up_seconds": 8_100.0,
     "down_seconds": 2_700.0,
     "unknown_seconds": 0.0,
+    "planned_seconds": 0.0,
     "availability": 0.75,
     "coverage": 1.0,
     "availability_lowest": 0.75,
@@ -35,8 +36,10 @@ CAFE_MONDAY = {
     "as_of": "2023-01-23T18:00:00Z",
     "policy": "observed",
     "max_gap_seconds": 10_800.0,
+    "closures": "honour",
+    "annotations": "apply",
 }
-SECONDS = ("business_seconds", "up_seconds", "down_seconds", "unknown_seconds")
+SECONDS = ("business_seconds", "up_seconds", "down_seconds", "unknown_seconds", "planned_seconds")
 
 
 @pytest.fixture

@@ -1,14 +1,15 @@
 """The imports: which file brought what, and the rows it could not bring."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 import polars as pl
 from sqlalchemy import insert, select, tuple_
 
 from storewatch.catalog.database import Database
+from storewatch.catalog.entries import EntryKind
 from storewatch.catalog.rows import read_rows, write_rows
 from storewatch.catalog.schema import imports, rejects
 from storewatch.catalog.stores import change_stores
@@ -20,7 +21,7 @@ REJECTS: Final = pl.Schema({"line": pl.Int64, "row": pl.String, "reason": pl.Str
 class ImportRecord:
     """What became of one file; the counts are of data rows.
 
-    table_name: observations, weekly_hours, timezones or stores. job_id: of the job that imported it, None where none
+    table_name: a value of ingest's TableName. job_id: of the job that imported it, None where none
     did.
     """
 
@@ -60,8 +61,10 @@ class Imports(Database):
         rejected_rows: Iterable[pl.DataFrame] = (),
         *,
         hours: pl.DataFrame | None = None,
+        hours_from: date | None = None,
         zones: pl.DataFrame | None = None,
         labels: pl.DataFrame | None = None,
+        entries: Mapping[EntryKind, pl.DataFrame] | None = None,
         store_ids: pl.Series | None = None,
         lake_version: int | None = None,
         expected: int | None = None,
@@ -80,8 +83,10 @@ class Imports(Database):
             change_stores(
                 connection,
                 hours=hours,
+                hours_from=hours_from,
                 zones=zones,
                 labels=labels,
+                entries=entries,
                 store_ids=store_ids,
                 lake_version=lake_version,
                 expected=expected,

@@ -52,6 +52,18 @@ def select_rows(connection: Connection, table: Table, batch: pl.DataFrame) -> Se
 
 def read_rows(connection: Connection, query: Select[Any], schema: pl.Schema) -> pl.DataFrame:
     """Read the whole result of `query` as a frame."""
+    is_text = {name: connection.dialect.name == "sqlite" and dtype.is_temporal() for name, dtype in schema.items()}
+    found = pl.Schema({name: pl.String() if is_text[name] else dtype for name, dtype in schema.items()})
+    batches = [found.to_frame()]
     # Straight from the driver's cursor: SQLAlchemy's row objects triple the time (1 M stores: 1.4 s, 0.5 s without).
     with connection.execute(query) as result:
-        return pl.DataFrame(result.cursor.fetchall(), schema=schema, orient="row")
+        while rows := result.cursor.fetchmany(BATCH_ROWS):
+            batches.append(pl.DataFrame(rows, schema=found, orient="row"))
+    return pl.concat(batches).with_columns(_from_text(name, dtype) for name, dtype in schema.items() if is_text[name])
+
+
+def _from_text(name: str, dtype: pl.DataType) -> pl.Expr:
+    text = pl.col(name).str
+    if isinstance(dtype, pl.Date):
+        return text.to_date("%Y-%m-%d")
+    return text.to_datetime("%Y-%m-%d %H:%M:%S%.6f", time_unit="us", time_zone="UTC")

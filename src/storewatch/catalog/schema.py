@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -25,7 +26,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-HEAD: Final = "0002"  # the revision of `migrations/versions` that this code reads and writes
+HEAD: Final = "0003"  # the revision of `migrations/versions` that this code reads and writes
 
 
 class Instant(TypeDecorator[datetime]):
@@ -201,4 +202,101 @@ audit = Table(
     Column("outcome", Text, nullable=False),
     Column("request_id", Text),
     Column("detail", JSON),
+)
+
+# Weekly hours from a local date on; before the first of them stores.weekly_hours_id holds.
+hours_versions = Table(
+    "hours_versions",
+    metadata,
+    Column("store_id", BYTEWISE, ForeignKey("stores.store_id", ondelete="CASCADE"), primary_key=True),
+    Column("valid_from", Date, primary_key=True),
+    Column("weekly_hours_id", BIG_ID, ForeignKey("weekly_hours.weekly_hours_id")),
+    sqlite_with_rowid=False,
+)
+
+
+def _target() -> tuple[Column[str], ...]:
+    """A store, or the stores that carry label=value; all three null (where the table allows it) are all stores."""
+    return (
+        Column("store_id", BYTEWISE, ForeignKey("stores.store_id", ondelete="CASCADE")),
+        Column("label", BYTEWISE),
+        Column("value", BYTEWISE),
+    )
+
+
+# Several rows a date; in seconds of it, as engine.columns.SPECIAL_HOURS. A closed date is one row with null times.
+special_hours = Table(
+    "special_hours",
+    metadata,
+    Column("special_hours_id", BIG_ID, primary_key=True),
+    *_target(),
+    Column("date", Date, nullable=False),
+    Column("start_s", Integer),
+    Column("end_s", Integer),
+    Index("special_hours_by_store", "store_id", "date"),
+    Index("special_hours_by_label", "label", "value", "date"),
+)
+
+# An id is never given twice, for the audit log names it.
+closures = Table(
+    "closures",
+    metadata,
+    Column("closure_id", BIG_ID, primary_key=True),
+    *_target(),
+    Column("start_at", Instant, nullable=False),
+    Column("end_at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_by", Text),
+    Column("created_at", Instant, nullable=False),
+    Index("closures_by_store", "store_id"),
+    Index("closures_by_label", "label", "value"),
+    sqlite_autoincrement=True,
+)
+
+annotations = Table(
+    "annotations",
+    metadata,
+    Column("annotation_id", BIG_ID, primary_key=True),
+    Column("store_id", BYTEWISE, ForeignKey("stores.store_id", ondelete="CASCADE"), nullable=False),
+    Column("start_at", Instant, nullable=False),
+    Column("end_at", Instant, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("note", Text),
+    Column("reclassify_as", Text),  # planned, unknown, not_an_outage; null: the figures stay
+    Column("created_by", Text),
+    Column("created_at", Instant, nullable=False),
+    Index("annotations_by_store", "store_id"),
+    sqlite_autoincrement=True,
+)
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("target_id", BIG_ID, primary_key=True),
+    *_target(),
+    Column("objective", Float, nullable=False),  # of the availability, 0 < objective <= 1
+    Index("targets_by_store", "store_id"),
+    Index("targets_by_label", "label", "value"),
+)
+
+# A null weekday or hour holds for all of them.
+sales = Table(
+    "sales",
+    metadata,
+    Column("sale_id", BIG_ID, primary_key=True),
+    *_target(),
+    Column("weekday", Integer),  # 0 = Monday ... 6 = Sunday
+    Column("hour", Integer),  # 0 ... 23, of the store's clock
+    Column("amount_per_hour", Float, nullable=False),
+    Index("sales_by_store", "store_id"),
+    Index("sales_by_label", "label", "value"),
+)
+
+report_definitions = Table(
+    "report_definitions",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("parameters", JSON, nullable=False),
+    Column("created_by", Text),
+    Column("created_at", Instant, nullable=False),
 )

@@ -8,12 +8,15 @@ from typing import Any
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, tuple_
 
+from storewatch.catalog.changes import read_changes, read_reclassifications
 from storewatch.catalog.database import Database
 from storewatch.catalog.labels import NAME, read_labels
 from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows
 from storewatch.catalog.schema import store_labels, stores, weekly_hours
-from storewatch.catalog.stores import STORES, read_patterns, read_version
-from storewatch.engine.opening import DEFAULT_TIMEZONE
+from storewatch.catalog.state import read_version
+from storewatch.catalog.stores import STORES, read_patterns, read_stores
+from storewatch.catalog.targeting import TARGET
+from storewatch.engine.opening import DEFAULT_TIMEZONE, HoursChanges
 
 Label = tuple[str, str]
 Place = tuple[str | None, ...]
@@ -46,17 +49,26 @@ class StoreOrder(StrEnum):
 class StoreRows:
     """Some stores at one moment, in the order asked for.
 
-    frame: STORES; patterns: PATTERNS, those that its weekly_hours_id points to; labels: of the stores that have any.
+    frame: STORES; patterns: PATTERNS, those that a weekly_hours_id points to; labels: of the stores that have any, but
+    none where all stores are read. changes: what changes their hours, reclassifications: and their down time, both of
+    these stores only.
     """
 
     catalog_version: int
     frame: pl.DataFrame
     patterns: pl.DataFrame
     labels: dict[str, dict[str, str]]
+    changes: HoursChanges
+    reclassifications: pl.DataFrame
 
 
 class StoreLists(Database):
-    """What the catalog tells of stores, few at a time. Queries are as many for one store as for a page of them."""
+    """What the catalog tells of stores. Queries are as many for one store as for a page of them."""
+
+    def read_stores(self) -> StoreRows:
+        """Read all stores in the bytewise order of store_id, without their labels."""
+        with self.reading() as connection:
+            return _read_rows(connection, read_stores(connection), whole=True)
 
     def list_stores(
         self, where: StoreFilter, *, order: StoreOrder = StoreOrder.ID, after: Place = (), limit: int
@@ -84,6 +96,22 @@ class StoreLists(Database):
         with self.reading() as connection:
             return _in_order(connection, where, order, after, None)["store_id"]
 
+    def labels_of(self, label: str) -> pl.DataFrame:
+        """Read who carries a label, and its value: store_id and value, by store_id."""
+        with self.reading() as connection:
+            query = select(store_labels.c.store_id, store_labels.c.value).where(store_labels.c.label == label)
+            return read_rows(
+                connection,
+                query.order_by(store_labels.c.store_id),
+                pl.Schema(dict.fromkeys(("store_id", "value"), pl.String)),
+            )
+
+    def label_values(self) -> pl.DataFrame:
+        """Read all labels of all stores: store_id, label and value, in this order."""
+        with self.reading() as connection:
+            query = select(store_labels.c.store_id, store_labels.c.label, store_labels.c.value)
+            return read_rows(connection, query.order_by(*store_labels.primary_key), TARGET)
+
     def visible_ids(self, store_ids: pl.Series, label: Label) -> pl.Series:
         """Of these ids, those of stores that carry the label."""
         carried = select(store_labels.c.store_id).where(
@@ -101,13 +129,19 @@ class StoreLists(Database):
         return pl.concat([pl.Series("store_id", dtype=pl.String), *(batch["store_id"] for batch in found)])
 
 
-def _read_rows(connection: Connection, frame: pl.DataFrame) -> StoreRows:
-    hours_ids = frame["weekly_hours_id"].drop_nulls().unique().to_list()
+def _read_rows(connection: Connection, frame: pl.DataFrame, *, whole: bool = False) -> StoreRows:
+    """whole: `frame` is all stores."""
+    ids = frame["store_id"]
+    changes = read_changes(connection, ids)
+    hours_ids = pl.concat([frame["weekly_hours_id"], changes.versions["weekly_hours_id"]]).drop_nulls().unique()
+    wanted = [] if whole else [weekly_hours.c.weekly_hours_id.in_(hours_ids.to_list())]
     return StoreRows(
         catalog_version=read_version(connection),
         frame=frame,
-        patterns=read_patterns(connection, weekly_hours.c.weekly_hours_id.in_(hours_ids)),
-        labels=read_labels(connection, frame["store_id"].to_list()),
+        patterns=read_patterns(connection, *wanted),
+        labels={} if whole else read_labels(connection, ids.to_list()),
+        changes=changes,
+        reclassifications=read_reclassifications(connection, ids),
     )
 
 

@@ -7,25 +7,52 @@ from typing import Annotated
 import typer
 
 from storewatch import __version__
-from storewatch.cli import data, jobs, keys, reports, schedules, service
+from storewatch.cli import (
+    annotations,
+    closures,
+    data,
+    definitions,
+    findings,
+    jobs,
+    keys,
+    reports,
+    schedules,
+    service,
+    special_hours,
+)
 from storewatch.cli.home import HOME_HELP, use_home
 from storewatch.errors import (
     CatalogVersionError,
+    FailedReportError,
     InvalidInputError,
+    InvalidParameterError,
+    MissingReportFileError,
+    ReportNotReadyError,
     ScheduleExistsError,
     StorewatchError,
+    UnknownAnnotationError,
+    UnknownClosureError,
+    UnknownDefinitionError,
     UnknownKeyError,
     UnknownReportError,
     UnknownScheduleError,
+    UnknownStoreError,
 )
 
 USER_MISTAKES = (
     CatalogVersionError,
+    FailedReportError,
     InvalidInputError,
+    MissingReportFileError,
+    ReportNotReadyError,
     ScheduleExistsError,
+    UnknownAnnotationError,
+    UnknownClosureError,
+    UnknownDefinitionError,
     UnknownKeyError,
     UnknownReportError,
     UnknownScheduleError,
+    UnknownStoreError,
 )
 
 app = typer.Typer(
@@ -39,6 +66,9 @@ app = typer.Typer(
 app.command("import")(data.import_paths)
 app.command("rejects")(data.rejects)
 app.command("report")(reports.report)
+app.command("verify")(reports.verify)
+app.command("outages")(findings.outages)
+app.command("doctor")(findings.doctor)
 app.command("serve")(service.serve)
 app.command("worker")(service.worker)
 app.command("status")(data.status)
@@ -48,6 +78,10 @@ app.command("simulate")(data.simulate)
 app.command("compile")(service.compile_kernels)
 app.add_typer(keys.keys, name="key")
 app.add_typer(schedules.schedules, name="schedule")
+app.add_typer(definitions.definitions, name="definition")
+app.add_typer(closures.closures, name="closure")
+app.add_typer(annotations.annotations, name="annotation")
+app.add_typer(special_hours.special_hours, name="special-hours")
 
 
 def _print_version(wanted: bool) -> None:
@@ -71,7 +105,8 @@ def main() -> None:
     try:
         app()
     except StorewatchError as error:
-        typer.echo(f"storewatch: {error}", err=True)
+        option = f"--{error.name.replace('_', '-')}: " if isinstance(error, InvalidParameterError) else ""
+        typer.echo(f"storewatch: {option}{error}", err=True)
         sys.exit(2 if isinstance(error, USER_MISTAKES) else 1)
     except OSError as error:
         if isinstance(error, BrokenPipeError):

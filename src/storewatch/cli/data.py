@@ -10,16 +10,33 @@ from storewatch.cli.home import Home, installation, note, progress_bar
 
 
 def import_paths(
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders of polls, hours and zones.", metavar="PATH...")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of them.", metavar="PATH...")],
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a file that has any bad row.")] = False,
+    valid_from: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="The local date from which weekly hours hold; earlier ones are kept. Without it they replace all.",
+        ),
+    ] = None,
     home: Home = None,
 ) -> None:
-    """Import polls, weekly hours and time zones: CSV, NDJSON or Parquet, plain or .gz, known by their header.
+    """Import CSV, NDJSON or Parquet, plain or .gz. What a file holds is known by its header:
 
-    Bad rows are kept aside with their reason; the good rows of a file go in together. Importing a file again
-    changes nothing.
+    \b
+    polls          store_id, status, timestamp_utc
+    weekly hours   store_id, dayOfWeek, start_time_local, end_time_local
+    time zones     store_id, timezone_str
+    stores         store_id, name; every further column is a label
+    special hours  store_id, date, start_time_local, end_time_local; no times: closed
+    targets        store_id, objective; 99.5, 99.5% or 0.995 (numbers over 1 are percent)
+    sales          store_id, sales_per_hour; if you like weekday (0 = Monday), hour
+
+    The last three may have label, value in the place of store_id. Bad rows are kept aside with their reason; the good
+    rows of a file go in together. Importing a file again changes nothing.
 
     Example: storewatch import store_status.csv menu_hours.csv timezones.csv
+    Example: storewatch import --valid-from 2026-12-01 menu_hours.csv
     """
     from storewatch.ingest import find_files, import_file
 
@@ -28,7 +45,13 @@ def import_paths(
         for file in files:
             with progress_bar(file.name) as progress:
                 result = import_file(
-                    file, catalog=app.catalog, lake=app.lake, now=datetime.now(UTC), strict=strict, progress=progress
+                    file,
+                    catalog=app.catalog,
+                    lake=app.lake,
+                    now=datetime.now(UTC),
+                    strict=strict,
+                    progress=progress,
+                    valid_from=None if valid_from is None else valid_from.date(),
                 )
             note(app, "import.create", "import", str(result.import_id))
             typer.echo(f"{file}: {result.accepted:,} of {result.rows:,} rows of {result.table} imported")

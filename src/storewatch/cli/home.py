@@ -37,6 +37,13 @@ def installation(home: Path | None) -> "Iterator[App]":
         yield app
 
 
+def author(now: datetime) -> str:
+    """Who the audit log says has done what a command does."""
+    from storewatch.access.audit import from_command_line
+
+    return from_command_line("", "", "", now).actor_name
+
+
 def note(app: "App", action: str, object_type: str, object_id: str) -> None:
     """Write into the audit log what this command has done."""
     from storewatch.access.audit import from_command_line

@@ -1,102 +1,98 @@
-"""Commands that compute reports."""
+"""Commands that make a report, and make it again."""
 
-import shutil
-import sys
-import tempfile
-from enum import StrEnum
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storewatch.cli.asking import OPTIONS, Asked, read_asked, takes
 from storewatch.cli.home import Home, installation, note, progress_bar
-from storewatch.errors import InvalidInputError
+from storewatch.cli.output import Output, check_form, check_output, write_output
 
 if TYPE_CHECKING:
-    from storewatch.reports.figures import Figures
-    from storewatch.reports.request import ReportRequest
+    from storewatch.app import App
+    from storewatch.reports.manifest import Manifest
 
 
-class PolicyName(StrEnum):
-    """How far a poll speaks for the time around it."""
-
-    FILL = "fill"
-    OBSERVED = "observed"
-
-
-class FormatName(StrEnum):
-    """The forms of a report."""
-
-    CSV = "csv"
-    JSON = "json"
-
-
+@takes(OPTIONS, *OPTIONS)
 def report(
-    as_of: Annotated[str | None, typer.Option(help="The report's now [default: the newest poll].", metavar="T")] = None,
-    policy: Annotated[PolicyName, typer.Option(help="How far a poll speaks for the time around it.")] = PolicyName.FILL,
-    max_gap: Annotated[
-        str | None, typer.Option(help="Longest reach of a poll [default: fill 7d, observed 3h].", metavar="3h")
-    ] = None,
-    output: Annotated[str, typer.Option(help="Where to write; - is standard output.", metavar="FILE")] = "-",
+    asked: Asked,
     lake_version: Annotated[
         int | None, typer.Option(min=0, help="Use the polls of an earlier lake version.", metavar="N")
     ] = None,
-    format_: Annotated[FormatName, typer.Option("--format", help="csv (classic) or json.")] = FormatName.CSV,
+    output: Output = "-",
     home: Home = None,
 ) -> None:
-    """Compute the classic report: up and down time of every store in the last hour, day and week.
+    """Compute a report: without options the classic one, up and down time of every store in the last hour, day and
+    week. A file gets a manifest beside it, by which `storewatch verify` makes the report again.
 
+    \b
     Example: storewatch report --as-of 2023-01-25T18:13:22Z --output report.csv
+    Example: storewatch report --windows last_month --by day --include outages --output reports/month.xlsx
+    Example: storewatch report --definition weekly --label owner=acme --output reports/
     """
     from storewatch.app import compute_report
-    from storewatch.reports.request import ReportFormat, ReportRequest, choose_policy, parse_instant
 
-    request = ReportRequest(
-        as_of=parse_instant(as_of) if as_of else None,
-        policy=choose_policy(policy, max_gap),
-        format=ReportFormat(format_),
-    )
     check_output(output)
-    with installation(home) as app, progress_bar("report") as progress:
-        figures = compute_report(app, request, progress, lake_version)
-        note(app, "report.download", "report", output)
-    write_output(figures, request, output)
+    with installation(home) as app, ExitStack() as computed:
+        request = read_asked(asked, app.catalog, output)
+        check_form(request.format, output)
+        with progress_bar("report") as progress:
+            content = computed.enter_context(compute_report(app, request, progress, lake_version))
+        written = write_output(content, output)
+        note(app, "report.download", "report", written)
     if output != "-":
-        typer.echo(f"{figures.stores.height:,} stores written to {output}", err=True)
+        typer.echo(f"{content.stores:,} stores written to {written}", err=True)
 
 
-def check_output(output: str) -> None:
-    """Refuse what cannot be written before any work is done."""
-    file = Path(output)
-    if output == "-" and sys.stdout is None:
-        raise InvalidInputError("Standard output is closed; name a file with --output.")
-    if not output or file.is_dir():
-        raise InvalidInputError(f"{output or 'An empty name'} is not a file; name one with --output.")
-    if not file.parent.is_dir():
-        raise InvalidInputError(f"There is no folder {file.parent}; create it or name another file with --output.")
+def verify(
+    report: Annotated[
+        str, typer.Argument(help="A file with its manifest beside it, or the id of a report.", metavar="REPORT")
+    ],
+    home: Home = None,
+) -> None:
+    """Make a report again from what it was made from, and say whether that gives the same file.
+
+    Exit code 0: identical. 1: not; what differs is told, and what has changed since then.
+
+    Example: storewatch verify reports/storewatch_2023-01-25_last-week.xlsx
+    """
+    from storewatch.ingest import followed_snapshot
+    from storewatch.reports.manifest import verify as make_again
+
+    with installation(home) as app:
+        manifest, file = _find(report, app)
+        snapshot = followed_snapshot(app.catalog, app.lake, datetime.now(UTC), manifest.versions.lake)
+        found = make_again(manifest, file, app.reports, snapshot)
+    typer.echo(f"{report}: {'identical' if found.is_identical else 'differs'}")
+    if not found.file_intact:
+        typer.echo("  The file is not the one that was written.")
+    if not found.same:
+        typer.echo("  Made again, the report is another one.")
+    if found.difference:
+        typer.echo(f"  {found.difference}")
+    for change in found.changed:
+        typer.echo(f"  Changed since{', without effect' if found.same else ''}: {change}.")
+    if not found.is_identical:
+        raise typer.Exit(1)
 
 
-def write_output(figures: "Figures", request: "ReportRequest", output: str) -> None:
-    """Write a file whole or not at all, through links and with its mode; standard output and devices as a stream."""
-    from storewatch.reports.runs import write_file
+def _find(report: str, app: "App") -> "tuple[Manifest, Path]":
+    from storewatch.errors import InvalidInputError, ReportNotReadyError
+    from storewatch.reports.manifest import Manifest, manifest_file
 
-    file = Path(output).resolve()
-    try:
-        if output != "-" and (file.is_file() or not file.exists()):
-            write_file(figures, request, file)
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            whole = Path(folder) / "report"
-            write_file(figures, request, whole)
-            with whole.open("rb") as written:
-                if output == "-":
-                    shutil.copyfileobj(written, sys.stdout.buffer)
-                    sys.stdout.flush()
-                else:
-                    with file.open("wb") as stream:
-                        shutil.copyfileobj(written, stream)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        name = "Standard output" if output == "-" else output
-        raise InvalidInputError(f"{name} cannot be written ({error.strerror}); choose another file.") from error
+    file = Path(report)
+    if file.is_file():
+        beside = manifest_file(file)
+        if not beside.is_file():
+            raise InvalidInputError(f"There is no {beside}; the manifest of a report has to lie beside it.")
+        return Manifest.read(beside.read_text(encoding="utf-8")), file
+    if file.suffix or file.name != report:
+        raise InvalidInputError(f"There is no file {report}; name a report's file, or the id of a report.")
+    job = app.reports.find(report)
+    stored = app.reports.finished_file(job)
+    if stored is None or job.result is None:
+        raise ReportNotReadyError(job.job_id, job.state)
+    return Manifest.of_report(stored.name, job.parameters, job.result, job.scope), stored

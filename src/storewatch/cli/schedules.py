@@ -24,15 +24,20 @@ def create(
     timezone: Annotated[str, typer.Option(help="Whose wall clock; an IANA name.")] = "UTC",
     parameters: Annotated[
         str,
-        typer.Option(help="JSON: of a report its policy, max_gap, store_ids, labels, format; of retention its days."),
+        typer.Option(help="JSON: of a report what it is asked for, as over HTTP; of retention its days."),
     ] = "{}",
+    definition: Annotated[
+        str | None, typer.Option(help="A saved report, as it will be when it is due; --parameters go first.")
+    ] = None,
     home: Home = None,
 ) -> None:
     """Create a schedule; a running `serve` or `worker` does its jobs. Runs missed while none ran are done once.
 
+    \b
     Example: storewatch schedule create weekly --kind report --cron '0 6 * * 1' --timezone Europe/Berlin
+    Example: storewatch schedule create monday --kind report --cron '0 6 * * 1' --definition weekly
     """
-    from storewatch.errors import InvalidInputError, ScheduleExistsError
+    from storewatch.errors import InvalidInputError, InvalidParameterError, ScheduleExistsError
     from storewatch.jobs.schedules import new_schedule, next_run, read_kind
     from storewatch.reports.request import format_instant
 
@@ -42,11 +47,23 @@ def create(
         read = None
     if not isinstance(read, dict):
         raise InvalidInputError(f"--parameters must be a JSON object, not {parameters!r}.")
+    if definition is not None:
+        read = {"definition": definition} | read
     now = datetime.now(UTC)
-    schedule = new_schedule(
-        name=name, kind=read_kind(kind), cron=cron, timezone=timezone, parameters=read, created_by=None, now=now
-    )
     with installation(home) as app:
+        try:
+            schedule = new_schedule(
+                name=name,
+                kind=read_kind(kind),
+                cron=cron,
+                timezone=timezone,
+                parameters=read,
+                created_by=None,
+                now=now,
+                catalog=app.catalog,
+            )
+        except InvalidParameterError as error:
+            raise InvalidParameterError("parameters", str(error)) from None
         if not app.catalog.create_schedule(schedule):
             raise ScheduleExistsError(name)
         note(app, "schedule.create", "schedule", name)

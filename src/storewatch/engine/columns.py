@@ -24,6 +24,7 @@ HOUR_US: Final = 60 * MINUTE_US
 DAY_US: Final = 24 * HOUR_US
 DAY_SECONDS: Final = 86_400
 WEEK_SECONDS: Final = 7 * DAY_SECONDS
+END_OF_DAY_FROM_S: Final = 23 * 3600 + 59 * 60  # an end of 23:59:00 or later means 24:00 (SEMANTICS 2)
 
 # What was seen, as ingest hands it to the lake and the lake gives it back.
 # `loaded_at` orders repeated observations of one (store_id, observed_at): the latest wins (SEMANTICS 1).
@@ -36,13 +37,26 @@ WEEKLY_HOURS: Final = pl.Schema({"store_id": pl.String, "day": pl.Int8, "start_s
 
 TIMEZONES: Final = pl.Schema({"store_id": pl.String, "timezone": pl.String})
 
+# What changes the weekly hours of stores, as the catalog hands it to `opening`; any order, no store twice the same.
+# From the local date `valid_from` on (until the next one) these hours hold; a null weekly_hours_id is open 24x7.
+HOURS_VERSIONS: Final = pl.Schema({"store_id": pl.String, "valid_from": pl.Date, "weekly_hours_id": pl.Int64})
+# What replaces the local date; seconds of it, end_s up to 172,800 (into the next day); both null: closed that date.
+SPECIAL_HOURS: Final = pl.Schema({"store_id": pl.String, "date": pl.Date, "start_s": pl.Int32, "end_s": pl.Int32})
+# Planned closures, half open; they may overlap.
+CLOSURES: Final = pl.Schema({"store_id": pl.String(), "start_at": INSTANT, "end_at": INSTANT})
+# What down time inside [start_at, end_at) counts as; they may overlap, then the later row counts.
+RECLASSIFICATIONS: Final = pl.Schema(
+    {"store_id": pl.String(), "start_at": INSTANT, "end_at": INSTANT, "status": pl.UInt8()}
+)
+
 
 class Status(IntEnum):
-    """The status of a store at an instant of its business time."""
+    """The status of a store at an instant of its business time; PLANNED: closed on purpose, or said to have been."""
 
     DOWN = 0
     UP = 1
     UNKNOWN = 2
+    PLANNED = 3
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,6 +1,6 @@
-"""What is derived from exact totals: ratios, roll-ups over stores, and the one rounding (SEMANTICS 11-13).
+"""What is derived from exact totals: ratios, roll-ups over stores, and the one rounding (SEMANTICS 11-13, 19).
 
-Totals are int64[..., 3] microseconds, last axis by Status. A ratio with a zero denominator is NaN: nothing is known,
+Totals are int64[..., 4] microseconds, last axis by Status. A ratio with a zero denominator is NaN: nothing is known,
 so a view shows it empty, never as 0 % or 100 %.
 """
 
@@ -19,8 +19,9 @@ Float64s: TypeAlias = npt.NDArray[np.float64]
 class Measures:
     """Business time and its ratios, each with the shape of the totals without their last axis.
 
-    business_us: int64. availability = up / (up + down); coverage = (up + down) / business;
-    lowest = up / business and highest = (up + unknown) / business bound the availability.
+    business_us: int64, what is planned included; the ratios are of the rest, wanted = up + down + unknown.
+    availability = up / (up + down); coverage = (up + down) / wanted; lowest = up / wanted and
+    highest = (up + unknown) / wanted bound the availability.
     """
 
     business_us: Int64s
@@ -34,8 +35,9 @@ class Measures:
 class RollUp:
     """One window over all stores: ratios of sums, and how the stores spread around them.
 
-    totals_us: int64[3]. median, p5, p95: of the availability of the stores where it is known (linear interpolation).
-    without_downtime: the share of stores without downtime among those with business time. All NaN without any.
+    totals_us: int64[4]. median, p5, p95: of the availability of the stores where it is known (linear interpolation).
+    without_downtime: the share of stores without downtime among those with business time that was not planned away.
+    All NaN without any.
     """
 
     totals_us: Int64s
@@ -48,23 +50,23 @@ class RollUp:
 
 def measure(totals_us: Int64s) -> Measures:
     """Give business time, availability, coverage and bounds of any number of totals."""
-    down, up, unknown = (totals_us[..., status] for status in (Status.DOWN, Status.UP, Status.UNKNOWN))
-    business = down + up + unknown
+    down, up, unknown, planned = (totals_us[..., status] for status in Status)
+    wanted = down + up + unknown
     return Measures(
-        business_us=business,
+        business_us=wanted + planned,
         availability=_ratio(up, up + down),
-        coverage=_ratio(up + down, business),
-        lowest=_ratio(up, business),
-        highest=_ratio(up + unknown, business),
+        coverage=_ratio(up + down, wanted),
+        lowest=_ratio(up, wanted),
+        highest=_ratio(up + unknown, wanted),
     )
 
 
 def roll_up(totals_us: Int64s) -> RollUp:
-    """Sum one window over stores: int64[S,3]. Sums hold 292,000 store-years."""
+    """Sum one window over stores: int64[S,4]. Sums hold 292,000 store-years."""
     stores = measure(totals_us)
     known = stores.availability[~np.isnan(stores.availability)]
     p5, median, p95 = np.quantile(known, (0.05, 0.5, 0.95)) if len(known) else (np.nan,) * 3
-    open_stores = stores.business_us > 0
+    open_stores = stores.business_us > totals_us[:, Status.PLANNED]
     untroubled = open_stores & (totals_us[:, Status.DOWN] == 0)
     summed = totals_us.sum(axis=0)
     return RollUp(

@@ -1,13 +1,57 @@
-"""The walk: sessions x evidence -> stretches of one status -> totals and spans. The only compiled file.
+"""The walk: sessions x evidence -> stretches of one status -> totals, spans, outages. The only compiled file.
 
 Kernels are plain loops over one store at a time; they validate and raise nothing (`availability` does). Every kernel
 lays the stretches of one store into a small scratch that stays in the processor's cache, then reads them off.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-DOWN, UP, UNKNOWN = 0, 1, 2
+from storewatch.engine.columns import MINUTE_US, Int64s, UInt8s
+
+DOWN, UP, UNKNOWN, PLANNED = 0, 1, 2, 3
+ENDED, ONGOING, CONTINUES = 0, 1, 2
+NO_INSTANT = np.iinfo(np.int64).min
+
+
+class Stores(NamedTuple):
+    """All that is known of S stores and their C calendars: `opening.Sessions`, `Evidence` and `Reclassified`.
+
+    amended: uint8[S], 1 where anything is planned or reclassified. Kernels call `_stretches` with plain arrays: handing
+    it this tuple once a store, which counts the references of every array, costs a fifth of `window_totals`.
+    """
+
+    session_offsets: Int64s
+    open_us: Int64s
+    close_us: Int64s
+    planned_offsets: Int64s
+    planned_start_us: Int64s
+    planned_end_us: Int64s
+    calendar_of: Int64s
+    row_offsets: Int64s
+    observed_us: Int64s
+    active: UInt8s
+    changed_offsets: Int64s
+    changed_start_us: Int64s
+    changed_end_us: Int64s
+    changed_status: UInt8s
+    amended: UInt8s
+
+
+class Scratch(NamedTuple):
+    """Room for the evidence of any one store, its stretches, and these with what is planned and reclassified."""
+
+    kept_us: Int64s
+    kept_active: UInt8s
+    session_of: Int64s
+    start_us: Int64s
+    end_us: Int64s
+    status: UInt8s
+    amended_start_us: Int64s
+    amended_end_us: Int64s
+    amended_status: UInt8s
 
 
 @njit(cache=True, nogil=True)
@@ -100,7 +144,7 @@ def _stretches(
     open_us, close_us, first_session, last_session, observed_us, active, first_row, last_row,
     from_us, to_us, as_of_us, max_gap_us, kept_us, kept_active, session_of, start_us, end_us, status,
 ):  # fmt: skip
-    """Lay the status of one store in [from_us, to_us) into start_us, end_us, status; return how many stretches.
+    """Lay the status of one store in [from_us, to_us) into start_us, end_us, status; count stretches and evidence.
 
     Between two neighbouring pieces of evidence (or a session's edge) the left one reaches max_gap forward, the right
     one max_gap back, and what neither reaches is unknown. The left one has the first word (SEMANTICS 9.1 before 9.2,
@@ -163,70 +207,125 @@ def _stretches(
                 else:
                     start_us[count], end_us[count], status[count] = a, b, now
                     count += 1
-    return count
+    return count, found
 
 
 @njit(cache=True, nogil=True)
-def _scratch_size(session_offsets, calendar_of, row_offsets):
-    """The most evidence and the most stretches that any one store can have."""
-    rows, stretches = 0, 0
-    for store in range(len(calendar_of)):
-        calendar = calendar_of[store]
-        own = row_offsets[store + 1] - row_offsets[store]
-        rows = max(rows, own)
-        stretches = max(stretches, 3 * (own + session_offsets[calendar + 1] - session_offsets[calendar]))
-    return rows, stretches
+def _append(start_us, end_us, status, count, begin, end, now):
+    if count > 0 and status[count - 1] == now and end_us[count - 1] == begin:
+        end_us[count - 1] = end
+        return count
+    start_us[count], end_us[count], status[count] = begin, end, now
+    return count + 1
 
 
 @njit(cache=True, nogil=True)
-def window_totals(
-    session_offsets, open_us, close_us, calendar_of, row_offsets, observed_us, active,
-    windows_us, as_of_us, max_gap_us, out,
-):  # fmt: skip
-    """Add up the status of every store in every window.
+def _amend(stores, store, from_us, to_us, count, scratch):
+    """Lay the planned time of a store between its stretches and reclassify the down ones; return how many there are."""
+    start_us, end_us, status = scratch.amended_start_us, scratch.amended_end_us, scratch.amended_status
+    calendar = stores.calendar_of[store]
+    planned, changed = stores.planned_offsets[calendar], stores.changed_offsets[store]
+    last_planned, last_changed = stores.planned_offsets[calendar + 1], stores.changed_offsets[store + 1]
+    made = 0
+    for number in range(count + 1):
+        begin = scratch.start_us[number] if number < count else to_us
+        while planned < last_planned and stores.planned_start_us[planned] < begin:
+            a, b = max(stores.planned_start_us[planned], from_us), min(stores.planned_end_us[planned], to_us)
+            if a < b:
+                made = _append(start_us, end_us, status, made, a, b, PLANNED)
+            planned += 1
+        if number == count:
+            break
+        end, now = scratch.end_us[number], scratch.status[number]
+        if now == DOWN:
+            while changed < last_changed and stores.changed_end_us[changed] <= begin:
+                changed += 1
+            while begin < end and changed < last_changed and stores.changed_start_us[changed] < end:
+                a, b = max(stores.changed_start_us[changed], begin), min(stores.changed_end_us[changed], end)
+                if begin < a:
+                    made = _append(start_us, end_us, status, made, begin, a, DOWN)
+                made = _append(start_us, end_us, status, made, a, b, stores.changed_status[changed])
+                begin = b
+                if stores.changed_end_us[changed] <= end:
+                    changed += 1
+        if begin < end:
+            made = _append(start_us, end_us, status, made, begin, end, now)
+    for number in range(made):
+        scratch.start_us[number], scratch.end_us[number] = start_us[number], end_us[number]
+        scratch.status[number] = status[number]
+    return made
 
-    windows_us: int64[W,2], any order, may overlap. out: int64[S,W,3], zeroed, microseconds by status.
+
+@njit(cache=True, nogil=True)
+def _scratch(stores):
+    rows, stretches, amended = 0, 0, 0
+    for store in range(len(stores.calendar_of)):
+        calendar = stores.calendar_of[store]
+        own = stores.row_offsets[store + 1] - stores.row_offsets[store]
+        most = 3 * (own + stores.session_offsets[calendar + 1] - stores.session_offsets[calendar])
+        if stores.amended[store]:
+            most += stores.planned_offsets[calendar + 1] - stores.planned_offsets[calendar]
+            most += 2 * (stores.changed_offsets[store + 1] - stores.changed_offsets[store])
+            amended = max(amended, most)
+        rows, stretches = max(rows, own), max(stretches, most)
+    return Scratch(
+        np.empty(rows, np.int64), np.empty(rows, np.uint8), np.empty(rows, np.int64),
+        np.empty(stretches, np.int64), np.empty(stretches, np.int64), np.empty(stretches, np.uint8),
+        np.empty(amended, np.int64), np.empty(amended, np.int64), np.empty(amended, np.uint8),
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def window_totals(stores, windows_us, zone_of, as_of_us, max_gap_us, out):
+    """Add up the status of every store in every window of its zone.
+
+    windows_us: int64[Z,W,2], any order, may overlap; zone_of: int64[S]. out: int64[S,W,4], zeroed, us by status.
     """
-    rows, most = _scratch_size(session_offsets, calendar_of, row_offsets)
-    kept_us, kept_active, session_of = np.empty(rows, np.int64), np.empty(rows, np.uint8), np.empty(rows, np.int64)
-    start_us, end_us, status = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.uint8)
-    from_us, to_us = windows_us[:, 0].min(), windows_us[:, 1].max()
-    for store in range(len(calendar_of)):
-        calendar = calendar_of[store]
-        count = _stretches(
-            open_us, close_us, session_offsets[calendar], session_offsets[calendar + 1],
-            observed_us, active, row_offsets[store], row_offsets[store + 1],
-            from_us, to_us, as_of_us, max_gap_us, kept_us, kept_active, session_of, start_us, end_us, status,
+    scratch = _scratch(stores)
+    start_us, end_us, status = scratch.start_us, scratch.end_us, scratch.status
+    for store in range(len(zone_of)):
+        windows = windows_us[zone_of[store]]
+        from_us, to_us = windows[0, 0], windows[0, 1]
+        for window in range(1, len(windows)):
+            from_us, to_us = min(from_us, windows[window, 0]), max(to_us, windows[window, 1])
+        calendar = stores.calendar_of[store]
+        count, _ = _stretches(
+            stores.open_us, stores.close_us, stores.session_offsets[calendar], stores.session_offsets[calendar + 1],
+            stores.observed_us, stores.active, stores.row_offsets[store], stores.row_offsets[store + 1],
+            from_us, to_us, as_of_us, max_gap_us,
+            scratch.kept_us, scratch.kept_active, scratch.session_of, start_us, end_us, status,
         )  # fmt: skip
+        if stores.amended[store]:
+            count = _amend(stores, store, from_us, to_us, count, scratch)
         for number in range(count):
-            for window in range(len(windows_us)):
-                begin = max(start_us[number], windows_us[window, 0])
-                end = min(end_us[number], windows_us[window, 1])
+            for window in range(len(windows)):
+                begin = max(start_us[number], windows[window, 0])
+                end = min(end_us[number], windows[window, 1])
                 if begin < end:
                     out[store, window, status[number]] += end - begin
 
 
 @njit(cache=True, nogil=True)
-def bucket_totals(
-    session_offsets, open_us, close_us, calendar_of, row_offsets, observed_us, active,
-    edges_us, zone_of, as_of_us, max_gap_us, out,
-):  # fmt: skip
+def bucket_totals(stores, edges_us, zone_of, cell_of, as_of_us, max_gap_us, out):
     """Add up the status of every store between the edges of its zone.
 
-    edges_us: int64[Z,B+1], ascending along B; zone_of: int64[S]. out: int64[S,B,3], zeroed, microseconds by status.
+    edges_us: int64[Z,B+1], ascending along B; zone_of: int64[S]; cell_of: int64[Z,B], where in `out` a bucket counts.
+    out: int64[S,cells,4], zeroed, us by status.
     """
-    rows, most = _scratch_size(session_offsets, calendar_of, row_offsets)
-    kept_us, kept_active, session_of = np.empty(rows, np.int64), np.empty(rows, np.uint8), np.empty(rows, np.int64)
-    start_us, end_us, status = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.uint8)
+    scratch = _scratch(stores)
+    start_us, end_us, status = scratch.start_us, scratch.end_us, scratch.status
     buckets = edges_us.shape[1] - 1
-    for store in range(len(calendar_of)):
-        calendar = calendar_of[store]
-        edges = edges_us[zone_of[store]]
-        count = _stretches(
-            open_us, close_us, session_offsets[calendar], session_offsets[calendar + 1],
-            observed_us, active, row_offsets[store], row_offsets[store + 1],
-            edges[0], edges[buckets], as_of_us, max_gap_us, kept_us, kept_active, session_of, start_us, end_us, status,
+    for store in range(len(zone_of)):
+        edges, cells = edges_us[zone_of[store]], cell_of[zone_of[store]]
+        calendar = stores.calendar_of[store]
+        count, _ = _stretches(
+            stores.open_us, stores.close_us, stores.session_offsets[calendar], stores.session_offsets[calendar + 1],
+            stores.observed_us, stores.active, stores.row_offsets[store], stores.row_offsets[store + 1],
+            edges[0], edges[buckets], as_of_us, max_gap_us,
+            scratch.kept_us, scratch.kept_active, scratch.session_of, start_us, end_us, status,
         )  # fmt: skip
+        if stores.amended[store]:
+            count = _amend(stores, store, edges[0], edges[buckets], count, scratch)
         bucket = 0
         for number in range(count):
             begin = start_us[number]
@@ -234,29 +333,275 @@ def bucket_totals(
                 while edges[bucket + 1] <= begin:
                     bucket += 1
                 end = min(end_us[number], edges[bucket + 1])
-                out[store, bucket, status[number]] += end - begin
+                out[store, cells[bucket], status[number]] += end - begin
                 begin = end
 
 
 @njit(cache=True, nogil=True)
-def store_spans(
-    session_offsets, open_us, close_us, calendar_of, row_offsets, observed_us, active,
-    from_us, to_us, as_of_us, max_gap_us, out_offsets, out_start_us, out_end_us, out_status,
-):  # fmt: skip
+def store_spans(stores, from_us, to_us, as_of_us, max_gap_us, out_offsets, out_start_us, out_end_us, out_status):
     """List the stretches of one status of every store in [from_us, to_us).
 
-    out_offsets: int64[S+1]; the other outs have room for 3 x (evidence + sessions) of all stores together.
+    out_offsets: int64[S+1], zeroed; the other outs have room for 3 x (evidence + sessions) + planned + 2 x reclassified
+    of all stores together.
     """
-    rows, _ = _scratch_size(session_offsets, calendar_of, row_offsets)
-    kept_us, kept_active, session_of = np.empty(rows, np.int64), np.empty(rows, np.uint8), np.empty(rows, np.int64)
+    scratch = _scratch(stores)
+    start_us, end_us, status = scratch.start_us, scratch.end_us, scratch.status
     total = 0
-    out_offsets[0] = 0
-    for store in range(len(calendar_of)):
-        calendar = calendar_of[store]
-        total += _stretches(
-            open_us, close_us, session_offsets[calendar], session_offsets[calendar + 1],
-            observed_us, active, row_offsets[store], row_offsets[store + 1],
-            from_us, to_us, as_of_us, max_gap_us, kept_us, kept_active, session_of,
-            out_start_us[total:], out_end_us[total:], out_status[total:],
+    for store in range(len(stores.calendar_of)):
+        calendar = stores.calendar_of[store]
+        count, _ = _stretches(
+            stores.open_us, stores.close_us, stores.session_offsets[calendar], stores.session_offsets[calendar + 1],
+            stores.observed_us, stores.active, stores.row_offsets[store], stores.row_offsets[store + 1],
+            from_us, to_us, as_of_us, max_gap_us,
+            scratch.kept_us, scratch.kept_active, scratch.session_of, start_us, end_us, status,
         )  # fmt: skip
+        if stores.amended[store]:
+            count = _amend(stores, store, from_us, to_us, count, scratch)
+        for number in range(count):
+            out_start_us[total], out_end_us[total] = start_us[number], end_us[number]
+            out_status[total] = status[number]
+            total += 1
         out_offsets[store + 1] = total
+
+
+@njit(cache=True, nogil=True)
+def _last_at(values, first, last, at):
+    """Find the last of the ascending values[first:last] that is at most `at`; first - 1 when there is none."""
+    while first < last:
+        middle = (first + last) // 2
+        if values[middle] <= at:
+            first = middle + 1
+        else:
+            last = middle
+    return first - 1
+
+
+@njit(cache=True, nogil=True)
+def _speaker(session, at_us, max_gap_us, found, scratch):
+    """Find the evidence that gives an instant of a session its status (SEMANTICS 9); -1 where it is unknown."""
+    left = _last_at(scratch.kept_us, 0, found, at_us)
+    right = left + 1
+    left_reaches = left >= 0 and at_us - scratch.kept_us[left] < max_gap_us
+    right_reaches = right < found and scratch.kept_us[right] - at_us <= max_gap_us
+    left_is_own = left >= 0 and scratch.session_of[left] == session
+    right_is_own = right < found and scratch.session_of[right] == session
+    if left_reaches and (left_is_own or not (right_is_own and right_reaches)):
+        return left
+    return right if right_reaches else -1
+
+
+@njit(cache=True, nogil=True)
+def _down_run(start_us, end_us, status, number, count, from_us, to_us):
+    """Read off the stretches from `number` that are down or planned.
+
+    Returns the number after them; where the down time in [from_us, to_us) begins and ends, and how much it is; and
+    where it goes on after that, or NO_INSTANT.
+    """
+    begin, end, down, later_us = NO_INSTANT, NO_INSTANT, 0, NO_INSTANT
+    while number < count and (status[number] == DOWN or status[number] == PLANNED):
+        if status[number] == DOWN:
+            a, b = max(start_us[number], from_us), min(end_us[number], to_us)
+            if a < b:
+                begin, end, down = a if down == 0 else begin, b, down + b - a
+            if end_us[number] > to_us and later_us == NO_INSTANT:
+                later_us = max(start_us[number], to_us)
+        number += 1
+    return number, begin, end, down, later_us
+
+
+@njit(cache=True, nogil=True)
+def outages(stores, windows_us, zone_of, as_of_us, max_gap_us, look_us, min_duration_us, out, flags):
+    """List the outages of every store, cut to the window of its zone; return how many (SEMANTICS 14, 21).
+
+    windows_us: int64[Z,2]; look_us: how far before and after the window it is looked what went before and follows.
+    out: int64[N,6], store, start, end, down, opened, closed; flags: uint8[N,4], began_before, at_opening, at_closing,
+    state. N: at least the inactive observations and the reclassified stretches, for between two outages lies one.
+    """
+    scratch = _scratch(stores)
+    start_us, end_us, status = scratch.start_us, scratch.end_us, scratch.status
+    total = 0
+    for store in range(len(zone_of)):
+        calendar = stores.calendar_of[store]
+        first, last = stores.session_offsets[calendar], stores.session_offsets[calendar + 1]
+        from_us, to_us = windows_us[zone_of[store]]
+        count, found = _stretches(
+            stores.open_us, stores.close_us, stores.session_offsets[calendar], stores.session_offsets[calendar + 1],
+            stores.observed_us, stores.active, stores.row_offsets[store], stores.row_offsets[store + 1],
+            from_us - look_us, to_us + look_us, as_of_us, max_gap_us,
+            scratch.kept_us, scratch.kept_active, scratch.session_of, start_us, end_us, status,
+        )  # fmt: skip
+        if stores.amended[store]:
+            count = _amend(stores, store, from_us - look_us, to_us + look_us, count, scratch)
+        before, number = UNKNOWN, 0
+        while number < count:
+            if status[number] != DOWN:
+                before = before if status[number] == PLANNED else status[number]
+                number += 1
+                continue
+            began_before = start_us[number] < from_us
+            number, begin, end, down, later_us = _down_run(start_us, end_us, status, number, count, from_us, to_us)
+            if down == 0:
+                continue
+            opened, closed, state, after = NO_INSTANT, NO_INSTANT, ONGOING, UNKNOWN
+            session = _last_at(stores.open_us, first, last, begin)
+            if not began_before:
+                opened = scratch.kept_us[_speaker(session, begin, max_gap_us, found, scratch)]
+            if later_us != NO_INSTANT:
+                state = CONTINUES if later_us <= as_of_us and to_us < as_of_us else ONGOING
+            elif number < count and start_us[number] <= as_of_us:
+                state, after = ENDED, status[number]
+                following = _last_at(stores.open_us, first, last, start_us[number])
+                by = _speaker(following, start_us[number], max_gap_us, found, scratch)
+                if after == UP and scratch.kept_active[by] == UP:
+                    closed = scratch.kept_us[by]
+            if down < min_duration_us and not began_before and before == UP and after == UP:
+                continue
+            out[total, 0], out[total, 1], out[total, 2] = store, begin, end
+            out[total, 3], out[total, 4], out[total, 5] = down, opened, closed
+            flags[total, 0] = began_before
+            flags[total, 1] = not began_before and stores.open_us[session] == begin
+            flags[total, 2] = stores.close_us[_last_at(stores.open_us, first, last, end - 1)] == end
+            flags[total, 3] = state
+            total += 1
+    return total
+
+
+@njit(cache=True, nogil=True)
+def openings(stores, windows_us, zone_of, as_of_us, max_gap_us, out):
+    """Judge how every store opened and closed in the window of its zone, as far as as_of.
+
+    windows_us: int64[Z,2]. out: int64[S,6], zeroed, see `availability.OPENINGS`.
+    """
+    scratch = _scratch(stores)
+    start_us, end_us, status = scratch.start_us, scratch.end_us, scratch.status
+    for store in range(len(zone_of)):
+        calendar = stores.calendar_of[store]
+        from_us, to_us = windows_us[zone_of[store], 0], min(windows_us[zone_of[store], 1], as_of_us)
+        count, _ = _stretches(
+            stores.open_us, stores.close_us, stores.session_offsets[calendar], stores.session_offsets[calendar + 1],
+            stores.observed_us, stores.active, stores.row_offsets[store], stores.row_offsets[store + 1],
+            from_us, to_us, as_of_us, max_gap_us,
+            scratch.kept_us, scratch.kept_active, scratch.session_of, start_us, end_us, status,
+        )  # fmt: skip
+        if stores.amended[store]:
+            count = _amend(stores, store, from_us, to_us, count, scratch)
+        number = 0
+        for session in range(stores.session_offsets[calendar], stores.session_offsets[calendar + 1]):
+            begin, end = max(stores.open_us[session], from_us), min(stores.close_us[session], to_us)
+            if begin >= end:
+                continue
+            while end_us[number] <= begin:
+                number += 1
+            first = number
+            while end_us[number] < end:
+                number += 1
+            opens, closes = stores.open_us[session] >= from_us, stores.close_us[session] <= to_us
+            if opens and closes and first == number and status[first] == DOWN:
+                out[store, 4] += end - begin
+                out[store, 5] += 1
+                continue
+            if opens and status[first] == DOWN:
+                out[store, 0] += min(end_us[first], end) - begin
+                out[store, 1] += 1
+            if closes and status[number] == DOWN:
+                out[store, 2] += end - max(start_us[number], begin)
+                out[store, 3] += 1
+
+
+@njit(cache=True, nogil=True)
+def _poll_points(stores, store, from_us, to_us, as_of_us, at_us, clock_us):
+    """Lay out the window's start, the evidence in it, and its end or as_of; return how many, and of all polls.
+
+    at_us: instants; clock_us: the business time since the window's start; both with room for the evidence and two.
+    """
+    calendar = stores.calendar_of[store]
+    session, last = stores.session_offsets[calendar], stores.session_offsets[calendar + 1]
+    points, polls, clock = 1, 0, 0
+    at_us[0], clock_us[0] = from_us, 0
+    for row in range(stores.row_offsets[store], stores.row_offsets[store + 1]):
+        at = stores.observed_us[row]
+        if at >= to_us or at > as_of_us:
+            break
+        if at < from_us:
+            continue
+        polls += 1
+        while session < last and stores.close_us[session] <= at:
+            clock += max(0, stores.close_us[session] - max(stores.open_us[session], from_us))
+            session += 1
+        if session < last and stores.open_us[session] <= at:
+            at_us[points], clock_us[points] = at, clock + at - max(stores.open_us[session], from_us)
+            points += 1
+    end = max(from_us, min(to_us, as_of_us))
+    while session < last and stores.open_us[session] < end:
+        clock += max(0, min(stores.close_us[session], end) - max(stores.open_us[session], from_us))
+        session += 1
+    at_us[points], clock_us[points] = end, clock
+    return points + 1, polls
+
+
+@njit(cache=True, nogil=True)
+def _most_rows(stores):
+    most = 0
+    for store in range(len(stores.calendar_of)):
+        most = max(most, stores.row_offsets[store + 1] - stores.row_offsets[store])
+    return most
+
+
+@njit(cache=True, nogil=True)
+def poll_gaps(stores, windows_us, zone_of, as_of_us, out):
+    """Count the polls of every store in the window of its zone and measure the business time between them.
+
+    windows_us: int64[Z,2]. out: int64[S,5], see `availability.POLL_GAPS`.
+    """
+    room = _most_rows(stores) + 2
+    at_us, clock_us, gap_us = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
+    order, other = np.empty(room, np.int64), np.empty(room, np.int64)
+    for store in range(len(zone_of)):
+        from_us, to_us = windows_us[zone_of[store]]
+        points, polls = _poll_points(stores, store, from_us, to_us, as_of_us, at_us, clock_us)
+        gaps = 0
+        for point in range(1, points):
+            if clock_us[point] > clock_us[point - 1]:
+                gap_us[gaps] = clock_us[point] - clock_us[point - 1]
+                gaps += 1
+        out[store, 0], out[store, 1], out[store, 2] = polls, points - 2, polls - points + 2
+        out[store, 3], out[store, 4] = -1, -1
+        if gaps > 0:
+            ranks = _argsort(gap_us, gap_us, 0, gaps, order, other)
+            out[store, 3], out[store, 4] = gap_us[ranks[(gaps - 1) // 2]], gap_us[ranks[gaps - 1]]
+
+
+@njit(cache=True, nogil=True)
+def _mark(steps, begin, end, from_us):
+    """Add one to the minutes whose beginning lies in [begin, end), as steps up and down."""
+    if begin < end:
+        steps[-((from_us - begin) // MINUTE_US)] += 1
+        steps[-((from_us - end) // MINUTE_US)] -= 1
+
+
+@njit(cache=True, nogil=True)
+def count_unpolled(stores, from_us, to_us, as_of_us, blind_after_us, unpolled, opened):
+    """Count the stores that are open in each minute of [from_us, to_us) up to as_of, and those that nobody polls.
+
+    unpolled, opened: int64[M+1], what the count changes by at each minute; added to.
+    """
+    room = _most_rows(stores) + 2
+    at_us, clock_us = np.empty(room, np.int64), np.empty(room, np.int64)
+    for store in range(len(stores.calendar_of)):
+        if stores.row_offsets[store] == stores.row_offsets[store + 1]:
+            continue
+        calendar = stores.calendar_of[store]
+        points, _ = _poll_points(stores, store, from_us, to_us, as_of_us, at_us, clock_us)
+        end_us = at_us[points - 1]
+        point = 1
+        for session in range(stores.session_offsets[calendar], stores.session_offsets[calendar + 1]):
+            begin, end = max(stores.open_us[session], from_us), min(stores.close_us[session], end_us)
+            if begin >= end:
+                continue
+            _mark(opened, begin, end, from_us)
+            while point < points and at_us[point - 1] < end:
+                if at_us[point] > begin and clock_us[point] - clock_us[point - 1] > blind_after_us:
+                    _mark(unpolled, max(at_us[point - 1], begin), min(at_us[point], end), from_us)
+                if at_us[point] >= end:
+                    break
+                point += 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,9 @@ import polars as pl
 from storewatch.catalog import REJECTS
 
 Rows = npt.NDArray[np.int64]
+
+# The columns in which numbers may have decimals, where a format has numbers.
+DECIMAL_NAMES: Final = ("objective", "amount_per_hour")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from storewatch.errors import InvalidInputError
-from storewatch.ingest.blocks import Block, Rows, Source, no_rejects
+from storewatch.ingest.blocks import DECIMAL_NAMES, Block, Rows, Source, no_rejects
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.lines import open_ndjson
 from storewatch.ingest.streams import BLOCK_BYTES, Stream
@@ -19,6 +19,7 @@ PARQUET_ROWS: Final = 250_000
 _TEXT_COLUMNS: Final = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 _INSTANT_NAMES: Final = ("observed_at",)
 _TIME_NAMES: Final = ("start_time_local", "end_time_local")
+_DATE_NAMES: Final = ("date",)
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def open_source(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Source]:
 
 
 def open_columns(scan: pl.LazyFrame, path: Path, total_bytes: int) -> Source:
-    """Open typed columns: text and whole numbers as they are, instants and times of day in their own types."""
+    """Open typed columns: text and numbers as they are, instants, dates and times of day in their own types."""
     try:
         schema = scan.collect_schema()
         rows = scan.select(pl.len()).collect().item()
@@ -78,6 +79,10 @@ def _as_found(path: Path, name: str, found: str, dtype: pl.DataType) -> pl.Expr:
         return utc.dt.cast_time_unit("us").alias(name)
     if isinstance(dtype, pl.Time) and name in _TIME_NAMES:
         return column.dt.to_string("%H:%M:%S").alias(name)
+    if isinstance(dtype, pl.Date) and name in _DATE_NAMES:
+        return column.dt.to_string("%Y-%m-%d").alias(name)
+    if dtype.is_float() and name in DECIMAL_NAMES:
+        return column.cast(pl.String).alias(name)
     raise InvalidInputError(f"{path}: the column {found} holds {dtype}, which cannot be a {name}; write it as text.")
 
 

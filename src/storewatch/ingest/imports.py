@@ -1,9 +1,9 @@
-"""Files of polls, weekly hours, time zones and stores into the catalog and the lake."""
+"""Files of every table into the catalog and the lake."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from storewatch import telemetry
-from storewatch.catalog import LABELS, Catalog, ImportRecord, Label
+from storewatch.catalog import ENTRIES, LABELS, Catalog, EntryKind, ImportRecord, Label
 from storewatch.engine.columns import TIMEZONES, WEEKLY_HOURS
 from storewatch.engine.opening import weekly_intervals
 from storewatch.errors import InvalidInputError
@@ -72,12 +72,14 @@ def import_file(
     name: str | None = None,
     job_id: str | None = None,
     scope: Label | None = None,
+    valid_from: date | None = None,
 ) -> ImportResult:
     """Import one file: all of its good rows become visible, or none.
 
     strict: refuse a file with any bad row. progress: called with the bytes read and the bytes of the file. name: what
     the file is called in the catalog, when not by its path. job_id: of the job that imports it. scope: only stores with
-    this label may be written, and no labels.
+    this label may be written, and neither labels nor what is said of them. valid_from: the local date from which weekly
+    hours hold, where earlier ones are kept; without it they replace all.
 
     Raises InvalidInputError when the file is refused; then nothing has changed.
     """
@@ -87,6 +89,12 @@ def import_file(
         table, positions = recognise(file, source.names)
         if scope is not None and table.name is TableName.STORES:
             raise InvalidInputError(f"{file} is a table of stores; a key with a scope cannot import labels.")
+        if scope is not None and "label" in table.columns:
+            raise InvalidInputError(f"{file} is of labels; a key with a scope can import what is of stores only.")
+        if valid_from is not None and table.name is not TableName.WEEKLY_HOURS:
+            raise InvalidInputError(
+                f"{file} is a table of {table.title}; only weekly hours are valid from a date. Import it without one."
+            )
         reading = _Reading(
             file,
             source,
@@ -97,6 +105,7 @@ def import_file(
             strict=strict,
             progress=progress,
             job_id=job_id,
+            valid_from=valid_from,
             allowed=None if scope is None else partial(catalog.visible_ids, label=scope),
         )
         import_id = _IMPORTS[table.name](reading, catalog, lake)
@@ -146,9 +155,10 @@ class _Reading:
         strict: bool,
         progress: Progress | None,
         job_id: str | None,
+        valid_from: date | None,
         allowed: Allowed | None,
     ) -> None:
-        self.now, self.accepted, self.rejects = now, 0, rejects
+        self.now, self.accepted, self.rejects, self.valid_from = now, 0, rejects, valid_from
         self._file, self._source, self._table, self._positions = file, source, table, positions
         self._strict, self._progress = strict, progress
         self._job_id, self._allowed = job_id, allowed
@@ -207,7 +217,10 @@ def _import_observations(reading: _Reading, catalog: Catalog, lake: Lake) -> int
 
 def _import_hours(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
     rows = pl.concat([WEEKLY_HOURS.to_frame(), *(good.unique() for good in reading)])
-    return catalog.record_import(reading.record(), reading.rejects, hours=weekly_intervals(rows), now=reading.now)
+    hours = weekly_intervals(rows)
+    return catalog.record_import(
+        reading.record(), reading.rejects, hours=hours, hours_from=reading.valid_from, now=reading.now
+    )
 
 
 def _import_zones(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
@@ -221,11 +234,17 @@ def _import_labels(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # n
     return catalog.record_import(reading.record(), reading.rejects, labels=labels, now=reading.now)
 
 
-_IMPORTS: Final = {
+def _import_entries(reading: _Reading, catalog: Catalog, lake: Lake, kind: EntryKind) -> int:  # noqa: ARG001 - one signature for all tables
+    entries = {kind: pl.concat([ENTRIES[kind].to_frame(), *reading])}
+    return catalog.record_import(reading.record(), reading.rejects, entries=entries, now=reading.now)
+
+
+_IMPORTS: Final[dict[TableName, Callable[[_Reading, Catalog, Lake], int]]] = {
     TableName.OBSERVATIONS: _import_observations,
     TableName.WEEKLY_HOURS: _import_hours,
     TableName.TIMEZONES: _import_zones,
     TableName.STORES: _import_labels,
+    **{TableName(kind.value): partial(_import_entries, kind=kind) for kind in EntryKind},
 }
 
 

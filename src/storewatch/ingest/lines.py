@@ -10,7 +10,7 @@ import polars as pl
 
 from storewatch.catalog import REJECTS
 from storewatch.errors import InvalidInputError
-from storewatch.ingest.blocks import Block, Rows, Source
+from storewatch.ingest.blocks import DECIMAL_NAMES, Block, Rows, Source
 from storewatch.ingest.streams import Stream
 
 LINES_PER_BLOCK: Final = 100_000
@@ -121,7 +121,7 @@ def row_line(number: int, raw: bytes, row: object, keys: Mapping[str, str]) -> L
     values: list[str | None] = []
     for column, key in keys.items():
         value = row.get(key)
-        if type(value) is int:  # not isinstance: True is an int too
+        if type(value) is int or (type(value) is float and column in DECIMAL_NAMES):  # True is an int by isinstance
             value = str(value)
         elif value is not None and not isinstance(value, str):
             problem = f"{column} must be text or a whole number, not {_shown(value)}"

@@ -24,7 +24,7 @@ from storewatch.ingest.lines import JSON_DECODER, line_blocks, parse_line, row_l
 from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.ingest.scopes import within_scope
 from storewatch.ingest.streams import Stream
-from storewatch.ingest.tables import OBSERVATIONS_TABLE, TableName, check_observations, recognise
+from storewatch.ingest.tables import OBSERVATIONS_TABLE, check_observations, recognise
 from storewatch.ingest.unpacked import arrow_stream_bytes, parquet_bytes
 
 # Rows become Python objects before they become columns: a million of them are some 500 MB.
@@ -240,7 +240,7 @@ def _text_bytes(column: pl.Series) -> int:
 
 
 def _blocks(source: Source) -> tuple[Block, ...]:
-    _, positions = recognise(str(_BODY), source.names, TableName.OBSERVATIONS)
+    _, positions = recognise(str(_BODY), source.names, [OBSERVATIONS_TABLE])
     return tuple(source.blocks(positions))
 
 

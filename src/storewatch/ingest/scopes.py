@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from storewatch.ingest.tables import Checked
+from storewatch.ingest.cells import Checked
 
 # Of some store ids those that may be written.
 Allowed = Callable[[pl.Series], pl.Series]

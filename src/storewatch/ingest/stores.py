@@ -6,7 +6,7 @@ Of many, the good rows go in and the others come back; of one, nothing goes in u
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,12 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from storewatch.catalog import LABELS, PATTERNS, REJECTS, Catalog, Label, labels_frame
+from storewatch.catalog import LABELS, PATTERNS, REJECTS, Catalog, EntryKind, Label, labels_frame
 from storewatch.engine.columns import TIMEZONES, WEEKLY_HOURS
 from storewatch.engine.opening import weekly_intervals
 from storewatch.errors import InvalidInputError, LakeConflictError, StoreInUseError, UnknownStoreError
 from storewatch.ingest.blocks import Block
+from storewatch.ingest.cells import Checked
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.imports import follow_lake
 from storewatch.ingest.lines import JSON_DECODER, Repeated, line_blocks, row_line
@@ -28,12 +29,12 @@ from storewatch.ingest.scopes import within_scope
 from storewatch.ingest.streams import Stream
 from storewatch.ingest.tables import (
     TABLES,
-    Checked,
     Table,
     TableName,
     check_hours,
     check_labels,
     check_zones,
+    nearest,
     recognise,
 )
 from storewatch.lake import Lake
@@ -44,7 +45,7 @@ DELETE_ATTEMPTS: Final = 5
 
 _BODY: Final = Path("The body")
 _TABLE: Final = {table.name: table for table in TABLES}
-_ANY_TIME: Final = datetime.min.replace(tzinfo=UTC)  # hours, zones and labels are not dated
+_ANY_TIME: Final = datetime.min.replace(tzinfo=UTC)  # only polls are checked against the clock
 HOURS: Final = pl.Schema({"store_id": pl.String(), "intervals": PATTERNS["intervals"]})
 
 Problem = tuple[tuple[str | int, ...], str]
@@ -139,18 +140,43 @@ def delete_store(store_id: str, *, catalog: Catalog, lake: Lake, scope: Label | 
 
 
 def replace_hours(
-    body: bytes, form: BulkFormat, *, catalog: Catalog, scope: Label | None = None, now: datetime
+    body: bytes,
+    form: BulkFormat,
+    *,
+    catalog: Catalog,
+    scope: Label | None = None,
+    valid_from: date | None = None,
+    now: datetime,
 ) -> BulkChange:
     """Replace the weekly hours of the stores named by the rows of a body.
 
-    scope: only stores with this label exist for the caller. Raises InvalidInputError when the body as a whole cannot
-    be read.
+    valid_from: the local date from which they hold, where earlier ones are kept; without it they replace all. scope:
+    only stores with this label exist for the caller. Raises InvalidInputError when the body as a whole cannot be read.
     """
     table = _TABLE[TableName.WEEKLY_HOURS]
     read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
-    good, change = _check(read(body, table), lambda columns: check_hours(columns, now), catalog, scope)
+    _, rows = read(body, [table])
+    good, change = _check(rows, lambda columns: check_hours(columns, now), catalog, scope)
     if change.accepted:
-        catalog.replace_stores(hours=weekly_intervals(good.select(WEEKLY_HOURS.names()).unique()), now=now)
+        hours = weekly_intervals(good.select(WEEKLY_HOURS.names()).unique())
+        catalog.replace_stores(hours=hours, hours_from=valid_from, now=now)
+    return change
+
+
+def replace_entries(
+    kind: EntryKind, body: bytes, form: BulkFormat, *, catalog: Catalog, scope: Label | None = None, now: datetime
+) -> BulkChange:
+    """Replace special hours, targets or sales of the stores, or of the labels, that the rows of a body name.
+
+    The rows have the columns of that table of files. Else as in `replace_hours`; with a scope nothing may be said of
+    labels.
+    """
+    tables = [table for table in TABLES if table.name == kind.value and (scope is None or "label" not in table.columns)]
+    read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
+    table, rows = read(body, tables)
+    good, change = _check(rows, lambda columns: table.check(columns, now), catalog, scope)
+    if change.accepted:
+        _REPLACE[kind](catalog, good, now)
     return change
 
 
@@ -163,12 +189,20 @@ def replace_labels(
     """
     if form is BulkFormat.CSV:
         table = _TABLE[TableName.STORES]
-        good, change = _check(_csv_blocks(body, table), lambda columns: table.check(columns, now), catalog, scope)
+        _, rows = _csv_blocks(body, [table])
+        good, change = _check(rows, lambda columns: table.check(columns, now), catalog, scope)
     else:
         good, change = _check(_label_blocks(body), check_labels, catalog, scope)
     if change.accepted:
         catalog.replace_stores(labels=good.select(LABELS.names()), now=now)
     return change
+
+
+_REPLACE: Final = {
+    EntryKind.SPECIAL_HOURS: Catalog.replace_special_hours,
+    EntryKind.TARGETS: Catalog.replace_targets,
+    EntryKind.SALES: Catalog.replace_sales,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,21 +258,22 @@ def _scope_reason(scope: Label) -> str:
     return f"the label {scope[0]} is the scope of this key, which cannot change it from '{scope[1]}'"
 
 
-def _csv_blocks(body: bytes, table: Table) -> _Rows:
+def _csv_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:
     if body.count(b"\n") > MAX_ROWS + 1:
         raise InvalidInputError(f"The body has more than {MAX_ROWS:,} rows; send it in parts.")
     source = open_csv(Stream(_BODY, body=body))
-    _, positions = recognise(str(_BODY), source.names, table.name)
-    return _Rows(blocks=source.blocks(positions), first_line=2)
+    table, positions = recognise(str(_BODY), source.names, tables)
+    return table, _Rows(blocks=source.blocks(positions), first_line=2)
 
 
-def _json_blocks(body: bytes, table: Table) -> _Rows:
+def _json_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:
     rows = _json_rows(body)
     names = list(next((row for row in rows if isinstance(row, dict)), {}))
-    keys = {column: aliases[0] for column, aliases in table.columns.items()}
+    table = nearest(names, tables)
+    keys = {column: aliases[0] for column, aliases in {**table.columns, **table.optional}.items()}
     keys |= {column: names[place] for column, place in table.positions(names).items()}
     lines = (row_line(number, b"{}", row, keys) for number, row in enumerate(rows))
-    return _Rows(blocks=line_blocks(lines, tuple(keys), lambda: 0), first_line=0)
+    return table, _Rows(blocks=line_blocks(lines, tuple(keys), lambda: 0), first_line=0)
 
 
 def _label_blocks(body: bytes) -> _Rows:

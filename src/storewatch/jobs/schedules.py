@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
@@ -10,8 +11,9 @@ from croniter import CroniterBadDateError, croniter
 
 from storewatch.catalog import Catalog, JobKind, Schedule
 from storewatch.engine.opening import first_instant, is_timezone, local_time
-from storewatch.errors import InvalidInputError
+from storewatch.errors import InvalidInputError, UnknownDefinitionError
 from storewatch.jobs.retention import Limits
+from storewatch.reports.definitions import resolve_definition
 from storewatch.reports.request import read_request
 
 # The five fields of cron(5), without what croniter adds to them (seconds, years, random and hashed values).
@@ -53,10 +55,12 @@ def new_schedule(
     parameters: Mapping[str, Any],
     created_by: str | None,
     now: datetime,
+    catalog: Catalog | None = None,
 ) -> Schedule:
     """Make a schedule of what people write; parameters: as people ask for a report, or the days of retention.
 
-    Raises InvalidInputError for what can never be run.
+    A report's may name a `definition`, which is looked up in the catalog, and again whenever the schedule is due.
+    Raises InvalidInputError for what can never be run, UnknownDefinitionError.
     """
     if not _NAME.fullmatch(name):
         raise InvalidInputError(f"{name[:100]!r} is no name for a schedule; want 1 to 100 letters, digits, . _ or -.")
@@ -66,16 +70,19 @@ def new_schedule(
         kind=kind,
         cron=" ".join(cron.split()),
         timezone=timezone,
-        parameters=_checked(kind, parameters),
+        parameters=_checked(kind, parameters, catalog),
         enabled=True,
         created_at=now,
         created_by=created_by,
     )
 
 
-def _checked(kind: JobKind, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(kind: JobKind, parameters: Mapping[str, Any], catalog: Catalog | None) -> dict[str, Any]:
     if kind is JobKind.REPORT:
-        return read_request(parameters).parameters()
+        if catalog is None or parameters.get("definition") is None:
+            return read_request(parameters).parameters()
+        read_definition(parameters, catalog)
+        return dict(parameters)
     if kind is JobKind.RETENTION:
         limits = Limits.from_parameters(parameters)
         if limits == Limits():
@@ -118,5 +125,23 @@ def fire_due(catalog: Catalog, now: datetime) -> int:
     for schedule in catalog.schedules():
         due = latest_due(schedule, now) if schedule.enabled else None
         if due is not None:
-            fired += catalog.run_schedule(schedule, due.astimezone(UTC), str(uuid4()), now)
+            fired += catalog.run_schedule(_resolved(schedule, catalog), due.astimezone(UTC), str(uuid4()), now)
     return fired
+
+
+def _resolved(schedule: Schedule, catalog: Catalog) -> Schedule:
+    """Put in what the definition says by now; where that cannot be used any more, leave it for the job to say so."""
+    if "definition" not in schedule.parameters:
+        return schedule
+    try:
+        return replace(schedule, parameters=read_definition(schedule.parameters, catalog))
+    except (UnknownDefinitionError, InvalidInputError):
+        return schedule
+
+
+def read_definition(parameters: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
+    """Give the parameters of the job for parameters that name a `definition`.
+
+    Raises UnknownDefinitionError, and InvalidInputError where the definition does not fit what else is asked for.
+    """
+    return read_request(resolve_definition(parameters, catalog)).parameters()

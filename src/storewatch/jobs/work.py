@@ -1,17 +1,18 @@
 """What each kind of job does."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from storewatch.catalog import ENDED, Catalog, JobKind
-from storewatch.errors import InvalidInputError
+from storewatch.errors import InvalidInputError, UnknownDefinitionError
 from storewatch.ingest import followed_snapshot, import_file
 from storewatch.jobs.retention import Limits, apply_retention
 from storewatch.jobs.run import Outcome, Run
+from storewatch.jobs.schedules import read_definition
 from storewatch.lake import Lake
 from storewatch.reports.runs import Reports
 from storewatch.telemetry import REPORT_SECONDS
@@ -62,11 +63,18 @@ class Work:
 
     def _report(self, run: Run) -> Outcome:
         begun = time.perf_counter()
+        self._refuse_unresolved(run.job.parameters)
         snapshot = followed_snapshot(self.catalog, self.lake, self.clock())
         done = self.reports.run(run.job, snapshot, run.progress)
         seconds = time.perf_counter() - begun
         REPORT_SECONDS.observe(seconds)
         return Outcome(result=done.result() | {"seconds": round(seconds, 3)}, fingerprint=done.fingerprint)
+
+    def _refuse_unresolved(self, parameters: Mapping[str, Any]) -> None:
+        """Fail the report of a schedule whose definition could not be used when it was due, with the reason."""
+        if "definition" in parameters:
+            read_definition(parameters, self.catalog)
+            raise UnknownDefinitionError(parameters["definition"])  # it is there again, too late for this one
 
     def _import(self, run: Run) -> Outcome:
         job = run.job
@@ -79,7 +87,7 @@ class Work:
 
     def _import_upload(self, run: Run) -> None:
         job, upload = run.job, self.uploads / run.job.job_id
-        name = str(job.parameters["file"])
+        name, valid_from = str(job.parameters["file"]), job.parameters.get("valid_from")
         try:
             import_file(
                 upload,
@@ -92,6 +100,7 @@ class Work:
                 name=name,
                 job_id=job.job_id,
                 scope=job.scope,
+                valid_from=date.fromisoformat(valid_from) if valid_from else None,
             )
         except InvalidInputError as error:
             raise InvalidInputError(str(error).replace(str(upload), name)) from error

@@ -176,10 +176,12 @@ class CurrentStores:
             moment, known = self.moment(scope), self._wholes.get(scope)
             if known is not None and known.moment.same_data(moment):
                 return known
-            _, stores, patterns = self.catalog.read_stores()
+            rows = self.catalog.read_stores()
+            stores = rows.frame
             if scope is not None:
                 stores = stores.join(self._ids(scope).to_frame(), on="store_id", how="semi", maintain_order="left")
-            frame = stores.select("store_id", state=states_at(moment, stores, patterns, _spread_of(scope)))
+            states = states_at(moment, stores, rows.patterns, rows.changes, _spread_of(scope), rows.reclassifications)
+            frame = stores.select("store_id", state=states)
             return _keep(self._wholes, scope, _Whole(moment=moment, frame=frame))
 
     def _polls(self, scope: Label | None, whole: _Whole) -> pl.Series:
@@ -203,7 +205,7 @@ def _describe(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]
     if rows.frame.is_empty():
         return []
     polls = last_polls(moment.snapshot, rows.frame["store_id"], spread).to_physical()
-    states = states_at(moment, rows.frame, rows.patterns, spread)
+    states = states_at(moment, rows.frame, rows.patterns, rows.changes, spread, rows.reclassifications)
     intervals = {
         key: tuple((span["start_s"], span["end_s"]) for span in spans) for key, spans in rows.patterns.iter_rows()
     }

@@ -1,24 +1,34 @@
-"""The figures of a report: the stores, their windows and their exact totals."""
+"""What figures are computed from: the stores, what was seen of them, and when they were open; one shard at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from storewatch.catalog import Catalog
-from storewatch.engine.availability import Evidence, Policy, evidence_range, group_evidence, totals
-from storewatch.engine.columns import DAY_US, Int64s, Status, instant_us
-from storewatch.engine.opening import TZDATA_VERSION, Calendars, Sessions, assign_calendars, open_sessions
+from storewatch.engine.availability import (
+    Evidence,
+    Policy,
+    Reclassified,
+    evidence_range,
+    group_evidence,
+    group_reclassified,
+)
+from storewatch.engine.columns import DAY_US, Int64s, UInt8s, instant_us
+from storewatch.engine.opening import Calendars, Closures, HoursChanges, Sessions, assign_calendars, open_sessions
 from storewatch.errors import InvalidInputError
 from storewatch.lake import Snapshot
-from storewatch.reports.request import CLASSIC_WINDOWS, ReportRequest
+from storewatch.reports.request import Annotations, ReportRequest
 
 # Rows of one shard. 1 M stores, 130 M polls peak at 0.9 GiB with 4 M rows, at 1.3 GiB with 8 M, in the same time.
 SHARD_ROWS: Final = 4_000_000
+# Results of one shard that are kept for each store, such as its days: 32 bytes each.
+SHARD_CELLS: Final = 4_000_000
 
 Progress = Callable[[int, int], None]
 
@@ -28,23 +38,34 @@ class StoreList:
     """The stores that the catalog knows at one version, or some of them, ordered by store_id.
 
     frame: store_id, weekly_hours_id (null: default), timezone (null: default); row number = store index.
-    known: how many stores the catalog knows in all.
+    patterns: catalog.PATTERNS; changes: of the hours of any store; calendars: of these stores only, their zones too;
+    reclassifications: columns.RECLASSIFICATIONS. known: how many stores there are in all.
     """
 
     catalog_version: int
     frame: pl.DataFrame
+    patterns: pl.DataFrame
+    changes: HoursChanges
     calendars: Calendars
+    reclassifications: pl.DataFrame
     known: int
 
     @classmethod
     def read(cls, catalog: Catalog) -> "StoreList":
-        version, stores, weekly_hours = catalog.read_stores()
+        rows = catalog.read_stores()
         return cls(
-            catalog_version=version,
-            frame=stores,
-            calendars=assign_calendars(stores, weekly_hours),
-            known=stores.height,
+            catalog_version=rows.catalog_version,
+            frame=rows.frame,
+            patterns=rows.patterns,
+            changes=rows.changes,
+            calendars=assign_calendars(rows.frame, rows.patterns, rows.changes),
+            reclassifications=rows.reclassifications,
+            known=rows.frame.height,
         )
+
+    @property
+    def store_ids(self) -> pl.Series:
+        return self.frame["store_id"]
 
     @property
     def is_complete(self) -> bool:
@@ -52,30 +73,109 @@ class StoreList:
 
     def only(self, store_ids: pl.Series) -> "StoreList":
         """Keep those of these stores that are here."""
-        kept = self.frame["store_id"].is_in(store_ids.implode())
-        calendars = replace(self.calendars, calendar_of=self.calendars.calendar_of[kept.to_numpy()])
-        return replace(self, frame=self.frame.filter(kept), calendars=calendars)
+        return self.at(self.store_ids.is_in(store_ids.implode()).to_numpy())
+
+    def at(self, kept: npt.NDArray[np.bool_]) -> "StoreList":
+        """Keep the stores where `kept`, bool[S], is true."""
+        if kept.all():
+            return self
+        frame = self.frame.filter(pl.Series(kept))
+        return replace(self, frame=frame, calendars=assign_calendars(frame, self.patterns, self.changes))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
-    """What one report says.
+class Basis:
+    """What every figure of a report is computed from."""
 
-    windows: names and [start, end) in us, in the order of `totals_us`: int64[S,W,3], last axis by Status.
-    """
-
+    store_list: StoreList
+    snapshot: Snapshot
     as_of_us: int
     policy: Policy
-    lake_version: int
-    catalog_version: int
-    tzdata_version: str
-    stores: pl.DataFrame
-    windows: dict[str, tuple[int, int]]
-    totals_us: Int64s
+    closures: Closures = Closures.HONOUR
+    annotations: Annotations = Annotations.APPLY
 
-    def window(self, name: str) -> Int64s:
-        """Give the totals of one window: int64[S,3]."""
-        return self.totals_us[:, list(self.windows).index(name)]
+
+@dataclass(frozen=True, kw_only=True)
+class SeenRows:
+    """What was seen of some stores in the order of the lake, repeats included.
+
+    store_index: uint32[N], of which store; observed_us, loaded_us: int64[N]; active: uint8[N].
+    """
+
+    store_index: npt.NDArray[np.uint32]
+    observed_us: Int64s
+    active: UInt8s
+    loaded_us: Int64s
+
+    def evidence(self, stores: int) -> Evidence:
+        return group_evidence(self.store_index, self.observed_us, self.active, self.loaded_us, stores)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """The stores [first, last) of the list with all that bears on them in a range."""
+
+    first: int
+    last: int
+    rows: SeenRows
+    evidence: Evidence
+    sessions: Sessions
+    zone_of: Int64s
+    reclassified: Reclassified | None
+
+    @property
+    def engine_input(self) -> dict[str, Any]:
+        """What all functions of the engine's door take of a shard, by their names."""
+        return {"evidence": self.evidence, "sessions": self.sessions, "reclassified": self.reclassified}
+
+
+def shards(
+    basis: Basis,
+    from_us: int,
+    to_us: int,
+    *,
+    cells: int = 0,
+    progress: Progress | None = None,
+    shard_rows: int = SHARD_ROWS,
+) -> Iterator[Shard]:
+    """Read what can matter to `[from_us, to_us)`, one shard of stores after the other (about shard_rows polls).
+
+    cells: results that the caller keeps for each store of a shard.
+    """
+    store_list, snapshot = basis.store_list, basis.snapshot
+    start_us, end_us = evidence_range(from_us, to_us, as_of_us=basis.as_of_us, policy=basis.policy)
+    sessions = open_sessions(store_list.calendars, start_us, end_us, basis.closures)
+    store_ids = store_list.store_ids
+    # Some of the stores have, as far as can be told without reading, their share of the rows.
+    rows = snapshot.rows * len(store_ids) // max(1, store_list.known)
+    count = max(1, -(-rows // shard_rows), -(-cells * len(store_ids) // SHARD_CELLS))
+    bounds = np.linspace(0, len(store_ids), count + 1).astype(int).tolist()
+    for number, (first, last) in enumerate(pairwise(bounds)):
+        ours: tuple[str, str | None] | list[str] | None = None
+        if not store_list.is_complete:
+            ours = store_ids[first:last].to_list()
+        elif count > 1:
+            ours = (store_ids[first], store_ids[last] if last < len(store_ids) else None)
+        ids = store_ids[first:last]
+        seen = read_rows(snapshot, ids, (start_us, min(end_us - 1, basis.as_of_us)), ours)
+        yield Shard(
+            first=first,
+            last=last,
+            rows=seen,
+            evidence=seen.evidence(last - first),
+            sessions=replace(sessions, calendar_of=sessions.calendar_of[first:last]),
+            zone_of=store_list.calendars.zone_of[first:last],
+            reclassified=_reclassified(basis, ids),
+        )
+        if progress is not None:
+            progress(number + 1, count)
+
+
+def _reclassified(basis: Basis, store_ids: pl.Series) -> Reclassified | None:
+    rows = basis.store_list.reclassifications
+    if basis.annotations is Annotations.IGNORE or rows.is_empty():
+        return None
+    return group_reclassified(rows, store_ids)
 
 
 def resolve_as_of(request: ReportRequest, snapshot: Snapshot, stores: pl.Series | None = None) -> int:
@@ -103,60 +203,22 @@ def newest_of(snapshot: Snapshot, store_ids: pl.Series) -> int | None:
     return None
 
 
-def compute_figures(
-    as_of_us: int,
-    policy: Policy,
-    *,
-    store_list: StoreList,
-    snapshot: Snapshot,
-    progress: Progress | None = None,
-    shard_rows: int = SHARD_ROWS,
-) -> Figures:
-    """Compute the classic windows for every store, one shard of stores after the other (about shard_rows polls)."""
-    windows = {name: (as_of_us - length_us, as_of_us) for name, length_us in CLASSIC_WINDOWS.items()}
-    windows_us = np.array(list(windows.values()), np.int64)
-    start_us, end_us = evidence_range(int(windows_us.min()), int(windows_us.max()), as_of_us=as_of_us, policy=policy)
-    sessions = open_sessions(store_list.calendars, start_us, end_us)
-    store_ids = store_list.frame["store_id"]
-    totals_us = np.zeros((len(store_ids), len(windows), len(Status)), np.int64)
-    # Some of the stores have, as far as can be told without reading, their share of the rows.
-    rows = snapshot.rows * len(store_ids) // max(1, store_list.known)
-    shards = max(1, -(-rows // shard_rows))
-    bounds = np.linspace(0, len(store_ids), shards + 1).astype(int).tolist()
-    for number, (first, last) in enumerate(pairwise(bounds)):
-        ours: tuple[str, str | None] | list[str] | None = None
-        if not store_list.is_complete:
-            ours = store_ids[first:last].to_list()
-        elif shards > 1:
-            ours = (store_ids[first], store_ids[last] if last < len(store_ids) else None)
-        evidence = read_evidence(snapshot, store_ids[first:last], (start_us, min(end_us - 1, as_of_us)), ours)
-        part = Sessions(
-            offsets=sessions.offsets,
-            open_us=sessions.open_us,
-            close_us=sessions.close_us,
-            calendar_of=sessions.calendar_of[first:last],
-        )
-        totals_us[first:last] = totals(evidence, part, windows_us, as_of_us=as_of_us, policy=policy)
-        if progress is not None:
-            progress(number + 1, shards)
-    return Figures(
-        as_of_us=as_of_us,
-        policy=policy,
-        lake_version=snapshot.version,
-        catalog_version=store_list.catalog_version,
-        tzdata_version=TZDATA_VERSION,
-        stores=store_list.frame,
-        windows=windows,
-        totals_us=totals_us,
-    )
-
-
 def read_evidence(
     snapshot: Snapshot,
     store_ids: pl.Series,
     range_us: tuple[int, int],
     stores: tuple[str, str | None] | list[str] | None,
 ) -> Evidence:
+    """Give the evidence of `read_rows`."""
+    return read_rows(snapshot, store_ids, range_us, stores).evidence(len(store_ids))
+
+
+def read_rows(
+    snapshot: Snapshot,
+    store_ids: pl.Series,
+    range_us: tuple[int, int],
+    stores: tuple[str, str | None] | list[str] | None,
+) -> SeenRows:
     """Read what was seen of `store_ids` in a range, both ends included, in their order.
 
     stores: the lake's range [first, last) of ids, or the ids, to read; None when `store_ids` are all there are.
@@ -169,10 +231,9 @@ def read_evidence(
     if runs["place"].has_nulls():
         wanted = np.repeat(runs["place"].is_not_null().to_numpy(), runs["len"].to_numpy())
         rows, runs = rows.filter(wanted), runs.drop_nulls("place")
-    return group_evidence(
-        np.repeat(runs["place"].to_numpy(), runs["len"].to_numpy()),
-        rows["observed_at"].to_physical().to_numpy(),
-        rows["active"].cast(pl.UInt8).to_numpy(),
-        rows["loaded_at"].to_physical().to_numpy(),
-        len(store_ids),
+    return SeenRows(
+        store_index=np.repeat(runs["place"].to_numpy(), runs["len"].to_numpy()),
+        observed_us=rows["observed_at"].to_physical().to_numpy(),
+        active=rows["active"].cast(pl.UInt8).to_numpy(),
+        loaded_us=rows["loaded_at"].to_physical().to_numpy(),
     )

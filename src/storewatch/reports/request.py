@@ -1,37 +1,102 @@
-"""What a report is asked for, and the windows it covers."""
+"""What a report is asked for: one set of names, on the command line, over HTTP, in definitions and in schedules."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from storewatch.engine.availability import FILL, POLICIES, Policy
-from storewatch.engine.columns import DAY_US, HOUR_US
-from storewatch.errors import InvalidInputError
-
-# The rolling windows of the classic report: their names, and how far each reaches back from as_of (SEMANTICS 15).
-CLASSIC_WINDOWS: Final = {"last_hour": HOUR_US, "last_day": DAY_US, "last_week": 7 * DAY_US}
+from storewatch.engine.opening import Closures, is_timezone
+from storewatch.errors import InvalidInputError, InvalidParameterError
 
 _DURATION = re.compile(r"(\d{1,9})\s*(s|m|min|h|d|w)", re.IGNORECASE)
 _UNIT_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+MAX_WINDOWS: Final = 10
+
+T = TypeVar("T")
 
 
 class ReportFormat(StrEnum):
-    """The forms in which a report can be written."""
+    """The forms in which a report can be written. csv: the classic seven columns."""
 
     CSV = "csv"
+    WIDE_CSV = "wide_csv"
     JSON = "json"
+    NDJSON = "ndjson"
+    PARQUET = "parquet"
+    XLSX = "xlsx"
+    PDF = "pdf"
+
+    @property
+    def suffix(self) -> str:
+        return "csv" if self is ReportFormat.WIDE_CSV else self.value
+
+    @property
+    def holds_one_table(self) -> bool:
+        return self in (ReportFormat.WIDE_CSV, ReportFormat.PARQUET)
+
+
+class TableName(StrEnum):
+    """The tables of a report: those of every report, those of a breakdown, those of sections asked for."""
+
+    SUMMARY = "summary"
+    STORES = "stores"
+    GROUPS = "groups"
+    BUCKETS = "buckets"
+    TREND = "trend"
+    OUTAGES = "outages"
+    MASS_OUTAGES = "mass_outages"
+    PATTERN = "pattern"
+    BLIND_SPOTS = "blind_spots"
+    DOCTOR = "doctor"
+
+
+class Breakdown(StrEnum):
+    """The local stretches that a window is split into."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Section(StrEnum):
+    """What a report can say beyond its figures."""
+
+    OUTAGES = "outages"
+    PATTERNS = "patterns"
+    QUALITY = "quality"
+    LOST_SALES = "lost_sales"
+    DOCTOR = "doctor"
+
+
+class Annotations(StrEnum):
+    """Whether what people said of outages counts."""
+
+    APPLY = "apply"
+    IGNORE = "ignore"
+
+
+class Paper(StrEnum):
+    """The size of a PDF's pages."""
+
+    A4 = "a4"
+    LETTER = "letter"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRequest:
-    """A report as it is asked for.
+    """A report as it is asked for; the default is the classic one on the data of the moment.
 
     as_of: None means the newest observation in the data. store_ids: None means every store; labels: pairs of label and
-    value that a store must carry, all of them.
+    value that a store must carry, all of them; zone: only stores of this zone. with_outages, worst: of these, only
+    those with down time, or the N with the lowest availability in the first window. windows: names or intervals as
+    `windows` reads them, none is the classic three; timezone: on whose clock, None is each store's own. by: what
+    windows are split into. group_by: a label, `timezone` or `hours`. peers: the label whose stores are compared.
+    target: percent, for stores without one of their own. table: the one that a form with one table holds.
     """
 
     as_of: datetime | None = None
@@ -39,14 +104,61 @@ class ReportRequest:
     format: ReportFormat = ReportFormat.CSV
     store_ids: tuple[str, ...] | None = None
     labels: tuple[tuple[str, str], ...] = ()
+    zone: str | None = None
+    with_outages: bool = False
+    worst: int | None = None
+    windows: tuple[str, ...] = ()
+    rolling: bool = False
+    timezone: str | None = None
+    by: Breakdown | None = None
+    group_by: str | None = None
+    compare_before: bool = False
+    peers: str | None = None
+    target: float | None = None
+    include: tuple[Section, ...] = ()
+    min_duration: str | None = None
+    closures: Closures = Closures.HONOUR
+    annotations: Annotations = Annotations.APPLY
+    table: TableName = TableName.STORES
+    paper: Paper = Paper.A4
 
     def __post_init__(self) -> None:
         if self.as_of is not None and not _EARLIEST <= self.as_of <= _LATEST:
-            raise InvalidInputError("as_of must lie between the years 1970 and 9000.")
+            raise InvalidParameterError("as_of", "as_of must lie between the years 1970 and 9000.")
+        if self.format is ReportFormat.CSV and self._exceeds_classic():
+            raise InvalidParameterError(
+                "format", "csv is the classic seven columns of the classic windows; for more ask for wide_csv."
+            )
+        if self.table is not TableName.STORES and not self.format.holds_one_table:
+            raise InvalidParameterError("table", f"{self.format} holds every table; table is for wide_csv and parquet.")
+        if self.table not in self.tables:
+            raise InvalidParameterError("table", f"{self.table} is not among this report's: {', '.join(self.tables)}.")
+        if self.rolling and not self.windows:
+            raise InvalidParameterError("rolling", "rolling says how to read windows; name some.")
+
+    @property
+    def tables(self) -> tuple[TableName, ...]:
+        """The tables that this report has."""
+        asked = {
+            TableName.GROUPS: self.group_by is not None,
+            TableName.BUCKETS: self.by is not None,
+            TableName.TREND: self.by is not None,
+            TableName.OUTAGES: Section.OUTAGES in self.include,
+            TableName.MASS_OUTAGES: Section.OUTAGES in self.include,
+            TableName.PATTERN: Section.PATTERNS in self.include,
+            TableName.BLIND_SPOTS: Section.QUALITY in self.include,
+            TableName.DOCTOR: Section.DOCTOR in self.include,
+        }
+        return TableName.SUMMARY, TableName.STORES, *(table for table, wanted in asked.items() if wanted)
+
+    @property
+    def min_duration_us(self) -> int:
+        return 0 if self.min_duration is None else parse_duration(self.min_duration) // timedelta(microseconds=1)
 
     def parameters(self) -> dict[str, Any]:
-        """Give the request as JSON that `from_parameters` reads back."""
-        return {
+        """Give the request as JSON that `from_parameters` reads back; what is left at its default is left out."""
+        kept = {name: value for name, value in vars(self).items() if value != getattr(ReportRequest, name)}
+        kept |= {
             "as_of": format_instant(self.as_of) if self.as_of else None,
             "policy": self.policy.name,
             "max_gap_us": self.policy.max_gap_us,
@@ -54,44 +166,143 @@ class ReportRequest:
             "store_ids": None if self.store_ids is None else list(self.store_ids),
             "labels": dict(self.labels),
         }
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "ReportRequest":
         as_of = parameters["as_of"]
-        return cls(
-            as_of=parse_instant(as_of) if as_of else None,
-            policy=Policy(name=parameters["policy"], max_gap_us=parameters["max_gap_us"]),
-            format=ReportFormat(parameters["format"]),
-            store_ids=None if parameters.get("store_ids") is None else tuple(parameters["store_ids"]),
-            labels=tuple(parameters.get("labels", {}).items()),
-        )
+        asked = {name: value for name, value in parameters.items() if name not in ("as_of", "policy", "max_gap_us")}
+        policy = Policy(name=parameters["policy"], max_gap_us=parameters["max_gap_us"])
+        return read_request(asked, as_of=parse_instant(as_of) if as_of else None, policy=policy)
+
+    def _exceeds_classic(self) -> bool:
+        more = self.windows, self.by, self.group_by, self.compare_before, self.peers, self.target, self.include
+        return any(more)
 
 
-def read_request(asked: Mapping[str, Any]) -> ReportRequest:
-    """Read a report as people ask for it: policy, max_gap, store_ids, labels, format, each if it is there.
+def read_request(
+    asked: Mapping[str, Any], *, as_of: datetime | None = None, policy: Policy | None = None
+) -> ReportRequest:
+    """Read a report as people ask for it, each member only if it is there (null: its default).
 
-    Raises InvalidInputError for anything else.
+    policy: instead of its members policy and max_gap. Raises InvalidParameterError, which names the member.
     """
-    known = ("policy", "max_gap", "store_ids", "labels", "format")
-    if unknown := sorted(asked.keys() - set(known)):
-        raise InvalidInputError(f"A report does not take {', '.join(unknown)}; it takes {', '.join(known)}.")
-    store_ids, labels, max_gap = asked.get("store_ids"), asked.get("labels") or {}, asked.get("max_gap")
-    if store_ids is not None and not (isinstance(store_ids, list) and store_ids and _are_texts(store_ids)):
-        raise InvalidInputError("store_ids must be a list of store ids.")
-    if not (isinstance(labels, dict) and _are_texts([*labels, *labels.values()])):
-        raise InvalidInputError("labels must be an object of labels and their values.")
-    if asked.get("format", "csv") not in list(ReportFormat):
-        raise InvalidInputError(f"There is no format {asked['format']!r}; use one of {', '.join(ReportFormat)}.")
-    return ReportRequest(
-        policy=choose_policy(str(asked.get("policy", FILL.name)), None if max_gap is None else str(max_gap)),
-        format=ReportFormat(asked.get("format", "csv")),
-        store_ids=None if store_ids is None else tuple(dict.fromkeys(store_ids)),
-        labels=tuple(sorted(labels.items())),
-    )
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if unknown := sorted(asked.keys() - _MEMBERS.keys()):
+        raise InvalidParameterError(
+            unknown[0], f"A report does not take {', '.join(unknown)}; it takes {', '.join(_MEMBERS)}."
+        )
+    read = {name: _MEMBERS[name](name, value) for name, value in asked.items()}
+    name, max_gap = read.pop("policy", FILL.name), read.pop("max_gap", None)
+    if policy is None:
+        with_field = "max_gap" if name in POLICIES else "policy"
+        try:
+            policy = choose_policy(name, max_gap)
+        except InvalidInputError as error:
+            raise InvalidParameterError(with_field, str(error)) from None
+    return ReportRequest(as_of=as_of, policy=policy, **read)
 
 
-def _are_texts(values: list[Any]) -> bool:
-    return all(isinstance(value, str) and "\0" not in value for value in values)
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise InvalidParameterError(name, f"{name} must be a text.")
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidParameterError(name, f"{name} must be true or false.")
+    return value
+
+
+def _count(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InvalidParameterError(name, f"{name} must be a whole number of at least 1.")
+    return value
+
+
+def _percent(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 100:
+        raise InvalidParameterError(name, f"{name} must be a percentage such as 99.5.")
+    return float(value)
+
+
+def _duration(name: str, value: Any) -> str:
+    try:
+        parse_duration(_text(name, value))
+    except InvalidInputError as error:
+        raise InvalidParameterError(name, str(error)) from None
+    return str(value)
+
+
+def _zone(name: str, value: Any) -> str:
+    if not is_timezone(_text(name, value)):
+        raise InvalidParameterError(name, f"{value!r} is not a time zone; write an IANA name such as Europe/Berlin.")
+    return str(value)
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise InvalidParameterError(name, f"{name} must be a list with at least one text.")
+    return tuple(dict.fromkeys(_text(name, each) for each in value))
+
+
+def _windows(name: str, value: Any) -> tuple[str, ...]:
+    from storewatch.reports.windows import check_window  # noqa: PLC0415 - it reads intervals with what is here
+
+    windows = _texts(name, value) if value else ()
+    if len(windows) > MAX_WINDOWS:
+        raise InvalidParameterError(name, f"A report takes at most {MAX_WINDOWS} windows.")
+    for window in windows:
+        check_window(window)
+    return windows
+
+
+def _labels(name: str, value: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict):
+        raise InvalidParameterError(name, "labels must be an object of labels and their values.")
+    return tuple(sorted((_text(name, label), _text(name, of)) for label, of in value.items()))
+
+
+def _one_of(kind: type[StrEnum]) -> Callable[[str, Any], StrEnum]:
+    def read(name: str, value: Any) -> StrEnum:
+        if value not in list(kind):
+            raise InvalidParameterError(name, f"There is no {name} {value!r}; use one of {', '.join(kind)}.")
+        return kind(value)
+
+    return read
+
+
+def _sections(name: str, value: Any) -> tuple[StrEnum, ...]:
+    if not isinstance(value, list | tuple):
+        raise InvalidParameterError(name, f"{name} must be a list of {', '.join(Section)}.")
+    return tuple(_one_of(Section)(name, each) for each in dict.fromkeys(value))
+
+
+_MEMBERS: Final[dict[str, Callable[[str, Any], Any]]] = {
+    "policy": _text,
+    "max_gap": _text,
+    "store_ids": _texts,
+    "labels": _labels,
+    "zone": _zone,
+    "with_outages": _flag,
+    "worst": _count,
+    "windows": _windows,
+    "rolling": _flag,
+    "timezone": _zone,
+    "by": _one_of(Breakdown),
+    "group_by": _text,
+    "compare_before": _flag,
+    "peers": _text,
+    "target": _percent,
+    "include": _sections,
+    "min_duration": _duration,
+    "closures": _one_of(Closures),
+    "annotations": _one_of(Annotations),
+    "format": _one_of(ReportFormat),
+    "table": _one_of(TableName),
+    "paper": _one_of(Paper),
+}
 
 
 def choose_policy(name: str, max_gap: str | None = None) -> Policy:

@@ -4,7 +4,10 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,19 +18,22 @@ import polars as pl
 from storewatch import __version__
 from storewatch.catalog import Catalog, Job, JobKind, JobState, Label, StoreFilter
 from storewatch.engine.columns import instant_of
-from storewatch.engine.opening import TZDATA_VERSION
-from storewatch.errors import FailedReportError, MissingReportFileError, UnknownReportError
+from storewatch.engine.opening import DEFAULT_TIMEZONE, TZDATA_VERSION
+from storewatch.errors import FailedReportError, InvalidParameterError, MissingReportFileError, UnknownReportError
 from storewatch.lake import Lake, Snapshot
-from storewatch.reports.exports import WRITERS
-from storewatch.reports.figures import Figures, Progress, StoreList, compute_figures, resolve_as_of
-from storewatch.reports.request import ReportRequest, format_instant
+from storewatch.reports.computing import compute_content
+from storewatch.reports.content import Content
+from storewatch.reports.exports import WRITERS, too_large
+from storewatch.reports.figures import Basis, Progress, StoreList, resolve_as_of
+from storewatch.reports.request import ReportRequest, TableName, format_instant
+from storewatch.reports.windows import cut, resolve_windows
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRun:
     """What one run of a report left: its file in the reports folder and what the file says.
 
-    fingerprint: of everything that decides its content; equal fingerprints, equal files.
+    rows: how many stores. fingerprint: of everything that decides its content; equal fingerprints, equal files.
     """
 
     fingerprint: str
@@ -37,10 +43,12 @@ class ReportRun:
     as_of: datetime
     lake_version: int
     catalog_version: int
+    tzdata_version: str = TZDATA_VERSION
+    software_version: str = __version__
 
     def result(self) -> dict[str, Any]:
         """Give what is kept with the job, as JSON."""
-        kept = ("file", "sha256", "rows", "lake_version", "catalog_version")
+        kept = ("file", "sha256", "rows", "lake_version", "catalog_version", "tzdata_version", "software_version")
         return {name: getattr(self, name) for name in kept} | {"as_of": format_instant(self.as_of)}
 
 
@@ -84,44 +92,81 @@ class Reports:
         from its worker cannot replace the file of the one that finished.
         """
         request = ReportRequest.from_parameters(report.parameters)
-        scope = report.scope
-        store_list = self._stores_of(request, scope)
-        as_of_us = resolve_as_of(request, snapshot, store_list.frame["store_id"] if scope else None)
-        fingerprint = _fingerprint(request, as_of_us, snapshot.version, store_list)
+        basis, chosen = self._basis(request, snapshot, report.scope)
+        self._refuse_too_large(request, basis, len(chosen))
+        fingerprint = _fingerprint(request, basis, chosen)
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.folder / f"{report.job_id}.{report.attempts}.{request.format}"
+        file = self.folder / f"{report.job_id}.{report.attempts}.{request.format.suffix}"
         self.remove_files(report.job_id, but=file.name)
-        sha256 = self._take_equal(fingerprint, file)
-        if sha256 is None:
-            figures = compute_figures(
-                as_of_us, request.policy, store_list=store_list, snapshot=snapshot, progress=progress
-            )
-            sha256 = write_file(figures, request, file)
+        equal = self._take_equal(fingerprint, file)
+        if equal is None:
+            with self._computed(request, basis, chosen, progress, f".{report.job_id}.") as content:
+                equal = write_file(content, file), content.stores
+        sha256, stores = equal
         return ReportRun(
             fingerprint=fingerprint,
             file=file.name,
             sha256=sha256,
-            rows=store_list.frame.height,
-            as_of=instant_of(as_of_us),
+            rows=stores,
+            as_of=instant_of(basis.as_of_us),
             lake_version=snapshot.version,
-            catalog_version=store_list.catalog_version,
+            catalog_version=basis.store_list.catalog_version,
         )
 
     def remove_files(self, report_id: str, *, but: str | None = None) -> None:
         """Remove what any try of a report left, unfinished files included."""
         for pattern in (f"{report_id}.*", f".{report_id}.*"):
             for file in self.folder.glob(pattern):
-                if file.name != but:
+                if file.is_dir():
+                    shutil.rmtree(file, ignore_errors=True)
+                elif file.name != but:
                     file.unlink(missing_ok=True)
 
-    def compute(self, request: ReportRequest, snapshot: Snapshot, progress: Progress | None = None) -> Figures:
-        """Compute a report without storing it; every store in the snapshot must be registered in the catalog."""
-        as_of_us = resolve_as_of(request, snapshot)
-        store_list = self._stores_of(request, None)
-        return compute_figures(as_of_us, request.policy, store_list=store_list, snapshot=snapshot, progress=progress)
+    @contextmanager
+    def compute(
+        self, request: ReportRequest, snapshot: Snapshot, scope: Label | None = None, progress: Progress | None = None
+    ) -> Iterator[Content]:
+        """Compute a report without storing it; every store in the snapshot must be registered in the catalog.
 
-    def _take_equal(self, fingerprint: str, file: Path) -> str | None:
-        """Make `file` another name of an equal report's file and return its SHA-256; None when there is none."""
+        The content can be written as long as the context lasts.
+        """
+        basis, chosen = self._basis(request, snapshot, scope)
+        self._refuse_too_large(request, basis, len(chosen))
+        with self._computed(request, basis, chosen, progress, ".report.") as content:
+            yield content
+
+    def check(self, request: ReportRequest, snapshot: Snapshot, scope: Label | None) -> None:
+        """Raise InvalidInputError for what can be told at once: windows that do not exist, a form that is too small."""
+        basis, chosen = self._basis(request, snapshot, scope)
+        self._refuse_too_large(request, basis, len(chosen))
+
+    @contextmanager
+    def _computed(
+        self, request: ReportRequest, basis: Basis, chosen: pl.Series, progress: Progress | None, prefix: str
+    ) -> Iterator[Content]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=self.folder) as folder:
+            content = compute_content(
+                request, basis, chosen, catalog=self.catalog, folder=Path(folder), progress=progress
+            )
+            rows = {name: table.height for name, table in content.tables.items()}
+            if why := too_large(request, rows):
+                raise InvalidParameterError("format", why)
+            yield content
+
+    def _refuse_too_large(self, request: ReportRequest, basis: Basis, stores: int) -> None:
+        """Refuse before anything is computed what is known to be too large for its form."""
+        windows = resolve_windows(request, basis.as_of_us, basis.store_list.calendars.zones)
+        stores = min(stores, request.worst or stores)
+        rows = {TableName.STORES: stores * len(windows.names)}
+        if request.by is not None:
+            parts = (cut(windows, number, request.by).starts.shape[1] for number in range(len(windows.names)))
+            rows[TableName.BUCKETS] = stores * sum(parts)
+        if not request.with_outages and (why := too_large(request, rows)):
+            raise InvalidParameterError("format", why)
+
+    def _take_equal(self, fingerprint: str, file: Path) -> tuple[str, int] | None:
+        """Make `file` another name of an equal report's file; return its SHA-256 and stores, None without one."""
         equal = self.catalog.finished_job(fingerprint)
         if equal is None or equal.result is None:
             return None
@@ -132,16 +177,36 @@ class Reports:
             file.hardlink_to(self.folder / equal.result["file"])
         except OSError:  # it was deleted, or this file system has no second names
             return None
-        return str(equal.result["sha256"])
+        return str(equal.result["sha256"]), int(equal.result["rows"])
 
-    def _stores_of(self, request: ReportRequest, scope: Label | None) -> StoreList:
-        store_list = self._stores()
-        labels = (*request.labels, *([scope] if scope else []))
-        if labels:
-            store_list = store_list.only(self.catalog.store_ids(StoreFilter(labels=labels)))
+    def _basis(self, request: ReportRequest, snapshot: Snapshot, scope: Label | None) -> tuple[Basis, pl.Series]:
+        """Give what the report is computed from, and the ids of its stores: all of the basis but their peers."""
+        visible = self._stores()
+        if scope:
+            visible = visible.only(self.catalog.store_ids(StoreFilter(labels=(scope,))))
+        chosen = visible
+        if request.labels:
+            chosen = chosen.only(self.catalog.store_ids(StoreFilter(labels=request.labels)))
         if request.store_ids is not None:
-            store_list = store_list.only(pl.Series(request.store_ids, dtype=pl.String))
-        return store_list
+            chosen = chosen.only(pl.Series(request.store_ids, dtype=pl.String))
+        if request.zone is not None:
+            in_zone = chosen.frame["timezone"].fill_null(DEFAULT_TIMEZONE) == request.zone
+            chosen = chosen.at(in_zone.to_numpy())
+        basis = Basis(
+            store_list=chosen if request.peers is None else self._with_peers(request.peers, chosen, visible),
+            snapshot=snapshot,
+            as_of_us=resolve_as_of(request, snapshot, visible.store_ids if scope else None),
+            policy=request.policy,
+            closures=request.closures,
+            annotations=request.annotations,
+        )
+        return basis, chosen.store_ids
+
+    def _with_peers(self, label: str, chosen: StoreList, visible: StoreList) -> StoreList:
+        carriers = self.catalog.labels_of(label)
+        values = carriers.join(chosen.frame, on="store_id", how="semi")["value"]
+        peers = carriers.filter(pl.col("value").is_in(values.unique().implode()))["store_id"]
+        return visible.only(pl.concat([chosen.store_ids, peers]))
 
     def _stores(self) -> StoreList:
         known = self._store_list
@@ -150,11 +215,11 @@ class Reports:
         return known
 
 
-def write_file(figures: Figures, request: ReportRequest, file: Path) -> str:
+def write_file(content: Content, file: Path) -> str:
     """Write a report's file whole or not at all, durably, and return its SHA-256."""
     part = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
     try:
-        WRITERS[request.format](figures, part)
+        WRITERS[content.request.format](content, part)
         if file.exists():
             shutil.copymode(file, part)
         with part.open("rb") as written:
@@ -176,16 +241,17 @@ def _digest(file: Path) -> str:
         return hashlib.file_digest(written, "sha256").hexdigest()
 
 
-def _fingerprint(request: ReportRequest, as_of_us: int, lake_version: int, store_list: StoreList) -> str:
+def _fingerprint(request: ReportRequest, basis: Basis, chosen: pl.Series) -> str:
     """Name everything that decides a report's content: equal fingerprints, equal files."""
+    store_list = basis.store_list
     content = request.parameters() | {
-        "as_of": as_of_us,
-        "lake_version": lake_version,
+        "as_of": basis.as_of_us,
+        "lake_version": basis.snapshot.version,
         "catalog_version": store_list.catalog_version,
         "tzdata_version": TZDATA_VERSION,
         "software_version": __version__,
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     if not store_list.is_complete:  # labels and scopes choose other stores as time goes by
-        digest.update("\0".join(store_list.frame["store_id"]).encode())
+        digest.update("\0".join([*store_list.store_ids, "", *chosen]).encode())
     return digest.hexdigest()

@@ -11,14 +11,17 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from storewatch.engine.availability import OBSERVED, evidence_range, totals
-from storewatch.engine.columns import DAY_US, INSTANT, Status, instant_us
-from storewatch.engine.opening import assign_calendars, open_sessions
+from storewatch.engine.availability import OBSERVED, evidence_range, group_reclassified, totals
+from storewatch.engine.columns import DAY_US, INSTANT, RECLASSIFICATIONS, Status, instant_of, instant_us
+from storewatch.engine.opening import HoursChanges, assign_calendars, open_sessions
 from storewatch.lake import Snapshot
 from storewatch.reports.figures import read_evidence
 
 # How far back a last poll is looked for.
 LAST_POLL_DAYS: Final = 400
+
+
+NO_RECLASSIFICATIONS: Final = RECLASSIFICATIONS.to_frame()
 
 
 class StoreState(StrEnum):
@@ -58,21 +61,37 @@ class Spread(Enum):
     SPARSE = "many others lie between them"
 
 
-def states_at(moment: Moment, stores: pl.DataFrame, patterns: pl.DataFrame, spread: Spread) -> pl.Series:
+def states_at(
+    moment: Moment,
+    stores: pl.DataFrame,
+    patterns: pl.DataFrame,
+    changes: HoursChanges,
+    spread: Spread,
+    reclassifications: pl.DataFrame = NO_RECLASSIFICATIONS,
+) -> pl.Series:
     """Give the state (STATE) of each of these stores (catalog.STORES), unknown when nothing was observed at all.
 
-    The engine is asked for the one microsecond at as_of: what it counts there is the state, and nothing is closed.
-    patterns: catalog.PATTERNS.
+    The engine is asked for the one microsecond at as_of: what it counts there is the state; nothing and planned time
+    are closed. patterns: catalog.PATTERNS; changes, reclassifications: of these stores, and perhaps of others.
     """
     if moment.as_of_us is None or stores.is_empty():
         return pl.Series("state", [StoreState.UNKNOWN.value] * stores.height, dtype=STATE)
     as_of_us = moment.as_of_us
     start_us, end_us = evidence_range(as_of_us, as_of_us + 1, as_of_us=as_of_us, policy=OBSERVED)
-    sessions = open_sessions(assign_calendars(stores, patterns), start_us, end_us)
+    sessions = open_sessions(assign_calendars(stores, patterns, changes), start_us, end_us)
     ids = stores["store_id"]
     evidence = read_evidence(moment.snapshot, ids, (start_us, as_of_us), _to_read(ids, spread))
     window = np.array([[as_of_us, as_of_us + 1]], np.int64)
-    counted = totals(evidence, sessions, window, as_of_us=as_of_us, policy=OBSERVED)[:, 0]
+    # At one instant few stores are reclassified, and each takes a while.
+    at_once = reclassifications.filter(pl.lit(instant_of(as_of_us)).is_between("start_at", "end_at", closed="left"))
+    counted = totals(
+        evidence,
+        sessions,
+        window,
+        as_of_us=as_of_us,
+        policy=OBSERVED,
+        reclassified=None if at_once.is_empty() else group_reclassified(at_once, ids),
+    )[:, 0]
     names = np.full(len(counted), StoreState.CLOSED.value, dtype=object)
     for status, state in _STATE_OF.items():
         names[counted[:, status] > 0] = state.value

@@ -1,4 +1,4 @@
-"""What an installation holds at this moment."""
+"""What an installation holds at this moment; what takes long to tell is kept as long as nothing changed."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -49,18 +49,56 @@ def _size_bytes(folder: Path) -> int:
     return total
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Measured:
+    """What was read of one version of the lake, and the size of the home folder with these numbers of jobs."""
+
+    lake_version: int
+    jobs: dict[JobKind, dict[JobState, int]]
+    polls: int
+    newest_us: int | None
+    size_bytes: int
+
+
+@dataclass(kw_only=True)
+class StatusReader:
+    """Tells the status of one installation; counting and measuring is done once for each version of the lake.
+
+    The home folder grows and shrinks with commits and with jobs, so it is measured when either changed.
+    """
+
+    home: Path
+    _measured: _Measured | None = None
+
+    def read(self, catalog: Catalog, snapshot: Snapshot) -> Status:
+        known, jobs = self._measured, catalog.count_jobs()
+        same_lake = known is not None and known.lake_version == snapshot.version
+        if known is None or not same_lake or known.jobs != jobs:
+            known = self._measured = _Measured(
+                lake_version=snapshot.version,
+                jobs=jobs,
+                polls=known.polls if known and same_lake else snapshot.count_observations(),
+                newest_us=known.newest_us if known and same_lake else snapshot.newest_us(),
+                size_bytes=_size_bytes(self.home),
+            )
+        return _status(catalog, snapshot, known)
+
+
 def read_status(catalog: Catalog, snapshot: Snapshot, home: Path) -> Status:
-    newest_us = snapshot.newest_us()
-    days = snapshot.days
+    return StatusReader(home=home).read(catalog, snapshot)
+
+
+def _status(catalog: Catalog, snapshot: Snapshot, measured: _Measured) -> Status:
+    newest_us, days = measured.newest_us, snapshot.days
     return Status(
         stores=catalog.count_stores(),
-        polls=snapshot.count_observations(),
+        polls=measured.polls,
         first_day=days[0].isoformat() if days else None,
         last_day=days[-1].isoformat() if days else None,
         days=len(days),
         newest_poll=None if newest_us is None else format_instant(instant_of(newest_us)),
         lake_version=snapshot.version,
         lake_bytes=snapshot.size_bytes,
-        size_bytes=_size_bytes(home),
-        jobs=catalog.count_jobs(),
+        size_bytes=measured.size_bytes,
+        jobs=measured.jobs,
     )

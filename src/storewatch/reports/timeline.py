@@ -6,18 +6,36 @@ Only the store's own rows and calendar are read.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
-from storewatch.catalog import StoreRows
-from storewatch.engine.availability import Evidence, Policy, bucket_totals, evidence_range, spans, totals
+from storewatch.catalog import Catalog, StoreRows
+from storewatch.engine.availability import (
+    Evidence,
+    Policy,
+    Reclassified,
+    bucket_totals,
+    evidence_range,
+    group_reclassified,
+    spans,
+    totals,
+)
 from storewatch.engine.columns import DAY_US, Int64s, Status, instant_of, instant_us
 from storewatch.engine.measures import Measures, measure
-from storewatch.engine.opening import DEFAULT_TIMEZONE, Sessions, assign_calendars, local_edges, open_sessions
+from storewatch.engine.opening import DEFAULT_TIMEZONE, Closures, Sessions, assign_calendars, local_edges, open_sessions
 from storewatch.errors import InvalidInputError
 from storewatch.lake import Snapshot
-from storewatch.reports.figures import read_evidence
+from storewatch.reports.computing import compute_content
+from storewatch.reports.figures import Basis, StoreList, read_evidence
+from storewatch.reports.request import (
+    Annotations,
+    ReportFormat,
+    ReportRequest,
+    Section,
+    TableName,
+    format_instant,
+)
 from storewatch.reports.states import Moment
 
 DEFAULT_DAYS: Final = 7
@@ -52,7 +70,7 @@ class Poll:
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """A stretch of one status inside a session."""
+    """A stretch of one status of business time."""
 
     start_us: int
     end_us: int
@@ -63,7 +81,7 @@ class Span:
 class Timeline:
     """What happened to a store in a range.
 
-    sessions: (open, close), cut to the range; totals_us: int64[1,3], last axis by Status.
+    sessions: (open, close), cut to the range; totals_us: int64[1,4], last axis by Status.
     """
 
     range: Range
@@ -79,7 +97,7 @@ class Availability:
     """The figures of a store in a range and in its parts, which add up to it exactly.
 
     starts: what the store's clock reads at the beginning of each part's local day or hour; edges_us: int64[B+1];
-    totals_us: int64[1+B,3], the whole range first, by Status; measures: of them.
+    totals_us: int64[1+B,4], the whole range first, by Status; measures: of them.
     """
 
     range: Range
@@ -90,12 +108,30 @@ class Availability:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoreOutages:
+    """The outages of a store in a range.
+
+    figures: the store's row of a report (content.STORES and OUTAGE_FIGURES); outages: rows of content.OUTAGES.
+    """
+
+    figures: dict[str, Any]
+    outages: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Seen:
     """Everything that bears on a store in a range."""
 
     evidence: Evidence
     sessions: Sessions
     as_of_us: int
+    policy: Policy
+    reclassified: Reclassified | None
+
+    @property
+    def engine_input(self) -> dict[str, Any]:
+        """What every function of the engine takes of it."""
+        return vars(self)
 
 
 def choose_range(
@@ -126,11 +162,18 @@ def choose_range(
     return Range(from_us=from_us, to_us=to_us)
 
 
-def store_timeline(store: StoreRows, asked: Range, moment: Moment, policy: Policy) -> Timeline:
+def store_timeline(
+    store: StoreRows,
+    asked: Range,
+    moment: Moment,
+    policy: Policy,
+    closures: Closures = Closures.HONOUR,
+    annotations: Annotations = Annotations.APPLY,
+) -> Timeline:
     """Tell what happened to the one store of `store`."""
-    seen = _read(store, asked, moment, policy)
-    found = spans(seen.evidence, seen.sessions, asked.from_us, asked.to_us, as_of_us=seen.as_of_us, policy=policy)
-    totals_us = _total(seen, asked, policy)
+    seen = _read(store, asked, moment, policy, closures, annotations)
+    found = spans(**seen.engine_input, from_us=asked.from_us, to_us=asked.to_us)
+    totals_us = _total(seen, asked)
     return Timeline(
         range=asked,
         sessions=_clipped(seen.sessions, asked),
@@ -146,19 +189,73 @@ def store_timeline(store: StoreRows, asked: Range, moment: Moment, policy: Polic
     )
 
 
-def store_availability(store: StoreRows, asked: Range, moment: Moment, policy: Policy, step: Step) -> Availability:
+def store_availability(
+    store: StoreRows,
+    asked: Range,
+    moment: Moment,
+    policy: Policy,
+    step: Step,
+    closures: Closures = Closures.HONOUR,
+    annotations: Annotations = Annotations.APPLY,
+) -> Availability:
     """Add up the one store of `store` by the days or hours of its own clock.
 
     The first and last part are cut to the range. A skipped hour is no part, a repeated one is part of its first
     reading (SEMANTICS 5).
     """
-    seen = _read(store, asked, moment, policy)
+    seen = _read(store, asked, moment, policy, closures, annotations)
     starts, edges_us = _local_parts(_timezone(store), asked, step)
-    parts_us = bucket_totals(
-        seen.evidence, seen.sessions, edges_us[None], np.zeros(1, np.int64), as_of_us=seen.as_of_us, policy=policy
-    )[0]
-    totals_us = np.concatenate([_total(seen, asked, policy), parts_us])
+    parts_us = bucket_totals(**seen.engine_input, edges_us=edges_us[None], zone_of=np.zeros(1, np.int64))[0]
+    totals_us = np.concatenate([_total(seen, asked), parts_us])
     return Availability(range=asked, starts=starts, edges_us=edges_us, totals_us=totals_us, measures=measure(totals_us))
+
+
+def store_outages(
+    store: StoreRows,
+    asked: Range,
+    moment: Moment,
+    policy: Policy,
+    closures: Closures,
+    annotations: Annotations,
+    min_duration: str | None,
+    *,
+    catalog: Catalog,
+) -> StoreOutages:
+    """Find the outages of the one store of `store`, as a report on it alone would.
+
+    min_duration: shorter ones are left out.
+    """
+    basis = Basis(
+        store_list=StoreList(
+            catalog_version=store.catalog_version,
+            frame=store.frame,
+            patterns=store.patterns,
+            changes=store.changes,
+            calendars=assign_calendars(store.frame, store.patterns, store.changes),
+            reclassifications=store.reclassifications,
+            known=catalog.count_stores(),
+        ),
+        snapshot=moment.snapshot,
+        as_of_us=asked.to_us if moment.as_of_us is None else moment.as_of_us,
+        policy=policy,
+        closures=closures,
+        annotations=annotations,
+    )
+    ends = (format_instant(instant_of(end_us)) for end_us in (asked.from_us, asked.to_us))
+    request = ReportRequest(
+        policy=policy,
+        format=ReportFormat.JSON,
+        windows=("/".join(ends),),
+        include=(Section.OUTAGES,),
+        min_duration=min_duration,
+        closures=closures,
+        annotations=annotations,
+    )
+    content = compute_content(request, basis, store.frame["store_id"], catalog=catalog)
+    return StoreOutages(
+        figures=content.tables[TableName.STORES].read().row(0, named=True),
+        outages=content.tables[TableName.OUTAGES].read().to_dicts(),
+    )
 
 
 def store_observations(snapshot: Snapshot, store: StoreRows, asked: Range) -> list[tuple[int, bool]]:
@@ -168,21 +265,26 @@ def store_observations(snapshot: Snapshot, store: StoreRows, asked: Range) -> li
     return list(zip(evidence.observed_us.tolist(), evidence.active.astype(bool).tolist(), strict=True))
 
 
-def _read(store: StoreRows, asked: Range, moment: Moment, policy: Policy) -> _Seen:
+def _read(
+    store: StoreRows, asked: Range, moment: Moment, policy: Policy, closures: Closures, annotations: Annotations
+) -> _Seen:
     # Where nothing was observed there is no clock, and any will do.
     as_of_us = asked.to_us if moment.as_of_us is None else moment.as_of_us
     start_us, end_us = evidence_range(asked.from_us, asked.to_us, as_of_us=as_of_us, policy=policy)
     ids = store.frame["store_id"]
+    calendars = assign_calendars(store.frame, store.patterns, store.changes)
     return _Seen(
         evidence=read_evidence(moment.snapshot, ids, (start_us, min(end_us - 1, as_of_us)), ids.to_list()),
-        sessions=open_sessions(assign_calendars(store.frame, store.patterns), start_us, end_us),
+        sessions=open_sessions(calendars, start_us, end_us, closures),
         as_of_us=as_of_us,
+        policy=policy,
+        reclassified=group_reclassified(store.reclassifications, ids) if annotations is Annotations.APPLY else None,
     )
 
 
-def _total(seen: _Seen, asked: Range, policy: Policy) -> Int64s:
+def _total(seen: _Seen, asked: Range) -> Int64s:
     window = np.array([[asked.from_us, asked.to_us]], np.int64)
-    return totals(seen.evidence, seen.sessions, window, as_of_us=seen.as_of_us, policy=policy).reshape(1, -1)
+    return totals(**seen.engine_input, windows_us=window).reshape(1, -1)
 
 
 def _clipped(sessions: Sessions, asked: Range) -> list[tuple[int, int]]:

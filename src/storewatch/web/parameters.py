@@ -1,17 +1,20 @@
 """What requests bring, checked; what is wrong is said as FastAPI's own checks say it: 422 and the path of the field."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 
-from storewatch.errors import InvalidInputError, UnknownMediaTypeError
+from storewatch.errors import InvalidInputError, InvalidParameterError, UnknownMediaTypeError
 from storewatch.reports.request import parse_instant
 
 Form = TypeVar("Form", bound=StrEnum)
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def invalid(message: str, *field: str | int) -> RequestValidationError:
@@ -28,12 +31,43 @@ def field(*path: str | int) -> Iterator[None]:
         raise invalid(str(error), *path) from error
 
 
+@contextmanager
+def members(*path: str | int) -> Iterator[None]:
+    """Blame the member that an InvalidParameterError of the block names, in the object at this path."""
+    try:
+        yield
+    except InvalidParameterError as error:
+        raise invalid(str(error), *path, error.name) from error
+
+
+def local_date(text: str | None, *path: str | int) -> date | None:
+    """Read an optional local date; the error names the field `path`."""
+    if text is None:
+        return None
+    try:
+        found = date.fromisoformat(text) if _DATE.fullmatch(text) else None
+    except ValueError:
+        found = None
+    if found is None or not 1970 <= found.year < 9000:
+        raise invalid(f"{text[:20]!r} is no date: want a day from 1970 to 8999, e.g. 2026-12-24", *path)
+    return found
+
+
 def instant(text: str | None, *path: str | int) -> datetime | None:
     """Read an optional instant; the error names the field `path`."""
     if text is None:
         return None
     with field(*path):
         return parse_instant(text)
+
+
+def needed_instant(text: str, *path: str | int) -> datetime:
+    """Read an instant between the years 1970 and 9000; the error names the field `path`."""
+    with field(*path):
+        found = parse_instant(text)
+    if not 1970 <= found.year < 9000:
+        raise invalid("it must lie between the years 1970 and 9000", *path)
+    return found
 
 
 def invalid_fields(problems: Iterable[tuple[tuple[str | int, ...], str]]) -> RequestValidationError:

@@ -14,6 +14,7 @@ from starlette.types import Scope
 from storewatch.errors import (
     CatalogUnavailableError,
     CatalogVersionError,
+    DefinitionExistsError,
     FailedReportError,
     ForeignHostError,
     ForeignOriginError,
@@ -35,6 +36,9 @@ from storewatch.errors import (
     StoreInUseError,
     StorewatchError,
     TooManyRowsError,
+    UnknownAnnotationError,
+    UnknownClosureError,
+    UnknownDefinitionError,
     UnknownImportError,
     UnknownKeyError,
     UnknownMediaTypeError,
@@ -57,6 +61,10 @@ STATUS_OF: Final[dict[type[StorewatchError], HTTPStatus]] = {
     JobNotEndedError: HTTPStatus.CONFLICT,
     UnknownScheduleError: HTTPStatus.NOT_FOUND,
     ScheduleExistsError: HTTPStatus.CONFLICT,
+    UnknownDefinitionError: HTTPStatus.NOT_FOUND,
+    DefinitionExistsError: HTTPStatus.CONFLICT,
+    UnknownClosureError: HTTPStatus.NOT_FOUND,
+    UnknownAnnotationError: HTTPStatus.NOT_FOUND,
     CatalogVersionError: HTTPStatus.INTERNAL_SERVER_ERROR,
     CatalogUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     LakeConflictError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -149,8 +157,9 @@ def problem_name(error: type[StorewatchError]) -> str:
 
 
 def problem_of(error: StorewatchError) -> JSONResponse:
-    """Build the problem document of one of our errors."""
-    response = problem(STATUS_OF[type(error)], problem_name(type(error)), str(error))
+    """Build the problem document of one of our errors; a kind of another one is told as that."""
+    kind = next(kind for kind in type(error).mro() if kind in STATUS_OF)
+    response = problem(STATUS_OF[kind], problem_name(kind), str(error))
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         sent = ', error="invalid_token"' if isinstance(error, InvalidKeyError) else ""
         response.headers["WWW-Authenticate"] = f'Bearer realm="storewatch"{sent}'

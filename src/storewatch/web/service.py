@@ -9,13 +9,17 @@ from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from storewatch import __version__
+from storewatch.web.api.annotations import annotations_routes
 from storewatch.web.api.audit import audit_routes
 from storewatch.web.api.classic import classic_routes
+from storewatch.web.api.closures import closures_routes
+from storewatch.web.api.entries import entries_routes
 from storewatch.web.api.imports import imports_routes
 from storewatch.web.api.jobs import jobs_routes
 from storewatch.web.api.keys import keys_routes
 from storewatch.web.api.me import me_routes
 from storewatch.web.api.observations import observations_routes
+from storewatch.web.api.report_definitions import definitions_routes
 from storewatch.web.api.reports import reports_routes
 from storewatch.web.api.schedules import schedules_routes
 from storewatch.web.api.status import status_routes
@@ -36,11 +40,15 @@ ROUTES: Final[tuple[Callable[[Parts], APIRouter], ...]] = (
     audit_routes,
     observations_routes,
     reports_routes,
+    definitions_routes,
     imports_routes,
     jobs_routes,
     schedules_routes,
     status_routes,
     stores_routes,
+    entries_routes,
+    closures_routes,
+    annotations_routes,
 )
 
 

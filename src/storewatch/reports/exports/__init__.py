@@ -1,15 +1,68 @@
-"""The forms of a report, one file a form; they write figures and have no arithmetic of their own."""
+"""The forms of a report, one file a form; they write what the report says and have no arithmetic of their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from storewatch.reports.content import Content
 from storewatch.reports.exports.classic_csv import write_classic_csv
 from storewatch.reports.exports.json_report import write_json
-from storewatch.reports.figures import Figures
-from storewatch.reports.request import ReportFormat
+from storewatch.reports.exports.ndjson import write_ndjson
+from storewatch.reports.exports.parquet import write_parquet
+from storewatch.reports.exports.wide_csv import write_wide_csv
+from storewatch.reports.request import ReportFormat, ReportRequest, TableName
 
-WRITERS: Final[dict[ReportFormat, Callable[[Figures, Path], None]]] = {
+# What a sheet of Excel holds below its header, and what still opens in reasonable time in all sheets together.
+EXCEL_SHEET_ROWS: Final = 1_048_575
+EXCEL_ROWS: Final = 2_000_000
+# A PDF lists the worst stores only, but reads all of them: a million take 0.6 s and 400 MB.
+PDF_STORES: Final = 1_000_000
+
+
+def _write_excel(content: Content, file: Path) -> None:
+    from storewatch.reports.exports.excel import write_excel  # noqa: PLC0415 - 60 ms that only this form needs
+
+    write_excel(content, file)
+
+
+def _write_pdf(content: Content, file: Path) -> None:
+    from storewatch.reports.exports.pdf import write_pdf  # noqa: PLC0415 - loads Typst, which only this form needs
+
+    write_pdf(content, file)
+
+
+WRITERS: Final[dict[ReportFormat, Callable[[Content, Path], None]]] = {
     ReportFormat.CSV: write_classic_csv,
+    ReportFormat.WIDE_CSV: write_wide_csv,
     ReportFormat.JSON: write_json,
+    ReportFormat.NDJSON: write_ndjson,
+    ReportFormat.PARQUET: write_parquet,
+    ReportFormat.XLSX: _write_excel,
+    ReportFormat.PDF: _write_pdf,
 }
+
+
+def too_large(request: ReportRequest, rows: Mapping[TableName, int]) -> str | None:
+    """Say why the form cannot hold the report and what to use instead; None when it can.
+
+    rows: of the tables, as far as they are known; STORES has a row a store and window.
+    """
+    if request.format is ReportFormat.XLSX:
+        for table, height in rows.items():
+            if height > EXCEL_SHEET_ROWS:
+                return (
+                    f"The table {table} has {height:,} rows and a sheet of Excel holds {EXCEL_SHEET_ROWS:,}. Ask for "
+                    f"parquet or wide_csv with table={table}, for fewer stores or windows, or for a coarser breakdown."
+                )
+        if (total := sum(rows.values())) > EXCEL_ROWS:
+            return (
+                f"The report has {total:,} rows, more than an Excel file of use holds ({EXCEL_ROWS:,}). Ask for "
+                "parquet or wide_csv, one table at a time, or for ndjson."
+            )
+    stores = rows.get(TableName.STORES, 0) // max(1, len(request.windows) or 3)
+    if request.format is ReportFormat.PDF and stores > PDF_STORES:
+        return (
+            f"The report covers {stores:,} stores and a PDF takes {PDF_STORES:,}. Ask for worst=100, for some labels, "
+            "or for parquet or wide_csv."
+        )
+    return None

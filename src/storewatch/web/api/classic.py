@@ -1,9 +1,9 @@
 """The classic contract, to the letter: trigger a report, poll for it, download seven columns."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from storewatch.catalog import JobKind
@@ -11,10 +11,8 @@ from storewatch.reports.request import ReportRequest
 from storewatch.web.audit import audited
 from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
+from storewatch.web.report_files import FILE_CONTENT, download
 from storewatch.web.security import Operator, Viewer
-
-# A report of /v1/reports may be fetched here too, and be of another form.
-MEDIA_TYPES: Final = {".csv": "text/csv", ".json": "application/json"}
 
 
 class Triggered(BaseModel):
@@ -59,7 +57,7 @@ def classic_routes(parts: Parts) -> APIRouter:
             200: {
                 "description": "`Running`, or the finished CSV as a download with `X-Report-Status: Complete`.",
                 "model": Running | dict[str, Any],  # a report of /v1/reports may be JSON
-                "content": {"text/csv": {"schema": {"type": "string"}}},
+                "content": {kind: content for kind, content in FILE_CONTENT.items() if kind != "application/json"},
             },
             **problem_responses(
                 s404="No report has this id.",
@@ -82,11 +80,6 @@ def classic_routes(parts: Parts) -> APIRouter:
         if file is None:
             request.state.audit = None  # nothing was downloaded
             return JSONResponse(Running().model_dump(), headers={"Cache-Control": "no-store"})
-        return FileResponse(
-            file,
-            media_type=MEDIA_TYPES[file.suffix],
-            filename=f"storewatch_report_{report.job_id}{file.suffix}",
-            headers={"X-Report-Status": "Complete"},
-        )
+        return download(report, file, {"X-Report-Status": "Complete"})
 
     return router

@@ -22,6 +22,7 @@ from storewatch.reports.request import format_instant
 from storewatch.web.api.jobs import StateName, job_place, page_after
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
+from storewatch.web.parameters import local_date
 from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
@@ -55,6 +56,7 @@ class ImportModel(BaseModel):
     import_id: Annotated[str, Field(examples=["1f0c2a52-7d1c-4a55-9a33-6a4a4f4d1c5e"])]
     file: Annotated[str, Field(description="The name that came with the upload.", examples=["store_status.csv"])]
     strict: bool
+    valid_from: Annotated[str | None, Field(description="The local date from which its weekly hours hold.")]
     state: StateName
     progress: Annotated[float, Field(ge=0, le=1)]
     created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
@@ -99,11 +101,21 @@ def imports_routes(parts: Parts) -> APIRouter:
             File(min_length=1, max_length=MAX_FILES, description="CSV, NDJSON or Parquet, plain or .gz; one or more."),
         ],
         strict: Annotated[bool, Form(description="Refuse a file that has any bad row.")] = False,
+        valid_from: Annotated[
+            str | None,
+            Form(
+                max_length=10,
+                description="Of weekly hours: the local date from which they hold, where earlier ones are kept.",
+                examples=[None],
+            ),
+        ] = None,
     ) -> Accepted:
-        """Upload files of polls, weekly hours, time zones or stores; each becomes an import of its own.
+        """Upload files of polls, weekly hours, time zones, stores, special hours, targets or sales.
 
-        They are imported in the background and not lost, whatever happens to this service.
+        Each becomes an import of its own, made in the background and not lost, whatever happens to this service.
         """
+        local_date(valid_from, "body", "valid_from")
+        dated = {"valid_from": valid_from} if valid_from else {}
         uploaded = []
         try:
             for upload in file:
@@ -115,7 +127,7 @@ def imports_routes(parts: Parts) -> APIRouter:
                 (parts.settings.uploads_dir / job_id).unlink(missing_ok=True)
             raise
         for job_id, name in uploaded:
-            parts.jobs.accept(JobKind.IMPORT, {"file": name, "strict": strict}, caller, job_id=job_id)
+            parts.jobs.accept(JobKind.IMPORT, {"file": name, "strict": strict} | dated, caller, job_id=job_id)
         request.state.audit_object = uploaded[0][0]
         request.state.audit_detail = {"imports": [{"import_id": job_id, "file": name} for job_id, name in uploaded]}
         if len(uploaded) == 1:
@@ -243,6 +255,7 @@ def _members(job: Job) -> dict[str, Any]:
         "import_id": job.job_id,
         "file": job.parameters["file"],
         "strict": job.parameters["strict"],
+        "valid_from": job.parameters.get("valid_from"),
         "state": job.state.value,
         "progress": job.progress,
         "created_at": format_instant(job.created_at),

@@ -21,7 +21,7 @@ KindName = Literal["report", "import", "optimize", "retention"]
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # PostgreSQL's holds no NUL
 StoreId = Annotated[Text, Field(min_length=1, max_length=500)]
 Labels = Annotated[
-    dict[Annotated[Text, Field(min_length=1, max_length=200)], Annotated[Text, Field(max_length=256)]],
+    dict[Annotated[Text, Field(min_length=1, max_length=200)], Annotated[Text, Field(min_length=1, max_length=256)]],
     Field(max_length=20, examples=[{"brand": "acme"}]),
 ]
 

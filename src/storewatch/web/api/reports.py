@@ -2,120 +2,40 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final, Literal
+from dataclasses import replace
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from storewatch.access import Principal
 from storewatch.catalog import ENDED, Job, JobKind, JobState
-from storewatch.engine.columns import SECOND_US
+from storewatch.engine.columns import instant_of
 from storewatch.errors import (
     JobEndedError,
     JobNotEndedError,
     ReportNotReadyError,
+    ScopedKeyError,
     UnknownReportError,
     UnknownStoreError,
 )
-from storewatch.reports.request import ReportFormat, ReportRequest, choose_policy, format_instant
-from storewatch.web.api.jobs import MAX_STORES, Labels, StateName, StoreId, job_place, page_after
+from storewatch.reports.definitions import resolve_definition
+from storewatch.reports.manifest import Manifest
+from storewatch.reports.request import ReportFormat, ReportRequest, read_request
+from storewatch.web.api.jobs import StateName, job_place, page_after
+from storewatch.web.api.report_models import ManifestModel, ReportBody, ReportModel, ReportProgress
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page
-from storewatch.web.parameters import field, instant
+from storewatch.web.parameters import field, instant, members
 from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
+from storewatch.web.report_files import FILE_CONTENT, download, download_name
 from storewatch.web.security import Operator, Viewer
 
-MEDIA_TYPES: Final = {"csv": "text/csv", "json": "application/json"}
 # How often /events looks into the catalog, and how long a connection is silent at most.
 LOOK_SECONDS: Final = 0.25
-
-
-class ReportBody(BaseModel):
-    """The report that is wanted; an empty object is the classic one on the data of this moment."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"policy": "observed", "labels": {"brand": "acme"}, "format": "json"}]},
-    )
-
-    as_of: Annotated[
-        str | None,
-        Field(description="The report's now; null: the newest observation.", examples=["2023-01-25T18:13:22Z"]),
-    ] = None
-    policy: Annotated[
-        Literal["fill", "observed"], Field(description="How far a poll speaks for the time around it.")
-    ] = "fill"
-    max_gap: Annotated[
-        str | None, Field(max_length=20, description="Longest reach of a poll, such as 90m; null: the policy's.")
-    ] = None
-    store_ids: Annotated[
-        list[StoreId] | None, Field(min_length=1, max_length=MAX_STORES, description="Only these stores.")
-    ] = None
-    labels: Annotated[Labels, Field(description="Only stores that carry all of these.")] = {}
-    format: Annotated[Literal["csv", "json"], Field(description="csv: the classic seven columns.")] = "csv"
-
-    def request(self) -> ReportRequest:
-        as_of = instant(self.as_of, "body", "as_of")
-        with field("body", "max_gap"):
-            policy = choose_policy(self.policy, self.max_gap)
-        with field("body", "as_of"):
-            return ReportRequest(
-                as_of=as_of,
-                policy=policy,
-                format=ReportFormat(self.format),
-                store_ids=None if self.store_ids is None else tuple(dict.fromkeys(self.store_ids)),
-                labels=tuple(sorted(self.labels.items())),
-            )
-
-
-class ReportParameters(BaseModel):
-    """A report as it was asked for."""
-
-    as_of: str | None
-    policy: str
-    max_gap_seconds: float
-    store_ids: list[str] | None
-    labels: dict[str, str]
-    format: Literal["csv", "json"]
-
-
-class ReportFigures(BaseModel):
-    """What a finished report says about itself."""
-
-    rows: Annotated[int, Field(description="How many stores.", examples=[14092])]
-    as_of: Annotated[str | None, Field(examples=["2023-01-25T18:13:22.47922Z"])] = None
-    lake_version: int
-    catalog_version: int
-    seconds: Annotated[float | None, Field(description="How long the run took.", examples=[0.112])] = None
-    sha256: Annotated[str, Field(description="Of the file; also its ETag.")]
-
-
-class ReportModel(BaseModel):
-    """A report and how far it is."""
-
-    report_id: Annotated[str, Field(examples=["1f0c2a52-7d1c-4a55-9a33-6a4a4f4d1c5e"])]
-    state: StateName
-    progress: Annotated[float, Field(ge=0, le=1)]
-    created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
-    started_at: str | None
-    finished_at: str | None
-    attempts: Annotated[int, Field(description="How often it was begun.", examples=[1])]
-    cancel_requested: bool
-    parameters: ReportParameters
-    figures: Annotated[ReportFigures | None, Field(description="Of a complete report.")]
-    error: Annotated[str | None, Field(description="Why it failed, or why it has to be tried again.")]
-
-
-class ReportProgress(BaseModel):
-    """An event of a report: `progress`, or at its end the name of its last state."""
-
-    state: StateName
-    progress: Annotated[float, Field(ge=0, le=1)]
-    error: str | None
 
 
 def reports_routes(parts: Parts) -> APIRouter:
@@ -126,17 +46,19 @@ def reports_routes(parts: Parts) -> APIRouter:
         "",
         operation_id="create_report",
         status_code=202,
-        responses=problem_responses(422, s404="One of store_ids does not exist."),
+        responses=problem_responses(422, s404="One of store_ids, or the definition, does not exist."),
         dependencies=[audited("report.create", "report")],
     )
     def create_report(body: ReportBody, caller: Operator, request: Request, response: Response) -> ReportModel:
-        """Ask for a report. It is computed in the background and not lost, whatever happens to this service."""
-        wanted = body.request()
-        _check_stores(parts, wanted, caller)
+        """Ask for a report. It is computed in the background and not lost, whatever happens to this service.
+
+        What its form cannot hold is refused at once. With a scope a report cannot be asked for by `definition`.
+        """
+        wanted = _wanted(parts, body, caller)
         report_id = parts.jobs.accept(JobKind.REPORT, wanted.parameters(), caller)
         request.state.audit_object = report_id
         response.headers["Location"] = f"/v1/reports/{report_id}"
-        return _model(parts.reports.find(report_id))
+        return ReportModel.of(parts.reports.find(report_id))
 
     @router.get("", operation_id="list_reports", responses=problem_responses(422))
     def list_reports(
@@ -154,12 +76,12 @@ def reports_routes(parts: Parts) -> APIRouter:
             limit=limit + 1,
         )
         page = Page[Job].of(found, limit, job_place)
-        return Page[ReportModel](items=[_model(job) for job in page.items], next=page.next)
+        return Page[ReportModel](items=[ReportModel.of(job) for job in page.items], next=page.next)
 
     @router.get("/{report_id}", operation_id="get_report_state", responses=problem_responses(404, 422))
     def get_report_state(report_id: str, caller: Viewer) -> ReportModel:
         """Give a report's state and progress and, when it is complete, its figures."""
-        return _model(parts.reports.find(report_id, caller.label))
+        return ReportModel.of(parts.reports.find(report_id, caller.label))
 
     @router.post(
         "/{report_id}/cancel",
@@ -173,7 +95,7 @@ def reports_routes(parts: Parts) -> APIRouter:
         report = parts.reports.find(report_id, caller.label)
         if not parts.jobs.cancel(report_id):
             raise JobEndedError(report_id, report.state)
-        return _model(parts.reports.find(report_id, caller.label))
+        return ReportModel.of(parts.reports.find(report_id, caller.label))
 
     @router.delete(
         "/{report_id}",
@@ -202,10 +124,7 @@ def _add_file(router: APIRouter, parts: Parts) -> None:
         responses={
             200: {
                 "description": "The file; its ETag is its SHA-256.",
-                "content": {
-                    "text/csv": {"schema": {"type": "string"}},
-                    "application/json": {"schema": {"type": "object"}},
-                },
+                "content": FILE_CONTENT,
             },
             304: {"description": "It is still the file whose ETag was sent in If-None-Match."},
             **problem_responses(404, 422, s409="The report is not complete.", s410="The file was removed."),
@@ -224,10 +143,20 @@ def _add_file(router: APIRouter, parts: Parts) -> None:
         sent = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
         if etag in sent or "*" in sent:
             return Response(status_code=304, headers=headers)
-        suffix = report.parameters["format"]
-        return FileResponse(
-            file, media_type=MEDIA_TYPES[suffix], filename=f"storewatch_report_{report_id}.{suffix}", headers=headers
-        )
+        return download(report, file, headers)
+
+    @router.get(
+        "/{report_id}/manifest",
+        operation_id="get_report_manifest",
+        responses=problem_responses(404, 422, s409="The report is not complete."),
+    )
+    def get_report_manifest(report_id: str, caller: Viewer) -> ManifestModel:
+        """Give what it takes to make the file of a complete report again, and its SHA-256."""
+        report = parts.reports.find(report_id, caller.label)
+        if report.state is not JobState.COMPLETE or report.result is None:
+            raise ReportNotReadyError(report_id, report.state)
+        manifest = Manifest.of_report(download_name(report), report.parameters, report.result, report.scope)
+        return ManifestModel.model_validate(manifest.as_json())
 
 
 def _add_events(router: APIRouter, parts: Parts) -> None:
@@ -263,6 +192,31 @@ def _add_events(router: APIRouter, parts: Parts) -> None:
     )(report_events)
 
 
+def _wanted(parts: Parts, body: ReportBody, caller: Principal) -> ReportRequest:
+    """Read what is wanted and refuse what cannot be.
+
+    A definition may name stores of anybody, so a key with a scope asks for its report by its members.
+    """
+    if body.definition is not None and caller.scope is not None:
+        raise ScopedKeyError
+    as_of = instant(body.as_of, "body", "as_of")
+    with field("body"), members("body"):
+        wanted = read_request(resolve_definition(body.asked(), parts.catalog), as_of=as_of)
+    _check_stores(parts, wanted, caller)
+    if wanted.windows or wanted.format in (ReportFormat.XLSX, ReportFormat.PDF):
+        _check_size(parts, wanted, caller)
+    return wanted
+
+
+def _check_size(parts: Parts, wanted: ReportRequest, caller: Principal) -> None:
+    """Refuse windows that do not exist and forms that are too small; where nothing was observed yet the job will."""
+    moment = parts.stores.moment(caller.label)
+    now = wanted.as_of or (None if moment.as_of_us is None else instant_of(moment.as_of_us))
+    if now is not None:
+        with field("body"), members("body"):
+            parts.reports.check(replace(wanted, as_of=now), moment.snapshot, caller.label)
+
+
 def _check_stores(parts: Parts, wanted: ReportRequest, caller: Principal) -> None:
     if wanted.store_ids is None:
         return
@@ -271,31 +225,3 @@ def _check_stores(parts: Parts, wanted: ReportRequest, caller: Principal) -> Non
     for store_id in wanted.store_ids:
         if store_id not in found:
             raise UnknownStoreError(store_id)
-
-
-def _model(job: Job) -> ReportModel:
-    result: dict[str, Any] | None = job.result if job.state is JobState.COMPLETE else None
-    return ReportModel(
-        report_id=job.job_id,
-        state=job.state.value,
-        progress=job.progress,
-        created_at=format_instant(job.created_at),
-        started_at=format_instant(job.started_at) if job.started_at else None,
-        finished_at=format_instant(job.finished_at) if job.finished_at else None,
-        attempts=job.attempts,
-        cancel_requested=job.cancel_requested,
-        parameters=_parameters(job.parameters),
-        figures=ReportFigures.model_validate(result) if result else None,
-        error=job.error,
-    )
-
-
-def _parameters(kept: dict[str, Any]) -> ReportParameters:
-    return ReportParameters(
-        as_of=kept["as_of"],
-        policy=kept["policy"],
-        max_gap_seconds=kept["max_gap_us"] / SECOND_US,
-        store_ids=kept.get("store_ids"),
-        labels=kept.get("labels", {}),
-        format=kept["format"],
-    )

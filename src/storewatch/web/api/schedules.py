@@ -11,7 +11,7 @@ from storewatch.jobs.schedules import new_schedule, next_run
 from storewatch.reports.request import format_instant
 from storewatch.web.api.jobs import KindName, Text
 from storewatch.web.audit import audited
-from storewatch.web.parameters import field
+from storewatch.web.parameters import field, members
 from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Admin, Unscoped
@@ -40,7 +40,13 @@ class ScheduleBody(BaseModel):
     cron: Annotated[Text, Field(max_length=200, description="Minute, hour, day, month, weekday.")]
     timezone: Annotated[Text, Field(max_length=100, description="Whose wall clock; an IANA name.")] = "UTC"
     parameters: Annotated[
-        dict[str, Any], Field(description="Of a report: as for POST /v1/reports. Of retention: its days.")
+        dict[str, Any],
+        Field(
+            description=(
+                "Of a report: as for POST /v1/reports without as_of, also with `definition`, which is looked up anew "
+                "for every run. Of retention: its days."
+            )
+        ),
     ] = {}
 
 
@@ -85,12 +91,14 @@ def schedules_routes(parts: Parts) -> APIRouter:
         "",
         operation_id="create_schedule",
         status_code=201,
-        responses=problem_responses(422, s409="There is a schedule of this name."),
+        responses=problem_responses(
+            422, s404="There is no report saved under this name.", s409="There is a schedule of this name."
+        ),
         dependencies=[audited("schedule.create", "schedule")],
     )
     def create_schedule(body: ScheduleBody, caller: Admin, request: Request, response: Response) -> ScheduleModel:
         """Have a job done again and again. What was missed while nothing ran is done once."""
-        with field("body"):
+        with field("body"), members("body", "parameters"):
             schedule = new_schedule(
                 name=body.name,
                 kind=JobKind(body.kind),
@@ -99,6 +107,7 @@ def schedules_routes(parts: Parts) -> APIRouter:
                 parameters=body.parameters,
                 created_by=caller.key_id,
                 now=parts.clock(),
+                catalog=parts.catalog,
             )
         request.state.audit_object = schedule.name
         if not parts.catalog.create_schedule(schedule):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from storewatch import __version__
 from storewatch.catalog import JobKind, JobState, StoreFilter
 from storewatch.reports.request import format_instant
-from storewatch.reports.status import read_status
+from storewatch.reports.status import StatusReader
 from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Viewer
@@ -37,6 +37,7 @@ class StatusModel(BaseModel):
 
 def status_routes(parts: Parts) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["operating"])
+    reader = StatusReader(home=parts.settings.home)
 
     @router.get("/status", operation_id="get_status", responses=problem_responses())
     def get_status(caller: Viewer) -> StatusModel:
@@ -47,7 +48,7 @@ def status_routes(parts: Parts) -> APIRouter:
             stores = catalog.store_ids(StoreFilter(labels=(caller.label,))).len()
             hidden = dict.fromkeys(StatusModel.model_fields.keys() - {"version", "stores", "jobs"})
             return StatusModel(version=__version__, stores=stores, jobs=jobs, **hidden)
-        now, queued = read_status(catalog, parts.lake.snapshot(), parts.settings.home), catalog.oldest_queued_at()
+        now, queued = reader.read(catalog, parts.lake.snapshot()), catalog.oldest_queued_at()
         return StatusModel(
             version=__version__,
             stores=now.stores,

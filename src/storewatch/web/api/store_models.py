@@ -1,22 +1,25 @@
 """What the routes of stores take and give."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
+import polars as pl
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from storewatch.catalog import NAME
-from storewatch.engine.columns import WEEK_SECONDS, instant_of
-from storewatch.engine.opening import DEFAULT_TIMEZONE, weekly_rows
+from storewatch.catalog import NAME, StoreRows
+from storewatch.engine.columns import DAY_SECONDS, WEEK_SECONDS, instant_of
+from storewatch.engine.opening import DEFAULT_TIMEZONE, local_time, weekly_rows
+from storewatch.ingest.cells import MAX_ID_LENGTH, MAX_LABEL_LENGTH
 from storewatch.ingest.stores import SHOWN_REJECTS, BulkChange
-from storewatch.ingest.tables import MAX_ID_LENGTH, MAX_LABEL_LENGTH
 from storewatch.reports.current import StoreNow
 from storewatch.reports.states import LAST_POLL_DAYS, StoreState
 
 MAX_LABELS: Final = 100
 MAX_HOURS_ROWS: Final = 1000
+# Of the dates with special hours.
+SHOWN_DATES: Final = 100
 
 Source = Literal["given", "default"]
 StoreId = Annotated[str, Path(min_length=1, max_length=4 * MAX_ID_LENGTH, examples=["cafe"])]
@@ -54,8 +57,21 @@ class HoursRow(BaseModel):
     end_time_local: Annotated[str, Field(description="HH:MM:SS or HH:MM, up to 24:00:00", max_length=100)]
 
 
+ValidFrom = Annotated[
+    str | None,
+    Field(
+        max_length=10,
+        description=(
+            "The local date from which the weekly hours hold, where earlier ones are kept; without it they replace "
+            "all, versions too."
+        ),
+        examples=["2026-12-01"],
+    ),
+]
+
+
 class HoursRequest(BaseModel):
-    """The weekly hours that a store has from now on."""
+    """The weekly hours that a store has, for ever or from a date on."""
 
     model_config = _examples({"weekly_hours": [_ROW]}, forbid=True)
 
@@ -67,16 +83,13 @@ class HoursRequest(BaseModel):
             description="At least one row: a store without any is open all the time, which PATCH says with null.",
         ),
     ]
+    valid_from: ValidFrom = None
 
 
-class StoreChangeRequest(BaseModel):
-    """What is to change of a store; what is left out stays (RFC 7396)."""
+class StoreWords(BaseModel):
+    """What can be said of a store."""
 
-    model_config = _examples(
-        {"timezone": "America/New_York", "labels": {"owner": "acme", "region": None}},
-        {"weekly_hours": None},
-        forbid=True,
-    )
+    model_config = _examples(forbid=True)
 
     timezone: Annotated[
         str | None, Field(description=f"An IANA name; null is the default again, {DEFAULT_TIMEZONE}.", max_length=256)
@@ -92,7 +105,9 @@ class StoreChangeRequest(BaseModel):
 
     def said(self) -> dict[str, Any]:
         """Give what the request names, in the words of `ingest.stores.read_change`."""
-        said: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set - {"store_id"}}
+        said: dict[str, Any] = {
+            name: getattr(self, name) for name in self.model_fields_set & StoreWords.model_fields.keys()
+        }
         if said.get("weekly_hours") is not None:
             said["weekly_hours"] = [
                 {name: str(value) for name, value in row.model_dump().items()} for row in said["weekly_hours"]
@@ -100,7 +115,20 @@ class StoreChangeRequest(BaseModel):
         return said
 
 
-class NewStore(StoreChangeRequest):
+class StoreChangeRequest(StoreWords):
+    """What is to change of a store; what is left out stays (RFC 7396)."""
+
+    model_config = _examples(
+        {"timezone": "America/New_York", "labels": {"owner": "acme", "region": None}},
+        {"weekly_hours": None},
+        {"weekly_hours": [_ROW], "valid_from": "2026-12-01"},
+        forbid=True,
+    )
+
+    valid_from: ValidFrom = None
+
+
+class NewStore(StoreWords):
     """A new store; what is left out has its default."""
 
     model_config = _examples(
@@ -130,37 +158,81 @@ class StoreItem(BaseModel):
         return cls(**_members(store))
 
 
-class StoreDetail(StoreItem):
-    """A store with its weekly hours in force, and the moment of its state."""
+class HoursVersion(BaseModel):
+    """The weekly hours from a local date on."""
 
-    model_config = _examples(_STORE | {"weekly_hours": [_ROW], "as_of": "2023-01-23T18:00:00Z"})
-
+    valid_from: str
+    hours_source: Source
     weekly_hours: list[HoursRow]
+
+
+class SpecialDate(BaseModel):
+    """The openings of a local date in the place of its weekly hours; none: closed."""
+
+    date: str
+    openings: list[tuple[str, str]]
+
+
+class StoreDetail(StoreItem):
+    """A store with its weekly hours, all that changes them, and the moment of its state."""
+
+    model_config = _examples(
+        _STORE
+        | {
+            "weekly_hours": [_ROW],
+            "versions": [{"valid_from": "2026-12-01", "hours_source": "given", "weekly_hours": [_ROW]}],
+            "special_hours": [{"date": "2026-12-24", "openings": [["10:00:00", "14:00:00"]]}],
+            "as_of": "2023-01-23T18:00:00Z",
+        }
+    )
+
+    weekly_hours: Annotated[list[HoursRow], Field(description="Before the first of `versions`.")]
+    versions: Annotated[list[HoursVersion], Field(description="What the weekly hours are from a local date on.")]
+    special_hours: Annotated[
+        list[SpecialDate],
+        Field(description=f"Of the next {SHOWN_DATES} local dates that have any, from that of as_of on."),
+    ]
     as_of: datetime | None
 
     @classmethod
-    def at(cls, store: StoreNow, as_of_us: int | None) -> "StoreDetail":
-        return cls(**_members(store), weekly_hours=hours_rows(store.intervals), as_of=optional_instant(as_of_us))
+    def at(cls, store: StoreNow, rows: StoreRows, as_of_us: int | None) -> "StoreDetail":
+        """rows: of this store alone."""
+        return cls(
+            **_members(store),
+            weekly_hours=hours_rows(store.intervals),
+            versions=_versions(rows),
+            special_hours=_special_dates(rows, store.timezone or DEFAULT_TIMEZONE, as_of_us),
+            as_of=optional_instant(as_of_us),
+        )
 
 
 class StoreHours(BaseModel):
-    """The weekly hours in force, one row a day and opening, overlaps merged."""
+    """The weekly hours and their versions, one row a day and opening, overlaps merged."""
 
     model_config = _examples(
-        {"store_id": "cafe", "timezone": "America/New_York", "hours_source": "given", "weekly_hours": [_ROW]}
+        {
+            "store_id": "cafe",
+            "timezone": "America/New_York",
+            "hours_source": "given",
+            "weekly_hours": [_ROW],
+            "versions": [],
+        }
     )
 
     store_id: str
     timezone: str
     hours_source: Source
-    weekly_hours: list[HoursRow]
+    weekly_hours: Annotated[list[HoursRow], Field(description="Before the first of `versions`.")]
+    versions: Annotated[list[HoursVersion], Field(description="What the weekly hours are from a local date on.")]
 
     @classmethod
-    def of(cls, store: StoreNow) -> "StoreHours":
+    def of(cls, store: StoreNow, rows: StoreRows) -> "StoreHours":
+        """rows: of this store alone."""
         members = _members(store)
         return cls(
             **{name: members[name] for name in ("store_id", "timezone", "hours_source")},
             weekly_hours=hours_rows(store.intervals),
+            versions=_versions(rows),
         )
 
 
@@ -228,9 +300,40 @@ def hours_rows(intervals: Iterable[tuple[int, int]] | None) -> list[HoursRow]:
     """Write open spans of the local week as rows; None is open 24x7."""
     spans = ((0, WEEK_SECONDS),) if intervals is None else intervals
     return [
-        HoursRow(day=day, start_time_local=_clock(start_s), end_time_local=_clock(end_s))
+        HoursRow(day=day, start_time_local=clock_text(start_s), end_time_local=clock_text(end_s))
         for day, start_s, end_s in weekly_rows(spans)
     ]
+
+
+def _versions(rows: StoreRows) -> list[HoursVersion]:
+    spans = {
+        key: [(span["start_s"], span["end_s"]) for span in intervals] for key, intervals in rows.patterns.iter_rows()
+    }
+    return [
+        HoursVersion(
+            valid_from=valid_from.isoformat(),
+            hours_source="default" if hours_id is None else "given",
+            weekly_hours=hours_rows(None if hours_id is None else spans[hours_id]),
+        )
+        for _, valid_from, hours_id in rows.changes.versions.sort("valid_from").iter_rows()
+    ]
+
+
+def _special_dates(rows: StoreRows, timezone: str, as_of_us: int | None) -> list[SpecialDate]:
+    to_come = rows.changes.special.sort("date", "start_s")
+    if as_of_us is not None:
+        to_come = to_come.filter(pl.col("date") >= local_time(timezone, instant_of(as_of_us)).date())
+    dates: dict[date, list[tuple[str, str]]] = {}
+    for day, start_s, end_s in to_come.select("date", "start_s", "end_s").iter_rows():
+        openings = dates.setdefault(day, [])
+        if start_s is not None:
+            openings.append((clock_text(start_s), end_text(end_s)))
+    return [SpecialDate(date=day.isoformat(), openings=found) for day, found in list(dates.items())[:SHOWN_DATES]]
+
+
+def end_text(end_s: int) -> str:
+    """Write an end in seconds of a day, up to that of the next day, as HH:MM:SS."""
+    return clock_text(end_s if end_s <= DAY_SECONDS else end_s - DAY_SECONDS)
 
 
 def optional_instant(instant_us: int | None) -> datetime | None:
@@ -250,5 +353,6 @@ def _members(store: StoreNow) -> dict[str, Any]:
     }
 
 
-def _clock(seconds: int) -> str:
+def clock_text(seconds: int) -> str:
+    """Write seconds of the day as HH:MM:SS."""
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -1,19 +1,17 @@
 """Stores: list, get, create, change, delete; weekly hours and labels, of one store and of many."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
 from storewatch.access import Principal
-from storewatch.catalog import Label, StoreFilter, StoreOrder
+from storewatch.catalog import Label, StoreFilter, StoreOrder, StoreRows
 from storewatch.engine.opening import is_timezone
 from storewatch.errors import ScopedChangeError, StoreExistsError, UnknownStoreError
 from storewatch.ingest.stores import (
-    BulkChange,
-    BulkFormat,
     create_store,
     delete_store,
     read_change,
@@ -23,6 +21,8 @@ from storewatch.ingest.stores import (
 )
 from storewatch.reports.current import CurrentOrder, Order, Place
 from storewatch.reports.states import StoreState
+from storewatch.web.api.bulk import replace_rows
+from storewatch.web.api.outages import outages_routes
 from storewatch.web.api.store_models import (
     BulkAnswer,
     HoursRequest,
@@ -37,10 +37,11 @@ from storewatch.web.api.store_models import (
     StorePage,
     optional_instant,
 )
+from storewatch.web.api.targeting import carrying
 from storewatch.web.api.timelines import timeline_routes
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
-from storewatch.web.parameters import field, invalid, invalid_fields, media_type
+from storewatch.web.parameters import invalid, invalid_fields, local_date
 from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
@@ -65,6 +66,7 @@ def stores_routes(parts: Parts) -> APIRouter:
     router = APIRouter(tags=["stores"])
     # The id may hold slashes, so what comes after it in a path must be tried first.
     router.include_router(timeline_routes(parts))
+    router.include_router(outages_routes(parts))
     _add_many(router, parts)
     _add_hours(router, parts)
     _add_one(router, parts)
@@ -139,8 +141,8 @@ def _add_many(router: APIRouter, parts: Parts) -> None:
         response.headers["Location"] = f"/v1/stores/{quote(store_id, safe='')}"
         return _detail(parts, store_id, caller)
 
-    _add_bulk(router, parts, "weekly_hours", "replace_weekly_hours", replace_hours)
-    _add_bulk(router, parts, "labels", "replace_labels", replace_labels)
+    _add_bulk_hours(router, parts)
+    _add_bulk_labels(router, parts)
 
 
 def _add_one(router: APIRouter, parts: Parts) -> None:
@@ -157,7 +159,7 @@ def _add_one(router: APIRouter, parts: Parts) -> None:
     )
     def change(store_id: StoreId, body: StoreChangeRequest, caller: Operator) -> StoreDetail:
         """Change a store: what the body leaves out stays. Nothing changes unless all of it is good."""
-        _change(parts, store_id, caller, body.said())
+        _change(parts, store_id, caller, body)
         return _detail(parts, store_id, caller)
 
     @router.delete(
@@ -179,8 +181,8 @@ def _add_hours(router: APIRouter, parts: Parts) -> None:
         responses=problem_responses(422, s404=NO_STORE),
     )
     def get_hours(store_id: StoreId, caller: Viewer) -> StoreHours:
-        """Give the weekly hours in force."""
-        return StoreHours.of(parts.stores.find(store_id, caller.label)[1])
+        """Give the weekly hours, and the versions that take their place from a date on."""
+        return _hours(parts, store_id, caller)
 
     @router.put(
         "/v1/stores/{store_id:path}/weekly_hours",
@@ -189,29 +191,36 @@ def _add_hours(router: APIRouter, parts: Parts) -> None:
         responses=problem_responses(422, s404=NO_STORE),
     )
     def put_hours(store_id: StoreId, body: HoursRequest, caller: Operator) -> StoreHours:
-        """Replace the weekly hours of a store. Nothing changes unless every row is good."""
-        rows = StoreChangeRequest(weekly_hours=body.weekly_hours)
-        _change(parts, store_id, caller, rows.said())
-        return StoreHours.of(parts.stores.find(store_id, caller.label)[1])
+        """Replace the weekly hours of a store, or those from a date on. Nothing changes unless every row is good."""
+        _change(parts, store_id, caller, StoreChangeRequest(**dict(body)))
+        return _hours(parts, store_id, caller)
 
 
-def _add_bulk(
-    router: APIRouter, parts: Parts, name: str, operation_id: str, replace: Callable[..., BulkChange]
-) -> None:
+def _add_bulk_hours(router: APIRouter, parts: Parts) -> None:
+    async def replace_many(
+        request: Request,
+        caller: Operator,
+        valid_from: Annotated[
+            str | None,
+            Query(
+                max_length=10, description="The local date from which they hold; earlier ones are kept.", examples=[]
+            ),
+        ] = None,
+    ) -> BulkAnswer:
+        hours_from = local_date(valid_from, "query", "valid_from")
+        return await replace_rows(request, caller, parts, partial(replace_hours, valid_from=hours_from))
+
+    _add_bulk(router, "weekly_hours", "replace_weekly_hours", replace_many)
+
+
+def _add_bulk_labels(router: APIRouter, parts: Parts) -> None:
     async def replace_many(request: Request, caller: Operator) -> BulkAnswer:
-        form = media_type(request.headers.get("content-type", ""), BulkFormat)
-        body = await request.body()
+        return await replace_rows(request, caller, parts, replace_labels)
 
-        def run() -> BulkChange:
-            with field("body"):
-                return replace(body, form, catalog=parts.catalog, scope=caller.label, now=parts.clock())
+    _add_bulk(router, "labels", "replace_labels", replace_many)
 
-        changed = await run_sync(run)
-        request.state.audit_detail = {"accepted": changed.accepted, "rejected": changed.rejected}
-        if not changed.accepted:
-            raise invalid_fields((("body", reject.index), reject.reason) for reject in changed.rejects)
-        return BulkAnswer.of(changed)
 
+def _add_bulk(router: APIRouter, name: str, operation_id: str, route: Callable[..., Awaitable[BulkAnswer]]) -> None:
     router.post(
         f"/v1/{name}",
         operation_id=operation_id,
@@ -222,21 +231,24 @@ def _add_bulk(
         responses=problem_responses(
             s415="Neither application/json nor text/csv.", s422="Not readable, or no row was good; nothing was stored."
         ),
-    )(replace_many)
+    )(route)
 
 
-def _change(parts: Parts, store_id: str, caller: Principal, said: dict[str, Any]) -> None:
+def _change(parts: Parts, store_id: str, caller: Principal, body: StoreChangeRequest) -> None:
     scope = caller.label
-    carrying = () if scope is None else (scope,)
-    if parts.catalog.find_store(store_id, carrying) is None:
-        raise UnknownStoreError(store_id)
+    said = body.said()
+    valid_from = local_date(body.valid_from, "body", "valid_from")
+    if valid_from is not None and "weekly_hours" not in said:
+        raise invalid("only weekly hours are valid from a date; send them too", "body", "valid_from")
+    _rows(parts, store_id, caller)
     change = read_change(store_id, said, scope)
     if change.problems:
         raise invalid_fields((("body", *path), reason) for path, reason in change.problems)
     changed = parts.catalog.change_store(
         store_id,
-        carrying,
+        carrying(caller),
         hours=change.hours,
+        hours_from=valid_from,
         zones=change.zones,
         labels=change.labels,
         now=parts.clock(),
@@ -247,7 +259,18 @@ def _change(parts: Parts, store_id: str, caller: Principal, said: dict[str, Any]
 
 def _detail(parts: Parts, store_id: str, caller: Principal) -> StoreDetail:
     moment, store = parts.stores.find(store_id, caller.label)
-    return StoreDetail.at(store, moment.as_of_us)
+    return StoreDetail.at(store, _rows(parts, store_id, caller), moment.as_of_us)
+
+
+def _hours(parts: Parts, store_id: str, caller: Principal) -> StoreHours:
+    return StoreHours.of(parts.stores.find(store_id, caller.label)[1], _rows(parts, store_id, caller))
+
+
+def _rows(parts: Parts, store_id: str, caller: Principal) -> StoreRows:
+    rows = parts.catalog.find_store(store_id, carrying(caller))
+    if rows is None:
+        raise UnknownStoreError(store_id)
+    return rows
 
 
 def _filter(search: str | None, prefix: str | None, labels: list[str], zone: str | None) -> StoreFilter:

@@ -12,9 +12,9 @@ from storewatch.catalog import StoreRows
 from storewatch.engine.availability import OBSERVED, Policy
 from storewatch.engine.columns import SECOND_US, Int64s, Status, instant_of, instant_us
 from storewatch.engine.measures import Measures
-from storewatch.engine.opening import DEFAULT_TIMEZONE
+from storewatch.engine.opening import DEFAULT_TIMEZONE, Closures
 from storewatch.errors import UnknownStoreError
-from storewatch.reports.request import choose_policy
+from storewatch.reports.request import Annotations, choose_policy
 from storewatch.reports.states import Moment
 from storewatch.reports.timeline import (
     DEFAULT_DAYS,
@@ -37,22 +37,26 @@ from storewatch.web.security import Viewer
 
 NO_STORE: Final = "There is no store with this id, or none within the scope of the key."
 
-_STATUS_WORDS: Final[dict[Status, Literal["down", "up", "unknown"]]] = {
+StatusName = Literal["up", "down", "unknown", "planned"]
+
+_STATUS_WORDS: Final[dict[Status, StatusName]] = {
     Status.DOWN: "down",
     Status.UP: "up",
     Status.UNKNOWN: "unknown",
+    Status.PLANNED: "planned",
 }
-_FIGURES: Final[dict[str, Any]] = {
+EXAMPLE_FIGURES: Final[dict[str, Any]] = {
     "business_seconds": 10_800.0,
     "up_seconds": 8_100.0,
     "down_seconds": 2_700.0,
     "unknown_seconds": 0.0,
+    "planned_seconds": 0.0,
     "availability": 0.75,
     "coverage": 1.0,
     "availability_lowest": 0.75,
     "availability_highest": 0.75,
 }
-_HEAD: Final[dict[str, Any]] = {
+EXAMPLE_RANGE: Final[dict[str, Any]] = {
     "store_id": "cafe",
     "timezone": "America/New_York",
     "from": "2023-01-23T05:00:00Z",
@@ -60,6 +64,8 @@ _HEAD: Final[dict[str, Any]] = {
     "as_of": "2023-01-23T18:00:00Z",
     "policy": "observed",
     "max_gap_seconds": 10_800.0,
+    "closures": "honour",
+    "annotations": "apply",
 }
 
 From = Annotated[
@@ -74,6 +80,14 @@ MaxGap = Annotated[
     str | None, Query(max_length=64, description="How far a poll speaks, such as `90m`; default: that of the policy.")
 ]
 
+ClosuresMode = Annotated[
+    Closures,
+    Query(
+        description="Planned closures: honour counts them as planned, exclude not at all, ignore as if they were none."
+    ),
+]
+AnnotationsMode = Annotated[Annotations, Query(description="Whether reclassified down time counts as what it is said.")]
+
 
 class Figures(BaseModel):
     """Seconds of business time and what follows from them; a ratio of nothing is null."""
@@ -82,8 +96,9 @@ class Figures(BaseModel):
     up_seconds: float
     down_seconds: float
     unknown_seconds: float
+    planned_seconds: Annotated[float, Field(description="Closed on purpose: part of business, of nothing below.")]
     availability: Annotated[float | None, Field(description="up / (up + down): of what is known")]
-    coverage: Annotated[float | None, Field(description="(up + down) / business")]
+    coverage: Annotated[float | None, Field(description="(up + down) / (business - planned)")]
     availability_lowest: float | None
     availability_highest: float | None
 
@@ -100,6 +115,8 @@ class StoreRange(BaseModel):
     as_of: Annotated[datetime | None, Field(description="The newest observation; later evidence there is none.")]
     policy: str
     max_gap_seconds: float
+    closures: Closures
+    annotations: Annotations
 
 
 class Session(BaseModel):
@@ -110,11 +127,11 @@ class Session(BaseModel):
 
 
 class StatusSpan(BaseModel):
-    """A stretch of one status inside a session."""
+    """A stretch of one status inside a session; a planned one of a closure lies between sessions."""
 
     start: datetime
     end: datetime
-    status: Literal["up", "down", "unknown"]
+    status: StatusName
 
 
 class PollModel(BaseModel):
@@ -131,9 +148,9 @@ class TimelineModel(StoreRange):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                _HEAD
+                EXAMPLE_RANGE
                 | {
-                    "figures": _FIGURES,
+                    "figures": EXAMPLE_FIGURES,
                     "sessions": [{"open": "2023-01-23T14:00:00Z", "close": "2023-01-23T17:00:00Z"}],
                     "spans": [
                         {"start": "2023-01-23T14:00:00Z", "end": "2023-01-23T16:15:00Z", "status": "up"},
@@ -171,11 +188,14 @@ class AvailabilityModel(StoreRange):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                _HEAD
+                EXAMPLE_RANGE
                 | {
                     "by": "day",
-                    "total": _FIGURES,
-                    "rows": [_FIGURES | {"local": "2023-01-23", "from": _HEAD["from"], "to": _HEAD["to"]}],
+                    "total": EXAMPLE_FIGURES,
+                    "rows": [
+                        EXAMPLE_FIGURES
+                        | {"local": "2023-01-23", "from": EXAMPLE_RANGE["from"], "to": EXAMPLE_RANGE["to"]}
+                    ],
                 }
             ]
         }
@@ -199,21 +219,36 @@ class Observation(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """The parameters that timeline and availability share, as they came."""
+    """The parameters that timeline, availability and outages share, as they came."""
 
     begin: datetime | None
     end: datetime | None
     policy: Policy
+    closures: Closures = Closures.HONOUR
+    annotations: Annotations = Annotations.APPLY
 
     def words(self) -> tuple[str | int | None, ...]:
         ends = (None if end is None else instant_us(end) for end in (self.begin, self.end))
-        return (*ends, self.policy.name, self.policy.max_gap_us)
+        return (*ends, self.policy.name, self.policy.max_gap_us, self.closures, self.annotations)
 
 
-def asked(begin: From = None, to: To = None, policy: PolicyName = OBSERVED.name, max_gap: MaxGap = None) -> Asked:
+def asked(
+    begin: From = None,
+    to: To = None,
+    policy: PolicyName = OBSERVED.name,
+    max_gap: MaxGap = None,
+    closures: ClosuresMode = Closures.HONOUR,
+    annotations: AnnotationsMode = Annotations.APPLY,
+) -> Asked:
     with field("query", "policy" if max_gap is None else "max_gap"):
         chosen = choose_policy(policy, max_gap)
-    return Asked(begin=instant(begin, "query", "from"), end=instant(to, "query", "to"), policy=chosen)
+    return Asked(
+        begin=instant(begin, "query", "from"),
+        end=instant(to, "query", "to"),
+        policy=chosen,
+        closures=closures,
+        annotations=annotations,
+    )
 
 
 def timeline_routes(parts: Parts) -> APIRouter:
@@ -232,14 +267,14 @@ def timeline_routes(parts: Parts) -> APIRouter:
         store_id: StoreId, request: Request, caller: Viewer, question: Annotated[Asked, Depends(asked)]
     ) -> Response:
         """Give a store's sessions, spans of status and polls, with the figures of the range."""
-        store, moment = _find(parts, store_id, caller.label)
+        store, moment = find_rows(parts, store_id, caller.label)
         etag = etag_of(moment, ("timeline", store_id, *question.words()))
         if (known := not_modified(request, etag)) is not None:
             return known
-        chosen = _range(question, moment, MAX_DAYS)
-        found = store_timeline(store, chosen, moment, question.policy)
+        chosen = range_of(question, moment, MAX_DAYS)
+        found = store_timeline(store, chosen, moment, question.policy, question.closures, question.annotations)
         answer = TimelineModel(
-            **_head(store, moment, chosen, question.policy),
+            **range_members(store, moment, chosen, question),
             figures=_figures(found.totals_us, found.measures, 0),
             sessions=[Session(open=instant_of(begin), close=instant_of(end)) for begin, end in found.sessions],
             spans=[
@@ -255,7 +290,7 @@ def timeline_routes(parts: Parts) -> APIRouter:
                 for poll in found.polls
             ],
         )
-        return _json(answer, etag)
+        return json_answer(answer, etag)
 
     @router.get(
         "/v1/stores/{store_id:path}/availability",
@@ -274,15 +309,15 @@ def timeline_routes(parts: Parts) -> APIRouter:
 
         At most 400 days by day, 32 by hour.
         """
-        store, moment = _find(parts, store_id, caller.label)
+        store, moment = find_rows(parts, store_id, caller.label)
         etag = etag_of(moment, ("availability", store_id, by.value, *question.words()))
         if (known := not_modified(request, etag)) is not None:
             return known
-        chosen = _range(question, moment, MAX_DAYS if by is Step.DAY else MAX_HOURLY_DAYS)
-        found = store_availability(store, chosen, moment, question.policy, by)
+        chosen = range_of(question, moment, MAX_DAYS if by is Step.DAY else MAX_HOURLY_DAYS)
+        found = store_availability(store, chosen, moment, question.policy, by, question.closures, question.annotations)
         edges = [instant_of(edge_us) for edge_us in found.edges_us.tolist()]
         answer = AvailabilityModel(
-            **_head(store, moment, chosen, question.policy),
+            **range_members(store, moment, chosen, question),
             by=by,
             total=_figures(found.totals_us, found.measures, 0),
             rows=[
@@ -295,7 +330,7 @@ def timeline_routes(parts: Parts) -> APIRouter:
                 for number, start in enumerate(found.starts)
             ],
         )
-        return _json(answer, etag)
+        return json_answer(answer, etag)
 
     @router.get(
         "/v1/stores/{store_id:path}/observations",
@@ -311,7 +346,7 @@ def timeline_routes(parts: Parts) -> APIRouter:
         cursor: Cursor = None,
     ) -> Page[Observation]:
         """List what was observed of a store in the range, in order; of an instant pushed twice, the later push."""
-        store, moment = _find(parts, store_id, caller.label)
+        store, moment = find_rows(parts, store_id, caller.label)
         question = Asked(begin=instant(begin, "query", "from"), end=instant(to, "query", "to"), policy=OBSERVED)
         place = decode_cursor(cursor, int)
         with field("query", "from"):
@@ -325,19 +360,23 @@ def timeline_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def _find(parts: Parts, store_id: str, scope: tuple[str, str] | None) -> tuple[StoreRows, Moment]:
+def find_rows(parts: Parts, store_id: str, scope: tuple[str, str] | None) -> tuple[StoreRows, Moment]:
+    """Find a store, and the moment of the data for the caller; raises UnknownStoreError."""
     store = parts.catalog.find_store(store_id, () if scope is None else (scope,))
     if store is None:
         raise UnknownStoreError(store_id)
     return store, parts.stores.moment(scope)
 
 
-def _range(question: Asked, moment: Moment, max_days: int) -> Range:
+def range_of(question: Asked, moment: Moment, max_days: int) -> Range:
+    """Read the range of a question; the error names the field."""
     with field("query", "from"):
         return choose_range(question.begin, question.end, moment.as_of_us, max_days=max_days)
 
 
-def _head(store: StoreRows, moment: Moment, chosen: Range, policy: Policy) -> dict[str, Any]:
+def range_members(store: StoreRows, moment: Moment, chosen: Range, question: Asked) -> dict[str, Any]:
+    """Give the members of StoreRange."""
+    policy = question.policy
     return {
         "store_id": store.frame["store_id"][0],
         "timezone": store.frame["timezone"][0] or DEFAULT_TIMEZONE,
@@ -346,6 +385,8 @@ def _head(store: StoreRows, moment: Moment, chosen: Range, policy: Policy) -> di
         "as_of": None if moment.as_of_us is None else instant_of(moment.as_of_us),
         "policy": policy.name,
         "max_gap_seconds": policy.max_gap_us / SECOND_US,
+        "closures": question.closures,
+        "annotations": question.annotations,
     }
 
 
@@ -361,6 +402,7 @@ def _figures(totals_us: Int64s, measures: Measures, row: int) -> Figures:
         up_seconds=int(totals_us[row, Status.UP]) / SECOND_US,
         down_seconds=int(totals_us[row, Status.DOWN]) / SECOND_US,
         unknown_seconds=int(totals_us[row, Status.UNKNOWN]) / SECOND_US,
+        planned_seconds=int(totals_us[row, Status.PLANNED]) / SECOND_US,
         **{name: None if np.isnan(values[row]) else float(values[row]) for name, values in ratios.items()},
     )
 
@@ -369,5 +411,6 @@ def _poll_word(active: bool) -> Literal["active", "inactive"]:
     return "active" if active else "inactive"
 
 
-def _json(answer: BaseModel, etag: str) -> Response:
+def json_answer(answer: BaseModel, etag: str) -> Response:
+    """Send a model with its ETag."""
     return Response(answer.model_dump_json(by_alias=True), media_type="application/json", headers=headers(etag))

@@ -1,0 +1,146 @@
+"""Annotations: what somebody knows of a stretch of a store, and what its down time counts as because of it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Select, delete, insert, select, update
+
+from storewatch.catalog.database import Database
+from storewatch.catalog.schema import annotations, stores
+from storewatch.catalog.state import lock_stores, move_version
+from storewatch.catalog.targeting import ids_carrying
+from storewatch.errors import InvalidInputError, UnknownStoreError
+
+
+class Reclassification(StrEnum):
+    """What the down time of an annotated stretch counts as."""
+
+    PLANNED = "planned"
+    UNKNOWN = "unknown"
+    NOT_AN_OUTAGE = "not_an_outage"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewAnnotation:
+    """What is said of a store in [start_at, end_at); reclassify_as: None leaves the figures as they are."""
+
+    store_id: str
+    start_at: datetime
+    end_at: datetime
+    cause: str
+    note: str | None = None
+    reclassify_as: Reclassification | None = None
+    created_at: datetime
+    created_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotation(NewAnnotation):
+    """An annotation as the catalog keeps it."""
+
+    annotation_id: int
+
+
+class Annotations(Database):
+    """What somebody knows of stores. carrying: labels of the stores that exist for the caller."""
+
+    def create_annotation(self, annotation: NewAnnotation, carrying: tuple[tuple[str, str], ...] = ()) -> Annotation:
+        """Add an annotation.
+
+        Raises InvalidInputError when it ends before it starts, UnknownStoreError when the store is not there.
+        """
+        _check(annotation)
+        found = select(stores.c.store_id).where(
+            stores.c.store_id == annotation.store_id, stores.c.store_id.in_(ids_carrying(carrying))
+        )
+        with self.writing() as connection:
+            lock_stores(connection)
+            if connection.execute(found).first() is None:
+                raise UnknownStoreError(annotation.store_id)
+            adding = insert(annotations).values(asdict(annotation))
+            annotation_id: int = connection.execute(adding).inserted_primary_key[0]  # type: ignore[index]
+            move_version(connection)
+        return Annotation(annotation_id=annotation_id, **asdict(annotation))
+
+    def list_annotations(
+        self,
+        *,
+        carrying: tuple[tuple[str, str], ...] = (),
+        store_id: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[Annotation]:
+        """The newest annotations of the caller's stores, of one store, that touch [from_, to).
+
+        before: an annotation_id, for only older ones.
+        """
+        query = select(annotations).order_by(annotations.c.annotation_id.desc()).limit(limit)
+        query = _visible(query, carrying)
+        if store_id is not None:
+            query = query.where(annotations.c.store_id == store_id)
+        if from_ is not None:
+            query = query.where(annotations.c.end_at > from_)
+        if to is not None:
+            query = query.where(annotations.c.start_at < to)
+        if before is not None:
+            query = query.where(annotations.c.annotation_id < before)
+        with self.reading() as connection:
+            return [_annotation(row) for row in connection.execute(query).mappings()]
+
+    def find_annotation(self, annotation_id: int, carrying: tuple[tuple[str, str], ...] = ()) -> Annotation | None:
+        query = _visible(select(annotations).where(annotations.c.annotation_id == annotation_id), carrying)
+        with self.reading() as connection:
+            row = connection.execute(query).mappings().first()
+            return _annotation(row) if row else None
+
+    def change_annotation(
+        self, annotation_id: int, changes: Mapping[str, Any], carrying: tuple[tuple[str, str], ...] = ()
+    ) -> Annotation | None:
+        """Give fields of an annotation other values and return it; None when there is none for the caller.
+
+        changes: any of start_at, end_at, cause, note, reclassify_as. Raises InvalidInputError as `create_annotation`.
+        """
+        query = _visible(select(annotations).where(annotations.c.annotation_id == annotation_id), carrying)
+        with self.writing() as connection:
+            lock_stores(connection)
+            row = connection.execute(query).mappings().first()
+            if row is None:
+                return None
+            known = _annotation(row)
+            changed = replace(known, **changes)
+            _check(changed)
+            if changed != known:
+                changing = update(annotations).where(annotations.c.annotation_id == annotation_id)
+                connection.execute(changing.values(dict(changes)))
+                move_version(connection)
+            return changed
+
+    def delete_annotation(self, annotation_id: int, carrying: tuple[tuple[str, str], ...] = ()) -> bool:
+        removing = delete(annotations).where(
+            annotations.c.annotation_id == annotation_id, annotations.c.store_id.in_(ids_carrying(carrying))
+        )
+        with self.writing() as connection:
+            lock_stores(connection)
+            removed = connection.execute(removing).rowcount == 1
+            if removed:
+                move_version(connection)
+            return removed
+
+
+def _check(annotation: NewAnnotation) -> None:
+    if annotation.start_at >= annotation.end_at:
+        raise InvalidInputError("An annotation must end after it starts.")
+
+
+def _visible(query: Select[Any], carrying: tuple[tuple[str, str], ...]) -> Select[Any]:
+    return query.where(annotations.c.store_id.in_(ids_carrying(carrying))) if carrying else query
+
+
+def _annotation(row: Mapping[Any, Any]) -> Annotation:
+    said = row["reclassify_as"]
+    return Annotation(**{**row, "reclassify_as": None if said is None else Reclassification(said)})

@@ -1,0 +1,77 @@
+"""What changes the hours and the figures of stores, resolved to stores (rules 17-20 of docs/semantics.md)."""
+
+from typing import Final
+
+import polars as pl
+from sqlalchemy import Connection, select
+
+from storewatch.catalog.annotations import Reclassification
+from storewatch.catalog.rows import read_rows
+from storewatch.catalog.schema import annotations, closures, hours_versions, special_hours
+from storewatch.catalog.targeting import ids_asked, only_of, read_said
+from storewatch.engine.columns import CLOSURES, HOURS_VERSIONS, INSTANT, RECLASSIFICATIONS, SPECIAL_HOURS, Status
+from storewatch.engine.opening import HoursChanges
+
+_STATUS: Final = {
+    Reclassification.PLANNED: Status.PLANNED,
+    Reclassification.UNKNOWN: Status.UNKNOWN,
+    Reclassification.NOT_AN_OUTAGE: Status.UP,
+}
+
+
+def read_changes(connection: Connection, store_ids: pl.Series) -> HoursChanges:
+    """Read what changes the weekly hours of these stores."""
+    return HoursChanges(
+        versions=_read_versions(connection, store_ids),
+        special=_read_special(connection, store_ids),
+        closures=_read_closures(connection, store_ids),
+    )
+
+
+def read_reclassifications(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
+    """Read what down time of these stores counts as: columns.RECLASSIFICATIONS in the order of creation."""
+    columns = annotations.c.store_id, annotations.c.start_at, annotations.c.end_at, annotations.c.reclassify_as
+    query = select(*columns).where(annotations.c.reclassify_as.is_not(None))
+    ids = ids_asked(connection, store_ids)
+    if ids is not None:
+        query = query.where(annotations.c.store_id.in_(ids))
+    found = read_rows(
+        connection,
+        query.order_by(annotations.c.created_at, annotations.c.annotation_id),
+        pl.Schema({"store_id": pl.String(), "start_at": INSTANT, "end_at": INSTANT, "status": pl.String()}),
+    )
+    return only_of(store_ids, found).with_columns(
+        pl.col("status").replace_strict(
+            {said.value: int(status) for said, status in _STATUS.items()}, return_dtype=RECLASSIFICATIONS["status"]
+        )
+    )
+
+
+def _read_versions(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
+    query = select(hours_versions.c.store_id, hours_versions.c.valid_from, hours_versions.c.weekly_hours_id)
+    ids = ids_asked(connection, store_ids)
+    if ids is not None:
+        query = query.where(hours_versions.c.store_id.in_(ids))
+    return only_of(store_ids, read_rows(connection, query.order_by(*hours_versions.primary_key), HOURS_VERSIONS))
+
+
+def _read_special(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
+    """A store's own rows of a date replace those of its labels, which are all laid: there times go before closed."""
+    columns = pl.Schema({name: dtype for name, dtype in SPECIAL_HOURS.items() if name != "store_id"})
+    said = read_said(connection, special_hours, columns, store_ids)
+    open_somewhere = pl.col("start_s").is_not_null().any().over("store_id", "date")
+    of_labels = (
+        said.of_labels.drop("label")
+        .join(said.of_stores, on=["store_id", "date"], how="anti")
+        .unique()
+        .filter(pl.col("start_s").is_not_null() | ~open_somewhere)
+    )
+    return pl.concat([frame.select(SPECIAL_HOURS.names()) for frame in (said.of_stores, of_labels)])
+
+
+def _read_closures(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
+    columns = pl.Schema({name: dtype for name, dtype in CLOSURES.items() if name != "store_id"})
+    said = read_said(connection, closures, columns, store_ids)
+    of_all = said.of_all.join(store_ids.rename("store_id").to_frame(), how="cross")
+    found = (said.of_stores, said.of_labels, of_all)
+    return pl.concat([frame.select(CLOSURES.names()) for frame in found]).unique()

@@ -1,0 +1,88 @@
+"""Planned closures: from one instant to another a store, the stores of a label or all of them are closed on purpose."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select
+
+from storewatch.catalog.database import Database
+from storewatch.catalog.schema import closures, stores
+from storewatch.catalog.state import lock_stores, move_version
+from storewatch.catalog.targeting import Target, ids_carrying, is_visible
+from storewatch.errors import InvalidInputError, UnknownStoreError
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewClosure(Target):
+    """A closure [start_at, end_at). created_by: a key_id or a name, None where nobody was asked for a key."""
+
+    start_at: datetime
+    end_at: datetime
+    reason: str
+    created_at: datetime
+    created_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closure(NewClosure):
+    """A closure as the catalog keeps it."""
+
+    closure_id: int
+
+
+class PlannedClosures(Database):
+    """What is closed on purpose. carrying: labels of the stores that exist for the caller."""
+
+    def create_closure(self, closure: NewClosure, carrying: tuple[tuple[str, str], ...] = ()) -> Closure:
+        """Add a closure.
+
+        Raises InvalidInputError when it ends before it starts, or is of a store and a label at once, UnknownStoreError
+        when it is of a store that is not there.
+        """
+        if closure.start_at >= closure.end_at:
+            raise InvalidInputError("A closure must end after it starts.")
+        if (closure.label is None) != (closure.value is None) or None not in (closure.store_id, closure.label):
+            raise InvalidInputError("A closure is of a store_id, of a label and its value, or, with neither, of all.")
+        with self.writing() as connection:
+            lock_stores(connection)
+            if closure.store_id is not None:
+                found = select(stores.c.store_id).where(
+                    stores.c.store_id == closure.store_id, stores.c.store_id.in_(ids_carrying(carrying))
+                )
+                if connection.execute(found).first() is None:
+                    raise UnknownStoreError(closure.store_id)
+            adding = insert(closures).values(asdict(closure))
+            closure_id: int = connection.execute(adding).inserted_primary_key[0]  # type: ignore[index]
+            move_version(connection)
+        return Closure(closure_id=closure_id, **asdict(closure))
+
+    def list_closures(
+        self,
+        *,
+        carrying: tuple[tuple[str, str], ...] = (),
+        store_id: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[Closure]:
+        """The newest closures that bear on stores of the caller, and on one store; `before` a closure_id older ones."""
+        query = select(closures).order_by(closures.c.closure_id.desc()).limit(limit)
+        query = query.where(*is_visible(closures, carrying, store_id))
+        if before is not None:
+            query = query.where(closures.c.closure_id < before)
+        with self.reading() as connection:
+            return [Closure(**row) for row in connection.execute(query).mappings()]
+
+    def find_closure(self, closure_id: int, carrying: tuple[tuple[str, str], ...] = ()) -> Closure | None:
+        """Give a closure that bears on stores of the caller."""
+        query = select(closures).where(closures.c.closure_id == closure_id, *is_visible(closures, carrying, None))
+        with self.reading() as connection:
+            row = connection.execute(query).mappings().first()
+            return Closure(**row) if row else None
+
+    def delete_closure(self, closure_id: int) -> bool:
+        with self.writing() as connection:
+            lock_stores(connection)
+            removed = connection.execute(delete(closures).where(closures.c.closure_id == closure_id)).rowcount == 1
+            if removed:
+                move_version(connection)
+            return removed

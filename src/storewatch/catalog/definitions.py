@@ -1,0 +1,59 @@
+"""Report definitions: what a report is asked for, under a name."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from storewatch.catalog.database import Database
+from storewatch.catalog.rows import INSERTS
+from storewatch.catalog.schema import report_definitions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """A report that is asked for by its name."""
+
+    name: str
+    parameters: dict[str, Any]
+    created_at: datetime
+    created_by: str | None = None
+
+
+class Definitions(Database):
+    """The saved reports."""
+
+    def create_definition(self, definition: Definition) -> bool:
+        """Add a definition; False when there is one of this name."""
+        with self.writing() as connection:
+            adding = INSERTS[connection.dialect.name](report_definitions).values({**vars(definition)})
+            kept = {"preserve_rowcount": True}
+            return connection.execute(adding.on_conflict_do_nothing(), execution_options=kept).rowcount == 1
+
+    def save_definition(self, definition: Definition) -> bool:
+        """Keep a definition in the place of any other of its name; True when there was none."""
+        row = {**vars(definition)}
+        with self.writing() as connection:
+            adding = INSERTS[connection.dialect.name](report_definitions).values(row)
+            name = report_definitions.c.name
+            known = connection.execute(select(name).where(name == definition.name)).first()
+            connection.execute(adding.on_conflict_do_update(index_elements=[name], set_=row))
+            return known is None
+
+    def definitions(self) -> list[Definition]:
+        """All definitions by name."""
+        with self.reading() as connection:
+            found = connection.execute(select(report_definitions).order_by(report_definitions.c.name)).mappings()
+            return [Definition(**row) for row in found]
+
+    def find_definition(self, name: str) -> Definition | None:
+        with self.reading() as connection:
+            query = select(report_definitions).where(report_definitions.c.name == name)
+            row = connection.execute(query).mappings().first()
+            return Definition(**row) if row else None
+
+    def delete_definition(self, name: str) -> bool:
+        with self.writing() as connection:
+            removing = delete(report_definitions).where(report_definitions.c.name == name)
+            return connection.execute(removing).rowcount == 1

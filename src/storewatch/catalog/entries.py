@@ -1,0 +1,217 @@
+"""Special hours, targets and sales: what is said of a store or of a label, replaced whole with every telling."""
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final
+
+import polars as pl
+from sqlalchemy import Connection, Table, delete, select, tuple_
+
+from storewatch.catalog import schema
+from storewatch.catalog.database import Database
+from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows, write_rows
+from storewatch.catalog.state import lock_stores, move_version
+from storewatch.catalog.targeting import TARGET, Target, is_visible, read_said
+
+SPECIAL_ROWS: Final = pl.Schema({**TARGET, "date": pl.Date(), "start_s": pl.Int32(), "end_s": pl.Int32()})
+TARGETS: Final = pl.Schema({**TARGET, "objective": pl.Float64()})
+SALES: Final = pl.Schema({**TARGET, "weekday": pl.Int8(), "hour": pl.Int8(), "amount_per_hour": pl.Float64()})
+
+
+class EntryKind(StrEnum):
+    """The tables of entries."""
+
+    SPECIAL_HOURS = "special_hours"
+    TARGETS = "targets"
+    SALES = "sales"
+
+
+# The rows of each kind.
+ENTRIES: Final = {EntryKind.SPECIAL_HOURS: SPECIAL_ROWS, EntryKind.TARGETS: TARGETS, EntryKind.SALES: SALES}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Form:
+    """dated: an entry is what is said of a target for one date, otherwise all that is said of it.
+
+    distinct: of the rows of an entry that are equal in these columns the last counts.
+    """
+
+    table: Table
+    schema: pl.Schema
+    dated: bool
+    distinct: tuple[str, ...]
+
+    @property
+    def row_id(self) -> str:
+        return str(next(iter(self.table.primary_key)).name)
+
+
+_FORMS: Final = {
+    EntryKind.SPECIAL_HOURS: _Form(
+        table=schema.special_hours, schema=SPECIAL_ROWS, dated=True, distinct=("date", "start_s", "end_s")
+    ),
+    EntryKind.TARGETS: _Form(table=schema.targets, schema=TARGETS, dated=False, distinct=()),
+    EntryKind.SALES: _Form(table=schema.sales, schema=SALES, dated=False, distinct=("weekday", "hour")),
+}
+
+
+class Entries(Database):
+    """What is said of stores and of labels: special hours, targets, sales.
+
+    Rows name a store_id, or a label and its value. Lists give them with their id, page by page: those that bear on
+    stores `carrying` these labels, and on one store.
+    """
+
+    def replace_special_hours(self, rows: pl.DataFrame, now: datetime) -> int:
+        """Replace all that is said of each target and date named; return how many rows changed.
+
+        rows: SPECIAL_ROWS, times as in columns.SPECIAL_HOURS. A missing store is added.
+        """
+        return self._replace(EntryKind.SPECIAL_HOURS, rows, now)
+
+    def list_special_hours(
+        self,
+        *,
+        carrying: tuple[tuple[str, str], ...] = (),
+        store_id: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> pl.DataFrame:
+        """A page of special_hours_id and SPECIAL_ROWS."""
+        return self._list(EntryKind.SPECIAL_HOURS, carrying, store_id, after, limit)
+
+    def delete_special_hours(self, target: Target, *, first: date, last: date) -> int:
+        """Remove what is said of a target for the dates from `first` to `last`, both included; return how many rows."""
+        return self._delete(EntryKind.SPECIAL_HOURS, target, first, last)
+
+    def replace_targets(self, rows: pl.DataFrame, now: datetime) -> int:
+        """Replace the objective of each target named (TARGETS, 0 < objective <= 1); return how many rows changed."""
+        return self._replace(EntryKind.TARGETS, rows, now)
+
+    def list_targets(
+        self,
+        *,
+        carrying: tuple[tuple[str, str], ...] = (),
+        store_id: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> pl.DataFrame:
+        """A page of target_id and TARGETS."""
+        return self._list(EntryKind.TARGETS, carrying, store_id, after, limit)
+
+    def delete_targets(self, target: Target) -> int:
+        return self._delete(EntryKind.TARGETS, target)
+
+    def targets_of(self, store_ids: pl.Series) -> pl.DataFrame:
+        """Give store_id and objective of the stores that have any.
+
+        The store's own goes before those of its labels; of those the highest counts.
+        """
+        with self.reading() as connection:
+            said = read_said(connection, schema.targets, pl.Schema({"objective": pl.Float64}), store_ids)
+        highest = said.of_labels.group_by("store_id").agg(pl.col("objective").max())
+        return pl.concat([said.of_stores, highest.join(said.of_stores, on="store_id", how="anti")])
+
+    def replace_sales(self, rows: pl.DataFrame, now: datetime) -> int:
+        """Replace the whole sales of each target named (SALES, amount_per_hour >= 0); return how many rows changed."""
+        return self._replace(EntryKind.SALES, rows, now)
+
+    def list_sales(
+        self,
+        *,
+        carrying: tuple[tuple[str, str], ...] = (),
+        store_id: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> pl.DataFrame:
+        """A page of sale_id and SALES."""
+        return self._list(EntryKind.SALES, carrying, store_id, after, limit)
+
+    def delete_sales(self, target: Target) -> int:
+        return self._delete(EntryKind.SALES, target)
+
+    def sales_of(self, store_ids: pl.Series) -> pl.DataFrame:
+        """Give store_id, weekday, hour and amount_per_hour of the stores that have any; nulls hold for all.
+
+        The store's own go before those of its labels; of those the first label by name counts.
+        """
+        columns = pl.Schema({name: dtype for name, dtype in SALES.items() if name not in TARGET})
+        with self.reading() as connection:
+            said = read_said(connection, schema.sales, columns, store_ids)
+        first = said.of_labels.filter(pl.col("label") == pl.col("label").min().over("store_id")).drop("label")
+        return pl.concat([said.of_stores, first.join(said.of_stores, on="store_id", how="anti")])
+
+    def _replace(self, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
+        with self.writing() as connection:
+            lock_stores(connection)
+            if changed := replace_entries(connection, kind, rows, now):
+                move_version(connection)
+            return changed
+
+    def _list(
+        self, kind: EntryKind, carrying: tuple[tuple[str, str], ...], store_id: str | None, after: int, limit: int
+    ) -> pl.DataFrame:
+        form = _FORMS[kind]
+        row_id = form.table.c[form.row_id]
+        query = select(row_id, *(form.table.c[name] for name in form.schema)).order_by(row_id).limit(limit)
+        query = query.where(row_id > after, *is_visible(form.table, carrying, store_id))
+        with self.reading() as connection:
+            return read_rows(connection, query, pl.Schema({form.row_id: pl.Int64(), **form.schema}))
+
+    def _delete(self, kind: EntryKind, target: Target, first: date = date.min, last: date = date.max) -> int:
+        form = _FORMS[kind]
+        removing = delete(form.table).where(
+            *(form.table.c[name].is_not_distinct_from(value) for name, value in asdict(target).items())
+        )
+        if form.dated:
+            removing = removing.where(form.table.c.date.between(first, last))
+        with self.writing() as connection:
+            lock_stores(connection)
+            if removed := connection.execute(removing).rowcount:
+                move_version(connection)
+            return removed
+
+
+def replace_entries(connection: Connection, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
+    """Replace the entries that `rows` name, add the missing stores; return how many rows changed."""
+    form = _FORMS[kind]
+    latest = rows.select(form.schema.names()).unique([*TARGET, *form.distinct], keep="last", maintain_order=True)
+    named = latest.select(pl.col("store_id").drop_nulls().unique().sort())
+    changed = write_rows(connection, schema.stores, named, registered_at=now)
+    for target in (["store_id"], ["label", "value"]):
+        key = [*target, *(["date"] if form.dated else [])]
+        ours = latest.filter(pl.col(target[0]).is_not_null()).sort(key, maintain_order=True)
+        for batch in _whole_entries(ours, key):
+            changed += _replace_batch(connection, form, key, batch)
+    return changed
+
+
+def _whole_entries(rows: pl.DataFrame, key: list[str]) -> list[pl.DataFrame]:
+    """Cut rows, sorted by `key`, into batches of at least BATCH_ROWS that hold whole entries."""
+    begins = rows.select(pl.struct(key).rle_id().diff().fill_null(1) != 0).to_series().arg_true()
+    batches, first = [], 0
+    while first < rows.height:
+        after = begins.search_sorted(first + BATCH_ROWS)
+        end = int(begins[after]) if after < begins.len() else rows.height
+        batches.append(rows[first:end])
+        first = end
+    return batches
+
+
+def _replace_batch(connection: Connection, form: _Form, key: list[str], batch: pl.DataFrame) -> int:
+    table, columns = form.table, form.schema.names()
+    keys = select_rows(connection, table, batch.select(key).unique())
+    known = read_rows(
+        connection,
+        select(table.c[form.row_id], *(table.c[name] for name in columns)).where(
+            tuple_(*(table.c[name] for name in key)).in_(keys)
+        ),
+        pl.Schema({form.row_id: pl.Int64(), **form.schema}),
+    )
+    gone = known.join(batch, on=columns, how="anti", nulls_equal=True).select(form.row_id)
+    if gone.height:
+        connection.execute(delete(table).where(table.c[form.row_id].in_(select_rows(connection, table, gone))))
+    new = batch.join(known, on=columns, how="anti", nulls_equal=True, maintain_order="left")
+    return gone.height + write_rows(connection, table, new)

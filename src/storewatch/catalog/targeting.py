@@ -1,0 +1,105 @@
+"""What is said of a store, of the stores that carry a label, or of all stores: rows with the columns of Target."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, select, tuple_
+
+from storewatch.catalog.rows import read_rows, select_rows
+from storewatch.catalog.schema import store_labels, stores
+
+TARGET: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
+# Up to so many stores are asked for by their ids; of more, everything is read.
+ASKED_BY_ID: Final = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Of whom something is said: of a store, of the stores that carry label=value, or of all where all are None."""
+
+    store_id: str | None = None
+    label: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a table says of some stores, each with the table's own columns.
+
+    of_stores: also store_id; of_labels: also store_id and label, one row for each store that carries it; of_all: no
+    further column.
+    """
+
+    of_stores: pl.DataFrame
+    of_labels: pl.DataFrame
+    of_all: pl.DataFrame
+
+
+def ids_asked(connection: Connection, store_ids: pl.Series) -> Select[Any] | None:
+    """Select these ids, one parameter in all; None when they are so many that all stores are better read."""
+    if store_ids.len() > ASKED_BY_ID:
+        return None
+    return select_rows(connection, stores, store_ids.rename("store_id").to_frame())
+
+
+def only_of(store_ids: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
+    """Keep the rows of these stores."""
+    if rows.is_empty():  # the usual case, in which 1 M ids need not be hashed for nothing (0.1 s)
+        return rows
+    return rows.join(store_ids.rename("store_id").to_frame(), on="store_id", how="semi", maintain_order="left")
+
+
+def ids_carrying(labels: Iterable[tuple[str, str]]) -> Select[Any]:
+    """Select the ids of the stores that carry all these labels."""
+    query = select(stores.c.store_id)
+    for label, value in labels:
+        carriers = select(store_labels.c.store_id).where(store_labels.c.label == label, store_labels.c.value == value)
+        query = query.where(stores.c.store_id.in_(carriers))
+    return query
+
+
+def bears_on(table: Table, ids: Select[Any]) -> ColumnElement[bool]:
+    """Whether a row says something of any of these stores."""
+    carried = select(store_labels.c.label, store_labels.c.value).where(store_labels.c.store_id.in_(ids))
+    return or_(
+        table.c.store_id.in_(ids),
+        tuple_(table.c.label, table.c.value).in_(carried),
+        and_(table.c.store_id.is_(None), table.c.label.is_(None)),
+    )
+
+
+def is_visible(table: Table, carrying: tuple[tuple[str, str], ...], store_id: str | None) -> list[ColumnElement[bool]]:
+    """The conditions for a row that bears on a store that carries all these labels, and on this store."""
+    conditions = [bears_on(table, ids_carrying(carrying))] if carrying else []
+    if store_id is not None:
+        conditions.append(bears_on(table, select(stores.c.store_id).where(stores.c.store_id == store_id)))
+    return conditions
+
+
+def read_said(connection: Connection, table: Table, columns: pl.Schema, store_ids: pl.Series) -> Said:
+    """Read what `table` says, in these columns of it, of these stores."""
+    ids = ids_asked(connection, store_ids)
+    found = select(*(table.c[name] for name in (*TARGET, *columns))).order_by(*table.primary_key)
+    if ids is not None:
+        found = found.where(bears_on(table, ids))
+    rows = read_rows(connection, found, pl.Schema({**TARGET, **columns}))
+    is_of_store, is_of_label = pl.col("store_id").is_not_null(), pl.col("label").is_not_null()
+    of_labels = rows.filter(is_of_label).drop("store_id")
+    carriers = _read_carriers(connection, table, ids) if of_labels.height else TARGET.to_frame()
+    return Said(
+        of_stores=only_of(store_ids, rows.filter(is_of_store).drop("label", "value")),
+        of_labels=only_of(store_ids, carriers)
+        .join(of_labels, on=["label", "value"], maintain_order="right")
+        .drop("value"),
+        of_all=rows.filter(~is_of_store & ~is_of_label).drop(list(TARGET)),
+    )
+
+
+def _read_carriers(connection: Connection, table: Table, ids: Select[Any] | None) -> pl.DataFrame:
+    """Read who carries the labels that `table` names: TARGET."""
+    named = select(table.c.label, table.c.value).where(table.c.label.is_not(None)).distinct()
+    query = select(store_labels.c.store_id, store_labels.c.label, store_labels.c.value)
+    query = query.where(tuple_(store_labels.c.label, store_labels.c.value).in_(named))
+    return read_rows(connection, query if ids is None else query.where(store_labels.c.store_id.in_(ids)), TARGET)

@@ -1,0 +1,87 @@
+"""Where a command writes a report: a file with its manifest beside it, a folder, a device or standard output."""
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from storewatch.errors import InvalidInputError, InvalidParameterError
+
+if TYPE_CHECKING:
+    from storewatch.reports.content import Content
+
+Output = Annotated[
+    str, typer.Option(help="A file, or a folder that gets one with a good name; - is standard output.", metavar="FILE")
+]
+_BINARY: Final = ("xlsx", "pdf", "parquet")
+
+
+def check_output(output: str) -> None:
+    """Refuse what cannot be written before any work is done."""
+    file = Path(output)
+    if output == "-" and sys.stdout is None:
+        raise InvalidInputError("Standard output is closed; name a file with --output.")
+    if not output:
+        raise InvalidInputError("An empty name is not a file; name one with --output.")
+    folder = file if output.endswith("/") else file.parent
+    if not folder.is_dir():
+        raise InvalidInputError(f"There is no folder {folder}; create it or name another file with --output.")
+
+
+def check_form(form: str, output: str) -> None:
+    """Refuse to fill a terminal with what nobody can read there."""
+    if output == "-" and form in _BINARY and sys.stdout.isatty():
+        raise InvalidParameterError("output", f"{form} is nothing for a terminal; name a file with --output.")
+
+
+def write_output(content: "Content", output: str) -> str:
+    """Write a report where it is wanted and return the name.
+
+    A file is written whole or not at all, through links and with its mode, its manifest beside it; standard output
+    and devices get a stream.
+    """
+    from storewatch.engine.columns import instant_of
+    from storewatch.reports.file_names import file_name
+
+    file = Path(output)
+    if output != "-" and file.is_dir():
+        file /= file_name(content.request, instant_of(content.as_of_us))
+    try:
+        if output != "-" and (file.is_file() or not file.exists()):
+            _write_file(content, file)
+            return str(file)
+        _write_stream(content, None if output == "-" else file)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        name = "Standard output" if output == "-" else file
+        raise InvalidInputError(f"{name} cannot be written ({error.strerror}); choose another file.") from error
+    return output
+
+
+def _write_file(content: "Content", file: Path) -> None:
+    from storewatch.reports.manifest import Manifest, manifest_file
+    from storewatch.reports.runs import write_file
+
+    sha256 = write_file(content, file.resolve())
+    text = json.dumps(Manifest.of(content, file.name, sha256).as_json(), indent=1, ensure_ascii=False)
+    manifest_file(file).write_text(text + "\n", encoding="utf-8")
+
+
+def _write_stream(content: "Content", device: Path | None) -> None:
+    from storewatch.reports.runs import write_file
+
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "report"
+        write_file(content, whole)
+        with whole.open("rb") as written:
+            if device is None:
+                shutil.copyfileobj(written, sys.stdout.buffer)
+                sys.stdout.flush()
+            else:
+                with device.open("wb") as stream:
+                    shutil.copyfileobj(written, stream)

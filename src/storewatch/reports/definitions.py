@@ -1,0 +1,31 @@
+"""Reports that were saved under a name."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from storewatch.catalog import Catalog
+from storewatch.errors import InvalidInputError, UnknownDefinitionError
+
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidInputError for what cannot stand in a path."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInputError(f"{name[:100]!r} is no name for a report; want 1 to 100 letters, digits, . _ or -.")
+
+
+def resolve_definition(asked: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
+    """Put the parameters of the definition that is named in place of its name; what else is asked for goes before them.
+
+    Returns what `read_request` reads, without a member `definition`. Raises UnknownDefinitionError.
+    """
+    given = {name: value for name, value in asked.items() if name != "definition"}
+    name = asked.get("definition")
+    if name is None:
+        return given
+    definition = None if "\0" in str(name) else catalog.find_definition(str(name))
+    if definition is None:
+        raise UnknownDefinitionError(str(name))
+    return {**definition.parameters, **given}

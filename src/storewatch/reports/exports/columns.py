@@ -1,0 +1,72 @@
+"""How the columns of a report's tables read outside: seconds, RFC 3339, and text that cannot run as a formula.
+
+Inside, durations are whole microseconds (`_us`); outside they are seconds (`_seconds`).
+"""
+
+from typing import Final
+
+import polars as pl
+
+from storewatch.engine.columns import SECOND_US
+
+# What a spreadsheet may take for a formula (OWASP, "CSV Injection"), also behind space that it would trim.
+_FORMULA: Final = r"^(?:[\s\x{200B}\x{FEFF}]*[=+\-@＝＋－＠]|[\t\r\n])"  # noqa: RUF001 - the full-width ones count too
+_RFC3339: Final = "%Y-%m-%dT%H:%M:%S%.f"
+
+
+def seconds_name(name: str) -> str:
+    return f"{name.removesuffix('_us')}_seconds" if name.endswith("_us") else name
+
+
+def in_seconds(frame: pl.DataFrame) -> pl.DataFrame:
+    """Turn durations into Float64 seconds."""
+    return pl.DataFrame(
+        [
+            divided(column, SECOND_US).alias(seconds_name(column.name)) if column.name.endswith("_us") else column
+            for column in frame.get_columns()
+        ]
+    )
+
+
+def divided(numbers: pl.Series, unit: int) -> pl.Series:
+    """Divide whole numbers into Float64, each the nearest there is.
+
+    Polars would multiply by the reciprocal, which is off by a last digit here and there, and elsewhere when the same
+    rows lie in other pieces.
+    """
+    return pl.Series(numbers.name, numbers.to_numpy() / unit, pl.Float64, nan_to_null=True)
+
+
+def in_json(frame: pl.DataFrame) -> pl.DataFrame:
+    """Turn durations into Float64 seconds and times into RFC 3339 text; local ones have no offset."""
+    seconds = in_seconds(frame)
+    return seconds.with_columns(_time(name, dtype) for name, dtype in seconds.schema.items() if dtype.is_temporal())
+
+
+def in_csv(frame: pl.DataFrame) -> pl.DataFrame:
+    """Turn durations into seconds as decimal text, exact to the microsecond, and make every text safe to open.
+
+    A text that a spreadsheet could run as a formula gets an apostrophe in front; numbers never do. Lists are joined by
+    spaces.
+    """
+    return frame.select(_cell(name, dtype).alias(seconds_name(name)) for name, dtype in frame.schema.items())
+
+
+def safe_text(text: pl.Expr) -> pl.Expr:
+    """Put an apostrophe before a text that begins like a formula."""
+    return text.str.replace(_FORMULA, "'${0}")
+
+
+def _time(name: str, dtype: pl.DataType) -> pl.Expr:
+    return pl.col(name).dt.strftime(f"{_RFC3339}Z" if getattr(dtype, "time_zone", None) else _RFC3339)
+
+
+def _cell(name: str, dtype: pl.DataType) -> pl.Expr:
+    if dtype.is_temporal():
+        return _time(name, dtype)
+    if name.endswith("_us"):
+        seconds = pl.col(name).cast(pl.Decimal(38, 6)) / pl.lit(SECOND_US).cast(pl.Decimal(38, 0))
+        return seconds.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
+    if dtype == pl.List(pl.String):
+        return safe_text(pl.col(name).list.join(" "))
+    return safe_text(pl.col(name)) if dtype == pl.String else pl.col(name)

@@ -1,0 +1,191 @@
+"""How the columns of a report's tables look in Excel: their titles, units, number formats and widths.
+
+Cells hold unrounded numbers: durations in minutes, ratios as such, times as Excel's day numbers. Rounding is the
+number format's. Excel keeps 16 digits of a number, which is enough for every microsecond of 190 years.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import polars as pl
+
+from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US
+from storewatch.reports.exports.columns import divided
+
+# What a cell of Excel holds, less what the cut says.
+_LONGEST_TEXT: Final = 32_000
+_EPOCH_DAYS: Final = 25_569  # 1970-01-01 in days of Excel
+
+
+class Look(Enum):
+    """What a cell holds, and the number format that shows it. A share never reads 100.00 % unless it is exactly 1."""
+
+    TEXT = "@"  # stays text when it is edited, also when it begins like a formula
+    COUNT = "#,##0"
+    AMOUNT = "#,##0.00;-#,##0.00"
+    MINUTES = "#,##0.0"
+    HOURS = "#,##0.00"
+    SHARE = '[=1]0.00%;[>=0.99995]"99.99%";0.00%'
+    CHANGE = "+0.00%;-0.00%;0.00%"
+    TIME = "yyyy-mm-dd hh:mm:ss"
+    FLAG = ""  # yes or no
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a sheet: where it comes from, what heads it, how it looks, how wide it is in characters."""
+
+    name: str
+    title: str
+    look: Look
+    width: float
+
+    @property
+    def is_text(self) -> bool:
+        return self.look in (Look.TEXT, Look.FLAG)
+
+
+_TITLES: Final = {
+    "store_id": "Store",
+    "from_at": "From",
+    "to_at": "To",
+    "hours_source": "Hours from",
+    "timezone": "Time zone",
+    "timezone_source": "Zone from",
+    "availability_lowest": "Availability at least",
+    "availability_highest": "Availability at most",
+    "availability_median": "Median of stores",
+    "availability_p5": "5th percentile",
+    "availability_p95": "95th percentile",
+    "share_without_downtime": "Without downtime",
+    "before_availability": "Availability before",
+    "availability_change": "Change",
+    "target_met": "Target met",
+    "error_budget_us": "Error budget",
+    "error_budget_left_us": "Budget left",
+    "peer_availability": "Peers' availability",
+    "peer_difference": "Against peers",
+    "peer_rank": "Rank among peers",
+    "peer_stores": "Peers",
+    "longest_outage_us": "Longest outage",
+    "mean_outage_us": "Mean outage",
+    "mttr_us": "MTTR",
+    "mtbf_us": "MTBF",
+    "late_open_us": "Opened late",
+    "late_opens": "Late opens",
+    "early_close_us": "Closed early",
+    "early_closes": "Early closes",
+    "missed_us": "Missed",
+    "missed_sessions": "Missed sessions",
+    "polls_outside_hours": "Polls outside hours",
+    "duplicates": "Repeated polls",
+    "median_gap_us": "Median gap",
+    "longest_gap_us": "Longest gap",
+    "lost_sales_lowest": "Lost sales at least",
+    "lost_sales_highest": "Lost sales at most",
+    "bucket": "Begins",
+    "start_at": "Start",
+    "end_at": "End",
+    "start_local": "Start",
+    "end_local": "End",
+    "wall_us": "By the clock",
+    "opened_at": "Poll that opened it",
+    "closed_at": "Poll that closed it",
+    "began_before": "Began before window",
+    "first_start_at": "First start",
+    "last_start_at": "Last start",
+    "label_stores": "Stores of the label",
+    "store_ids": "Which",
+    "unpolled_share": "Stores unpolled",
+    "availability_corrected": "Availability corrected",
+    "down_corrected_us": "Down corrected",
+}
+FIGURES_IN_ORDER: Final = (
+    "availability",
+    "availability_lowest",
+    "availability_highest",
+    "coverage",
+    "down_us",
+    "up_us",
+    "unknown_us",
+    "planned_us",
+    "business_us",
+)
+_LAST: Final = ("timezone", "timezone_source", "hours_source")
+_SHARES: Final = ("coverage", "availability", "share_", "target", "confidence", "unpolled_share", "before_", "peer_av")
+_CHANGES: Final = ("availability_change", "peer_difference")
+_WIDTHS: Final = {
+    "store_id": 24,
+    "name": 28,
+    "evidence": 52,
+    "correction": 44,
+    "note": 36,
+    "store_ids": 60,
+    "group": 20,
+}
+
+
+def column_of(name: str, dtype: pl.DataType, *, in_hours: bool = False) -> Column:
+    """Choose how a column looks by its name and dtype; durations are in minutes unless in_hours."""
+    look = _look(name, dtype)
+    look = Look.HOURS if in_hours and look is Look.MINUTES else look
+    title = _TITLES.get(name, name.removesuffix("_us").replace("_", " ").capitalize())
+    if look is Look.MINUTES:
+        title += " (min)"
+    elif look is Look.HOURS:
+        title += " (h)"
+    elif look is Look.TIME:
+        title += " (UTC)" if getattr(dtype, "time_zone", None) else " (local)"
+    default = {Look.TIME: 19.5, Look.TEXT: 18, Look.FLAG: 11}.get(look, 14)
+    return Column(name=name, title=title, look=look, width=_WIDTHS.get(name, default))
+
+
+def columns_of(schema: pl.Schema) -> list[Column]:
+    """Give the columns of a sheet: as in the schema, but its figures as the eye wants them and sources at the end."""
+    figures = iter([name for name in FIGURES_IN_ORDER if name in schema])
+    names = [next(figures) if name in FIGURES_IN_ORDER else name for name in schema if name not in _LAST]
+    return [column_of(name, schema[name]) for name in (*names, *(name for name in _LAST if name in schema))]
+
+
+def cells(rows: pl.DataFrame, columns: list[Column]) -> pl.DataFrame:
+    """Turn rows into what their cells hold: text, true or false, and numbers."""
+    return pl.DataFrame([_cells(column, rows[column.name]) for column in columns])
+
+
+def _look(name: str, dtype: pl.DataType) -> Look:
+    for look, matches in (
+        (Look.TIME, dtype.is_temporal()),
+        (Look.FLAG, dtype == pl.Boolean),
+        (Look.TEXT, dtype in (pl.String, pl.List(pl.String))),
+    ):
+        if matches:
+            return look
+    if name.endswith("_us"):
+        return Look.MINUTES
+    if name in _CHANGES:
+        return Look.CHANGE
+    if dtype.is_integer():
+        return Look.COUNT
+    return Look.SHARE if name.startswith(_SHARES) else Look.AMOUNT
+
+
+def _cells(column: Column, values: pl.Series) -> pl.Series:
+    unit = {Look.TIME: DAY_US, Look.MINUTES: MINUTE_US, Look.HOURS: HOUR_US}.get(column.look)
+    if unit is not None:
+        numbers = divided(values.to_physical(), unit)
+        return numbers + _EPOCH_DAYS if column.look is Look.TIME else numbers
+    if column.name == "target":
+        return divided(values, 100)
+    return values.to_frame().select(_text(column, values.dtype)).to_series() if column.is_text else values
+
+
+def _text(column: Column, dtype: pl.DataType) -> pl.Expr:
+    cell = pl.col(column.name)
+    if column.look is Look.FLAG:
+        return pl.when(cell).then(pl.lit("yes")).when(~cell).then(pl.lit("no")).alias(column.name)
+    text = cell.list.join(" ") if dtype == pl.List(pl.String) else cell
+    if column.name == "group":
+        text = text.fill_null("(without)")
+    cut = text.str.slice(0, _LONGEST_TEXT) + " … (cut here)"
+    return pl.when(text.str.len_chars() > _LONGEST_TEXT).then(cut).otherwise(text).alias(column.name)

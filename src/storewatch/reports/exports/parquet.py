@@ -1,0 +1,29 @@
+"""One table with every column as Parquet, written row group by row group."""
+
+import json
+import tempfile
+from itertools import chain
+from pathlib import Path
+
+import polars as pl
+
+from storewatch.reports.content import Content
+from storewatch.reports.exports.columns import in_seconds
+from storewatch.reports.exports.header import header, stamp, summary, totals
+
+
+def write_parquet(content: Content, file: Path) -> None:
+    """Write the table that was asked for; durations are Float64 seconds, instants UTC.
+
+    The report's header and totals are in the file's metadata, as JSON under `storewatch`; the header also in the last
+    columns of every row.
+    """
+    table = content.tables[content.request.table]
+    report = header(content) | {"totals": totals(content)}
+    with tempfile.TemporaryDirectory(prefix="storewatch-") as scratch:
+        parts = []
+        for number, rows in enumerate(chain([table.schema.to_frame()], table.frames())):
+            parts.append(Path(scratch, f"{number:06}.arrow"))
+            in_seconds(rows).write_ipc(parts[-1], compression="lz4")
+        stamped = stamp(pl.scan_ipc(parts), content, summary(content))
+        stamped.sink_parquet(file, row_group_size=50_000, metadata={"storewatch": json.dumps(report)})

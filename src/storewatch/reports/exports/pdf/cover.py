@@ -1,0 +1,177 @@
+"""The first page: what the report is about, its main figures, its windows."""
+
+from typing import Any, Final
+
+from storewatch.engine.opening import Closures
+from storewatch.reports.exports.pdf import words
+from storewatch.reports.exports.pdf.reading import Reading, Row
+from storewatch.reports.exports.pdf.tables import Cell, column, table
+from storewatch.reports.request import Annotations, ReportRequest
+
+_PARTS: Final = (("up", "Up"), ("down", "Down"), ("unknown", "Unknown"), ("planned", "Planned"))
+
+
+def cover(reading: Reading) -> dict[str, Any]:
+    main, store = reading.main, reading.store
+    title, about = _title(reading)
+    return {
+        "title": title,
+        "about": about,
+        "window": words.plain(main["window"]),
+        "stretch": words.stretch(main["from_at"], main["to_at"]),
+        "availability": words.percent(main["availability"]),
+        "caution": _caution(main),
+        "scale": {
+            "value": main["availability"],
+            "low": main["availability_lowest"],
+            "high": main["availability_highest"],
+        },
+        "tiles": _store_tiles(reading) if store else _tiles(reading),
+        "split": _split(main),
+        "windows": _windows(reading),
+        "facts": _facts(reading),
+    }
+
+
+def _caution(main: Row) -> str:
+    if main["availability"] is None:
+        return "Nothing is known of this window."
+    bounds = words.between(main["availability_lowest"], main["availability_highest"])
+    return f"of the time that is known; coverage {words.percent(main['coverage'])}, bounds {bounds}"
+
+
+def _title(reading: Reading) -> tuple[str, list[tuple[str, str]]]:
+    if not reading.store:
+        return f"Availability of {words.count(reading.content.stores)} stores", []
+    row = reading.store[0]
+    assumed = " (assumed, none was given)" if row["timezone_source"] == "default" else ""
+    hours = "as given" if row["hours_source"] == "given" else "open day and night (assumed, none were given)"
+    labels = [(words.plain(label), words.shown(value)) for label, value in sorted(reading.content.labels.items())]
+    store = [("Store", words.shown(row["store_id"])), ("Time zone", row["timezone"] + assumed), ("Hours", hours)]
+    return words.shown(row["name"] or row["store_id"]), store + labels
+
+
+def _tile(label: str, value: str, note: str = "") -> dict[str, str]:
+    return {"label": label, "value": value, "note": note}
+
+
+def _tiles(reading: Reading) -> list[dict[str, str]]:
+    main, counts = reading.main, reading.counts
+    tiles = [
+        _tile("Hours down", words.hours(main["down_us"]), f"of {words.hours(main['business_us'])} business hours"),
+        _tile("No downtime", words.percent(main["share_without_downtime"]), "of stores with hours"),
+        _tile(
+            "Median store",
+            words.percent(main["availability_median"]),
+            f"p5 {words.percent(main['availability_p5'])}, p95 {words.percent(main['availability_p95'])}",
+        ),
+    ]
+    if counts.outages is not None:
+        tiles.append(
+            _tile(
+                "Outages",
+                words.count(counts.outages),
+                f"the longest {words.hours(counts.longest_us)} h" if counts.outages else "",
+            )
+        )
+    if counts.met is not None:
+        tiles.append(_tile("Target met", words.count(counts.met), f"of {words.count(counts.judged)} stores with one"))
+    if "lost_sales" in main:
+        tiles.append(_tile("Lost sales", words.money(main["lost_sales"]), _bounds(main)))
+    return tiles
+
+
+def _store_tiles(reading: Reading) -> list[dict[str, str]]:
+    row = next(row for row in reading.store or [] if row["window"] == reading.window)
+    tiles = [_tile("Hours down", words.hours(row["down_us"]), f"of {words.hours(row['business_us'])} business hours")]
+    if "outages" in row:
+        longest = f"longest {words.hours(row['longest_outage_us'])} h" if row["outages"] else ""
+        tiles.append(_tile("Outages", words.count(row["outages"]), longest))
+        tiles.append(_tile("Late openings", words.count(row["late_opens"]), f"{words.hours(row['late_open_us'])} h"))
+        tiles.append(
+            _tile("Early closings", words.count(row["early_closes"]), f"{words.hours(row['early_close_us'])} h")
+        )
+    if row.get("target") is not None:
+        verdict = {True: "met", False: "missed", None: words.NOTHING}[row["target_met"]]
+        left = f"{words.minutes(row['error_budget_left_us'])} min of {words.minutes(row['error_budget_us'])} left"
+        tiles.append(_tile(f"Target {words.objective(row['target'])}", verdict, f"error budget: {left}"))
+    if "lost_sales" in row:
+        tiles.append(_tile("Lost sales", words.money(row["lost_sales"]), _bounds(row)))
+    return tiles
+
+
+def _bounds(row: Row) -> str:
+    if row["lost_sales"] is None:
+        return ""
+    return f"{words.money(row['lost_sales_lowest'])} to {words.money(row['lost_sales_highest'])}"
+
+
+def _split(main: Row) -> list[dict[str, Any]]:
+    business_us = main["business_us"]
+    return [
+        {
+            "status": status,
+            "label": label,
+            "share": main[f"{status}_us"] / business_us if business_us else 0,
+            "hours": words.hours(main[f"{status}_us"]),
+        }
+        for status, label in _PARTS
+        if status != "planned" or main["planned_us"]
+    ]
+
+
+def _windows(reading: Reading) -> dict[str, Any]:
+    planned = any(row["planned_us"] for row in reading.windows)
+    rows: list[list[Cell]] = [
+        [
+            {"text": words.plain(row["window"]), "sub": words.stretch(row["from_at"], row["to_at"])},
+            words.percent(row["availability"]),
+            words.percent(row["coverage"]),
+            words.between(row["availability_lowest"], row["availability_highest"]),
+            words.hours(row["down_us"]),
+            words.hours(row["unknown_us"]),
+            *([words.hours(row["planned_us"])] if planned else []),
+        ]
+        for row in reading.windows
+    ]
+    columns = [
+        column("Window", "name"),
+        *(column(head, "number") for head in ("Availability", "Coverage", "Bounds", "Down, h", "Unknown, h")),
+        *([column("Planned, h", "number")] if planned else []),
+    ]
+    return table("Windows", columns, rows)
+
+
+def _facts(reading: Reading) -> list[list[str]]:
+    content, asked = reading.content, reading.content.request
+    versions = content.versions
+    own = "the store's own" if reading.store else "each store's own; windows show the first and last instant of all"
+    return [
+        *([] if reading.store else [["Stores", _selection(asked, content.stores)]]),
+        ["Clock", words.shown(asked.timezone) if asked.timezone else own],
+        ["Policy", f"{asked.policy.name}: a poll speaks for up to {words.span(asked.policy.max_gap_us)}"],
+        ["Planned closures", _closures(asked)],
+        ["Annotations", "applied" if asked.annotations is Annotations.APPLY else "ignored"],
+        ["Data", f"lake {versions.lake}, catalog {versions.catalog}"],
+        ["Computed by", f"storewatch {versions.software}, tzdata {versions.tzdata}"],
+    ]
+
+
+def _closures(asked: ReportRequest) -> str:
+    return {
+        Closures.HONOUR: "honoured: shown as planned",
+        Closures.EXCLUDE: "excluded: no business time",
+        Closures.IGNORE: "ignored",
+    }[asked.closures]
+
+
+def _selection(asked: ReportRequest, stores: int) -> str:
+    parts = [
+        f"{words.count(len(asked.store_ids))} named" if asked.store_ids is not None else "",
+        *(f"{words.shown(label)} = {words.shown(value)}" for label, value in asked.labels),
+        f"zone {words.shown(asked.zone)}" if asked.zone else "",
+        "only with downtime" if asked.with_outages else "",
+        f"the {words.count(asked.worst)} worst" if asked.worst else "",
+    ]
+    chosen = ", ".join(part for part in parts if part)
+    return f"{words.count(stores)} ({chosen})" if chosen else f"{words.count(stores)}, all that are known"

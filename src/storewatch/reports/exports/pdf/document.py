@@ -1,0 +1,77 @@
+"""From the content of a report to the bytes of a PDF."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import typst
+
+from storewatch.engine.columns import instant_of
+from storewatch.reports.content import Content
+from storewatch.reports.exports.pdf import words
+from storewatch.reports.exports.pdf.charts import days_block, heat_block, trend_blocks
+from storewatch.reports.exports.pdf.cover import cover
+from storewatch.reports.exports.pdf.lists import list_blocks
+from storewatch.reports.exports.pdf.method import exact_blocks, method_block
+from storewatch.reports.exports.pdf.reading import Reading
+from storewatch.reports.request import Breakdown
+
+_TEMPLATE: Final = Path(__file__).parent / "report.typ"
+_UNSHOWN: Final = "could not be displayed"
+
+
+def write_pdf(content: Content, file: Path) -> None:
+    """Write the report as a tagged PDF (PDF/UA-1): the same bytes for the same content.
+
+    It lists the worst stores and the longest outages, so it holds any number of stores; whoever needs every row takes
+    another form. Texts in a script that none of Typst's own fonts has are set in a font of this machine: then the bytes
+    are the same on machines with the same fonts, and where there is none, boxes stand for the letters.
+    """
+    file.write_bytes(_compile(json.dumps(document(content), ensure_ascii=False), instant_of(content.as_of_us)))
+
+
+def document(content: Content) -> dict[str, Any]:
+    """Lay out everything that the template sets: texts as they are to be read, and numbers only where it draws."""
+    reading = Reading.of(content)
+    drawings = _drawings(reading)
+    blocks = [*drawings[1:], *list_blocks(reading), heat_block(reading), method_block(reading)]
+    return {
+        "paper": {"a4": "a4", "letter": "us-letter"}[content.request.paper],
+        "as_of": f"{words.moment(instant_of(content.as_of_us))} UTC",
+        "cover": cover(reading),
+        "drawing": drawings[0] if drawings else None,
+        "blocks": [block for block in [*blocks, *exact_blocks(reading)] if block is not None],
+    }
+
+
+def _drawings(reading: Reading) -> list[dict[str, Any]]:
+    days = days_block(reading) if reading.store is not None else None
+    if days is None:
+        return trend_blocks(reading)
+    # Hours of one store say more as days than as a line.
+    return [days] if reading.content.request.by is Breakdown.HOUR else [days, *trend_blocks(reading)]
+
+
+def _compile(data: str, created: datetime) -> bytes:
+    own, machines = (typst.Fonts(include_system_fonts=system) for system in (False, True))
+    # PDF/UA-1 refuses letters without a font.
+    for fonts in (own, machines):
+        try:
+            return _set(data, created, fonts, ["ua-1"])
+        except typst.TypstError as error:
+            if _UNSHOWN not in str(error):
+                raise
+    return _set(data, created, machines, [])
+
+
+def _set(data: str, created: datetime, fonts: typst.Fonts, standards: list[Any]) -> bytes:
+    return typst.compile(
+        _TEMPLATE,
+        root=_TEMPLATE.parent,
+        font_paths=fonts,
+        format="pdf",
+        sys_inputs={"report": data} | ({} if standards else {"boxes": "yes"}),
+        timestamp=created.astimezone(UTC).replace(microsecond=0),
+        pdf_standards=standards,
+    )

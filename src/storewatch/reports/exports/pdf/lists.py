@@ -1,0 +1,318 @@
+"""The tables behind the figures: worst stores, groups, outages, blind spots, the hours doctor; a store's own."""
+
+from typing import Any, Final
+
+from storewatch.reports.exports.pdf import words
+from storewatch.reports.exports.pdf.reading import Reading, Row
+from storewatch.reports.exports.pdf.tables import Cell, column, down_bar, more_of, store_cell, table
+from storewatch.reports.request import TableName
+
+LONGEST_OUTAGES: Final = 40
+_GROUPS, _EVENTS, _SPOTS, _FINDINGS = 40, 20, 20, 25
+_POSITIONS: Final = {
+    "late_open": "late opening",
+    "early_close": "early closing",
+    "middle": "in the middle",
+    "whole": "whole session",
+}
+
+Block = dict[str, Any]
+
+
+def list_blocks(reading: Reading) -> list[Block | None]:
+    if reading.store is not None:
+        return [
+            *_store_tables(reading.store),
+            _outages(reading),
+            _mass_outages(reading),
+            _blind_spots(reading),
+            _doctor(reading),
+        ]
+    return [
+        _worst(reading),
+        _groups(reading),
+        _outages(reading),
+        _mass_outages(reading),
+        _blind_spots(reading),
+        _doctor(reading),
+    ]
+
+
+def _worst(reading: Reading) -> Block:
+    sample = reading.worst[0] if reading.worst else {}
+    lowest = sample.get("availability")
+    columns, cells = [column("Store", "name"), column("Availability", "bar")], []
+    extra = [
+        ("coverage", "Coverage", words.percent),
+        ("down_us", "Down, h", words.hours),
+        ("outages", "Outages", words.count),
+        ("availability_change", "Change, points", words.points),
+        ("error_budget_left_us", "Budget left, min", words.minutes),
+        ("lost_sales", "Lost sales", words.money),
+    ]
+    shown = [one for one in extra if one[0] in sample]
+    columns += [column(head, "number") for _, head, _ in shown]
+    for row in reading.worst:
+        figures = [write(row[name]) for name, _, write in shown]
+        cells.append([store_cell(row["name"], row["store_id"]), down_bar(row["availability"], lowest), *figures])
+    return table(
+        "Worst stores",
+        columns,
+        cells,
+        lead=f"{words.plain(reading.window)}: the lowest availability. The bars compare what is missing to 100 %.",
+        more="" if cells else "No store is known to have been down.",
+    )
+
+
+def _groups(reading: Reading) -> Block | None:
+    by = reading.content.request.group_by
+    rows, found = reading.top(TableName.GROUPS, ["availability", "group"], _GROUPS, descending=[False, False])
+    if by is None:
+        return None
+    lowest = rows[0]["availability"] if rows else None
+    columns = [
+        column(words.plain(by), "name"),
+        column("Availability", "bar"),
+        *(
+            column(head, "number")
+            for head in ("Stores", "Coverage", "Down, h", "Median", "5th percentile", "Without downtime")
+        ),
+    ]
+    cells: list[list[Cell]] = [
+        [
+            "without" if row["group"] is None else words.shown(row["group"]),
+            down_bar(row["availability"], lowest),
+            words.count(row["stores"]),
+            words.percent(row["coverage"]),
+            words.hours(row["down_us"]),
+            words.percent(row["availability_median"]),
+            words.percent(row["availability_p5"]),
+            words.percent(row["share_without_downtime"]),
+        ]
+        for row in rows
+    ]
+    return table(
+        f"By {words.plain(by).lower()}",
+        columns,
+        cells,
+        lead=f"{words.plain(reading.window)}: ratios of sums, lowest first. The bars compare what is missing to 100 %.",
+        more=more_of(len(cells), found, "groups"),
+    )
+
+
+def _outages(reading: Reading) -> Block | None:
+    if reading.table(TableName.OUTAGES) is None:
+        return None
+    rows, found = reading.top(
+        TableName.OUTAGES,
+        ["down_us", "store_id", "start_at"],
+        LONGEST_OUTAGES,
+        descending=[True, False, False],
+    )
+    alone = reading.store is not None
+    if alone:
+        rows.sort(key=lambda row: row["start_at"])
+    columns = [
+        *([] if alone else [column("Store", "name")]),
+        column("From, to (UTC)", "text"),
+        column("Down, h", "number"),
+        column("On the wall, h", "number"),
+        column("What", "prose"),
+    ]
+    cells: list[list[Cell]] = [
+        [
+            *([] if alone else [store_cell(row["name"], row["store_id"])]),
+            {"text": _until(row), "sub": f"{words.moment(row['start_local'])} on the store's clock"},
+            words.hours(row["down_us"]),
+            words.hours(row["wall_us"]),
+            _what(row),
+        ]
+        for row in rows
+    ]
+    order = "in their order" if alone and found <= LONGEST_OUTAGES else "the longest"
+    least = reading.content.request.min_duration
+    left_out = f"; shorter than {words.shown(least)} left out" if least else ""
+    return table(
+        "Outages",
+        columns,
+        cells,
+        lead=f"{words.plain(reading.window)}: {words.count(found)} in all, {order}{left_out}.",
+        more=more_of(len(cells), found, "outages") if cells else "No outage is known.",
+    )
+
+
+def _until(row: Row) -> str:
+    start_at, end_at = row["start_at"], row["end_at"]
+    same_day = end_at is not None and start_at.date() == end_at.date()
+    return f"{words.moment(start_at)} to {f'{end_at:%H:%M}' if same_day else words.moment(end_at)}"
+
+
+def _what(row: Row) -> Cell:
+    state = {"ongoing": "still down", "continues": "goes on after the window"}.get(row["state"], "")
+    parts = [_POSITIONS.get(row["position"], ""), "began before the window" if row["began_before"] else "", state]
+    said = [words.shown(text, words.LONGEST_NOTE) for text in (row["cause"], row["note"]) if text]
+    return {"text": ", ".join(part for part in parts if part) or words.NOTHING, "sub": ": ".join(said)}
+
+
+def _mass_outages(reading: Reading) -> Block | None:
+    rows, found = reading.top(TableName.MASS_OUTAGES, ["stores", "first_start_at"], _EVENTS, descending=[True, False])
+    if reading.table(TableName.MASS_OUTAGES) is None or (reading.store is not None and not rows):
+        return None
+    columns = [
+        column("Shared label", "name"),
+        column("Began (UTC)", "text"),
+        column("Last ended (UTC)", "text"),
+        column("Stores", "number"),
+        column("With the label", "number"),
+        column("Down, h", "number"),
+    ]
+    cells: list[list[Cell]] = [
+        [
+            {"text": words.shown(row["value"]), "sub": words.shown(row["label"])},
+            _between(row),
+            words.moment(row["end_at"]),
+            words.count(row["stores"]),
+            words.count(row["label_stores"]),
+            words.hours(row["down_us"]),
+        ]
+        for row in rows
+    ]
+    return table(
+        "Mass outages",
+        columns,
+        cells,
+        lead=f"{words.plain(reading.window)}: outages of many stores that share a label and began together.",
+        more=more_of(len(cells), found, "events") if cells else "None was recognised.",
+    )
+
+
+def _between(row: Row) -> str:
+    first, last = row["first_start_at"], row["last_start_at"]
+    return words.moment(first) + (f" to {last:%H:%M}" if last != first else "")
+
+
+def _blind_spots(reading: Reading) -> Block | None:
+    rows, found = reading.top(TableName.BLIND_SPOTS, ["start_at"], _SPOTS, descending=[False])
+    if reading.table(TableName.BLIND_SPOTS) is None:
+        return None
+    columns = [
+        column("From (UTC)", "text"),
+        column("To (UTC)", "text"),
+        column("Open stores not polled", "bar"),
+        column("", "name"),
+    ]
+    cells: list[list[Cell]] = [
+        [
+            words.moment(row["start_at"]),
+            words.moment(row["end_at"]),
+            {"text": words.percent(row["unpolled_share"]), "bar": row["unpolled_share"], "fill": "unknown"},
+            "",
+        ]
+        for row in rows
+    ]
+    return table(
+        "Blind spots of the feed",
+        columns,
+        cells,
+        lead=f"{words.plain(reading.window)}: most stores went unpolled at once, which says nothing of them.",
+        more=more_of(len(cells), found, "blind spots") if cells else "None: polls kept coming.",
+    )
+
+
+def _doctor(reading: Reading) -> Block | None:
+    rows, found = reading.top(TableName.DOCTOR, ["confidence", "store_id"], _FINDINGS, descending=[True, False])
+    if reading.table(TableName.DOCTOR) is None:
+        return None
+    columns = [
+        column("Store", "name"),
+        column("What the polls say", "prose"),
+        column("What would fit", "prose"),
+        column("Confidence", "number"),
+        column("Availability", "number"),
+        column("Corrected", "number"),
+    ]
+    cells: list[list[Cell]] = [
+        [
+            {"text": words.shown(row["store_id"]), "sub": words.plain(row["finding"]).lower()},
+            words.shown(row["evidence"], words.LONGEST_NOTE),
+            words.shown(row["correction"], words.LONGEST_NOTE),
+            words.percent(row["confidence"]),
+            words.percent(row["availability"]),
+            words.percent(row["availability_corrected"]),
+        ]
+        for row in rows
+    ]
+    return table(
+        "Hours doctor",
+        columns,
+        cells,
+        lead="Stores whose polls contradict their hours. These are suggestions; nothing was changed.",
+        more=more_of(len(cells), found, "findings") if cells else "No store's polls contradict its hours.",
+    )
+
+
+_STORE_TABLES: Final[dict[str, list[tuple[str, str, Any]]]] = {
+    "Target": [
+        ("target", "Target", words.objective),
+        ("availability", "Availability", words.percent),
+        ("target_met", "Met", words.yes_no),
+        ("error_budget_us", "Error budget, min", words.minutes),
+        ("down_us", "Used, min", words.minutes),
+        ("error_budget_left_us", "Left, min", words.minutes),
+    ],
+    "Against the period before": [
+        ("before_availability", "Availability before", words.percent),
+        ("availability", "Availability", words.percent),
+        ("availability_change", "Change, points", words.points),
+    ],
+    "Against its peers": [
+        ("peer_group", "Peers", words.shown),
+        ("peer_availability", "Their availability", words.percent),
+        ("peer_difference", "Difference, points", words.points),
+        ("peer_rank", "Rank", words.count),
+        ("peer_stores", "Of", words.count),
+    ],
+    "Outages in business time": [
+        ("outages", "Outages", words.count),
+        ("longest_outage_us", "Longest, h", words.hours),
+        ("mean_outage_us", "Mean, h", words.hours),
+        ("mttr_us", "To repair (MTTR), h", words.hours),
+        ("mtbf_us", "Between failures (MTBF), h", words.hours),
+    ],
+    "Openings and closings": [
+        ("late_opens", "Late openings", words.count),
+        ("late_open_us", "Lost, h", words.hours),
+        ("early_closes", "Early closings", words.count),
+        ("early_close_us", "Lost, h", words.hours),
+        ("missed_sessions", "Never opened", words.count),
+        ("missed_us", "Lost, h", words.hours),
+    ],
+    "Poll quality": [
+        ("polls", "Polls", words.count),
+        ("polls_outside_hours", "Outside hours", words.count),
+        ("duplicates", "Duplicates", words.count),
+        ("median_gap_us", "Median gap, min", words.minutes),
+        ("longest_gap_us", "Longest gap, min", words.minutes),
+        ("coverage", "Coverage", words.percent),
+    ],
+    "Lost sales": [
+        ("lost_sales", "Estimate", words.money),
+        ("lost_sales_lowest", "At least", words.money),
+        ("lost_sales_highest", "At most", words.money),
+    ],
+}
+
+
+def _store_tables(store: list[Row]) -> list[Block]:
+    """Lay out the figures of the only store, a row a window, leaving out what the report lacks."""
+    tables: list[Block] = [
+        table(
+            title,
+            [column("Window", "name"), *(column(head, "number") for _, head, _ in figures)],
+            [[words.plain(row["window"]), *(write(row[name]) for name, _, write in figures)] for row in store],
+            level=2,
+        )
+        for title, figures in _STORE_TABLES.items()
+        if figures[0][0] in store[0]
+    ]
+    return [{"kind": "section", "title": "The figures behind it"}, *tables] if tables else []

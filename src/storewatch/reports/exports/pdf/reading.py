@@ -1,0 +1,113 @@
+"""What a PDF takes out of a report's tables: a few rows of each, read once and with bounded memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from storewatch.reports.content import Content, Table
+from storewatch.reports.request import TableName
+
+WORST_STORES: Final = 25
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreCounts:
+    """The stores of one window: how many have a target and met it, how many outages they had (None: not asked).
+
+    longest_us: of those outages, 0 without any.
+    """
+
+    met: int | None
+    judged: int
+    outages: int | None
+    longest_us: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A report as its PDF needs it.
+
+    main: the row of SUMMARY that the document is about: the first window asked for, of the classic ones the longest.
+    worst: rows of STORES in it, lowest availability first. store: the only store's rows, by window; None with others.
+    """
+
+    content: Content
+    windows: list[Row]
+    main: Row
+    worst: list[Row]
+    counts: StoreCounts
+    store: list[Row] | None
+
+    @classmethod
+    def of(cls, content: Content) -> "Reading":
+        windows = content.tables[TableName.SUMMARY].read().to_dicts()
+        main = windows[0] if content.request.windows else max(windows, key=lambda row: row["to_at"] - row["from_at"])
+        stores = content.tables[TableName.STORES]
+        worst, counts = _read_stores(stores, main["window"])
+        return cls(
+            content=content,
+            windows=windows,
+            main=main,
+            worst=worst,
+            counts=counts,
+            store=stores.read().to_dicts() if content.stores == 1 else None,
+        )
+
+    @property
+    def window(self) -> str:
+        return str(self.main["window"])
+
+    def table(self, name: TableName) -> Table | None:
+        return self.content.tables.get(name)
+
+    def rows(self, name: TableName) -> list[Row]:
+        """Give the rows of a table in the main window; none if the report lacks it."""
+        table = self.table(name)
+        if table is None:
+            return []
+        frame = table.read()
+        return (frame.filter(pl.col("window") == self.window) if "window" in frame.columns else frame).to_dicts()
+
+    def top(
+        self, name: TableName, by: Sequence[str], limit: int, *, descending: Sequence[bool]
+    ) -> tuple[list[Row], int]:
+        """Give the first rows of the main window in an order, and how many there are in all."""
+        table = self.table(name)
+        if table is None:
+            return [], 0
+        first, found = table.schema.to_frame(), 0
+        for frame in table.frames():
+            rows = frame.filter(pl.col("window") == self.window) if "window" in frame.columns else frame
+            found += rows.height
+            first = _first(pl.concat([first, rows]), by, descending, limit)
+        return first.to_dicts(), found
+
+
+def _first(frame: pl.DataFrame, by: Sequence[str], descending: Sequence[bool], limit: int) -> pl.DataFrame:
+    return frame.sort(by, descending=list(descending), nulls_last=True, maintain_order=True).head(limit)
+
+
+def _read_stores(stores: Table, window: str) -> tuple[list[Row], StoreCounts]:
+    worst = stores.schema.to_frame()
+    met = judged = outages = longest_us = 0
+    for frame in stores.frames():
+        rows = frame.filter(pl.col("window") == window)
+        down = rows.filter(pl.col("down_us") > 0)
+        order = ["availability", "down_us", "store_id"]
+        worst = _first(pl.concat([worst, down]), order, [False, True, False], WORST_STORES)
+        if "target_met" in stores.schema:
+            met += int(rows["target_met"].sum())
+            judged += rows["target_met"].count()
+        if "outages" in stores.schema:
+            more, longest = rows.select(pl.col("outages").sum(), pl.col("longest_outage_us").max().fill_null(0)).row(0)
+            outages, longest_us = outages + more, max(longest_us, longest)
+    counts = StoreCounts(
+        met=met if "target_met" in stores.schema else None,
+        judged=judged,
+        outages=outages if "outages" in stores.schema else None,
+        longest_us=longest_us,
+    )
+    return worst.to_dicts(), counts

@@ -1,0 +1,137 @@
+"""How figures, times and names read in a PDF.
+
+Each figure is rounded once, half up, to two decimals. A percentage never reads 100.00 % or 0.00 % unless it is exactly
+that: what would round to them reads 99.99 % or 0.01 %. What is not known is a dash.
+"""
+
+import re
+import unicodedata
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+from storewatch.engine.measures import in_unit
+
+NOTHING: Final = "\N{EN DASH}"
+_MINUS: Final = "\N{MINUS SIGN}"
+LONGEST_NAME: Final = 80
+LONGEST_NOTE: Final = 300
+_LONGEST_RUN: Final = 8
+_UNBROKEN: Final = re.compile("[!-,.-~\u00a1-\u052f]{13,}")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_HUNDREDTH: Final = Decimal("0.01")
+
+
+def percent(ratio: float | None) -> str:
+    return NOTHING if ratio is None else f"{_hundredths(ratio):.2f}\N{NO-BREAK SPACE}%"
+
+
+def between(lowest: float | None, highest: float | None) -> str:
+    return NOTHING if lowest is None else f"{percent(lowest)} to {percent(highest)}"
+
+
+def points(change: float | None) -> str:
+    """Write a difference of two ratios in percentage points, with its sign."""
+    if change is None:
+        return NOTHING
+    rounded = (Decimal(repr(change)) * 100).quantize(_HUNDREDTH, ROUND_HALF_UP)
+    return f"{_MINUS if rounded < 0 else '+' if rounded > 0 else '±'}{abs(rounded):.2f}"
+
+
+def _hundredths(ratio: float) -> Decimal:
+    exact = Decimal(repr(ratio)) * 100
+    rounded = exact.quantize(_HUNDREDTH, ROUND_HALF_UP)
+    if 0 < exact < 100:
+        return min(max(rounded, _HUNDREDTH), 100 - _HUNDREDTH)
+    return rounded
+
+
+def objective(target_percent: float | None) -> str:
+    """Write a target as it was given."""
+    return NOTHING if target_percent is None else f"{Decimal(repr(target_percent)).normalize():f}\N{NO-BREAK SPACE}%"
+
+
+def hours(duration_us: int | None) -> str:
+    return NOTHING if duration_us is None else _signed(duration_us, HOUR_US)
+
+
+def minutes(duration_us: int | None) -> str:
+    return NOTHING if duration_us is None else _signed(duration_us, MINUTE_US)
+
+
+def span(duration_us: int) -> str:
+    """Write a limit as it was meant: 7 days, 3 hours, 90 minutes."""
+    for unit, unit_us in (("day", DAY_US), ("hour", HOUR_US), ("minute", MINUTE_US)):
+        if duration_us % unit_us == 0:
+            number = duration_us // unit_us
+            return f"{number:,} {unit}{'' if number == 1 else 's'}"
+    return f"{duration_us / SECOND_US:,} seconds"
+
+
+def exact_seconds(duration_us: int) -> str:
+    whole, rest_us = divmod(duration_us, SECOND_US)
+    return f"{whole}.{rest_us:06}"
+
+
+def count(number: int | None) -> str:
+    return NOTHING if number is None else f"{number:,}"
+
+
+def yes_no(met: bool | None) -> str:
+    return NOTHING if met is None else "yes" if met else "no"
+
+
+def money(amount: float | None) -> str:
+    return NOTHING if amount is None else f"{amount:,.2f}"
+
+
+def day(at: datetime) -> str:
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
+
+
+def weekday(at: datetime) -> str:
+    return f"{_WEEKDAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]}"
+
+
+def moment(at: datetime | None) -> str:
+    return NOTHING if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def stretch(from_at: datetime | None, to_at: datetime | None) -> str:
+    if from_at is None or to_at is None:
+        return NOTHING
+    return f"{day(from_at)} {from_at:%H:%M} to {day(to_at)} {to_at:%H:%M} UTC"
+
+
+def plain(code: str | None) -> str:
+    """Write a code such as last_week as words; an interval or a label's value stays as it is."""
+    if code is None:
+        return NOTHING
+    return code.replace("_", " ").capitalize() if code.replace("_", "").isalnum() and code.islower() else shown(code)
+
+
+def shown(text: str | None, longest: int = LONGEST_NAME) -> str:
+    """Write a text of others on one line: no controls, at most so many characters, long words with places to break."""
+    if text is None:
+        return NOTHING
+    line = "".join(" " if char.isspace() else char for char in text if not _controls(char))
+    if len(line) > longest:
+        line = line[: longest - 1] + "…"
+    return _UNBROKEN.sub(_breakable, " ".join(line.split())) or NOTHING
+
+
+def _controls(char: str) -> bool:
+    """Tell whether a character only steers the text around it; joiners shape Arabic and Indic letters and stay."""
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") and not char.isspace() and char not in "\u200c\u200d"
+
+
+def _breakable(run: re.Match[str]) -> str:
+    text = run[0]
+    return "\u200b".join(text[first : first + _LONGEST_RUN] for first in range(0, len(text), _LONGEST_RUN))
+
+
+def _signed(duration_us: int, unit_us: int) -> str:
+    rounded = float(in_unit(abs(duration_us), unit_us))  # type: ignore[arg-type]
+    return f"{_MINUS if duration_us < 0 and rounded else ''}{rounded:,.2f}"

@@ -1,0 +1,163 @@
+"""What it takes to make a report again, and whether that gives the same file."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Final
+
+from storewatch.catalog import Label
+from storewatch.engine.columns import SECOND_US, instant_of
+from storewatch.errors import InvalidInputError
+from storewatch.lake import Snapshot
+from storewatch.reports.content import Content, Versions
+from storewatch.reports.request import ReportFormat, ReportRequest, format_instant
+from storewatch.reports.runs import Reports, write_file
+
+SUFFIX: Final = ".manifest.json"
+
+_TEXTS: Final = (ReportFormat.CSV, ReportFormat.WIDE_CSV, ReportFormat.JSON, ReportFormat.NDJSON)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A report's file and all that decides what is in it.
+
+    request: with its as_of. scope: of the key that asked for it. versions: catalog is that of the hours too.
+    """
+
+    file: str
+    sha256: str
+    request: ReportRequest
+    scope: Label | None
+    versions: Versions
+
+    @classmethod
+    def of(cls, content: Content, file: str, sha256: str) -> "Manifest":
+        request = replace(content.request, as_of=instant_of(content.as_of_us))
+        return cls(file=file, sha256=sha256, request=request, scope=None, versions=content.versions)
+
+    @classmethod
+    def of_report(
+        cls, file: str, parameters: Mapping[str, Any], result: Mapping[str, Any], scope: Label | None
+    ) -> "Manifest":
+        """Make the manifest of a complete report from its job's parameters and result."""
+        unknown = "unknown"  # before 0.2 a report did not keep them
+        return cls(
+            file=file,
+            sha256=result["sha256"],
+            request=ReportRequest.from_parameters({**parameters, "as_of": result["as_of"]}),
+            scope=scope,
+            versions=Versions(
+                lake=result["lake_version"],
+                catalog=result["catalog_version"],
+                tzdata=result.get("tzdata_version", unknown),
+                software=result.get("software_version", unknown),
+            ),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        request = self.request
+        return {
+            "file": self.file,
+            "sha256": self.sha256,
+            "as_of": format_instant(request.as_of) if request.as_of else None,
+            "policy": request.policy.name,
+            "max_gap_seconds": request.policy.max_gap_us / SECOND_US,
+            "lake_version": self.versions.lake,
+            "catalog_version": self.versions.catalog,
+            "tzdata_version": self.versions.tzdata,
+            "software_version": self.versions.software,
+            "scope": None if self.scope is None else {"label": self.scope[0], "value": self.scope[1]},
+            "parameters": request.parameters(),
+        }
+
+    @classmethod
+    def read(cls, text: str) -> "Manifest":
+        try:
+            kept = json.loads(text)
+            scope = kept["scope"]
+            return cls(
+                file=kept["file"],
+                sha256=kept["sha256"],
+                request=ReportRequest.from_parameters(kept["parameters"]),
+                scope=None if scope is None else (scope["label"], scope["value"]),
+                versions=Versions(
+                    lake=kept["lake_version"],
+                    catalog=kept["catalog_version"],
+                    tzdata=kept["tzdata_version"],
+                    software=kept["software_version"],
+                ),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidInputError(f"This is no manifest of a report ({error}); storewatch writes them.") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What came of making a report again. changed: what it is made from that is not what it was, in words.
+
+    file_intact: the file is the one that was written. same: made again it is that one, to the byte. difference: where
+    the file there is first differs from the one made again.
+    """
+
+    file_intact: bool
+    same: bool
+    changed: tuple[str, ...]
+    difference: str | None
+
+    @property
+    def is_identical(self) -> bool:
+        return self.file_intact and self.same
+
+
+def manifest_file(file: Path) -> Path:
+    """Give where the manifest of a report's file lies: beside it."""
+    return file.with_name(file.name + SUFFIX)
+
+
+def verify(manifest: Manifest, file: Path, reports: Reports, snapshot: Snapshot) -> Verification:
+    """Make a report again from the version of the lake in its manifest and compare.
+
+    snapshot: of that version. Hours, zones and what else the catalog says are today's; the versions that the new file
+    states are those of the manifest, so that only figures and texts can differ.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        again = Path(folder) / file.name
+        with reports.compute(manifest.request, snapshot, manifest.scope) as content:
+            sha256 = write_file(replace(content, versions=manifest.versions), again)
+        found, same = _digest(file), sha256 == manifest.sha256
+        return Verification(
+            file_intact=found == manifest.sha256,
+            same=same,
+            changed=tuple(_changed(manifest.versions, content.versions)),
+            difference=None if found == sha256 else _difference(manifest.request.format, file, again),
+        )
+
+
+def _changed(then: Versions, now: Versions) -> Iterator[str]:
+    if then.catalog != now.catalog:
+        yield f"stores, hours, closures and annotations: version {then.catalog} then, {now.catalog} now"
+    if then.tzdata != now.tzdata:
+        yield f"time zones: {then.tzdata} then, {now.tzdata} now"
+    if then.software != now.software:
+        yield f"storewatch: {then.software} then, {now.software} now"
+
+
+def _difference(form: ReportFormat, file: Path, again: Path) -> str:
+    if form not in _TEXTS:
+        sizes = f"{file.stat().st_size:,} bytes in the file, {again.stat().st_size:,} made again"
+        return f"{sizes}; a text form would tell where"
+    with file.open(encoding="utf-8", errors="replace") as then, again.open(encoding="utf-8") as now:
+        for line, (before, after) in enumerate(zip_longest(then, now, fillvalue=""), 1):
+            if before != after:
+                return f"line {line}: {before.strip()[:300]!r} in the file, {after.strip()[:300]!r} made again"
+    return "the ends of lines or the encoding"
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as written:
+        return hashlib.file_digest(written, "sha256").hexdigest()

@@ -1,0 +1,239 @@
+"""What reports are asked for with options, where they go, and reports that are made again."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import polars as pl
+import pytest
+from commands import mistake, noted, printed, storewatch
+from scene import REPORT, settings_in
+
+from storewatch.app import open_app
+from storewatch.catalog import JobKind
+from storewatch.cli.asking import OPTIONS, with_format
+from storewatch.errors import InvalidParameterError
+from storewatch.reports.request import ReportRequest, read_request
+
+NOW = datetime(2023, 1, 24, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(labelled_home: Path) -> Path:
+    return labelled_home
+
+
+def test_every_member_of_a_report_is_an_option() -> None:
+    with pytest.raises(InvalidParameterError) as told:
+        read_request({"?": 1})
+    members = str(told.value).split("it takes ")[1].removesuffix(".").split(", ")
+    assert set(OPTIONS) == {*members, "as_of", "definition"}
+
+
+def test_options_mean_what_the_same_members_mean_over_http(home: Path, tmp_path: Path) -> None:
+    options = (
+        *("--as-of", "2023-01-23T18:00Z", "--policy", "observed", "--max-gap", "2h", "--windows", "last_week,today"),
+        *("--windows", "2023-01-22/2023-01-24", "--timezone", "Europe/Berlin", "--by", "day", "--store-ids", "cafe"),
+        *("--store-id", "bar", "--labels", "owner=acme", "--zone", "America/New_York", "--with-outages"),
+        *("--worst", "5", "--group-by", "owner", "--compare-before", "--peers", "owner", "--target", "99.5"),
+        *("--include", "outages, quality", "--include", "patterns", "--min-duration", "5m", "--closures", "ignore"),
+        *("--annotations", "ignore", "--format", "json", "--paper", "letter"),
+    )
+    assert storewatch(home, "report", *options, "--output", tmp_path / "r.json").returncode == 0
+    manifest = json.loads((tmp_path / "r.json.manifest.json").read_text())
+    assert ReportRequest.from_parameters(manifest["parameters"]) == read_request(
+        {
+            "policy": "observed",
+            "max_gap": "2h",
+            "windows": ["last_week", "today", "2023-01-22/2023-01-24"],
+            "timezone": "Europe/Berlin",
+            "by": "day",
+            "store_ids": ["cafe", "bar"],
+            "labels": {"owner": "acme"},
+            "zone": "America/New_York",
+            "with_outages": True,
+            "worst": 5,
+            "group_by": "owner",
+            "compare_before": True,
+            "peers": "owner",
+            "target": 99.5,
+            "include": ["outages", "quality", "patterns"],
+            "min_duration": "5m",
+            "closures": "ignore",
+            "annotations": "ignore",
+            "format": "json",
+            "paper": "letter",
+        },
+        as_of=datetime(2023, 1, 23, 18, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "asked", "form"),
+    [
+        ("r.json", {}, "json"),
+        ("r.NDJSON", {}, "ndjson"),
+        ("r.parquet", {"table": "summary"}, "parquet"),
+        ("r.xlsx", {"windows": ["today"]}, "xlsx"),
+        ("r.pdf", {"format": "csv"}, "pdf"),
+        ("r.csv", {}, "csv"),
+        ("r.csv", {"windows": ["today"]}, "wide_csv"),
+        ("r.csv", {"table": "summary"}, "wide_csv"),
+        ("r.csv", {"format": "wide_csv"}, "wide_csv"),
+        ("r.csv", {"format": "pdf", "by": "day"}, "wide_csv"),
+        ("r.txt", {}, "csv"),
+        ("-", {"by": "day"}, "wide_csv"),
+        ("-", {"format": "pdf"}, "pdf"),
+        ("folder.d/", {"format": "pdf"}, "pdf"),
+    ],
+)
+def test_format_follows_the_name_of_the_output(output: str, asked: dict[str, Any], form: str) -> None:
+    assert with_format(asked, output) == asked | {"format": form}
+
+
+def test_folder_gets_a_file_with_a_good_name(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    options = ("--windows", "last_week", "--rolling", "--by", "day", "--format", "xlsx")
+    done = storewatch(home, "report", *options, "--output", f"{tmp_path}/out/")
+    file = tmp_path / "out" / "storewatch_2023-01-23_last-week_by-day.xlsx"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"3 stores written to {file}\n")
+    assert openpyxl.load_workbook(file).sheetnames[0] == "Summary"
+    assert noted(home)[-1] == ("report.download", str(file))
+
+
+def test_binary_report_goes_through_a_pipe_and_not_to_a_terminal(home: Path) -> None:
+    command = [sys.executable, "-m", "storewatch", "report", "--format", "parquet", "--home", str(home)]
+    piped = subprocess.run(command, capture_output=True, check=True).stdout
+    assert pl.read_parquet(piped)["store_id"].unique().sort().to_list() == ["bar", "cafe", "ghost"]
+    terminal, far_end = os.openpty()
+    try:
+        done = subprocess.run(command, stdout=far_end, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(terminal)
+        os.close(far_end)
+    assert done.returncode == 2
+    assert done.stderr == "storewatch: --output: parquet is nothing for a terminal; name a file with --output.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--windows", "soon"), "--windows: There is no window 'soon'; use one of last_hour"),
+        (("--windows", "today", "--rolling"), "--rolling: today has no rolling form"),
+        (("--include", "outages,gossip"), "--include: There is no include 'gossip'; use one of outages"),
+        (("--worst", "0"), "--worst: worst must be a whole number of at least 1"),
+        (("--labels", "acme"), "--labels: 'acme' is no label; write it as label=value"),
+        (("--labels", "owner=acme", "--label", "owner=other"), "--labels: A store has one value of a label"),
+        (("--format", "csv", "--by", "day"), "--format: csv is the classic seven columns"),
+        (("--definition", "weekly"), "There is no report saved as 'weekly'"),
+    ],
+)
+def test_mistake_in_an_option_names_the_option(home: Path, options: tuple[str, ...], sentence: str) -> None:
+    assert mistake(home, "report", *options).startswith(sentence)
+
+
+def test_saved_report_is_run_by_its_name_and_options_go_first(home: Path, tmp_path: Path) -> None:
+    options = ("--windows", "last_week", "--rolling", "--group-by", "owner")
+    assert printed(home, "definition", "save", "weekly", *options) == ["weekly saved"]
+    assert printed(home, "definition", "save", "weekly", *options, "--label", "owner=acme") == ["weekly replaced"]
+    asked = {
+        "windows": ["last_week"],
+        "rolling": True,
+        "labels": {"owner": "acme"},
+        "group_by": "owner",
+        "format": "wide_csv",
+    }
+    assert printed(home, "definition", "list") == [f"weekly: {json.dumps(asked)}"]
+    assert json.loads("\n".join(printed(home, "definition", "show", "weekly"))) == asked
+    for options, store_ids in ((), ["bar", "cafe"]), (("--label", "owner=other"), ["ghost"]):
+        lines = printed(home, "report", "--definition", "weekly", *options)
+        assert [line.split(",")[0] for line in lines[1:]] == store_ids
+    assert storewatch(home, "report", "--definition", "weekly", "--output", tmp_path / "r.json").returncode == 0
+    assert len(json.loads((tmp_path / "r.json").read_text())["groups"]) == 1
+    assert printed(home, "definition", "delete", "weekly") == ["weekly deleted"]
+    assert mistake(home, "definition", "delete", "weekly").startswith("There is no report saved as 'weekly'")
+    assert mistake(home, "definition", "show", "weekly").startswith("There is no report saved as 'weekly'")
+    assert [action for action, _ in noted(home) if action.startswith("definition")] == [
+        "definition.create",
+        "definition.change",
+        "definition.delete",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("a b", "--by", "day"), "'a b' is no name for a report"),
+        (("weekly", "--format", "csv", "--by", "day"), "--format: csv is the classic seven columns"),
+    ],
+)
+def test_report_that_cannot_be_saved_says_why(home: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    assert mistake(home, "definition", "save", *arguments).startswith(sentence)
+
+
+def test_schedule_of_a_saved_report_names_it(home: Path) -> None:
+    printed(home, "definition", "save", "weekly", "--windows", "last_week")
+    create = ("schedule", "create", "monday", "--kind", "report", "--cron", "0 6 * * 1")
+    assert printed(home, *create, "--definition", "weekly", "--parameters", '{"format": "pdf"}')[0].startswith(
+        "monday:"
+    )
+    with open_app(settings_in(home.parent)) as app:
+        schedule = next(schedule for schedule in app.catalog.schedules() if schedule.name == "monday")
+    assert schedule.parameters == {"definition": "weekly", "format": "pdf"}
+
+
+def test_verify_says_identical_or_what_differs(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "r.csv"
+    assert storewatch(home, "report", "--output", file).returncode == 0
+    assert printed(home, "verify", file) == [f"{file}: identical"]
+    assert storewatch(home, "optimize").returncode == 0
+    assert printed(home, "verify", file) == [f"{file}: identical"]
+    span = ("--from", "2023-01-23T16:15Z", "--to", "2023-01-23T16:45Z")
+    assert printed(home, "closure", "add", "--store-id", "cafe", *span, "--reason", "x") == ["closure 1 added"]
+    changed = storewatch(home, "verify", file)
+    assert (changed.returncode, changed.stderr) == (1, "")
+    lines = changed.stdout.splitlines()
+    assert lines[:2] == [f"{file}: differs", "  Made again, the report is another one."]
+    assert lines[2].startswith("  line 3: 'cafe,0.0,2.25,2.25,0.0,0.75,0.75' in the file, 'cafe,")
+    assert lines[3].startswith("  Changed since: stores, hours, closures and annotations: version ")
+    assert len(lines) == 4
+    assert printed(home, "closure", "delete", "1") == ["closure 1 deleted"]
+    assert printed(home, "verify", file)[0] == f"{file}: identical"
+    file.write_text(REPORT.replace("bar,30.0", "bar,31.0"), encoding="utf-8")
+    tampered = storewatch(home, "verify", file)
+    assert (tampered.returncode, tampered.stdout.splitlines()[1]) == (1, "  The file is not the one that was written.")
+    assert "line 2: 'bar,31.0," in tampered.stdout
+
+
+def test_verify_takes_the_id_of_a_stored_report(home: Path) -> None:
+    with open_app(settings_in(home.parent)) as app:
+        app.catalog.create_job("one", JobKind.REPORT, ReportRequest().parameters(), NOW)
+    assert "is queued" in mistake(home, "verify", "one")
+    with open_app(settings_in(home.parent)) as app:
+        job = app.catalog.claim_job("w", [JobKind.REPORT], NOW)
+        assert job is not None
+        done = app.reports.run(job, app.lake.snapshot())
+        app.catalog.complete_job(job, done.result(), NOW, fingerprint=done.fingerprint)
+    assert printed(home, "verify", "one") == ["one: identical"]
+
+
+def test_verify_of_what_is_no_report_says_what_is_missing(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "r.csv"
+    assert mistake(home, "verify", file) == f"There is no file {file}; name a report's file, or the id of a report."
+    assert mistake(home, "verify", "nope").startswith("There is no report with the id 'nope'")
+    file.write_text(REPORT)
+    assert mistake(home, "verify", file).startswith(f"There is no {file}.manifest.json")
+    (tmp_path / "r.csv.manifest.json").write_text("{")
+    assert mistake(home, "verify", file).startswith("This is no manifest of a report")
+
+
+def test_verify_of_a_lake_version_that_is_gone_says_so(home: Path, tmp_path: Path) -> None:
+    file, manifest = tmp_path / "r.csv", tmp_path / "r.csv.manifest.json"
+    assert storewatch(home, "report", "--output", file).returncode == 0
+    manifest.write_text(manifest.read_text().replace('"lake_version": 1', '"lake_version": 77'))
+    assert mistake(home, "verify", file).startswith("Version 77 of the lake")

@@ -1,0 +1,70 @@
+"""Poll quality and the blind spots of the feed."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reference import naive_outages
+from reference.plain import MINUTE_US, row, store, utc
+from section_scene import report_on, rows_of
+
+from storewatch.engine.columns import HOUR_US, instant_of
+from storewatch.reports.content import QUALITY
+from storewatch.reports.request import TableName
+
+DAY = "2023-01-23T00:00Z/2023-01-24T00:00Z"  # a Monday
+WINDOW_US = utc("2023-01-23"), utc("2023-01-24")
+AS_OF = "2023-01-25"
+
+SHOP = store(
+    [row(0, "09:00", "17:00")],
+    {
+        "2023-01-22 10:00": "up",
+        "2023-01-23 08:00": "up",
+        "2023-01-23 10:00": "up",
+        "2023-01-23 11:00": "down",
+        "2023-01-23 15:00": "up",
+        "2023-01-23 16:59:59": "up",
+        "2023-01-24 00:00": "up",
+    },
+)
+CLOSED = store([row(1, "09:00", "17:00")], {"2023-01-23 10:00": "up", "2023-01-23 11:00": "up"})
+
+
+def test_polls_and_their_gaps_are_those_of_the_twin(tmp_path: Path) -> None:
+    stores = {"closed": CLOSED, "never": store([], {}), "shop": SHOP}
+    content = report_on(tmp_path, stores, windows=[DAY], include=["quality"], as_of=AS_OF)
+    found = rows_of(content, TableName.STORES, *QUALITY)
+    hour = HOUR_US
+    assert found == [(2, 2, 0, None, None), (0, 0, 0, 24 * hour, 24 * hour), (5, 1, 0, hour, 4 * hour)]
+    for (polls, outside, _, median_us, longest_us), one in zip(found, stores.values(), strict=True):
+        assert naive_outages.poll_gaps(one, WINDOW_US, as_of_us=utc(AS_OF)) == naive_outages.PollGaps(
+            polls=polls,
+            counted=polls - outside,
+            outside=outside,
+            median_gap_us=-1 if median_us is None else median_us,
+            longest_gap_us=-1 if longest_us is None else longest_us,
+        )
+    assert rows_of(content, TableName.SUMMARY, *QUALITY) == [(7, 3, 0, hour, 24 * hour)]
+
+
+def test_repeats_in_the_window_are_duplicates(tmp_path: Path) -> None:
+    again = [replace(seen, loaded_us=seen.loaded_us + 10) for seen in SHOP.observations]
+    shop = replace(SHOP, observations=(*SHOP.observations, *again, *again[3:5]))
+    windows = [DAY, "2023-01-23T10:30Z/2023-01-23T12:00Z"]
+    content = report_on(tmp_path, {"shop": shop}, windows=windows, include=["quality"], as_of="2023-01-23 15:30")
+    assert rows_of(content, TableName.STORES, "polls", "duplicates") == [(4, 6), (1, 2)]
+
+
+@pytest.mark.parametrize("blind", [True, False])
+def test_most_stores_unpolled_at_once_are_a_blind_spot(tmp_path: Path, blind: bool) -> None:
+    every_hour = {f"2023-01-23 {hour:02}:00": "up" for hour in range(24)}
+    until_noon = {at: status for at, status in every_hour.items() if not "06:00" < at[11:] < "12:00"}
+    polls = [every_hour, until_noon, until_noon if blind else every_hour]
+    stores = {f"s{number}": store([], each) for number, each in enumerate(polls)} | {"never": store([], {})}
+    content = report_on(tmp_path, stores, windows=[DAY], include=["quality"], as_of=AS_OF)
+    start = utc("2023-01-23 06:00")
+    expected: list[tuple[Any, ...]] = [(DAY, instant_of(start), instant_of(start + 360 * MINUTE_US), 2 / 3)]
+    columns = "window", "start_at", "end_at", "unpolled_share"
+    assert rows_of(content, TableName.BLIND_SPOTS, *columns) == (expected if blind else [])
