@@ -1,10 +1,8 @@
 """The data that is measured on, made once and kept in benchmarks/data."""
 
-import shutil
+import sys
 from pathlib import Path
 from typing import Final
-
-import polars as pl
 
 from benchmarks.measure import STOREWATCH, run
 from storewatch.settings import Settings
@@ -30,17 +28,10 @@ def real_size_csv() -> Path:
 def ninety_days_home() -> Path:
     """Give the installation of LONG_DAYS days of the real stores, LONG_POLLS polls, building it if it is missing."""
     folder = DATA_DIR / "ninety-days"
-    home, csv = folder / "home", folder / "csv"
     if not (folder / COMPLETE).is_file():
-        shutil.rmtree(folder, ignore_errors=True)
-        run(STOREWATCH, "simulate", "--stores", str(REAL_STORES), "--days", str(LONG_DAYS), "--out", csv)
-        polls = csv / "store_status.csv"
-        pl.read_csv(polls).sample(LONG_POLLS, seed=1).write_csv(polls)
-        run(STOREWATCH, "import", csv, "--home", home)
-        run(STOREWATCH, "optimize", "--home", home)
-        shutil.rmtree(csv)
+        run(sys.executable, "-m", "benchmarks.ninety_days", folder)
         (folder / COMPLETE).write_text("{}")
-    return home
+    return folder / "home"
 
 
 def installation_at(home: Path) -> Settings:

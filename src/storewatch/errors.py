@@ -21,7 +21,7 @@ class UnknownReportError(StorewatchError):
     """No report has this id."""
 
     def __init__(self, report_id: str) -> None:
-        super().__init__(f"There is no report with the id {report_id[:40]!r}. POST /trigger_report starts one.")
+        super().__init__(f"There is no report with the id {report_id[:40]!r}. POST /v1/reports starts one.")
 
 
 class ReportNotReadyError(StorewatchError):
@@ -112,7 +112,7 @@ class MissingReportFileError(StorewatchError):
     def __init__(self, report_id: str) -> None:
         super().__init__(
             f"The file of report {report_id} is not in this service's home: it was removed, or another home wrote it. "
-            "POST /trigger_report makes a new one."
+            "POST /v1/reports makes a new one."
         )
 
 

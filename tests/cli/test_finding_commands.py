@@ -13,6 +13,7 @@ TOTALS = (
     "2 outages, 1 h 15 min of down time; longest 45 min, mean 37 min 30 s, MTTR 30 min, MTBF 84 h 52 min "
     "(business time)."
 )
+TOO_FEW = "Too few stores are open at a time to tell whether the feed was silent."
 CLOSURE = ("--from", "2023-01-23T16:15Z", "--to", "2023-01-23T17:00Z")
 
 
@@ -30,13 +31,14 @@ def bring(home: Path, name: str, *lines: str) -> None:
 def test_outages_are_printed_longest_first(home: Path) -> None:
     assert printed(home, "outages") == [
         "last_week: 2023-01-16 18:00 to 2023-01-23 18:00 UTC, 3 stores, policy fill (168 h)",
+        TOO_FEW,
         "store  start (local)       down  position     state    cause",
         "cafe   2023-01-23 11:15  45 min  early close  ongoing",
         "bar    2023-01-23 11:30  30 min  middle       ended",
         TOTALS,
     ]
-    assert printed(home, "outages", "--windows", "yesterday")[1:] == ["No outages."]
-    assert printed(home, "outages", "--min-duration", "40m")[2:-1] == [
+    assert printed(home, "outages", "--windows", "yesterday")[1:] == [TOO_FEW, "No outages."]
+    assert printed(home, "outages", "--min-duration", "40m")[3:-1] == [
         "cafe   2023-01-23 11:15  45 min  early close  ongoing"
     ]
     assert noted(home)[-1] == ("report.download", "outages")
@@ -53,6 +55,12 @@ def test_outages_of_many_stores_that_begin_together_are_told_first(home: Path) -
     bring(home, "shops.csv", "store_id,status,timestamp_utc", *polls)
     bring(home, "brands.csv", "store_id,name,brand", *(f"{store},,acme" for store in stores))
     lines = printed(home, "outages", "--label", "brand=acme")
+    assert lines[1] == (
+        "The feed was silent from 2023-01-16 18:00 to 2023-01-23 12:29 UTC (100 % of stores unpolled): outages in that "
+        "time may be the feed's, not the stores'."
+    )
+    assert lines[2].startswith("The feed was silent from 2023-01-23 14:30 to 2023-01-23 18:00 UTC")
+    del lines[1:3]
     assert lines[1].startswith(
         "Together: 60 of the 60 stores with brand=acme went down between 2023-01-23 13:00 and 2023-01-23 13:59 UTC, "
         "the last until 2023-01-23 14:59; 60 h of down time in all."
@@ -91,8 +99,43 @@ def test_doctor_tells_evidence_correction_and_effect(home: Path) -> None:
     assert lines[0].startswith("late: late open")
     assert [line.split()[0] for line in lines[1:4]] == ["evidence", "correction", "effect"]
     assert "availability" in lines[3]
+    assert ", open 240 h -> 210 h, " in lines[3]
     assert " -> 100.00 %" in lines[3]
     assert lines[-1] == ("1 finding on 1 of 4 stores, 2022-12-24 18:00 to 2023-01-23 18:00 UTC; nothing was changed.")
+
+
+def test_silences_beyond_the_longest_are_counted(home: Path) -> None:
+    begin = datetime(2023, 1, 20, tzinfo=UTC)
+    silent = [(5 * spell + hour) * 60 for spell in range(14) for hour in (0, 1)]
+    polls = [
+        f"s{number},active,{begin + timedelta(minutes=minute):%Y-%m-%d %H:%M:%S} UTC"
+        for number in range(6)
+        for minute in silent
+    ]
+    bring(home, "s.csv", "store_id,status,timestamp_utc", *polls)
+    bring(home, "s_labels.csv", "store_id,name,brand", *(f"s{number},,s" for number in range(6)))
+    lines = printed(home, "outages", "--label", "brand=s")
+    said = [line for line in lines if line.startswith("The feed was silent from ")]
+    assert len(said) == 3
+    assert said == sorted(said)
+    assert lines[4] == "... and 12 shorter silences; blind_seconds of each outage tells."
+
+
+def test_doctor_says_once_what_it_sees_in_most_stores(home: Path) -> None:
+    begin = datetime(2023, 1, 10, tzinfo=UTC)
+    polls = [
+        f"s{number},active,{begin + timedelta(hours=hour):%Y-%m-%d %H:%M:%S} UTC"
+        for number in range(5)
+        for hour in range(24 * 13)
+    ]
+    hours = [f"s{number},{day},09:00:00,17:00:00" for number in range(5) for day in range(7)]
+    bring(home, "s.csv", "store_id,status,timestamp_utc", *polls)
+    bring(home, "s_hours.csv", "store_id,dayOfWeek,start_time_local,end_time_local", *hours)
+    said = "5 of 5 stores are active in most polls outside their hours, so this is how they are polled"
+    assert printed(home, "doctor")[:2] == [
+        "all stores: active outside",
+        f"  evidence    {said} rather than when they open",
+    ]
 
 
 def test_doctor_without_findings_says_so(home: Path) -> None:
@@ -112,8 +155,8 @@ def test_closure_is_added_listed_and_deleted(home: Path) -> None:
         "1: cafe, ",
     ]
     assert [line.split(":")[0] for line in printed(home, "closure", "list", "--store-id", "ghost")] == ["3"]
-    assert [line.split()[0] for line in printed(home, "outages")[2:-1]] == ["bar"]
-    assert [line.split()[0] for line in printed(home, "outages", "--closures", "ignore")[2:-1]] == ["cafe", "bar"]
+    assert [line.split()[0] for line in printed(home, "outages")[3:-1]] == ["bar"]
+    assert [line.split()[0] for line in printed(home, "outages", "--closures", "ignore")[3:-1]] == ["cafe", "bar"]
     for closure_id in "123":
         assert printed(home, "closure", "delete", closure_id) == [f"closure {closure_id} deleted"]
     assert mistake(home, "closure", "delete", "1").startswith("There is no closure with the id '1'")
@@ -143,9 +186,9 @@ def test_annotation_is_added_listed_and_deleted(home: Path) -> None:
         "1: cafe, 2023-01-23T16:15:00Z to 2023-01-23T17:00:00Z, power cut, the whole street, counts as not an outage ("
     )
     assert printed(home, "annotation", "list", "--store-id", "bar") == []
-    assert [line.split()[0] for line in printed(home, "outages")[2:-1]] == ["bar"]
+    assert [line.split()[0] for line in printed(home, "outages")[3:-1]] == ["bar"]
     ignored = printed(home, "outages", "--annotations", "ignore")
-    assert ignored[2] == "cafe   2023-01-23 11:15  45 min  early close  ongoing  power cut"
+    assert ignored[3] == "cafe   2023-01-23 11:15  45 min  early close  ongoing  power cut"
     assert printed(home, "annotation", "delete", "1") == ["annotation 1 deleted"]
     assert mistake(home, "annotation", "delete", "1").startswith("There is no annotation with the id '1'")
     assert mistake(home, *add[:2], "--store-id", "nobody", *add[4:]).startswith(

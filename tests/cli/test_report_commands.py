@@ -106,6 +106,29 @@ def test_folder_gets_a_file_with_a_good_name(home: Path, tmp_path: Path) -> None
     assert noted(home)[-1] == ("report.download", str(file))
 
 
+def test_folder_keeps_the_files_of_other_reports(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+
+    def written(*options: str) -> str:
+        done = storewatch(home, "report", "--format", "json", *options, "--output", folder)
+        return done.stderr.split(" written to ")[-1].strip().removeprefix(f"{folder}/storewatch_2023-01-23_classic")
+
+    assert written() == ".json"
+    assert written("--group-by", "owner") == "-2.json"
+    assert written("--compare-before") == "-3.json"
+    assert written("--group-by", "owner") == "-2.json"
+    assert written() == ".json"
+    assert "groups" in json.loads((folder / "storewatch_2023-01-23_classic-2.json").read_text())
+    (folder / "storewatch_2023-01-23_classic.json.manifest.json").unlink()
+    assert written() == "-4.json"
+
+
+def test_number_of_stores_is_told_in_good_english(home: Path, tmp_path: Path) -> None:
+    done = storewatch(home, "report", "--store-id", "cafe", "--output", tmp_path / "r.csv")
+    assert done.stderr == f"1 store written to {tmp_path / 'r.csv'}\n"
+
+
 def test_binary_report_goes_through_a_pipe_and_not_to_a_terminal(home: Path) -> None:
     command = [sys.executable, "-m", "storewatch", "report", "--format", "parquet", "--home", str(home)]
     piped = subprocess.run(command, capture_output=True, check=True).stdout
@@ -130,6 +153,9 @@ def test_binary_report_goes_through_a_pipe_and_not_to_a_terminal(home: Path) -> 
         (("--labels", "acme"), "--labels: 'acme' is no label; write it as label=value"),
         (("--labels", "owner=acme", "--label", "owner=other"), "--labels: A store has one value of a label"),
         (("--format", "csv", "--by", "day"), "--format: csv is the classic seven columns"),
+        (("--target", "0.995"), "--target: target must be a percentage over 1 and up to 100; write 99.5 for 99.5 %."),
+        (("--group-by", "brand"), "--group-by: No store has a label 'brand'; the labels are owner."),
+        (("--store-id", "nobody"), "There is no store with the id 'nobody'"),
         (("--definition", "weekly"), "There is no report saved as 'weekly'"),
     ],
 )
@@ -199,9 +225,9 @@ def test_verify_says_identical_or_what_differs(home: Path, tmp_path: Path) -> No
     assert (changed.returncode, changed.stderr) == (1, "")
     lines = changed.stdout.splitlines()
     assert lines[:2] == [f"{file}: differs", "  Made again, the report is another one."]
-    assert lines[2].startswith("  line 3: 'cafe,0.0,2.25,2.25,0.0,0.75,0.75' in the file, 'cafe,")
-    assert lines[3].startswith("  Changed since: stores, hours, closures and annotations: version ")
-    assert len(lines) == 4
+    assert "  last_day: down_seconds 4500.0 then, 1800.0 now" in lines
+    assert lines[-2].startswith("  line 3: 'cafe,0.0,2.25,2.25,0.0,0.75,0.75' in the file, 'cafe,")
+    assert lines[-1].startswith("  Changed since: stores, hours, closures and annotations: version ")
     assert printed(home, "closure", "delete", "1") == ["closure 1 deleted"]
     assert printed(home, "verify", file)[0] == f"{file}: identical"
     file.write_text(REPORT.replace("bar,30.0", "bar,31.0"), encoding="utf-8")

@@ -3,6 +3,7 @@
 It never imports storewatch.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +14,7 @@ from reference import naive
 from reference.naive import DAY_US, HOUR_US, Observation, Store
 
 MINUTE_US = HOUR_US // 60
-BEYOND_US = 4 * HOUR_US
+BEYOND_US = 12 * HOUR_US
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +119,7 @@ def lost_sales(
 @dataclass(frozen=True, kw_only=True)
 class Contradiction:
     finding: str
+    clock_us: int | None
     edges: tuple[tuple[int, bool], ...]
     by_us: int
     bound_us: int
@@ -126,7 +128,10 @@ class Contradiction:
 def contradictions(
     observations: Sequence[Observation], sessions: Sequence[tuple[int, int]], from_us: int, to_us: int, as_of_us: int
 ) -> list[Contradiction]:
-    """What the polls of one store in a window say against the openings and closings in it, up to as_of."""
+    """What the polls of one store in a window say against the openings and closings in it, up to as_of.
+
+    Its clock is UTC.
+    """
     polls = [(seen.observed_us, seen.active) for seen in observations if from_us <= seen.observed_us < to_us]
     polls = [poll for poll in sorted(polls) if poll[0] <= as_of_us]
     ended_us = min(to_us, as_of_us)
@@ -150,18 +155,39 @@ def contradictions(
                 # The first poll is the one nearest to the edge.
                 nearest = sorted((abs(at - edge_us), active) for at, active in near)
                 judged.append((edge_us, *_judge(nearest, wanted=finding in ("opens_earlier", "stays_open"))))
-        against = [each for each in judged if each[1]]
-        fitting, rest = sum(each[4] for each in against), sum(each[5] for each in against)
-        if len(judged) >= 5 and 10 * len(against) > 6 * len(judged) and 10 * fitting >= 8 * rest:
-            found.append(
-                Contradiction(
-                    finding=finding,
-                    edges=tuple(sorted((edge_us, contrary) for edge_us, contrary, *_ in judged)),
-                    by_us=median_low([each[2] for each in against]),
-                    bound_us=median_low([each[3] for each in against]),
+        times = Counter(each[0] % DAY_US for each in judged)
+        often = [time_us for time_us in sorted(times) if times[time_us] >= 5]
+        for clock_us in (*often, None):
+            ours = [each for each in judged if (each[0] % DAY_US if each[0] % DAY_US in often else None) == clock_us]
+            against = [each for each in ours if each[1]]
+            fitting, rest = sum(each[4] for each in against), sum(each[5] for each in against)
+            if len(ours) >= 5 and 10 * len(against) > 6 * len(ours) and 10 * fitting >= 8 * rest:
+                found.append(
+                    Contradiction(
+                        finding=finding,
+                        clock_us=clock_us,
+                        edges=tuple(sorted((edge_us, contrary) for edge_us, contrary, *_ in ours)),
+                        by_us=median_low([each[2] for each in against]),
+                        bound_us=median_low([each[3] for each in against]),
+                    )
                 )
-            )
     return found
+
+
+def active_outside(
+    observations: Sequence[Observation], sessions: Sequence[tuple[int, int]], from_us: int, to_us: int, as_of_us: int
+) -> tuple[int, int, int] | None:
+    """Of a store that does not close: its polls outside hours, closings they follow, and how many they contradict."""
+    after: dict[int, list[bool]] = {}
+    for seen in observations:
+        at_us = seen.observed_us
+        if from_us <= at_us < to_us and at_us <= as_of_us and not any(a <= at_us < b for a, b in sessions):
+            after.setdefault(sum(close_us <= at_us for _, close_us in sessions), []).append(seen.active)
+    polls, active = sum(map(len, after.values())), sum(map(sum, after.values()))
+    contrary = sum(10 * sum(seen) >= 9 * len(seen) for seen in after.values())
+    judged = polls >= 20 and len(after) >= 5
+    wrong = judged and 10 * active >= 9 * polls and 10 * contrary > 6 * len(after)
+    return (polls, len(after), contrary) if wrong else None
 
 
 def _judge(nearest: Sequence[tuple[int, bool]], *, wanted: bool) -> tuple[bool, int, int, int, int]:

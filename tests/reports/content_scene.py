@@ -6,6 +6,7 @@ stretches on its own clock; everything else is added up from them.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ import polars as pl
 from storewatch.engine.availability import FILL, OBSERVED
 from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US, Status, instant_us
 from storewatch.reports import content
-from storewatch.reports.content import Content, Table, Versions
+from storewatch.reports.content import Content, StoreDay, Stretch, Table, Versions
 from storewatch.reports.request import Breakdown, ReportFormat, ReportRequest, Section, TableName
 
 AS_OF = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
@@ -68,7 +69,7 @@ def plain_content(**asked: Any) -> Content:
     request = ReportRequest(**{"policy": OBSERVED, "format": ReportFormat.JSON, "windows": tuple(WINDOWS)} | asked)
     made = _content(request, list(STORES), [], None)
     tables = {
-        TableName.SUMMARY: made.tables[TableName.SUMMARY],
+        TableName.SUMMARY: table(content.SUMMARY, made.tables[TableName.SUMMARY].read()),
         TableName.STORES: table(content.STORES, made.tables[TableName.STORES].read()),
     }
     return Content(request=request, as_of_us=made.as_of_us, versions=VERSIONS, stores=made.stores, tables=tables)
@@ -84,7 +85,7 @@ def empty_content(**asked: Any) -> Content:
         | dict.fromkeys(content.SPREAD.names())
         for name, (from_us, to_us) in WINDOWS.items()
     ]
-    tables[TableName.SUMMARY] = table(content.SUMMARY, summary)
+    tables[TableName.SUMMARY] = table(_SUMMARY, summary)
     return Content(request=request, as_of_us=instant_us(AS_OF), versions=VERSIONS, stores=0, tables=tables)
 
 
@@ -227,7 +228,10 @@ def _content(request: ReportRequest, ids: list[str], buckets: list[tuple[int, in
         for outage in outages[:1]
     ]
     rows: dict[TableName, tuple[pl.Schema, list[dict[str, Any]]]] = {
-        TableName.SUMMARY: (content.SUMMARY, [row | _ends(ids, row["window"]) for row in _spread(everyone)]),
+        TableName.SUMMARY: (
+            _SUMMARY,
+            [row | _ends(ids, row["window"]) | _over_all(ids, row["window"]) for row in _spread(everyone)],
+        ),
         TableName.STORES: (_STORES, _stores(ids)),
         TableName.GROUPS: (content.GROUPS, _spread([brand for brand in brands if brand[1]])),
         TableName.BUCKETS: (content.BUCKETS, _buckets(ids, buckets)),
@@ -245,6 +249,7 @@ def _content(request: ReportRequest, ids: list[str], buckets: list[tuple[int, in
         stores=len(ids),
         tables={name: table(schema, made, folder) for name, (schema, made) in rows.items()},
         labels={"brand": "Ünder", "city": "Lisboa"} if len(ids) == 1 else {},
+        days={window: days_of(ids[0], *span) for window, span in WINDOWS.items()} if len(ids) == 1 else {},
     )
 
 
@@ -260,6 +265,57 @@ _STORES = pl.Schema(
         **content.SALES,
     }
 )
+
+
+_SUMMARY = pl.Schema(
+    {
+        **content.SUMMARY,
+        **content.BEFORE,
+        "stores_with_target": pl.Int64(),
+        "stores_on_target": pl.Int64(),
+        **content.OUTAGE_FIGURES,
+        **content.OPENINGS,
+        **content.QUALITY,
+        **content.FEED,
+        **content.SALES,
+    }
+)
+_SUMMED = ("outages", "outage_us", *content.OPENINGS, "polls", "polls_outside_hours", "duplicates", *content.SALES)
+
+
+def _over_all(ids: list[str], window: str) -> dict[str, Any]:
+    """Give the figures of the sections over all stores, as far as they can be added up."""
+    rows = [row for row in _stores(ids) if row["window"] == window]
+    judged = [row["target_met"] for row in rows if row["target_met"] is not None]
+    found: dict[str, Any] = {name: sum(row[name] or 0 for row in rows) for name in _SUMMED}
+    for name in ("longest_outage_us", "longest_gap_us"):
+        found[name] = max((row[name] for row in rows if row[name] is not None), default=None)
+    down, up, _, _ = _sum(totals_of(each, *WINDOWS[window]) for each in ids)
+    return found | {
+        "before_availability": 0.98 if up + down else None,
+        "availability_change": up / (up + down) - 0.98 if up + down else None,
+        "stores_with_target": len(judged),
+        "stores_on_target": sum(judged),
+        "feed_judged_us": WINDOWS[window][1] - WINDOWS[window][0],
+    }
+
+
+def days_of(store_id: str, from_us: int, to_us: int) -> tuple[StoreDay, ...]:
+    """Give what a store was on each day of a stretch of its clock."""
+    first, last = (hour * HOUR_US for hour in STORES[store_id][4:6])
+    days = []
+    for midnight in range(from_us, to_us, DAY_US):
+        edges = {midnight + first, midnight + last}
+        mine = [each for each in STRETCHES if each[0] == store_id]
+        edges |= {at for each in mine for at in each[2:] if midnight + first < at < midnight + last}
+        stretches = []
+        for start, end in pairwise(sorted(edges)):
+            status = next((status for _, status, since, to in mine if since <= start < to), Status.UP)
+            shares = {"start": (start - midnight) / DAY_US, "end": (end - midnight) / DAY_US}
+            stretches.append(Stretch(**shares, length_us=end - start, status=status))
+        day = (FIRST_DAY + timedelta(microseconds=midnight)).date()
+        days.append(StoreDay(day=day, length_us=DAY_US, stretches=tuple(stretches)))
+    return tuple(days)
 
 
 def _days() -> list[tuple[int, int]]:
@@ -292,7 +348,7 @@ def _stores(ids: list[str]) -> list[dict[str, Any]]:
                 | {"peer_group": STORES[store_id][6], "peer_availability": 0.9775 if known else None}
                 | {"peer_difference": -0.0025 if known else None, "peer_rank": 1 if known else None}
                 | {"peer_stores": 2 if known else None, "outages": len(stretches)}
-                | {"longest_outage_us": max(stretches, default=None)}
+                | {"outage_us": sum(stretches), "longest_outage_us": max(stretches, default=None)}
                 | {"mean_outage_us": sum(stretches) // len(stretches) if stretches else None}
                 | {"mttr_us": sum(stretches) // len(stretches) if stretches else None}
                 | {"mtbf_us": row["up_us"] // len(stretches) if stretches else None}  # type: ignore[operator]
@@ -387,7 +443,8 @@ def _outages(ids: list[str]) -> list[dict[str, Any]]:
                 | {"start_at": _instant(start, zone), "end_at": _instant(end, zone)}
                 | {"start_local": FIRST_DAY + timedelta(microseconds=start), "down_us": end - start}
                 | {"end_local": FIRST_DAY + timedelta(microseconds=end)}
-                | {"wall_us": end - start, "opened_at": _instant(start + 5 * MINUTE_US, zone)}
+                | {"wall_us": end - start, "blind_us": end - start if planned else 0}
+                | {"opened_at": _instant(start + 5 * MINUTE_US, zone)}
                 | {"closed_at": None if store_id == "@corner" else _instant(end, zone)}
                 | {"began_before": start_us < from_us, "cause": "=power" if planned else None}
                 | {"note": "Fuse blew; replaced (ticket #7)" if planned else None}
@@ -415,6 +472,8 @@ def _doctor(ids: list[str]) -> list[dict[str, Any]]:
         "availability_corrected": 0.9934,
         "down_us": totals_of("tokyo-1", 0, 7 * DAY_US)[0],
         "down_corrected_us": 30 * MINUTE_US,
+        "business_us": 84 * HOUR_US,
+        "business_corrected_us": 75 * HOUR_US,
     }
     return [finding] if "tokyo-1" in ids else []
 

@@ -19,14 +19,14 @@ from storewatch.engine.availability import Evidence
 from storewatch.engine.columns import HOUR_US
 from storewatch.engine.opening import Sessions
 from storewatch.reports.content import DOCTOR, Content
-from storewatch.reports.contradictions import find_wrong_edges, find_wrong_zones
+from storewatch.reports.contradictions import find_active_outside, find_wrong_edges, find_wrong_zones
 from storewatch.reports.doctor import DoctorCollector
 from storewatch.reports.request import TableName
 
 WINDOW = "2023-01-16/2023-01-30"  # two weeks from a Monday on
 FROM = utc("2023-01-16")
 AS_OF = "2023-01-31"
-LATE_AN_HOUR = "inactive for the first 60 min (median; at least 40) of 14 of 14 openings"
+LATE_AN_HOUR = "inactive for the first 60 min (median; at least 40) of 14 of 14 openings at 09:00"
 HOURS = [row(day, "09:00", "17:00") for day in range(7)]
 
 
@@ -73,21 +73,21 @@ def examine(folder: Path, one: Store, **asked: Any) -> list[dict[str, Any]]:
             "09:00",
             "16:05",
             "early_close",
-            "inactive for the last 60 min (median; at least 40) of 14 of 14 closings",
-            "close at 16:00 on every day",
+            "inactive for the last 60 min (median; at least 40) of 14 of 14 closings at 17:00",
+            "close at 16:15 on every day",
         ),
         (
             "08:10",
             "17:00",
             "opens_earlier",
-            "active from 40 min (median; at most 60) before 14 of 14 openings",
+            "active from 40 min (median; at most 60) before 13 of 13 openings at 09:00",
             "open at 08:15 on every day",
         ),
         (
             "09:00",
             "19:10",
             "stays_open",
-            "active until 120 min (median; at most 140) after 14 of 14 closings",
+            "active until 120 min (median; at most 140) after 13 of 13 closings at 17:00",
             "close at 19:00 on every day",
         ),
     ],
@@ -96,7 +96,7 @@ def test_wrong_edge_is_found_with_its_correction(
     tmp_path: Path, opens: str, closes: str, finding: str, evidence: str, correction: str
 ) -> None:
     one = polled(HOURS, opens, closes)
-    corrected = {"late_open": ("10:00", "17:00"), "early_close": ("09:00", "16:00")} | {
+    corrected = {"late_open": ("10:00", "17:00"), "early_close": ("09:00", "16:15")} | {
         "opens_earlier": ("08:15", "17:00"),
         "stays_open": ("09:00", "19:00"),
     }
@@ -118,6 +118,8 @@ def test_wrong_edge_is_found_with_its_correction(
             "availability_corrected": after["up"] / (after["up"] + after["down"]),
             "down_us": before["down"],
             "down_corrected_us": after["down"],
+            "business_us": sum(before.values()),
+            "business_corrected_us": sum(after.values()),
         }
     ]
 
@@ -137,8 +139,8 @@ def test_correction_is_computed_with_closures_and_annotations(tmp_path: Path, cl
         ]
         for each in (one, better)
     )
-    openings = "14 of 14" if closures == "ignore" else "14 of 15"
-    evidence = f"inactive for the first 60 min (median; at least 40) of {openings} openings"
+    openings, at = ("14 of 14", " at 09:00")
+    evidence = f"inactive for the first 60 min (median; at least 40) of {openings} openings{at}"
     columns = "evidence", "correction", "down_us", "down_corrected_us"
     assert rows_of(content, TableName.DOCTOR, *columns) == [
         (evidence, "open at 10:00 on every day", down_us - 30 * MINUTE_US, down_corrected_us)
@@ -149,8 +151,90 @@ def test_hours_that_fit_are_not_suspected(tmp_path: Path) -> None:
     assert examine(tmp_path, polled(HOURS, "09:00", "17:00")) == []
 
 
-def test_store_that_is_active_all_night_is_not_suspected(tmp_path: Path) -> None:
-    assert examine(tmp_path, polled(HOURS, "00:00", "00:00")) == []
+@pytest.mark.parametrize(
+    ("opens", "closes", "evidence", "correction"),
+    [
+        ("09:47", "17:00", "inactive for the first 60 min (median; at least 40)", "open at 10:00"),
+        ("09:34", "17:00", "inactive for the first 40 min (median; at least 20)", "open at 09:30"),
+        ("09:00", "16:10", "inactive for the last 60 min (median; at least 40)", "close at 16:15"),
+        ("09:00", "16:30", "inactive for the last 40 min (median; at least 20)", "close at 16:30"),
+    ],
+)
+def test_correction_leaves_the_poll_that_shows_it_inside(
+    tmp_path: Path, opens: str, closes: str, evidence: str, correction: str
+) -> None:
+    [found] = examine(tmp_path, polled(HOURS, opens, closes))
+    assert found["evidence"].startswith(evidence)
+    assert found["correction"] == f"{correction} on every day"
+
+
+def test_late_afternoons_of_split_hours_are_found(tmp_path: Path) -> None:
+    split = [row(day, *each) for day in range(7) for each in (("09:00", "12:00"), ("14:00", "20:00"))]
+    one = polled(split, "09:00", "20:00", every=10)
+    late = [
+        replace(seen, active=seen.active and not 12 * HOUR_US <= seen.observed_us % DAY_US < 14.5 * HOUR_US)
+        for seen in one.observations
+    ]
+    [found] = examine(tmp_path, replace(one, observations=tuple(late)), timezone="UTC")
+    assert (found["finding"], found["evidence"], found["correction"]) == (
+        "late_open",
+        "inactive for the first 30 min (median; at least 20) of 14 of 14 openings at 14:00",
+        "open at 14:30 on every day",
+    )
+    assert (found["business_us"], found["business_corrected_us"]) == (14 * 9 * HOUR_US, 14 * 17 * HOUR_US // 2)
+
+
+def test_times_of_few_days_are_judged_together(tmp_path: Path) -> None:
+    hours = [row(day, f"{9 + day % 4:02}:00", "17:00") for day in range(7)]
+    one = polled(HOURS, "00:00", "00:00", every=10)
+    opens_us = [(9.5 + (seen.observed_us // DAY_US + 3) % 7 % 4) * HOUR_US for seen in one.observations]
+    late = [
+        replace(seen, active=open_us <= seen.observed_us % DAY_US < 17 * HOUR_US)
+        for seen, open_us in zip(one.observations, opens_us, strict=True)
+    ]
+    [found] = examine(tmp_path, replace(one, rows=tuple(hours), observations=tuple(late)))
+    assert found["evidence"] == "inactive for the first 30 min (median; at least 20) of 14 of 14 openings"
+    assert (
+        found["correction"] == "open at 09:30 on Mon, Fri, at 10:30 on Tue, Sat, at 11:30 on Wed, Sun, at 12:30 on Thu"
+    )
+
+
+def test_store_that_is_active_until_long_after_its_closing_is_found(tmp_path: Path) -> None:
+    [found] = examine(tmp_path, polled(HOURS, "09:00", "01:10"))
+    assert (found["finding"], found["correction"]) == ("stays_open", "close at 01:00 the next day on every day")
+
+
+@pytest.mark.parametrize("closures", ["honour", "exclude", "ignore"])
+def test_store_that_is_active_around_the_clock_is_found(tmp_path: Path, closures: str) -> None:
+    closed = (utc("2023-01-18 12:00"), utc("2023-01-18 14:00"))
+    one = replace(polled(HOURS, "00:00", "00:00"), closures=(closed,))
+    outages = [replace(seen, active=seen.observed_us % (100 * HOUR_US) != 0) for seen in one.observations]
+    one = replace(one, observations=tuple(outages))
+    [found] = examine(tmp_path, one, closures=closures)
+    before, after = (
+        naive.totals(each, FROM, FROM + 14 * DAY_US, as_of_us=utc(AS_OF), max_gap_us=7 * DAY_US, closures=closures)
+        for each in (one, replace(one, rows=()))
+    )
+    assert (found["finding"], found["correction"]) == ("active_outside", "open 24 hours on every day")
+    assert found["evidence"].startswith("active in 100% of 6")
+    assert found["evidence"].endswith("closings; no closing seen")
+    assert [found[name] for name in ("down_us", "down_corrected_us", "business_us", "business_corrected_us")] == [
+        before["down"], after["down"], sum(before.values()), sum(after.values())
+    ]  # fmt: skip
+
+
+def test_polls_that_see_most_stores_active_outside_their_hours_are_said_once(tmp_path: Path) -> None:
+    awake, fitting = polled(HOURS, "00:00", "00:00", every=60), polled(HOURS, "09:00", "17:00", every=60)
+    late = polled(HOURS, "11:00", "17:00", every=60)
+
+    def found(*, awake_stores: int, shard_rows: int = 1_000) -> list[tuple[Any, ...]]:
+        stores = {f"s{number}": awake if number < awake_stores else fitting for number in range(5)} | {"t": late}
+        folder = tmp_path / f"{awake_stores}-{shard_rows}"
+        content = report_on(folder, stores, windows=[WINDOW], include=["doctor"], as_of=AS_OF, shard_rows=shard_rows)
+        return rows_of(content, TableName.DOCTOR, "store_id", "finding")
+
+    assert found(awake_stores=3) == [*((f"s{number}", "active_outside") for number in range(3)), ("t", "late_open")]
+    assert found(awake_stores=4) == [("t", "late_open"), (None, "active_outside")]
 
 
 def test_store_that_is_down_all_day_is_not_suspected(tmp_path: Path) -> None:
@@ -190,6 +274,8 @@ def test_wrong_zone_explains_both_edges(tmp_path: Path) -> None:
             1.0,
             HOUR_US,
             0,
+            8 * HOUR_US,
+            8 * HOUR_US,
         )
     ]
 
@@ -240,12 +326,18 @@ def shops(draw: st.DrawFn) -> tuple[list[tuple[int, int]], list[Observation]]:
     step_us = 30 * MINUTE_US
     opens = draw(st.integers(0, 30))
     length = draw(st.integers(2, 47 - opens))
+    pause = draw(st.none() | st.integers(1, length - 1))
     sessions = [
-        (day * DAY_US + opens * step_us, day * DAY_US + (opens + length) * step_us)
+        (day * DAY_US + begin * step_us, day * DAY_US + end * step_us)
         for day in range(10)
         if draw(st.integers(0, 9)) > 0
+        for begin, end in (
+            [(opens, opens + length)]
+            if pause is None
+            else [(opens, opens + pause), (opens + pause + 1, opens + length + 1)]
+        )
     ]
-    shift, longer = draw(st.integers(-24, 24)), draw(st.integers(-6, 6))
+    shift, longer = draw(st.integers(-24, 24)), draw(st.integers(-6, 24))
     noise = draw(st.integers(0, 8))
     every = draw(st.sampled_from([1, 2, 3, 7]))
     polls = []
@@ -269,17 +361,25 @@ def test_contradictions_are_those_of_the_twin(
     sessions, evidence = sessions_of([one for one, _ in stores]), evidence_of([polls for _, polls in stores])
     spans_us = np.tile(np.array([from_us, to_us]), (len(stores), 1))
     found: list[list[naive_sections.Contradiction]] = [[] for _ in stores]
-    for each in find_wrong_edges(evidence, sessions, spans_us, as_of_us):
+    for each in find_wrong_edges(evidence, sessions, spans_us, as_of_us, lambda _, instants_us: instants_us):
         edges = zip(each.edges_us.tolist(), each.is_contrary.tolist(), strict=True)
         found[each.store].append(
             naive_sections.Contradiction(
                 finding=each.finding.value,
+                clock_us=each.clock_us,
                 edges=tuple(sorted(edges)),
                 by_us=each.by_us,
                 bound_us=each.bound_us,
             )
         )
     assert found == [naive_sections.contradictions(polls, one, from_us, to_us, as_of_us) for one, polls in stores]
+    awake = {
+        each.store: (each.polls, each.closings, each.contrary)
+        for each in find_active_outside(evidence, sessions, spans_us, as_of_us)[0]
+    }
+    assert [awake.get(number) for number in range(len(stores))] == [
+        naive_sections.active_outside(polls, one, from_us, to_us, as_of_us) for one, polls in stores
+    ]
     shifts = {each.store: each.hours for each in find_wrong_zones(evidence, sessions, spans_us, as_of_us)}
     assert [shifts.get(number) for number in range(len(stores))] == [
         naive_sections.fitting_shift(polls, one, from_us, to_us, as_of_us) for one, polls in stores

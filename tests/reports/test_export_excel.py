@@ -54,6 +54,27 @@ def test_workbook_has_a_sheet_for_every_table_and_a_chart(tmp_path: Path) -> Non
     assert len(book["Summary"]._charts) == 1
 
 
+def test_summary_sheet_has_the_figures_of_every_section(tmp_path: Path) -> None:
+    sheet = written(whole_content(format=ReportFormat.XLSX), tmp_path)["Summary"]
+    rows = {row[0]: row[1:3] for row in sheet.iter_rows(values_only=True) if row[0]}
+    expected = {
+        "Availability before": (0.98, 0.98),
+        "Stores with target": (3, 3),
+        "Stores on target": (0, 0),
+        "Outages": (5, 3),
+        "Outage time (h)": (24_960.345677 / 3600, 2.733333333),
+        "Longest outage (h)": (12_299.999999 / 3600, 6000 / 3600),
+        "Late opens": (4, 4),
+        "Polls": (504, 504),
+        "Repeated polls": (12, 12),
+        "Lost sales": (3703.5, 3703.5),
+        "Lost sales at most": (4502.25, 4502.25),
+    }
+    assert {title: rows[title] for title in expected} == {
+        title: pytest.approx(values) for title, values in expected.items()
+    }
+
+
 def test_workbook_of_a_plain_report_draws_its_worst_stores(tmp_path: Path) -> None:
     book = written(plain_content(format=ReportFormat.XLSX), tmp_path)
     assert book.sheetnames == ["Summary", "Stores", "About"]

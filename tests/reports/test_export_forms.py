@@ -207,6 +207,29 @@ def test_parquet_carries_the_header_in_its_metadata(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", [ReportFormat.WIDE_CSV, ReportFormat.PARQUET])
+def test_row_alone_says_which_stores_it_is_about(form: ReportFormat, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {
+        "store_ids": ("a", "b", "c", "d"),
+        "labels": (("brand", "acme"), ("city", "=Köln")),
+        "zone": "Asia/Tokyo",
+        "with_outages": True,
+        "worst": 3,
+    }
+    names = ["report_timezone", "rolling", "report_target", "min_duration", "selection"]
+
+    def stamps(**more: Any) -> tuple[Any, ...]:
+        file = write(whole_content(format=form, table=TableName.GROUPS, **more), tmp_path)
+        rows = pl.read_csv(file) if form is ReportFormat.WIDE_CSV else pl.read_parquet(file)
+        return rows.select(names).row(0)
+
+    own = "each store's own"
+    selection = "4 store_ids; labels brand=acme, city==Köln; zone Asia/Tokyo; with_outages; worst 3"
+    assert stamps(rolling=True, **asked) == (own, True, 99.5, "5m", selection)
+    none = stamps(timezone="Europe/Berlin", target=None, min_duration=None)
+    assert none == ("Europe/Berlin", False, None, None, None)
+
+
+@pytest.mark.parametrize("form", [ReportFormat.WIDE_CSV, ReportFormat.PARQUET])
 @pytest.mark.parametrize("table", TableName)
 def test_empty_table_keeps_its_columns(form: ReportFormat, table: TableName, tmp_path: Path) -> None:
     def columns(content: Content) -> list[str]:

@@ -2,7 +2,9 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pypdf
@@ -18,9 +20,11 @@ from content_scene import (
 )
 
 from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US
-from storewatch.reports.content import Content
+from storewatch.reports.content import BLIND_SPOTS, Content
 from storewatch.reports.exports.pdf import words, write_pdf
-from storewatch.reports.request import Paper, TableName
+from storewatch.reports.exports.pdf.document import document
+from storewatch.reports.exports.wording import span
+from storewatch.reports.request import Breakdown, Paper, TableName
 
 CONTENTS = {
     "whole": whole_content,
@@ -124,6 +128,49 @@ def test_pdf_of_one_store_is_a_sheet_with_its_days(tmp_path: Path) -> None:
         assert said in cover
 
 
+@pytest.mark.parametrize("asked", [{"by": None, "include": ()}, {"by": Breakdown.MONTH}], ids=["plain", "by month"])
+def test_pdf_of_one_store_has_its_days_whatever_else_it_has(asked: dict[str, Any], tmp_path: Path) -> None:
+    content = sheet_content()
+    request = replace(content.request, **asked)
+    tables = {name: content.tables[name] for name in request.tables}
+
+    block = document(replace(content, request=request, tables=tables))["drawing"]
+
+    assert [day["name"] for day in block["days"]][::6] == ["Wed 18 Jan", "Tue 24 Jan"]
+    assert [day["alt"] for day in block["days"]][1:5:3] == ["up 10.80 h, down 1.20 h", "planned 12.00 h"]
+    assert block["days"][6]["segments"] == [
+        (7 / 24, 12.5 / 24, "up"),
+        (12.5 / 24, (13 * 60 + 4) / 1440, "down"),
+        ((13 * 60 + 4) / 1440, 19 / 24, "up"),
+    ]
+
+
+def test_pdf_of_one_store_draws_the_last_days_of_a_long_window(tmp_path: Path) -> None:
+    content = sheet_content()
+    first = content.days["last_7_days"][0]
+    days = tuple(replace(first, day=first.day + timedelta(days=number)) for number in range(40))
+    days = (*days[:-1], replace(days[-1], length_us=23 * HOUR_US, stretches=()))
+
+    long = replace(content, days={"last_7_days": days})
+
+    block = document(long)["drawing"]
+    assert (len(block["days"]), block["days"][-1]["alt"]) == (35, "closed")
+    text = " ".join(text_of(written(long, tmp_path)).split())
+    assert "The last 35 of 40 days. Where clocks change, a skipped hour is white" in text
+
+
+def test_pdf_marks_bounds_that_go_on_below_the_axis(tmp_path: Path) -> None:
+    text = " ".join(text_of(written(whole_content(), tmp_path)).split())
+    assert "bounds go on below" in text
+    assert "bounds cut at 90 %, they go down to 72.50 %" in text
+
+    whole = whole_content()
+    trend = whole.tables[TableName.TREND]
+    known = trend.read().with_columns(availability_lowest="availability")
+    chart = document(replace(whole, tables={**whole.tables, TableName.TREND: table(trend.schema, known)}))["drawing"]
+    assert [(each["cut"], each["note"]) for each in chart["charts"]] == [(False, "")]
+
+
 def test_pdf_of_no_store_writes_a_dash_and_never_zero_percent(tmp_path: Path) -> None:
     text = text_of(written(empty_content(), tmp_path))
 
@@ -159,6 +206,28 @@ def test_pdf_has_the_pages_of_its_paper(paper: Paper, size: tuple[int, int], tmp
     pdf = written(whole_content(paper=paper), tmp_path)
 
     assert {(round(page.mediabox.width), round(page.mediabox.height)) for page in pdf.pages} == {size}
+
+
+@pytest.mark.parametrize(
+    ("judged_us", "sentence"),
+    [(0, "Too few stores are open at a time to tell."), (60_000_000, "None: polls kept coming.")],
+)
+def test_pdf_without_blind_spots_says_whether_it_could_tell(judged_us: int, sentence: str, tmp_path: Path) -> None:
+    content = whole_content()
+    summary = content.tables[TableName.SUMMARY].read().with_columns(feed_judged_us=pl.lit(judged_us))
+    tables = {TableName.SUMMARY: table(summary.schema, summary), TableName.BLIND_SPOTS: table(BLIND_SPOTS, [])}
+
+    text = text_of(written(replace(content, tables={**content.tables, **tables}), tmp_path))
+
+    assert sentence in text
+
+
+def test_pdf_says_how_much_of_an_outage_the_feed_was_silent_and_what_a_correction_does(tmp_path: Path) -> None:
+    text = " ".join(text_of(written(whole_content(), tmp_path)).split())
+
+    assert re.search(r"the feed silent for \d+\.\d\d h of it", text)
+    assert "open 84.00 h" in text
+    assert "open 75.00 h" in text
 
 
 @pytest.mark.parametrize("name", CONTENTS)
@@ -268,7 +337,7 @@ def test_durations_are_rounded_half_up_once() -> None:
         "0.00",
         "\N{EN DASH}",
     ]
-    assert [words.span(us) for us in (7 * DAY_US, HOUR_US, 90 * MINUTE_US, 1_500_000)] == [
+    assert [span(us) for us in (7 * DAY_US, HOUR_US, 90 * MINUTE_US, 1_500_000)] == [
         "7 days",
         "1 hour",
         "90 minutes",

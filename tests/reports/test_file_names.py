@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from storewatch.engine.availability import OBSERVED
 from storewatch.reports.file_names import file_name
 from storewatch.reports.request import Breakdown, ReportFormat, ReportRequest, Section, TableName
 
@@ -34,6 +35,17 @@ AS_OF = datetime(2023, 1, 25, 18, 13, tzinfo=UTC)
             "storewatch_2023-01-25_today_mass-outages.csv",
         ),
         (ReportRequest(format=ReportFormat.PARQUET), "storewatch_2023-01-25_classic.parquet"),
+        (ReportRequest(format=ReportFormat.WIDE_CSV), "storewatch_2023-01-25_classic_wide.csv"),
+        (
+            ReportRequest(
+                labels=(("brand", "Acme & Co"), ("region", "north")),
+                zone="Europe/Berlin",
+                worst=10,
+                with_outages=True,
+                policy=OBSERVED,
+            ),
+            "storewatch_2023-01-25_classic_Acme-Co_north_Europe-Berlin_worst-10_with-outages_observed.csv",
+        ),
     ],
 )
 def test_file_name_says_what_is_in_the_file(request_: ReportRequest, name: str) -> None:

@@ -11,7 +11,7 @@ from storewatch import __version__
 from storewatch.app import App, compute_report
 from storewatch.catalog import JobKind, NewAnnotation, NewClosure, Reclassification, labels_frame
 from storewatch.engine.opening import TZDATA_VERSION
-from storewatch.errors import InvalidInputError
+from storewatch.errors import InvalidInputError, InvalidParameterError
 from storewatch.ingest import import_file
 from storewatch.reports.manifest import Manifest, Verification, manifest_file, verify
 from storewatch.reports.request import ReportFormat, ReportRequest, read_request
@@ -55,6 +55,7 @@ def test_manifest_says_what_the_report_was_made_from(app: App, tmp_path: Path) -
             "store_ids": None,
             "labels": {"owner": "acme"},
         },
+        "totals": json.loads(file.read_text())["report"]["totals"],
     }
     assert manifest_file(file) == tmp_path / "r.json.manifest.json"
 
@@ -116,6 +117,41 @@ def test_change_that_matters_is_told_with_the_first_line_that_differs(
     assert found.changed == (f"stores, hours, closures and annotations: version {before} then, {now} now",)
     assert found.difference is not None
     assert found.difference.startswith("line 3: 'cafe,0.0,2.25,2.25,0.0,0.75,0.75' in the file, 'cafe,0.0,")
+    assert "last_week: down_seconds" in " ".join(found.figures)
+
+
+@pytest.mark.parametrize("form", ReportFormat)
+def test_figures_that_changed_are_told_in_every_form(app: App, tmp_path: Path, form: ReportFormat) -> None:
+    file = tmp_path / f"r.{form.suffix}"
+    manifest = made(app, file, format=form)
+    add_closure(app)
+    figures = again(app, manifest, file).figures
+    assert "last_week: planned_seconds 0.0 then, 1800.0 now" in figures
+    assert "last_day: down_seconds 4500.0 then, 1800.0 now" in figures
+    assert not [told for told in figures if told.startswith("last_hour: down_seconds")]
+
+
+def test_manifest_without_totals_still_verifies(app: App, tmp_path: Path) -> None:
+    file = tmp_path / "r.csv"
+    kept = made(app, file).as_json()
+    del kept["totals"]
+    manifest = Manifest.read(json.dumps(kept))
+    assert again(app, manifest, file) == IDENTICAL
+    add_closure(app)
+    found = again(app, manifest, file)
+    assert (found.same, found.figures, found.difference is None) == (False, (), False)
+
+
+def test_long_lines_are_shown_around_the_first_difference(app: App, tmp_path: Path) -> None:
+    file = tmp_path / "r.json"
+    manifest = made(app, file, format="json")
+    text = file.read_text()
+    file.write_text(text.replace('"down_seconds": 4500.0', '"down_seconds": 4700.0', 1), encoding="utf-8")
+    difference = again(app, manifest, file).difference
+    assert difference is not None
+    before, after = difference.removeprefix("line 1: ").removesuffix(" made again").split(" in the file, ")
+    assert [(cut[:2], cut[-2:], len(cut) < 170) for cut in (before, after)] == [("…'", "'…", True)] * 2
+    assert ('"down_seconds": 4700.0' in before, '"down_seconds": 4500.0' in after) == (True, True)
 
 
 def test_change_without_effect_is_told_and_the_report_is_the_same(app: App, tmp_path: Path) -> None:
@@ -175,6 +211,15 @@ def test_stored_report_is_verified_by_its_job_with_its_scope(app: App) -> None:
     assert (manifest.scope, manifest.sha256) == (scope, done.sha256)
     assert Manifest.read(json.dumps(manifest.as_json())) == manifest
     assert again(app, manifest, file) == IDENTICAL
+
+
+@pytest.mark.parametrize("change", [{"parameters": {"foo": 1}}, {"totals": 7}, {"totals": {"last_day": 7}}], ids=str)
+def test_manifest_with_members_that_cannot_be_is_none(app: App, tmp_path: Path, change: dict[str, Any]) -> None:
+    kept = made(app, tmp_path / "r.csv").as_json()
+    kept |= change | {"parameters": kept["parameters"] | change.get("parameters", {})}
+    with pytest.raises(InvalidInputError, match="This is no manifest of a report") as told:
+        Manifest.read(json.dumps(kept))
+    assert not isinstance(told.value, InvalidParameterError)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"file": 7}', "null"])

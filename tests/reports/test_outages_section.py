@@ -105,11 +105,11 @@ def test_figures_are_in_business_time(tmp_path: Path) -> None:
     up_us = 21 * hour - down_us
     # Late on Monday and Thursday, an early close on Tuesday, Wednesday missed.
     openings = (hour + 30 * minute, 2, hour, 1, 3 * hour, 1)
-    cafe = (3, 4 * hour + 30 * minute, down_us // 3, down_us // 3, up_us // 3, *openings)
-    flat = (1, WEEK_US, WEEK_US, None, 0, 0, 0, 0, 0, 0, 0)
-    quiet = (0, None, None, None, None, 0, 0, 0, 0, 0, 0)
+    cafe = (3, down_us, 4 * hour + 30 * minute, down_us // 3, down_us // 3, up_us // 3, *openings)
+    flat = (1, WEEK_US, WEEK_US, WEEK_US, None, 0, 0, 0, 0, 0, 0, 0)
+    quiet = (0, 0, None, None, None, None, 0, 0, 0, 0, 0, 0)
     assert rows_of(content, TableName.STORES, *OUTAGE_FIGURES, *OPENINGS) == [cafe, flat, quiet]
-    every = (4, WEEK_US, (down_us + WEEK_US) // 4, down_us // 3, up_us // 4, *openings)
+    every = (4, down_us + WEEK_US, WEEK_US, (down_us + WEEK_US) // 4, down_us // 3, up_us // 4, *openings)
     assert rows_of(content, TableName.SUMMARY, *OUTAGE_FIGURES, *OPENINGS) == [every]
 
 

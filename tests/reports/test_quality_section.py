@@ -57,14 +57,40 @@ def test_repeats_in_the_window_are_duplicates(tmp_path: Path) -> None:
     assert rows_of(content, TableName.STORES, "polls", "duplicates") == [(4, 6), (1, 2)]
 
 
-@pytest.mark.parametrize("blind", [True, False])
-def test_most_stores_unpolled_at_once_are_a_blind_spot(tmp_path: Path, blind: bool) -> None:
-    every_hour = {f"2023-01-23 {hour:02}:00": "up" for hour in range(24)}
-    until_noon = {at: status for at, status in every_hour.items() if not "06:00" < at[11:] < "12:00"}
-    polls = [every_hour, until_noon, until_noon if blind else every_hour]
+EVERY_HOUR = {f"2023-01-23 {hour:02}:00": "up" for hour in range(24)}
+BUT_AT_NIGHT = {at: status for at, status in EVERY_HOUR.items() if not "06:00" < at[11:] < "12:00"}
+
+
+@pytest.mark.parametrize(("silent", "polled", "judged_hours"), [(3, 2, 24), (2, 3, 24), (3, 1, 0), (1, 0, 0)], ids=str)
+def test_most_of_enough_stores_unpolled_at_once_are_a_blind_spot(
+    tmp_path: Path, silent: int, polled: int, judged_hours: int
+) -> None:
+    polls = [BUT_AT_NIGHT] * silent + [EVERY_HOUR] * polled
     stores = {f"s{number}": store([], each) for number, each in enumerate(polls)} | {"never": store([], {})}
     content = report_on(tmp_path, stores, windows=[DAY], include=["quality"], as_of=AS_OF)
     start = utc("2023-01-23 06:00")
-    expected: list[tuple[Any, ...]] = [(DAY, instant_of(start), instant_of(start + 360 * MINUTE_US), 2 / 3)]
+    blind: list[tuple[Any, ...]] = [(DAY, instant_of(start), instant_of(start + 360 * MINUTE_US), 3 / 5)]
     columns = "window", "start_at", "end_at", "unpolled_share"
-    assert rows_of(content, TableName.BLIND_SPOTS, *columns) == (expected if blind else [])
+    assert rows_of(content, TableName.BLIND_SPOTS, *columns) == (blind if (silent, polled) == (3, 2) else [])
+    assert rows_of(content, TableName.SUMMARY, "feed_judged_us") == [(judged_hours * HOUR_US,)]
+
+
+def test_outages_say_how_much_of_them_the_feed_was_silent(tmp_path: Path) -> None:
+    down_from_five = BUT_AT_NIGHT | {"2023-01-23 05:30": "down", "2023-01-23 06:00": "down"}
+    down_at_eight = EVERY_HOUR | {"2023-01-23 08:30": "down"}
+    later = EVERY_HOUR | {"2023-01-23 13:30": "down"}
+    polls = {"a": down_from_five, "b": BUT_AT_NIGHT, "c": BUT_AT_NIGHT, "d": down_at_eight, "e": later}
+    stores = {store_id: store([], dict(sorted(each.items()))) for store_id, each in polls.items()}
+    windows = ["2023-01-23T11:00Z/2023-01-24T00:00Z", DAY]
+    asked: dict[str, Any] = {"windows": windows, "include": ["outages"], "as_of": AS_OF}
+    hour, half = HOUR_US, HOUR_US // 2
+    for rows in (1_000, 40):
+        content = report_on(tmp_path / str(rows), stores, shard_rows=rows, **asked)
+        assert rows_of(content, TableName.OUTAGES, "store_id", "wall_us", "blind_us") == [
+            ("a", hour, 0),
+            ("a", 6 * hour + half, 6 * hour),
+            ("d", half, half),
+            ("e", half, 0),
+            ("e", half, 0),
+        ]
+        assert rows_of(content, TableName.BLIND_SPOTS, "window") == [(DAY,)]

@@ -149,7 +149,7 @@ def test_tables_are_those_that_were_asked_for() -> None:
     assert ReportRequest().tables == (TableName.SUMMARY, TableName.STORES)
     assert read_request(EVERYTHING).tables == (
         *(TableName.SUMMARY, TableName.STORES, TableName.GROUPS, TableName.BUCKETS, TableName.TREND),
-        *(TableName.OUTAGES, TableName.MASS_OUTAGES, TableName.DOCTOR),
+        *(TableName.OUTAGES, TableName.MASS_OUTAGES, TableName.BLIND_SPOTS, TableName.DOCTOR),
     )
 
 
@@ -176,8 +176,9 @@ def test_tables_are_those_that_were_asked_for() -> None:
         ({"rolling": True}, "rolling", "name some"),
         ({"by": "year"}, "by", "use one of hour, day, week, month"),
         ({"by": ["day"]}, "by", "There is no by"),
-        ({"target": 0}, "target", "such as 99.5"),
-        ({"target": 100.5}, "target", "such as 99.5"),
+        ({"target": 0.995}, "target", "write 99.5 for 99.5 %"),
+        ({"target": 1}, "target", "write 99.5 for 99.5 %"),
+        ({"target": 100.5}, "target", "write 99.5 for 99.5 %"),
         ({"include": "outages"}, "include", "must be a list of outages, patterns"),
         ({"include": ["gossip"]}, "include", "There is no include 'gossip'"),
         ({"min_duration": "5"}, "min_duration", "'5' is not a duration"),

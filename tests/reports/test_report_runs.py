@@ -1,5 +1,6 @@
 import hashlib
 from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,8 +16,11 @@ from storewatch.errors import (
     InvalidParameterError,
     MissingReportFileError,
     UnknownReportError,
+    UnknownStoreError,
 )
+from storewatch.reports.exports.header import totals
 from storewatch.reports.request import ReportRequest, read_request
+from storewatch.reports.runs import check_stores
 
 NOW = datetime(2023, 1, 24, tzinfo=UTC)
 ACME = ("owner", "acme")
@@ -45,6 +49,11 @@ def text_of(app: App, report: Job) -> str:
     return file.read_text()
 
 
+def kept_totals(app: App) -> dict[str, dict[str, Any]]:
+    with app.reports.compute(ReportRequest(), app.lake.snapshot()) as content:
+        return totals(content)
+
+
 def label(app: App, **owners: str) -> None:
     labels = labels_frame({store_id: {"owner": owner} for store_id, owner in owners.items()})
     app.catalog.replace_stores(labels=labels, now=NOW)
@@ -59,6 +68,7 @@ def test_run_stores_a_whole_file_and_tells_what_it_says(app: App) -> None:
         "file": file.name,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "rows": 3,
+        "totals": kept_totals(app),
         "as_of": "2023-01-23T18:00:00Z",
         "lake_version": app.lake.snapshot().version,
         "catalog_version": app.catalog.version(),
@@ -66,6 +76,38 @@ def test_run_stores_a_whole_file_and_tells_what_it_says(app: App) -> None:
         "software_version": __version__,
     }
     assert [entry.name for entry in app.reports.folder.iterdir()] == [file.name]
+
+
+def test_report_that_takes_the_file_of_an_equal_one_keeps_its_totals(app: App) -> None:
+    assert [run(app).result["totals"] for _ in range(2)] == [kept_totals(app)] * 2  # type: ignore[index]
+
+
+@pytest.mark.parametrize("member", ["group_by", "peers"])
+def test_label_that_no_store_has_is_told_with_those_that_there_are(app: App, member: str) -> None:
+    asked = read_request({member: "brand", "format": "json"})
+    with pytest.raises(InvalidParameterError, match=r"^No store has a label 'brand'; import a table of stores"):
+        run(app, asked)
+    app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme", "region": "north"}}), now=NOW)
+    app.catalog.replace_stores(labels=labels_frame({"bar": {"owner": "bolt", "brand": "x"}}), now=NOW)
+    with pytest.raises(InvalidParameterError, match=r"^No store has a label 'Brand'; the labels are brand, owner, reg"):
+        run(app, read_request({member: "Brand", "format": "json"}))
+    with pytest.raises(InvalidParameterError, match=r"^No store has a label 'brand'; the labels are owner, region\.$"):
+        run(app, asked, ("owner", "acme"))
+    run(app, asked)
+
+
+@pytest.mark.parametrize("by", ["timezone", "hours"])
+def test_groups_of_zones_and_hours_need_no_label(app: App, by: str) -> None:
+    run(app, read_request({"group_by": by, "format": "json"}))
+
+
+def test_store_that_does_not_exist_or_is_of_others_is_told(app: App) -> None:
+    label(app, cafe="acme", bar="bolt")
+    for unknown, scope in (("nobody", None), ("bar", ACME)):
+        with pytest.raises(UnknownStoreError, match=f"There is no store with the id '{unknown}'"):
+            check_stores(ReportRequest(store_ids=("cafe", unknown)), app.catalog, scope)
+    check_stores(ReportRequest(store_ids=("cafe", "bar")), app.catalog)
+    check_stores(ReportRequest(), app.catalog)
 
 
 def test_run_with_the_same_data_takes_the_finished_file(app: App) -> None:

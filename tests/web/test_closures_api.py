@@ -16,8 +16,8 @@ from storewatch.catalog import labels_frame
 
 DAY = {"from": "2023-01-23T00:00:00Z", "to": "2023-01-24T00:00:00Z"}
 # cafe is open 14:00-17:00 and down from 16:15 on.
-CLOSED = {"start_at": "2023-01-23T16:30:00Z", "end_at": "2023-01-23T16:45:00Z", "reason": "inventory"}
-KNOWN = {"store_id": "cafe", "start_at": "2023-01-23T16:45:00Z", "end_at": "2023-01-24T00:00:00Z", "cause": "power"}
+CLOSED = {"from": "2023-01-23T16:30:00Z", "to": "2023-01-23T16:45:00Z", "reason": "inventory"}
+KNOWN = {"store_id": "cafe", "from": "2023-01-23T16:45:00Z", "to": "2023-01-24T00:00:00Z", "cause": "power"}
 
 
 @pytest.fixture
@@ -99,9 +99,9 @@ def test_closure_is_honoured_excluded_or_ignored(client: TestClient) -> None:
         ({"label": "a"}, "body.value"),
         ({"store_id": None, "value": "b"}, "body.value"),
         ({"store_id": "cafe", "label": "a", "value": "b"}, "body.store_id"),
-        ({"start_at": "soon"}, "body.start_at"),
-        ({"start_at": "1066-10-14T09:00:00Z"}, "body.start_at"),
-        ({"end_at": CLOSED["start_at"]}, "body.end_at"),
+        ({"from": "soon"}, "body.from"),
+        ({"from": "1066-10-14T09:00:00Z"}, "body.from"),
+        ({"to": CLOSED["from"]}, "body.to"),
         ({"reason": ""}, "body.reason"),
         ({"reason": "nul\0"}, "body.reason"),
         ({"until": "x"}, "body.until"),
@@ -160,8 +160,8 @@ def test_annotations_are_listed_newest_first_by_store_and_range(client: TestClie
     ("body", "field"),
     [
         ({"cause": None}, "body.cause"),
-        ({"start_at": None}, "body.start_at"),
-        ({"end_at": "2023-01-23T16:00:00Z"}, "body.end_at"),
+        ({"from": None}, "body.from"),
+        ({"to": "2023-01-23T16:00:00Z"}, "body.to"),
         ({"reclassify_as": "up"}, "body.reclassify_as"),
         ({"store_id": "bar"}, "body.store_id"),
     ],
@@ -213,6 +213,15 @@ def test_outages_tell_when_how_long_and_why(client: TestClient) -> None:
         assert [error["field"] for error in response.json()["errors"]] == [field]
 
 
+def test_outages_have_the_policy_of_reports_and_timelines_the_careful_one(client: TestClient) -> None:
+    def policies(**query: str) -> list[str]:
+        kinds = ("outages", "timeline", "availability")
+        return [client.get(f"/v1/stores/cafe/{kind}", params=DAY | query).json()["policy"] for kind in kinds]
+
+    assert policies() == ["fill", "observed", "observed"]
+    assert policies(policy="observed") == ["observed"] * 3
+
+
 def test_outages_before_anything_was_observed_are_none(tmp_path: Path) -> None:
     with open_app(settings_in(tmp_path / "empty")) as empty, serving(empty, AccessRules()) as client:
         client.post("/v1/stores", json={"store_id": "new"})
@@ -240,7 +249,7 @@ def test_state_of_a_store_follows_what_is_known(client: TestClient) -> None:
     poll = {"store_id": "bar", "observed_at": "2023-01-23T18:30:00Z", "status": "inactive"}
     client.post("/v1/observations", json=poll)
     assert client.get("/v1/stores/bar").json()["state"] == "down"
-    span = {"store_id": "bar", "start_at": "2023-01-23T18:00:00Z", "end_at": "2023-01-23T19:00:00Z"}
+    span = {"store_id": "bar", "from": "2023-01-23T18:00:00Z", "to": "2023-01-23T19:00:00Z"}
     made(client, "/v1/annotations", span | {"cause": "x", "reclassify_as": "not_an_outage"})
     assert client.get("/v1/stores/bar").json()["state"] == "up"
     made(client, "/v1/closures", span | {"reason": "x"})

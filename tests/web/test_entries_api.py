@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"date": "2023-01-24", "start_time_local": "18:00", "end_time_local": "02:00"},
         {"date": "2023-01-24", "start_time_local": "18:00:00", "end_time_local": "02:00:00"},
     ),
-    "targets": ({"objective": "99.5%"}, {"objective": 0.995}),
+    "targets": ({"objective": "99.9%"}, {"objective": 99.9}),
     "sales": ({"sales_per_hour": 12.5}, {"weekday": None, "hour": None, "sales_per_hour": 12.5}),
 }
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from waiting import wait_for
 
 from storewatch.access import AccessRules
 from storewatch.app import App, open_app
+from storewatch.catalog import labels_frame
 from storewatch.reports.manifest import Manifest
 from storewatch.reports.request import _MEMBERS, ReportFormat
 from storewatch.web.api.report_models import ReportBody, ReportMembers, ReportParameters
@@ -47,7 +49,7 @@ EVERYTHING = {
     "by": "day",
     "group_by": "owner",
     "compare_before": True,
-    "peers": "brand",
+    "peers": "make",
     "target": 99.5,
     "include": ["outages", "quality"],
     "min_duration": "5m",
@@ -64,6 +66,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("forms")
     with open_app(settings_in(folder)) as app:
         import_scene(app, folder / "files")
+        labels = labels_frame({"cafe": {"owner": "acme", "make": "x"}})
+        app.catalog.replace_stores(labels=labels, now=datetime.now(UTC))
         yield app
 
 
@@ -157,6 +161,9 @@ def test_manifest_of_a_report_that_is_not_complete_is_refused(app: App) -> None:
         ({"worst": "3"}, "worst"),
         ({"with_outages": "yes"}, "with_outages"),
         ({"target": 101}, "target"),
+        ({"target": 0.995}, "target"),
+        ({"group_by": "brand", "format": "json"}, "group_by"),
+        ({"peers": "brand", "format": "json"}, "peers"),
         ({"target": True}, "target"),
         ({"include": ["gossip"]}, "include.0"),
         ({"include": ["outages"], "format": "json", "min_duration": "soon"}, "min_duration"),

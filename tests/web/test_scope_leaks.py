@@ -82,7 +82,7 @@ def admin(app: App) -> dict[str, str]:
 
 def say(client: TestClient, store_id: str, word: str, start: str, **options) -> dict[str, str]:
     """Enter a closure, an annotation, special hours, a target and sales of a store; give the ids of the former."""
-    span = {"store_id": store_id, "start_at": "2023-01-23T01:00:00Z", "end_at": "2023-01-23T02:00:00Z"}
+    span = {"store_id": store_id, "from": "2023-01-23T01:00:00Z", "to": "2023-01-23T02:00:00Z"}
     closure = client.post("/v1/closures", json=span | {"reason": word}, **options).json()
     annotation = client.post("/v1/annotations", json=span | {"cause": word}, **options).json()
     times = {"date": "2023-01-25", "start_time_local": start, "end_time_local": "08:44"}
@@ -101,7 +101,7 @@ def others(client: TestClient, admin: dict[str, str]) -> dict[str, str]:
         wait_for(lambda path=path: client.get(path, headers=admin).json()["state"] == "complete")
     said = say(client, FOREIGN, "rival", "03:33", headers=admin)
     of_label = {"label": "owner", "value": "rival", "reason": "rival"}
-    of_label |= {"start_at": "2023-01-23T03:00:00Z", "end_at": "2023-01-23T04:00:00Z"}
+    of_label |= {"from": "2023-01-23T03:00:00Z", "to": "2023-01-23T04:00:00Z"}
     assert client.post("/v1/closures", json=of_label, headers=admin).status_code == 201
     for path, row in (("special-hours", {"date": "2023-01-25"}), ("targets", {"objective": 1}), ("sales", {})):
         row |= {"label": "owner", "value": "rival", "start_time_local": "", "end_time_local": "", "sales_per_hour": 1}
@@ -242,7 +242,7 @@ def test_import_reaches_no_store_outside_the_scope(app: App, client: TestClient,
 
 
 def test_what_is_said_of_others_is_neither_said_changed_nor_deleted(client: TestClient, admin, others) -> None:
-    span = {"start_at": "2023-01-23T01:00:00Z", "end_at": "2023-01-23T02:00:00Z"}
+    span = {"from": "2023-01-23T01:00:00Z", "to": "2023-01-23T02:00:00Z"}
     closure, annotation = f"/v1/closures/{others['closure_id']}", f"/v1/annotations/{others['annotation_id']}"
     before = [client.get(path, headers=admin).json() for path in (closure, annotation)]
     for store_id in (FOREIGN, NOBODYS):
@@ -269,7 +269,7 @@ def test_what_is_said_of_others_is_neither_said_changed_nor_deleted(client: Test
 
 
 def test_closure_of_all_stores_is_seen_and_not_deleted(client: TestClient, admin) -> None:
-    span = {"start_at": "2023-01-21T01:00:00Z", "end_at": "2023-01-21T02:00:00Z"}
+    span = {"from": "2023-01-21T01:00:00Z", "to": "2023-01-21T02:00:00Z"}
     body = span | {"all_stores": True, "reason": "holiday"}
     closure_id = client.post("/v1/closures", json=body, headers=admin).json()["closure_id"]
     assert client.get(f"/v1/closures/{closure_id}").json()["reason"] == "holiday"

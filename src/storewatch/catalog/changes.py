@@ -40,6 +40,8 @@ def read_reclassifications(connection: Connection, store_ids: pl.Series) -> pl.D
         query.order_by(annotations.c.created_at, annotations.c.annotation_id),
         pl.Schema({"store_id": pl.String(), "start_at": INSTANT, "end_at": INSTANT, "status": pl.String()}),
     )
+    if found.is_empty():
+        return RECLASSIFICATIONS.to_frame()
     return only_of(store_ids, found).with_columns(
         pl.col("status").replace_strict(
             {said.value: int(status) for said, status in _STATUS.items()}, return_dtype=RECLASSIFICATIONS["status"]
@@ -59,6 +61,8 @@ def _read_special(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
     """A store's own rows of a date replace those of its labels, which are all laid: there times go before closed."""
     columns = pl.Schema({name: dtype for name, dtype in SPECIAL_HOURS.items() if name != "store_id"})
     said = read_said(connection, special_hours, columns, store_ids)
+    if said.is_nothing:
+        return SPECIAL_HOURS.to_frame()
     open_somewhere = pl.col("start_s").is_not_null().any().over("store_id", "date")
     of_labels = (
         said.of_labels.drop("label")
@@ -72,6 +76,8 @@ def _read_special(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
 def _read_closures(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
     columns = pl.Schema({name: dtype for name, dtype in CLOSURES.items() if name != "store_id"})
     said = read_said(connection, closures, columns, store_ids)
+    if said.is_nothing:
+        return CLOSURES.to_frame()
     of_all = said.of_all.join(store_ids.rename("store_id").to_frame(), how="cross")
     found = (said.of_stores, said.of_labels, of_all)
     return pl.concat([frame.select(CLOSURES.names()) for frame in found]).unique()

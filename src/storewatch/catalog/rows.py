@@ -59,6 +59,8 @@ def read_rows(connection: Connection, query: Select[Any], schema: pl.Schema) -> 
     with connection.execute(query) as result:
         while rows := result.cursor.fetchmany(BATCH_ROWS):
             batches.append(pl.DataFrame(rows, schema=found, orient="row"))
+    if len(batches) == 1:
+        return schema.to_frame()
     return pl.concat(batches).with_columns(_from_text(name, dtype) for name, dtype in schema.items() if is_text[name])
 
 

@@ -15,7 +15,7 @@ from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows
 from storewatch.catalog.schema import store_labels, stores, weekly_hours
 from storewatch.catalog.state import read_version
 from storewatch.catalog.stores import STORES, read_patterns, read_stores
-from storewatch.catalog.targeting import TARGET
+from storewatch.catalog.targeting import TARGET, ids_carrying
 from storewatch.engine.opening import DEFAULT_TIMEZONE, HoursChanges
 
 Label = tuple[str, str]
@@ -106,6 +106,19 @@ class StoreLists(Database):
                 pl.Schema(dict.fromkeys(("store_id", "value"), pl.String)),
             )
 
+    def has_label(self, label: str, carrying: tuple[Label, ...] = ()) -> bool:
+        """Whether any store that carries all of `carrying` has a label of this name."""
+        query = select(1).where(store_labels.c.label == label, *_of_carriers(carrying)).limit(1)
+        with self.reading() as connection:
+            return "\0" not in label and connection.execute(query).first() is not None
+
+    def label_names(self, carrying: tuple[Label, ...] = ()) -> list[str]:
+        """Name the labels of the stores that carry all of `carrying`."""
+        label = store_labels.c.label
+        with self.reading() as connection:
+            found = connection.execute(select(label).where(*_of_carriers(carrying)).distinct().order_by(label))
+            return list(found.scalars())
+
     def label_values(self) -> pl.DataFrame:
         """Read all labels of all stores: store_id, label and value, in this order."""
         with self.reading() as connection:
@@ -165,6 +178,10 @@ def _matching(where: StoreFilter) -> tuple[Select[Any], ColumnElement[str]]:
         given = stores.c.timezone == where.zone
         query = query.where(or_(given, stores.c.timezone.is_(None)) if where.zone == DEFAULT_TIMEZONE else given)
     return query, key
+
+
+def _of_carriers(carrying: tuple[Label, ...]) -> list[ColumnElement[bool]]:
+    return [store_labels.c.store_id.in_(ids_carrying(carrying))] if carrying else []
 
 
 def _after_prefix(prefix: str) -> str:

@@ -122,9 +122,11 @@ def read_asked(asked: Mapping[str, Any], catalog: "Catalog", output: str = "-") 
     """Read what a report is asked for with options.
 
     Without a format it follows the name of the output; of a CSV it is the classic one, as long as that can say it all.
+    Raises UnknownStoreError for a store that is not there.
     """
     from storewatch.reports.definitions import resolve_definition
     from storewatch.reports.request import read_request
+    from storewatch.reports.runs import check_stores
 
     given = dict(asked)
     said = given.pop("as_of", None)
@@ -132,7 +134,9 @@ def read_asked(asked: Mapping[str, Any], catalog: "Catalog", output: str = "-") 
     parameters = resolve_definition(given, catalog)
     if "format" not in given:
         parameters = with_format(parameters, output)
-    return read_request(parameters, as_of=as_of)
+    request = read_request(parameters, as_of=as_of)
+    check_stores(request, catalog)
+    return request
 
 
 def with_format(parameters: Asked, output: str = "-") -> Asked:

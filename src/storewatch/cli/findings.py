@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from storewatch.reports.content import Content
 
 MOST_ROWS: Final = 50
+MOST_SILENCES: Final = 3
 _COMMON: Final = ("as_of", "policy", "max_gap", "windows", "rolling", "timezone", "store_ids", "labels", "zone")
 _FORMATS: Final = ("json", "ndjson", "wide_csv")
 
@@ -88,23 +89,37 @@ def _print_outages(content: "Content") -> Iterator[str]:
 
     from storewatch.reports.request import TableName
 
-    found, events, summed = (
-        content.tables[name].read() for name in (TableName.OUTAGES, TableName.MASS_OUTAGES, TableName.SUMMARY)
-    )
+    asked = TableName.OUTAGES, TableName.MASS_OUTAGES, TableName.BLIND_SPOTS, TableName.SUMMARY
+    found, events, spots, summed = (content.tables[name].read() for name in asked)
     for window in summed.iter_rows(named=True):
         yield _heading(content, window)
         ours = pl.col("window") == window["window"]
+        yield from _silences(window, spots.filter(ours))
         yield from map(_event, events.filter(ours).iter_rows(named=True))
         yield from _longest(found.filter(ours))
         yield _totals(window)
 
 
 def _heading(content: "Content", window: Mapping[str, Any]) -> str:
-    policy = content.request.policy
+    policy, stores = content.request.policy, count(window["stores"], "store")
     return (
-        f"{window['window']}: {_utc(window['from_at'])} to {_utc(window['to_at'])} UTC, {window['stores']:,} stores, "
+        f"{window['window']}: {_utc(window['from_at'])} to {_utc(window['to_at'])} UTC, {stores}, "
         f"policy {policy.name} ({length(policy.max_gap_us)})"
     )
+
+
+def _silences(window: Mapping[str, Any], spots: "pl.DataFrame") -> Iterator[str]:
+    if window["stores"] and not window["feed_judged_us"]:
+        yield "Too few stores are open at a time to tell whether the feed was silent."
+    longest = spots.sort(spots["end_at"] - spots["start_at"], descending=True, maintain_order=True).head(MOST_SILENCES)
+    for spot in longest.sort("start_at").iter_rows(named=True):
+        yield (
+            f"The feed was silent from {_utc(spot['start_at'])} to {_utc(spot['end_at'])} UTC "
+            f"({percent(spot['unpolled_share'], 0)} of stores unpolled): outages in that time may be the feed's, not "
+            f"the stores'."
+        )
+    if spots.height > MOST_SILENCES:
+        yield f"... and {count(spots.height - MOST_SILENCES, 'shorter silence')}; blind_seconds of each outage tells."
 
 
 def _event(event: Mapping[str, Any]) -> str:
@@ -159,22 +174,34 @@ def _print_doctor(content: "Content") -> Iterator[str]:
 
     found = content.tables[TableName.DOCTOR].read()
     for finding in found.iter_rows(named=True):
-        sure = percent(finding["confidence"], 0)
-        yield f"{finding['store_id']}: {finding['finding'].replace('_', ' ')} ({sure} sure)"
+        what = finding["finding"].replace("_", " ")
+        if finding["store_id"] is None:
+            yield f"all stores: {what}"
+            yield f"  evidence    {finding['evidence']}"
+            continue
+        yield f"{finding['store_id']}: {what} ({percent(finding['confidence'], 0)} sure)"
         yield f"  evidence    {finding['evidence']}"
-        yield f"  correction  {finding['correction']}"
-        yield (
-            f"  effect      availability {percent(finding['availability'])} -> "
-            f"{percent(finding['availability_corrected'])}, down {length(finding['down_us'])} -> "
-            f"{length(finding['down_corrected_us'])}"
-        )
+        yield f"  correction  {finding['correction'] or 'none that is known'}"
+        if finding["correction"] is not None:
+            yield _effect(finding)
     first = content.tables[TableName.SUMMARY].read().row(0, named=True)
-    stores = found["store_id"].n_unique()
-    told = f"{count(found.height, 'finding')} on {stores:,} of" if stores else "Nothing contradicts the hours of the"
+    of_stores = found.drop_nulls("store_id")
+    told = f"{count(of_stores.height, 'finding')} on {of_stores['store_id'].n_unique():,} of "
+    if of_stores.is_empty():
+        told = "Nothing contradicts the hours of the "
     yield (
-        f"{told} {first['stores']:,} stores, {_utc(first['from_at'])} to {_utc(first['to_at'])} UTC"
-        f"{'; nothing was changed' if stores else ''}."
+        f"{told}{count(first['stores'], 'store')}, {_utc(first['from_at'])} to {_utc(first['to_at'])} UTC"
+        f"{'' if of_stores.is_empty() else '; nothing was changed'}."
     )
+
+
+def _effect(finding: Mapping[str, Any]) -> str:
+    lengths = ", ".join(
+        f"{name} {length(finding[f'{column}_us'])} -> {length(finding[f'{column}_corrected_us'])}"
+        for name, column in (("open", "business"), ("down", "down"))
+    )
+    before, after = percent(finding["availability"]), percent(finding["availability_corrected"])
+    return f"  effect      availability {before} -> {after}, {lengths}"
 
 
 def _utc(instant: datetime) -> str:

@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -44,12 +45,9 @@ def write_output(content: "Content", output: str) -> str:
     A file is written whole or not at all, through links and with its mode, its manifest beside it; standard output
     and devices get a stream.
     """
-    from storewatch.engine.columns import instant_of
-    from storewatch.reports.file_names import file_name
-
     file = Path(output)
     if output != "-" and file.is_dir():
-        file /= file_name(content.request, instant_of(content.as_of_us))
+        file = _file_in(file, content)
     try:
         if output != "-" and (file.is_file() or not file.exists()):
             _write_file(content, file)
@@ -61,6 +59,25 @@ def write_output(content: "Content", output: str) -> str:
         name = "Standard output" if output == "-" else file
         raise InvalidInputError(f"{name} cannot be written ({error.strerror}); choose another file.") from error
     return output
+
+
+def _file_in(folder: Path, content: "Content") -> Path:
+    """Name a file in a folder: a new one or that of the same report; with -2, -3, ... where others have the name."""
+    from storewatch.reports.file_names import file_name
+    from storewatch.reports.manifest import Manifest, asked_of, manifest_file
+
+    request = asked_of(content)
+    assert request.as_of is not None  # noqa: S101 - that of the content
+
+    def is_of_request(file: Path) -> bool:
+        try:
+            return Manifest.read(manifest_file(file).read_text(encoding="utf-8")).request == request
+        except (OSError, UnicodeDecodeError, InvalidInputError):
+            return False
+
+    name = Path(file_name(request, request.as_of))
+    files = (folder / (name if number == 1 else name.with_stem(f"{name.stem}-{number}")) for number in count(1))
+    return next(file for file in files if not file.exists() or is_of_request(file))
 
 
 def _write_file(content: "Content", file: Path) -> None:

@@ -10,6 +10,7 @@ import typer
 from storewatch.cli.asking import OPTIONS, Asked, read_asked, takes
 from storewatch.cli.home import Home, installation, note, progress_bar
 from storewatch.cli.output import Output, check_form, check_output, write_output
+from storewatch.cli.tables import count
 
 if TYPE_CHECKING:
     from storewatch.app import App
@@ -44,7 +45,7 @@ def report(
         written = write_output(content, output)
         note(app, "report.download", "report", written)
     if output != "-":
-        typer.echo(f"{content.stores:,} stores written to {written}", err=True)
+        typer.echo(f"{count(content.stores, 'store')} written to {written}", err=True)
 
 
 def verify(
@@ -71,8 +72,8 @@ def verify(
         typer.echo("  The file is not the one that was written.")
     if not found.same:
         typer.echo("  Made again, the report is another one.")
-    if found.difference:
-        typer.echo(f"  {found.difference}")
+    for told in (*found.figures, *([found.difference] if found.difference else [])):
+        typer.echo(f"  {told}")
     for change in found.changed:
         typer.echo(f"  Changed since{', without effect' if found.same else ''}: {change}.")
     if not found.is_identical:

@@ -28,6 +28,8 @@ NO_INSTANT: Final[int] = timeline.NO_INSTANT
 # A store is unpolled where its business time between two polls is longer than this.
 BLIND_AFTER_US: Final = 2 * HOUR_US
 BLIND_SPOT_MINUTES: Final = 10
+# Of fewer stores nothing can be told: one alone is most of its kind.
+BLIND_SPOT_STORES: Final = 5
 
 # The last axes of what `openings` and `poll_gaps` return.
 OPENINGS: Final = ("late_open_us", "late_opens", "early_close_us", "early_closes", "missed_us", "missed")
@@ -395,10 +397,11 @@ def count_unpolled(
 def blind_spots(unpolled: Int64s, opened: Int64s) -> list[tuple[int, int, int]]:
     """List the stretches of BLIND_SPOT_MINUTES or more in which more than half of the open stores go unpolled.
 
-    unpolled, opened: as `count_unpolled` leaves them. Returns (first minute, minute after the last, most unpolled).
+    Judged are minutes in which at least BLIND_SPOT_STORES are open. unpolled, opened: as `count_unpolled` leaves them.
+    Returns (first minute, minute after the last, most unpolled).
     """
     counts, of = np.cumsum(unpolled), np.cumsum(opened)
-    blind = np.concatenate([[False], 2 * counts > of, [False]])
+    blind = np.concatenate([[False], (2 * counts > of) & (of >= BLIND_SPOT_STORES), [False]])
     edges = np.flatnonzero(blind[1:] != blind[:-1]).reshape(-1, 2)
     return [
         (start, end, int(counts[start:end].max())) for start, end in edges.tolist() if end - start >= BLIND_SPOT_MINUTES

@@ -61,6 +61,10 @@ class HoursChanges:
     special: pl.DataFrame
     closures: pl.DataFrame
 
+    @property
+    def are_none(self) -> bool:
+        return self.versions.is_empty() and self.special.is_empty() and self.closures.is_empty()
+
 
 NO_CHANGES: Final = HoursChanges(
     versions=HOURS_VERSIONS.to_frame(), special=SPECIAL_HOURS.to_frame(), closures=CLOSURES.to_frame()
@@ -82,6 +86,9 @@ class Stretches:
         return Stretches(calendar=self.calendar[left], start=starts[left], end=ends[left])
 
 
+_CHANGE_SETS: Final = pl.Schema(
+    {"change_set": pl.UInt32, "kind": pl.Int8, "first": pl.Int64, "second": pl.Int64, "third": pl.Int64}
+)
 _NONE: Final = Stretches(calendar=np.empty(0, np.int64), start=np.empty(0, np.int64), end=np.empty(0, np.int64))
 
 
@@ -230,6 +237,9 @@ def _change_sets(stores: pl.DataFrame, changes: HoursChanges) -> tuple[pl.Series
     the start and end in us of a closure (2).
     """
     content = ["kind", "first", "second", "third"]
+    if changes.are_none:
+        none = pl.Series("change_set", [None], pl.UInt32).new_from_index(0, stores.height)
+        return none, _CHANGE_SETS.to_frame()
     no_third = pl.lit(None, pl.Int64)
     rows = pl.concat(
         [
@@ -238,9 +248,6 @@ def _change_sets(stores: pl.DataFrame, changes: HoursChanges) -> tuple[pl.Series
             _change_rows(2, changes.closures, pl.col("start_at"), pl.col("end_at"), no_third),
         ]
     )
-    if rows.is_empty():
-        none = pl.Series("change_set", [None], pl.UInt32).new_from_index(0, stores.height)
-        return none, rows.select(none.clear(), *content)
     distinct = rows.select(content).unique().with_row_index("row")
     row_sets = rows.join(distinct, on=content, nulls_equal=True).sort("row").group_by("store_id").agg(pl.col("row"))
     sets = row_sets.select("row").unique().with_row_index("change_set")
@@ -263,6 +270,9 @@ def _weekly_stretches(distinct: pl.DataFrame, versions: pl.DataFrame, special: p
     Days of special hours have none (SEMANTICS 17, 18).
     """
     day, no_hours = pl.col("first").alias("from_day"), pl.lit(None, pl.Int64).alias("weekly_hours_id")
+    if versions.is_empty() and special.is_empty():
+        always = pl.lit(-_FAR_DAYS, pl.Int64).alias("from_day"), pl.lit(_FAR_DAYS, pl.Int64).alias("to_day")
+        return distinct.select("calendar", pl.col("weekly_hours_id").fill_null(_ALWAYS_OPEN), *always)
     base, dated = (pl.col(hours).fill_null(_ALWAYS_OPEN) for hours in ("weekly_hours_id", "second"))
     cuts = pl.concat(
         [

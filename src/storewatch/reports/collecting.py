@@ -11,6 +11,7 @@ import polars as pl
 from storewatch.catalog import Catalog
 from storewatch.engine.availability import bucket_totals, totals
 from storewatch.engine.columns import INSTANT, Int64s, Status
+from storewatch.engine.opening import local_readings
 from storewatch.reports.content import BUCKETS, FIGURES, TREND, Table, figures_frame
 from storewatch.reports.figures import Basis, Shard
 from storewatch.reports.request import Breakdown, ReportRequest, TableName
@@ -43,6 +44,16 @@ class Plan:
         """Give the window's [start, end) of each store of a shard: int64[n,2]."""
         spans_us: Int64s = self.windows.spans_us[shard.zone_of, window]
         return spans_us
+
+    def local_readings(self, shard: Shard, store: Int64s, instants_us: Int64s) -> Int64s:
+        """Read instants, int64[N], on the clocks of their stores: indices int64[N] in a shard."""
+        readings = np.empty(len(store), np.int64)
+        zone_of = shard.zone_of[store]
+        clocks = self.basis.store_list.calendars.zones
+        for zone in np.unique(zone_of).tolist():
+            ours = zone_of == zone
+            readings[ours] = local_readings(clocks[zone], instants_us[ours])
+        return readings
 
 
 def label_values(plan: Plan, catalog: Catalog, label: str) -> pl.Series:

@@ -11,9 +11,9 @@ import polars as pl
 
 from storewatch import __version__
 from storewatch.catalog import NAME, Catalog
-from storewatch.engine.columns import INSTANT, Int64s, Status
+from storewatch.engine.columns import INSTANT, Int64s, Status, instant_of
 from storewatch.engine.measures import measure, roll_up
-from storewatch.engine.opening import DEFAULT_TIMEZONE, TZDATA_VERSION
+from storewatch.engine.opening import DEFAULT_TIMEZONE, TZDATA_VERSION, local_time
 from storewatch.reports.collecting import (
     NO_COLUMNS,
     BucketCollector,
@@ -41,8 +41,9 @@ from storewatch.reports.content import (
     figures_frame,
 )
 from storewatch.reports.figures import SHARD_ROWS, Basis, Progress, shards
-from storewatch.reports.request import ReportFormat, ReportRequest, Section, TableName
-from storewatch.reports.sections import SECTIONS
+from storewatch.reports.request import ReportFormat, ReportRequest, TableName
+from storewatch.reports.sections import section_collectors
+from storewatch.reports.store_days import store_days
 from storewatch.reports.windows import resolve_windows
 
 # Group by one of these, or by a label.
@@ -117,6 +118,7 @@ def compute_content(
         stores=plan.stores,
         tables={name: tables[name] for name in request.tables},
         labels=_labels(plan, catalog),
+        days=store_days(plan) if plan.stores == 1 and request.format is ReportFormat.PDF else {},
     )
 
 
@@ -127,7 +129,7 @@ def _plan(request: ReportRequest, basis: Basis, folder: Path | None) -> Plan:
 
 def _detail_collectors(plan: Plan, catalog: Catalog) -> list[Collector]:
     found: list[Collector] = [] if plan.request.by is None else [BucketCollector(plan, plan.request.by)]
-    return found + [SECTIONS[section](plan, catalog) for section in Section if section in plan.request.include]
+    return found + section_collectors(plan, catalog)
 
 
 def _walk(plan: Plan, collectors: Sequence[Collector], progress: Progress | None, shard_rows: int) -> None:
@@ -174,8 +176,31 @@ def _groups(plan: Plan, catalog: Catalog) -> pl.Series:
     if plan.request.group_by == BY_TIMEZONE:
         return store_list.frame["timezone"].fill_null(DEFAULT_TIMEZONE)
     if plan.request.group_by == BY_HOURS:
-        return hours_names(store_list.frame["weekly_hours_id"], store_list.patterns)
+        return hours_names(_hours_in_force(plan), store_list.patterns)
     return label_values(plan, catalog, str(plan.request.group_by))
+
+
+def _hours_in_force(plan: Plan) -> pl.Series:
+    """Give the weekly_hours_id, null for the default, of each store on the last local date of the first window."""
+    store_list = plan.basis.store_list
+    versions = store_list.changes.versions
+    if versions.is_empty() or not plan.stores:
+        return store_list.frame["weekly_hours_id"]
+    zones = store_list.calendars.zones
+    last_days = [
+        local_time(zone, instant_of(int(to_us) - 1)).date()
+        for zone, to_us in zip(zones, plan.windows.spans_us[:, 0, 1], strict=True)
+    ]
+    dated = versions.sort("valid_from").rename({"weekly_hours_id": "dated_id"})
+    found = (
+        store_list.frame.with_row_index("place")
+        .with_columns(last_day=pl.Series(last_days, dtype=pl.Date).gather(store_list.calendars.zone_of))
+        .sort("last_day")
+        .join_asof(dated, left_on="last_day", right_on="valid_from", by="store_id", check_sortedness=False)
+        .sort("place")
+    )
+    has_version = pl.col("valid_from").is_not_null()
+    return found.select(pl.when(has_version).then("dated_id").otherwise("weekly_hours_id")).to_series()
 
 
 def _labels(plan: Plan, catalog: Catalog) -> dict[str, str]:
@@ -258,13 +283,14 @@ def _stores(plan: Plan, known: Known, totals_us: Int64s, extra: pl.DataFrame) ->
     """Lay out the rows of all stores; they are made when they are written, some stores at a time."""
     table = Table(schema=pl.Schema({**STORES, **extra.schema}))
     windows = len(plan.windows.names)
+    hours_ids = _hours_in_force(plan)
     at_once = max(1, ROWS_AT_ONCE // windows)
     for first in range(0, plan.stores, at_once):
         last = min(first + at_once, plan.stores)
 
         def make(first: int = first, last: int = last) -> pl.DataFrame:
             rows = [
-                _store_rows(plan, known, first, last),
+                _store_rows(plan, known, hours_ids, first, last),
                 figures_frame(totals_us[first:last].reshape(-1, len(Status))),
             ]
             if extra.width:
@@ -275,7 +301,7 @@ def _stores(plan: Plan, known: Known, totals_us: Int64s, extra: pl.DataFrame) ->
     return table
 
 
-def _store_rows(plan: Plan, known: Known, first: int, last: int) -> pl.DataFrame:
+def _store_rows(plan: Plan, known: Known, hours_ids: pl.Series, first: int, last: int) -> pl.DataFrame:
     names = plan.windows.names
     store_list = plan.basis.store_list
     spans_us = plan.windows.spans_us[store_list.calendars.zone_of[first:last]].reshape(-1, 2)
@@ -285,7 +311,7 @@ def _store_rows(plan: Plan, known: Known, first: int, last: int) -> pl.DataFrame
         known.names[first:last].alias("name"),
         pl.col("timezone").fill_null(DEFAULT_TIMEZONE),
         timezone_source=pl.when(pl.col("timezone").is_not_null()).then(given).otherwise(default),
-        hours_source=pl.when(pl.col("weekly_hours_id").is_not_null()).then(given).otherwise(default),
+        hours_source=pl.when(hours_ids[first:last].is_not_null()).then(given).otherwise(default),
     )
     return stores[np.repeat(np.arange(last - first), len(names))].with_columns(
         pl.Series("window", list(names) * (last - first), dtype=pl.String),

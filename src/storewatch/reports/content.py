@@ -6,6 +6,7 @@ UTC, local times without a zone. A form chooses units and rounds once, when it w
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -55,9 +56,11 @@ PEERS: Final = pl.Schema(
         "peer_stores": pl.Int64,
     }
 )
+# outage_us: of the outages that are listed, so without those that min_duration leaves out.
 OUTAGE_FIGURES: Final = pl.Schema(
     {
         "outages": pl.Int64,
+        "outage_us": pl.Int64,
         "longest_outage_us": pl.Int64,
         "mean_outage_us": pl.Int64,
         "mttr_us": pl.Int64,
@@ -83,6 +86,8 @@ QUALITY: Final = pl.Schema(
         "longest_gap_us": pl.Int64,
     }
 )
+# Of the summary: time in which enough stores were open to tell blind spots of the feed.
+FEED: Final = pl.Schema({"feed_judged_us": pl.Int64})
 SALES: Final = pl.Schema({"lost_sales": pl.Float64, "lost_sales_lowest": pl.Float64, "lost_sales_highest": pl.Float64})
 
 _WINDOW: Final = {"window": pl.String(), "from_at": INSTANT, "to_at": INSTANT}
@@ -117,7 +122,8 @@ BUCKETS: Final = pl.Schema(
 # The buckets of all stores together.
 TREND: Final = pl.Schema({"window": pl.String(), "bucket": pl.Datetime("us"), "stores": pl.Int64(), **FIGURES})
 # One row an outage. start_local, end_local: what the store's clock reads at its ends. position: late_open, early_close,
-# middle or whole; state: ended, ongoing or continues. cause, note: of the annotation that overlaps it and came last.
+# middle or whole; state: ended, ongoing or continues. blind_us: how much of wall_us lies in blind spots of the feed.
+# cause, note: of the annotation that overlaps it and came last.
 OUTAGES: Final = pl.Schema(
     {
         "store_id": pl.String(),
@@ -129,6 +135,7 @@ OUTAGES: Final = pl.Schema(
         "end_local": pl.Datetime("us"),
         "down_us": pl.Int64(),
         "wall_us": pl.Int64(),
+        "blind_us": pl.Int64(),
         "opened_at": INSTANT,
         "closed_at": INSTANT,
         "position": pl.String(),
@@ -170,6 +177,8 @@ DOCTOR: Final = pl.Schema(
         "availability_corrected": pl.Float64(),
         "down_us": pl.Int64(),
         "down_corrected_us": pl.Int64(),
+        "business_us": pl.Int64(),
+        "business_corrected_us": pl.Int64(),
     }
 )
 
@@ -196,11 +205,15 @@ def figures_frame(totals_us: Int64s) -> pl.DataFrame:
 
 @dataclass(kw_only=True)
 class Table:
-    """Rows in their order: in memory, made when they are asked for, or frame by frame in a folder of the report's."""
+    """Rows in their order: in memory, made when they are asked for, or frame by frame in a folder of the report's.
+
+    finish: puts into rows that are read what was not known yet when they were added.
+    """
 
     schema: pl.Schema
     folder: Path | None = None
     height: int = 0
+    finish: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     _frames: list[pl.DataFrame | Path | Callable[[], pl.DataFrame]] = field(default_factory=list)
 
     def append(self, frame: pl.DataFrame) -> None:
@@ -223,7 +236,8 @@ class Table:
         """Give the rows, at most ROWS_AT_ONCE of them at a time."""
         for kept in self._frames:
             made = pl.read_ipc(kept) if isinstance(kept, Path) else kept
-            yield from (made() if callable(made) else made).iter_slices(ROWS_AT_ONCE)
+            parts = (made() if callable(made) else made).iter_slices(ROWS_AT_ONCE)
+            yield from parts if self.finish is None else map(self.finish, parts)
 
     def read(self) -> pl.DataFrame:
         """Give all rows at once."""
@@ -241,10 +255,29 @@ class Versions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """A stretch of one status in a day. start, end: shares of the 24 hours that the clock reads."""
+
+    start: float
+    end: float
+    length_us: int
+    status: Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreDay:
+    """A local day of one store. length_us: of the whole day; stretches: ascending, what lies in the window."""
+
+    day: date
+    length_us: int
+    stretches: tuple[Stretch, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Content:
     """One report. tables: SUMMARY and STORES always, the others as they were asked for.
 
-    labels: of the one store of a report on one store, else empty.
+    labels: of the one store of a report on one store, else empty. days: its days by window, for a PDF, else empty.
     """
 
     request: ReportRequest
@@ -253,3 +286,4 @@ class Content:
     stores: int
     tables: Mapping[TableName, Table]
     labels: Mapping[str, str] = field(default_factory=dict)
+    days: Mapping[str, tuple[StoreDay, ...]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from storewatch.engine.availability import Evidence
-from storewatch.engine.columns import HOUR_US, MINUTE_US, Int64s
+from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US, Int64s
 from storewatch.engine.opening import Sessions
 
 # On so many openings or closings at least, and on more than this share of those that polls judge.
@@ -22,7 +22,10 @@ MOST_DAYS: Final = 0.6
 # What follows has to fit, in this share of its polls at least: a session that opens late is active from then on, a
 # store that closes late inactive; one that is active all night says nothing of its closing.
 REST_FITTING: Final = 0.8
-BEYOND_US: Final = 4 * HOUR_US
+BEYOND_US: Final = 12 * HOUR_US
+# As many of the polls outside hours, and of those after a closing that contradicts, are active in a store that does
+# not close.
+ACTIVE_OUTSIDE_PERCENT: Final = 90
 
 MAX_SHIFT_HOURS: Final = 12
 FEWEST_POLLS: Final = 20
@@ -32,6 +35,8 @@ BETTER_BY_PERCENT: Final = 5
 _QUARTER_US: Final = 15 * MINUTE_US
 
 Bools = npt.NDArray[np.bool_]
+# Reads instants on the clocks of their stores: store and instant, int64[N] each, to int64[N].
+Clocks = Callable[[Int64s, Int64s], Int64s]
 
 
 class Finding(StrEnum):
@@ -41,6 +46,7 @@ class Finding(StrEnum):
     EARLY_CLOSE = "early_close"
     OPENS_EARLIER = "opens_earlier"
     STAYS_OPEN = "stays_open"
+    ACTIVE_OUTSIDE = "active_outside"
     WRONG_ZONE = "wrong_zone"
 
 
@@ -48,13 +54,15 @@ class Finding(StrEnum):
 class WrongEdge:
     """An opening or closing that polls contradict on most days.
 
-    store: index; edges_us: int64[N], the openings or closings that polls judge; is_contrary: bool[N], those they
-    contradict. by_us, bound_us: by how much, as medians (the lower one of two): up to the poll that shows it, and up to
-    the inactive one beside it, which bounds it from the other side.
+    store: index; clock_us: its time of day, None where it is several, each too rare to be judged by itself. edges_us:
+    int64[N], the openings or closings that polls judge; is_contrary: bool[N], those they contradict. by_us, bound_us:
+    by how much, as medians (the lower one of two): up to the poll that shows it, and up to the inactive one beside it,
+    which bounds it from the other side.
     """
 
     store: int
     finding: Finding
+    clock_us: int | None
     edges_us: Int64s
     is_contrary: Bools
     by_us: int
@@ -74,6 +82,17 @@ class WrongZone:
     polls: int
     agreeing: float
     agreeing_as_given: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveOutside:
+    """A store that is active outside its hours too: of so many polls there, after so many of its closings."""
+
+    store: int
+    polls: int
+    active: float
+    closings: int
+    contrary: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,10 +138,13 @@ class _Fit:
         return fits_inside & (100 * self.inactive_outside >= FEWEST_AGREEING_PERCENT * self.outside)
 
 
-def find_wrong_edges(evidence: Evidence, sessions: Sessions, spans_us: Int64s, as_of_us: int) -> list[WrongEdge]:
+def find_wrong_edges(
+    evidence: Evidence, sessions: Sessions, spans_us: Int64s, as_of_us: int, clocks: Clocks
+) -> list[WrongEdge]:
     """Find stores that open or close at other times than their hours say, ordered by store.
 
-    spans_us: int64[S,2], where to look in each store; sessions reach a day further. A store is
+    spans_us: int64[S,2], where to look in each store; sessions reach a day further. The openings of a store are judged
+    by the time of day that its clock reads, those of times with fewer than FEWEST_DAYS together; closings too. It is
 
     - late_open: inactive at the first poll of a session, then active: as long as to the first active poll;
     - early_close: the same at the other end;
@@ -136,9 +158,7 @@ def find_wrong_edges(evidence: Evidence, sessions: Sessions, spans_us: Int64s, a
     if len(store) == 0 or len(sessions.open_us) == 0:
         return []
     calendar = sessions.calendar_of[store]
-    session = _latest_session(sessions, calendar, at_us)
-    has_begun = session >= sessions.offsets[calendar]
-    inside = has_begun & (at_us < sessions.close_us[session])
+    session, has_begun, inside = _places(sessions, calendar, at_us)
     following = np.minimum(session + 1, len(sessions.open_us) - 1)
     has_following = session + 1 < sessions.offsets[calendar + 1]
     from_us, to_us = spans_us[store, 0], np.minimum(spans_us[store, 1], as_of_us)
@@ -153,12 +173,49 @@ def find_wrong_edges(evidence: Evidence, sessions: Sessions, spans_us: Int64s, a
     earlier = polls(following, sessions.open_us, before, head_us=BEYOND_US)
     later = polls(session, sessions.close_us, after, tail_us=BEYOND_US)
     found = [
-        *_judge(Finding.LATE_OPEN, late, _begins_inactive, mirrored=False),
-        *_judge(Finding.EARLY_CLOSE, early, _begins_inactive, mirrored=True),
-        *_judge(Finding.OPENS_EARLIER, earlier, _begins_active, mirrored=True),
-        *_judge(Finding.STAYS_OPEN, later, _begins_active, mirrored=False),
+        *_judge(Finding.LATE_OPEN, late, _begins_inactive, clocks, mirrored=False),
+        *_judge(Finding.EARLY_CLOSE, early, _begins_inactive, clocks, mirrored=True),
+        *_judge(Finding.OPENS_EARLIER, earlier, _begins_active, clocks, mirrored=True),
+        *_judge(Finding.STAYS_OPEN, later, _begins_active, clocks, mirrored=False),
     ]
     return sorted(found, key=lambda each: each.store)
+
+
+def find_active_outside(
+    evidence: Evidence, sessions: Sessions, spans_us: Int64s, as_of_us: int
+) -> tuple[list[ActiveOutside], int]:
+    """Find stores that are active around the clock though their hours say that they close, ordered by store.
+
+    Judged are stores with FEWEST_POLLS outside their hours, after FEWEST_DAYS closings. ACTIVE_OUTSIDE_PERCENT of these
+    polls are active, and as many after each of more than MOST_DAYS of the closings. Returns how many are judged, too.
+    """
+    store, at_us, active = _rows(evidence, spans_us, as_of_us)
+    if len(store) == 0 or len(sessions.open_us) == 0:
+        return [], 0
+    session, _, inside = _places(sessions, sessions.calendar_of[store], at_us)
+    store, session, active = store[~inside], session[~inside], active[~inside]
+    if len(store) == 0:
+        return [], 0
+    begins = np.append(0, np.flatnonzero((np.diff(store) != 0) | (np.diff(session) != 0)) + 1)
+    polls_after, active_after = np.diff(np.append(begins, len(store))), np.add.reduceat(active.astype(np.int64), begins)
+    is_contrary = 100 * active_after >= ACTIVE_OUTSIDE_PERCENT * polls_after
+    count = len(spans_us)
+    polls, seen = np.bincount(store, minlength=count), np.bincount(store[active], minlength=count)
+    closings = np.bincount(store[begins], minlength=count)
+    contrary = np.bincount(store[begins][is_contrary], minlength=count)
+    judged = (polls >= FEWEST_POLLS) & (closings >= FEWEST_DAYS)
+    is_wrong = judged & (100 * seen >= ACTIVE_OUTSIDE_PERCENT * polls) & (contrary > MOST_DAYS * closings)
+    found = [
+        ActiveOutside(
+            store=number,
+            polls=int(polls[number]),
+            active=float(seen[number] / polls[number]),
+            closings=int(closings[number]),
+            contrary=int(contrary[number]),
+        )
+        for number in np.flatnonzero(is_wrong).tolist()
+    ]
+    return found, int(judged.sum())
 
 
 def find_wrong_zones(evidence: Evidence, sessions: Sessions, spans_us: Int64s, as_of_us: int) -> list[WrongZone]:
@@ -220,6 +277,13 @@ def _rows(evidence: Evidence, spans_us: Int64s, as_of_us: int) -> tuple[Int64s, 
     return store[kept], at_us[kept], evidence.active[kept] == 1
 
 
+def _places(sessions: Sessions, calendar: Int64s, at_us: Int64s) -> tuple[Int64s, Bools, Bools]:
+    """Give the session that began last at each instant, whether there is one, and whether the instant lies in it."""
+    session = _latest_session(sessions, calendar, at_us)
+    has_begun = session >= sessions.offsets[calendar]
+    return session, has_begun, has_begun & (at_us < sessions.close_us[session])
+
+
 def _latest_session(sessions: Sessions, calendar: Int64s, at_us: Int64s) -> Int64s:
     """Find the session of a calendar that began last at an instant; one of another calendar if none has."""
     used, rank = np.unique(calendar, return_inverse=True)
@@ -254,7 +318,12 @@ def _quarters(sessions: Sessions, calendars: Int64s, base_us: int, end_us: int) 
 
 
 def _judge(
-    finding: Finding, polls: _Polls, read: Callable[[_Polls, Int64s, Int64s], pl.DataFrame], *, mirrored: bool
+    finding: Finding,
+    polls: _Polls,
+    read: Callable[[_Polls, Int64s, Int64s], pl.DataFrame],
+    clocks: Clocks,
+    *,
+    mirrored: bool,
 ) -> list[WrongEdge]:
     if mirrored:
         polls = polls.mirrored()
@@ -263,11 +332,15 @@ def _judge(
     changes = (np.diff(polls.store) != 0) | (np.diff(polls.session) != 0)
     begins = np.append(0, np.flatnonzero(changes) + 1)
     ends = np.append(begins[1:], len(polls.store))
-    edges = read(polls, begins, ends).with_columns(
-        store=polls.store[begins], edge_us=polls.edge_us[begins] * (-1 if mirrored else 1)
+    store, edge_us = polls.store[begins], polls.edge_us[begins] * (-1 if mirrored else 1)
+    clock = pl.when(pl.len().over("store", "clock") >= FEWEST_DAYS).then("clock")
+    edges = (
+        read(polls, begins, ends)
+        .with_columns(store=store, edge_us=edge_us, clock=clocks(store, edge_us) % DAY_US)
+        .with_columns(clock)
     )
     contrary, rest = pl.col("is_contrary"), pl.col("rest").filter(pl.col("is_contrary")).sum()
-    of_stores = edges.group_by("store", maintain_order=True).agg(
+    of_stores = edges.group_by("store", "clock").agg(
         "edge_us",
         contrary,
         share=contrary.mean(),
@@ -278,11 +351,12 @@ def _judge(
     )
     wrong = of_stores.filter(
         pl.col("edges") >= FEWEST_DAYS, pl.col("share") > MOST_DAYS, pl.col("rest_fitting") >= REST_FITTING
-    )
+    ).sort("store", "clock", nulls_last=True)
     return [
         WrongEdge(
             store=row["store"],
             finding=finding,
+            clock_us=row["clock"],
             edges_us=np.array(row["edge_us"], np.int64),
             is_contrary=np.array(row["is_contrary"]),
             by_us=row["by_us"],

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 import numpy as np
+import polars as pl
 
 from storewatch.engine.columns import DAY_SECONDS, DAY_US, MINUTE_US, SECOND_US, Int64s, instant_of
 from storewatch.engine.opening import (
@@ -13,6 +14,7 @@ from storewatch.engine.opening import (
     Closures,
     Sessions,
     Stretches,
+    assign_calendars,
     local_readings,
     local_time,
     open_sessions,
@@ -55,8 +57,9 @@ class Correction:
 def correct_edge(wrong: WrongEdge, sessions: Sessions, calendar: int, zone: str) -> Correction | None:
     """Move the openings or closings of the days on which most were contradicted, to the quarter of an hour.
 
-    None if no time would be another one. A session that would end before it begins is gone; an edge that a planned
-    closure made stays.
+    A late opening or early closing goes to the nearest one that leaves the active poll which shows it inside, other
+    edges to the nearest one. None if no time would be another one. A session that would end before it begins is gone;
+    an edge that a planned closure made stays.
     """
     of_openings, sign, verb = _MOVES[wrong.finding]
     moves: dict[_Edge, int] = {}
@@ -64,7 +67,12 @@ def correct_edge(wrong: WrongEdge, sessions: Sessions, calendar: int, zone: str)
     contrary = Counter(edge for edge, is_contrary in zip(edges, wrong.is_contrary, strict=True) if is_contrary)
     for edge, count in Counter(edges).items():
         at_us = edge[1] * SECOND_US
-        moved_us = (at_us + sign * wrong.by_us + _STEP_US // 2) // _STEP_US * _STEP_US - at_us
+        shown_us = at_us + sign * wrong.by_us
+        if wrong.finding is Finding.EARLY_CLOSE:
+            shown_us += _STEP_US  # a closing is the first instant outside
+        elif wrong.finding is not Finding.LATE_OPEN:
+            shown_us += _STEP_US // 2
+        moved_us = shown_us // _STEP_US * _STEP_US - at_us
         if 2 * contrary[edge] > count and moved_us * sign > 0:
             moves[edge] = moved_us
     if not moves:
@@ -98,6 +106,20 @@ def correct_zone(
     laid = open_sessions(alone, *span_us, closures)
     return Correction(
         words=f"time zone {zone} instead of {calendars.zones[calendars.zone_of_calendar[calendar]]}",
+        sessions=(laid.open_us, laid.close_us),
+        planned=(laid.planned_start_us, laid.planned_end_us),
+    )
+
+
+def correct_to_always(
+    calendars: Calendars, calendar: int, patterns: pl.DataFrame, span_us: tuple[int, int], closures: Closures
+) -> Correction:
+    """Open one calendar around the clock, but for its closures. patterns: any rows of catalog.PATTERNS."""
+    stores = pl.DataFrame({"weekly_hours_id": [None], "timezone": ["UTC"]}).cast({"weekly_hours_id": pl.Int64})
+    always = replace(assign_calendars(stores, patterns), closures=_of(calendars.closures, calendar))
+    laid = open_sessions(always, *span_us, closures)
+    return Correction(
+        words="open 24 hours on every day",
         sessions=(laid.open_us, laid.close_us),
         planned=(laid.planned_start_us, laid.planned_end_us),
     )
@@ -143,12 +165,13 @@ def _merged(open_us: Int64s, close_us: Int64s) -> tuple[Int64s, Int64s]:
 def _words(verb: str, moves: dict[_Edge, int]) -> str:
     days: dict[str, list[str]] = {}
     for (weekday, second), moved_us in sorted(moves.items()):
-        days.setdefault(_clock(second + moved_us // SECOND_US), []).append(DAYS[weekday])
+        days.setdefault(clock_words(second + moved_us // SECOND_US), []).append(DAYS[weekday])
     parts = [f"at {clock} on {', '.join(on) if len(on) < 7 else 'every day'}" for clock, on in days.items()]
     return f"{verb} {', '.join(parts)}"
 
 
-def _clock(second: int) -> str:
+def clock_words(second: int) -> str:
+    """Write a time of day, seconds since the midnight of its day."""
     beside = " the day before" if second < 0 else " the next day" if second > DAY_SECONDS else ""
     second = second if second == DAY_SECONDS else second % DAY_SECONDS
     return f"{second // 3600:02}:{second // 60 % 60:02}{beside}"

@@ -14,11 +14,16 @@ from storewatch.engine.columns import SECOND_US, instant_of
 from storewatch.errors import InvalidInputError
 from storewatch.lake import Snapshot
 from storewatch.reports.content import Content, Versions
+from storewatch.reports.exports.header import totals
 from storewatch.reports.request import ReportFormat, ReportRequest, format_instant
 from storewatch.reports.runs import Reports, write_file
 
 SUFFIX: Final = ".manifest.json"
 
+Totals = Mapping[str, Mapping[str, Any]]
+
+# How much of two lines that differ is shown, and how much of that before the first difference.
+_SHOWN, _SHOWN_BEFORE = 160, 60
 _TEXTS: Final = (ReportFormat.CSV, ReportFormat.WIDE_CSV, ReportFormat.JSON, ReportFormat.NDJSON)
 
 
@@ -26,7 +31,8 @@ _TEXTS: Final = (ReportFormat.CSV, ReportFormat.WIDE_CSV, ReportFormat.JSON, Rep
 class Manifest:
     """A report's file and all that decides what is in it.
 
-    request: with its as_of. scope: of the key that asked for it. versions: catalog is that of the hours too.
+    request: with its as_of. scope: of the key that asked for it. versions: catalog is that of the hours too. totals: by
+    window and figure, as in the JSON form; None where the report did not keep them.
     """
 
     file: str
@@ -34,11 +40,18 @@ class Manifest:
     request: ReportRequest
     scope: Label | None
     versions: Versions
+    totals: Totals | None
 
     @classmethod
     def of(cls, content: Content, file: str, sha256: str) -> "Manifest":
-        request = replace(content.request, as_of=instant_of(content.as_of_us))
-        return cls(file=file, sha256=sha256, request=request, scope=None, versions=content.versions)
+        return cls(
+            file=file,
+            sha256=sha256,
+            request=asked_of(content),
+            scope=None,
+            versions=content.versions,
+            totals=totals(content),
+        )
 
     @classmethod
     def of_report(
@@ -57,6 +70,7 @@ class Manifest:
                 tzdata=result.get("tzdata_version", unknown),
                 software=result.get("software_version", unknown),
             ),
+            totals=result.get("totals"),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -73,6 +87,7 @@ class Manifest:
             "software_version": self.versions.software,
             "scope": None if self.scope is None else {"label": self.scope[0], "value": self.scope[1]},
             "parameters": request.parameters(),
+            "totals": self.totals,
         }
 
     @classmethod
@@ -91,8 +106,9 @@ class Manifest:
                     tzdata=kept["tzdata_version"],
                     software=kept["software_version"],
                 ),
+                totals=_read_totals(kept.get("totals")),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidInputError) as error:
             raise InvalidInputError(f"This is no manifest of a report ({error}); storewatch writes them.") from None
 
 
@@ -101,17 +117,23 @@ class Verification:
     """What came of making a report again. changed: what it is made from that is not what it was, in words.
 
     file_intact: the file is the one that was written. same: made again it is that one, to the byte. difference: where
-    the file there is first differs from the one made again.
+    the file there is first differs from the one made again. figures: the totals that are not what they were, in words.
     """
 
     file_intact: bool
     same: bool
     changed: tuple[str, ...]
     difference: str | None
+    figures: tuple[str, ...] = ()
 
     @property
     def is_identical(self) -> bool:
         return self.file_intact and self.same
+
+
+def asked_of(content: Content) -> ReportRequest:
+    """Give what makes the report again: what was asked for, with the as_of that was used."""
+    return replace(content.request, as_of=instant_of(content.as_of_us))
 
 
 def manifest_file(file: Path) -> Path:
@@ -135,6 +157,7 @@ def verify(manifest: Manifest, file: Path, reports: Reports, snapshot: Snapshot)
             same=same,
             changed=tuple(_changed(manifest.versions, content.versions)),
             difference=None if found == sha256 else _difference(manifest.request.format, file, again),
+            figures=tuple(_figures(manifest.totals or {}, totals(content))),
         )
 
 
@@ -147,15 +170,42 @@ def _changed(then: Versions, now: Versions) -> Iterator[str]:
         yield f"storewatch: {then.software} then, {now.software} now"
 
 
+def _figures(then: Totals, now: Totals) -> Iterator[str]:
+    for window, figures in now.items():
+        before = then.get(window, {})
+        for name, figure in figures.items():
+            if name in before and before[name] != figure:
+                yield f"{window}: {name} {_said(before[name])} then, {_said(figure)} now"
+
+
+def _said(figure: Any) -> str:
+    return "unknown" if figure is None else str(figure)
+
+
+def _read_totals(kept: Any) -> Totals | None:
+    if kept is not None and not all(isinstance(figures, dict) for figures in kept.values()):
+        raise TypeError("totals are objects of figures")
+    return kept  # type: ignore[no-any-return]
+
+
 def _difference(form: ReportFormat, file: Path, again: Path) -> str:
     if form not in _TEXTS:
         sizes = f"{file.stat().st_size:,} bytes in the file, {again.stat().st_size:,} made again"
         return f"{sizes}; a text form would tell where"
     with file.open(encoding="utf-8", errors="replace") as then, again.open(encoding="utf-8") as now:
         for line, (before, after) in enumerate(zip_longest(then, now, fillvalue=""), 1):
-            if before != after:
-                return f"line {line}: {before.strip()[:300]!r} in the file, {after.strip()[:300]!r} made again"
+            if before.rstrip("\n") != after.rstrip("\n"):
+                at = next(at for at, (one, other) in enumerate(zip_longest(before, after)) if one != other)
+                return f"line {line}: {_cut(before, at)} in the file, {_cut(after, at)} made again"
     return "the ends of lines or the encoding"
+
+
+def _cut(line: str, at: int) -> str:
+    """Show a line around a position."""
+    line = line.rstrip("\n")
+    first = max(0, at - _SHOWN_BEFORE) if len(line) > _SHOWN else 0
+    last = first + _SHOWN
+    return f"{'…' if first else ''}{line[first:last]!r}{'…' if last < len(line) else ''}"
 
 
 def _digest(file: Path) -> str:

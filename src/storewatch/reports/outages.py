@@ -17,9 +17,9 @@ from storewatch.engine.availability import (
     totals,
 )
 from storewatch.engine.columns import Int64s, Status, instant_of
-from storewatch.engine.opening import local_readings
 from storewatch.reports.collecting import Plan, label_values
 from storewatch.reports.content import MASS_OUTAGES, OPENINGS, OUTAGES, Table
+from storewatch.reports.feed import BlindTime
 from storewatch.reports.figures import Shard
 from storewatch.reports.mass_outages import FEWEST_STORES, Starts, find_mass_outages
 from storewatch.reports.request import TableName
@@ -44,20 +44,21 @@ class OutageCollector:
     """Every outage of every store in every window, and the events in which many stores of a label went down together.
 
     mean, mttr and mtbf are rounded down to whole microseconds: down time an outage, down time an outage that ended, up
-    time an outage.
+    time an outage. blind_time is asked when rows are read, for only then all stores went by.
     """
 
     lookaround_us = LOOKAROUND_US
     cells = 0
 
-    def __init__(self, plan: Plan, catalog: Catalog) -> None:
+    def __init__(self, plan: Plan, catalog: Catalog, blind_time: BlindTime) -> None:
         self._plan, self._catalog = plan, catalog
         self._names = label_values(plan, catalog, NAME)
         self._said = _read_said(plan, catalog)
         windows = len(plan.windows.names)
         self._counted = np.zeros((plan.stores, windows, len(_COUNTED) + len(OPENINGS)), np.int64)
         self._starts: list[list[Starts]] = [[] for _ in range(windows)]
-        self._table = Table(schema=OUTAGES, folder=plan.folder)
+        self._blind_time = blind_time
+        self._table = Table(schema=OUTAGES, folder=plan.folder, finish=self._with_blind_time)
 
     def add(self, shard: Shard) -> None:
         if shard.first == shard.last:
@@ -107,8 +108,8 @@ class OutageCollector:
                 "name": self._names.gather(store),
                 "start_at": found.start_us,
                 "end_at": found.end_us,
-                "start_local": self._local(shard, found.store, found.start_us),
-                "end_local": self._local(shard, found.store, found.end_us),
+                "start_local": self._plan.local_readings(shard, found.store, found.start_us),
+                "end_local": self._plan.local_readings(shard, found.store, found.end_us),
                 "down_us": found.down_us,
                 "wall_us": found.end_us - found.start_us,
                 "opened_at": found.opened_us,
@@ -120,6 +121,7 @@ class OutageCollector:
             }
         ).with_columns(
             pl.lit(self._plan.windows.names[window]).alias("window"),
+            pl.lit(0).alias("blind_us"),
             pl.col("opened_at", "closed_at").replace(NO_INSTANT, None),
             pl.col("state").replace_strict(states, return_dtype=pl.String),
             position=pl.when(opens & closes)
@@ -132,14 +134,13 @@ class OutageCollector:
         )
         return self._with_causes(rows).select("store", *OUTAGES.names()).cast(OUTAGES)
 
-    def _local(self, shard: Shard, store: Int64s, instants_us: Int64s) -> Int64s:
-        readings = np.empty(len(store), np.int64)
-        zone_of = shard.zone_of[store]
-        clocks = self._plan.basis.store_list.calendars.zones
-        for zone in np.unique(zone_of).tolist():
-            ours = zone_of == zone
-            readings[ours] = local_readings(clocks[zone], instants_us[ours])
-        return readings
+    def _with_blind_time(self, rows: pl.DataFrame) -> pl.DataFrame:
+        blind_us = np.zeros(rows.height, np.int64)
+        start_us, end_us = (rows[edge].to_physical().to_numpy() for edge in ("start_at", "end_at"))
+        for window, name in enumerate(self._plan.windows.names):
+            ours = (rows["window"] == name).to_numpy()
+            blind_us[ours] = self._blind_time(window, start_us[ours], end_us[ours])
+        return rows.with_columns(pl.Series("blind_us", blind_us))
 
     def _with_causes(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add cause and note of the annotation, of several the one created last, that overlaps an outage."""
@@ -170,6 +171,7 @@ def _columns(counted: Int64s) -> pl.DataFrame:
     frame = pl.DataFrame(counted, schema=dict.fromkeys((*_COUNTED, *OPENINGS), pl.Int64), orient="row")
     return frame.select(
         number,
+        pl.col("down_us").alias("outage_us"),
         pl.when(has_any).then(pl.col("longest_us")).alias("longest_outage_us"),
         pl.when(has_any).then(pl.col("down_us") // number).alias("mean_outage_us"),
         pl.when(has_ended).then(pl.col("ended_down_us") // pl.col("ended")).alias("mttr_us"),

@@ -1,4 +1,4 @@
-"""Poll quality: how often stores were polled, and when the feed itself was blind."""
+"""Poll quality: how often stores were polled."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 
 from storewatch.catalog import Catalog
-from storewatch.engine.availability import POLL_GAPS, blind_spots, count_unpolled, poll_gaps
-from storewatch.engine.columns import MINUTE_US, Int64s
+from storewatch.engine.availability import POLL_GAPS, poll_gaps
+from storewatch.engine.columns import Int64s
 from storewatch.reports.collecting import Plan
-from storewatch.reports.content import BLIND_SPOTS, QUALITY, Table
+from storewatch.reports.content import QUALITY, Table
 from storewatch.reports.figures import Shard
 from storewatch.reports.request import TableName
 
@@ -21,46 +21,29 @@ _COLUMNS: Final = [_POLLS, _OUTSIDE, len(POLL_GAPS), _MEDIAN, _LONGEST]
 
 
 class QualityCollector:
-    """The polls of every store in every window and the gaps between them; the blind spots of all stores together.
+    """The polls of every store in every window and the gaps between them.
 
     duplicates: repeats of a poll that the lake still holds (it drops them when it is optimized). In the summary the
-    median gap is the lower median of those of the stores. A blind spot is looked for from the earliest beginning to the
-    latest end that the window has in any zone; its share is the highest in it.
+    median gap is the lower median of those of the stores.
     """
 
     lookaround_us = 0
     cells = 0
 
     def __init__(self, plan: Plan, _catalog: Catalog) -> None:
-        spans_us = plan.windows.spans_us
         self._plan = plan
         # POLL_GAPS, then the duplicates.
         self._counted = np.zeros((plan.stores, len(plan.windows.names), len(POLL_GAPS) + 1), np.int64)
-        bounds_us = np.zeros((len(plan.windows.names), 2), np.int64)
-        if len(spans_us):
-            bounds_us[:, 0], bounds_us[:, 1] = spans_us[:, :, 0].min(axis=0), spans_us[:, :, 1].max(axis=0)
-        self._bounds_us: list[list[int]] = bounds_us.tolist()
-        minutes = [-((from_us - to_us) // MINUTE_US) for from_us, to_us in self._bounds_us]
-        self._unpolled, self._opened = ([np.zeros(count + 1, np.int64) for count in minutes] for _ in range(2))
 
     def add(self, shard: Shard) -> None:
         if shard.first == shard.last:
             return
         as_of_us = self._plan.basis.as_of_us
-        for window, (from_us, to_us) in enumerate(self._bounds_us):
+        for window in range(len(self._plan.windows.names)):
             counted = self._counted[shard.first : shard.last, window]
             spans_us = self._plan.windows.spans_us[:, window]
             counted[:, :-1] = poll_gaps(shard.evidence, shard.sessions, spans_us, shard.zone_of, as_of_us=as_of_us)
             counted[:, -1] = _count_rows(shard, spans_us[shard.zone_of], as_of_us) - counted[:, _POLLS]
-            count_unpolled(
-                shard.evidence,
-                shard.sessions,
-                from_us,
-                to_us,
-                self._unpolled[window],
-                self._opened[window],
-                as_of_us=as_of_us,
-            )
 
     def store_columns(self) -> pl.DataFrame:
         counted = self._counted[..., _COLUMNS].reshape(-1, len(QUALITY))
@@ -83,19 +66,7 @@ class QualityCollector:
         )
 
     def tables(self) -> Mapping[TableName, Table]:
-        table = Table(schema=BLIND_SPOTS)
-        for name, (from_us, _), unpolled, opened in zip(
-            self._plan.windows.names, self._bounds_us, self._unpolled, self._opened, strict=True
-        ):
-            shares = np.cumsum(unpolled) / np.maximum(np.cumsum(opened), 1)
-            found = blind_spots(unpolled, opened)
-            rows = {
-                "start_at": [from_us + start * MINUTE_US for start, _, _ in found],
-                "end_at": [from_us + end * MINUTE_US for _, end, _ in found],
-                "unpolled_share": [float(shares[start:end].max()) for start, end, _ in found],
-            }
-            table.append(pl.DataFrame(rows).with_columns(pl.lit(name).alias("window")))
-        return {TableName.BLIND_SPOTS: table}
+        return {}
 
 
 def _count_rows(shard: Shard, spans_us: Int64s, as_of_us: int) -> Int64s:

@@ -146,7 +146,7 @@ class ReportRequest:
             TableName.OUTAGES: Section.OUTAGES in self.include,
             TableName.MASS_OUTAGES: Section.OUTAGES in self.include,
             TableName.PATTERN: Section.PATTERNS in self.include,
-            TableName.BLIND_SPOTS: Section.QUALITY in self.include,
+            TableName.BLIND_SPOTS: not {Section.OUTAGES, Section.QUALITY}.isdisjoint(self.include),
             TableName.DOCTOR: Section.DOCTOR in self.include,
         }
         return TableName.SUMMARY, TableName.STORES, *(table for table, wanted in asked.items() if wanted)
@@ -222,8 +222,8 @@ def _count(name: str, value: Any) -> int:
 
 
 def _percent(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 100:
-        raise InvalidParameterError(name, f"{name} must be a percentage such as 99.5.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 < value <= 100:
+        raise InvalidParameterError(name, f"{name} must be a percentage over 1 and up to 100; write 99.5 for 99.5 %.")
     return float(value)
 
 

@@ -19,11 +19,18 @@ from storewatch import __version__
 from storewatch.catalog import Catalog, Job, JobKind, JobState, Label, StoreFilter
 from storewatch.engine.columns import instant_of
 from storewatch.engine.opening import DEFAULT_TIMEZONE, TZDATA_VERSION
-from storewatch.errors import FailedReportError, InvalidParameterError, MissingReportFileError, UnknownReportError
+from storewatch.errors import (
+    FailedReportError,
+    InvalidParameterError,
+    MissingReportFileError,
+    UnknownReportError,
+    UnknownStoreError,
+)
 from storewatch.lake import Lake, Snapshot
-from storewatch.reports.computing import compute_content
+from storewatch.reports.computing import BY_HOURS, BY_TIMEZONE, compute_content
 from storewatch.reports.content import Content
 from storewatch.reports.exports import WRITERS, too_large
+from storewatch.reports.exports.header import totals
 from storewatch.reports.figures import Basis, Progress, StoreList, resolve_as_of
 from storewatch.reports.request import ReportRequest, TableName, format_instant
 from storewatch.reports.windows import cut, resolve_windows
@@ -33,13 +40,15 @@ from storewatch.reports.windows import cut, resolve_windows
 class ReportRun:
     """What one run of a report left: its file in the reports folder and what the file says.
 
-    rows: how many stores. fingerprint: of everything that decides its content; equal fingerprints, equal files.
+    rows: how many stores. totals: as in the JSON form, None of an equal report that did not keep them. fingerprint: of
+    everything that decides its content; equal fingerprints, equal files.
     """
 
     fingerprint: str
     file: str
     sha256: str
     rows: int
+    totals: dict[str, dict[str, Any]] | None
     as_of: datetime
     lake_version: int
     catalog_version: int
@@ -48,8 +57,8 @@ class ReportRun:
 
     def result(self) -> dict[str, Any]:
         """Give what is kept with the job, as JSON."""
-        kept = ("file", "sha256", "rows", "lake_version", "catalog_version", "tzdata_version", "software_version")
-        return {name: getattr(self, name) for name in kept} | {"as_of": format_instant(self.as_of)}
+        kept = {name: value for name, value in vars(self).items() if name != "fingerprint"}
+        return kept | {"as_of": format_instant(self.as_of)}
 
 
 @dataclass(kw_only=True)
@@ -101,13 +110,14 @@ class Reports:
         equal = self._take_equal(fingerprint, file)
         if equal is None:
             with self._computed(request, basis, chosen, progress, f".{report.job_id}.") as content:
-                equal = write_file(content, file), content.stores
-        sha256, stores = equal
+                equal = write_file(content, file), content.stores, totals(content)
+        sha256, stores, kept_totals = equal
         return ReportRun(
             fingerprint=fingerprint,
             file=file.name,
             sha256=sha256,
             rows=stores,
+            totals=kept_totals,
             as_of=instant_of(basis.as_of_us),
             lake_version=snapshot.version,
             catalog_version=basis.store_list.catalog_version,
@@ -136,7 +146,7 @@ class Reports:
             yield content
 
     def check(self, request: ReportRequest, snapshot: Snapshot, scope: Label | None) -> None:
-        """Raise InvalidInputError for what can be told at once: windows that do not exist, a form that is too small."""
+        """Raise InvalidInputError for what can be told at once: no such window or label, too small a form."""
         basis, chosen = self._basis(request, snapshot, scope)
         self._refuse_too_large(request, basis, len(chosen))
 
@@ -165,8 +175,8 @@ class Reports:
         if not request.with_outages and (why := too_large(request, rows)):
             raise InvalidParameterError("format", why)
 
-    def _take_equal(self, fingerprint: str, file: Path) -> tuple[str, int] | None:
-        """Make `file` another name of an equal report's file; return its SHA-256 and stores, None without one."""
+    def _take_equal(self, fingerprint: str, file: Path) -> tuple[str, int, dict[str, dict[str, Any]] | None] | None:
+        """Make `file` another name of an equal report's file; give its SHA-256, stores and totals, None without one."""
         equal = self.catalog.finished_job(fingerprint)
         if equal is None or equal.result is None:
             return None
@@ -177,7 +187,7 @@ class Reports:
             file.hardlink_to(self.folder / equal.result["file"])
         except OSError:  # it was deleted, or this file system has no second names
             return None
-        return str(equal.result["sha256"]), int(equal.result["rows"])
+        return str(equal.result["sha256"]), int(equal.result["rows"]), equal.result.get("totals")
 
     def _basis(self, request: ReportRequest, snapshot: Snapshot, scope: Label | None) -> tuple[Basis, pl.Series]:
         """Give what the report is computed from, and the ids of its stores: all of the basis but their peers."""
@@ -192,6 +202,7 @@ class Reports:
         if request.zone is not None:
             in_zone = chosen.frame["timezone"].fill_null(DEFAULT_TIMEZONE) == request.zone
             chosen = chosen.at(in_zone.to_numpy())
+        self._check_labels(request, scope)
         basis = Basis(
             store_list=chosen if request.peers is None else self._with_peers(request.peers, chosen, visible),
             snapshot=snapshot,
@@ -201,6 +212,17 @@ class Reports:
             annotations=request.annotations,
         )
         return basis, chosen.store_ids
+
+    def _check_labels(self, request: ReportRequest, scope: Label | None) -> None:
+        carrying = (scope,) if scope else ()
+        for member, label in (("group_by", request.group_by), ("peers", request.peers)):
+            if label is None or (member == "group_by" and label in (BY_TIMEZONE, BY_HOURS)):
+                continue
+            if self.catalog.has_label(label, carrying):
+                continue
+            known = ", ".join(self.catalog.label_names(carrying))
+            told = f"the labels are {known}" if known else "import a table of stores to give them labels"
+            raise InvalidParameterError(member, f"No store has a label {label!r}; {told}.")
 
     def _with_peers(self, label: str, chosen: StoreList, visible: StoreList) -> StoreList:
         carriers = self.catalog.labels_of(label)
@@ -213,6 +235,18 @@ class Reports:
         if known is None or known.catalog_version != self.catalog.version():
             known = self._store_list = StoreList.read(self.catalog)
         return known
+
+
+def check_stores(request: ReportRequest, catalog: Catalog, scope: Label | None = None) -> None:
+    """Raise UnknownStoreError for a store that is asked for and not there when the report is asked for.
+
+    One that is deleted before it runs is left out.
+    """
+    asked = request.store_ids or ()
+    found = set(catalog.select_stores(asked, (scope,) if scope else ()).frame["store_id"]) if asked else set()
+    for store_id in asked:
+        if store_id not in found:
+            raise UnknownStoreError(store_id)
 
 
 def write_file(content: Content, file: Path) -> str:

@@ -1,21 +1,31 @@
 """What a report can say beyond its figures, and who gathers it."""
 
-from collections.abc import Callable
-from typing import Final
-
 from storewatch.catalog import Catalog
 from storewatch.reports.collecting import Collector, Plan
 from storewatch.reports.doctor import DoctorCollector
+from storewatch.reports.feed import FeedCollector
 from storewatch.reports.lost_sales import SalesCollector
 from storewatch.reports.outages import OutageCollector
 from storewatch.reports.patterns import PatternCollector
 from storewatch.reports.quality import QualityCollector
-from storewatch.reports.request import Section
+from storewatch.reports.request import Section, TableName
 
-SECTIONS: Final[dict[Section, Callable[[Plan, Catalog], Collector]]] = {
-    Section.OUTAGES: OutageCollector,
-    Section.PATTERNS: PatternCollector,
-    Section.QUALITY: QualityCollector,
-    Section.LOST_SALES: SalesCollector,
-    Section.DOCTOR: DoctorCollector,
-}
+
+def section_collectors(plan: Plan, catalog: Catalog) -> list[Collector]:
+    """Give the collectors of what a report asks for, in the order of Section; what they say of the feed comes last."""
+    feed = FeedCollector(plan)
+    collectors: dict[Section, Collector] = {}
+    for section in plan.request.include:
+        match section:
+            case Section.OUTAGES:
+                collectors[section] = OutageCollector(plan, catalog, feed.blind_us)
+            case Section.PATTERNS:
+                collectors[section] = PatternCollector(plan, catalog)
+            case Section.QUALITY:
+                collectors[section] = QualityCollector(plan, catalog)
+            case Section.LOST_SALES:
+                collectors[section] = SalesCollector(plan, catalog)
+            case Section.DOCTOR:
+                collectors[section] = DoctorCollector(plan, catalog)
+    asked = [collectors[section] for section in Section if section in collectors]
+    return [*asked, feed] if TableName.BLIND_SPOTS in plan.request.tables else asked

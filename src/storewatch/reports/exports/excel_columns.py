@@ -68,6 +68,7 @@ _TITLES: Final = {
     "peer_difference": "Against peers",
     "peer_rank": "Rank among peers",
     "peer_stores": "Peers",
+    "outage_us": "Outage time",
     "longest_outage_us": "Longest outage",
     "mean_outage_us": "Mean outage",
     "mttr_us": "MTTR",
@@ -90,6 +91,7 @@ _TITLES: Final = {
     "start_local": "Start",
     "end_local": "End",
     "wall_us": "By the clock",
+    "blind_us": "Of it feed silent",
     "opened_at": "Poll that opened it",
     "closed_at": "Poll that closed it",
     "began_before": "Began before window",
@@ -100,6 +102,8 @@ _TITLES: Final = {
     "unpolled_share": "Stores unpolled",
     "availability_corrected": "Availability corrected",
     "down_corrected_us": "Down corrected",
+    "business_corrected_us": "Business corrected",
+    "feed_judged_us": "Feed judged",
 }
 FIGURES_IN_ORDER: Final = (
     "availability",

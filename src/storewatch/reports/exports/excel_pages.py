@@ -11,9 +11,14 @@ from storewatch.reports.exports.columns import divided
 from storewatch.reports.exports.excel_book import ACCENT, INK, QUIET, SHADES, Book
 from storewatch.reports.exports.excel_columns import Look
 from storewatch.reports.exports.header import header
-from storewatch.reports.exports.wording import how_to_read, spoken
+from storewatch.reports.exports.wording import rules, spoken
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_CELLS: Final = {
+    "Without downtime": "Of the stores that had business time, the share of those without any down time.",
+    "Instants": "Times headed (UTC) are UTC; those headed (local) are what the store's own clock read.",
+    "Numbers": "Cells hold unrounded numbers; their format rounds. Durations are in minutes or hours, as headed.",
+}
 _QUIET_ZERO: Final = '#,##0.0;-#,##0.0;"·"'
 _HEAT: Final = {"type": "3_color_scale", "min_color": "#FFFFFF", "mid_color": "#F6C9A0", "max_color": "#DE7A32"}
 
@@ -54,7 +59,7 @@ def fill_about(book: Book, sheet: Worksheet, content: Content) -> None:
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, 1, 96)
     row = 0
-    for title, lines in (("About this report", _said(content)), ("How to read it", how_to_read(content))):
+    for title, lines in (("About this report", _said(content)), ("How to read it", rules(content) | _CELLS)):
         sheet.set_row(row, 24)
         book.put(sheet, row, 0, title, Look.TEXT, bold=True, font_size=14, font_color=ACCENT)
         for name, text in lines.items():

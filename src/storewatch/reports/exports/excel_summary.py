@@ -1,13 +1,12 @@
 """The first sheet of a workbook: what the report says, on one page."""
 
-from collections import Counter
 from typing import Any, Final
 
 import polars as pl
 from xlsxwriter.chart import Chart
 from xlsxwriter.worksheet import Worksheet
 
-from storewatch.reports.content import Content
+from storewatch.reports.content import BEFORE, FEED, OPENINGS, OUTAGE_FIGURES, QUALITY, SALES, Content
 from storewatch.reports.exports.excel_book import ACCENT, DOWN, HEAD, INK, QUIET, Book
 from storewatch.reports.exports.excel_columns import FIGURES_IN_ORDER, Look, cells, column_of, columns_of
 from storewatch.reports.exports.header import summary
@@ -22,7 +21,14 @@ _ROWS: Final = (
     "availability_p5",
     "availability_p95",
     "share_without_downtime",
+    *BEFORE,
+    "stores_with_target",
     "stores_on_target",
+    *OUTAGE_FIGURES,
+    *OPENINGS,
+    *QUALITY,
+    *FEED,
+    *SALES,
     "stores",
     "from_at",
     "to_at",
@@ -56,8 +62,6 @@ def fill_summary(book: Book, sheet: Worksheet, content: Content) -> None:
 def _figures(book: Book, sheet: Worksheet, first: int, content: Content) -> int:
     """Write a column a window and a row a figure; return the row after a gap."""
     rows = summary(content)
-    if content.request.target is not None:
-        rows = rows.with_columns(stores_on_target=_on_target(content, rows["window"]))
     columns = [column_of(name, rows.schema[name], in_hours=True) for name in _ROWS if name in rows.columns]
     shown = cells(rows, columns)
     book.put(sheet, first, 0, None, Look.TEXT, **HEAD)
@@ -72,14 +76,6 @@ def _figures(book: Book, sheet: Worksheet, first: int, content: Content) -> int:
         for number, value in enumerate(shown[column.name], 1):
             book.put(sheet, row, number, value, column.look, **style, align="right")
     return first + len(columns) + 2
-
-
-def _on_target(content: Content, windows: pl.Series) -> pl.Series:
-    """Count the stores that met their target, window by window."""
-    met: Counter[str] = Counter()
-    for frame in content.tables[TableName.STORES].frames():
-        met.update(dict(frame.filter("target_met").group_by("window").len().iter_rows()))
-    return pl.Series([met[window] for window in windows], dtype=pl.Int64)
 
 
 def _worst(content: Content) -> pl.DataFrame:

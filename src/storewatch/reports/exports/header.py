@@ -7,20 +7,28 @@ import polars as pl
 from storewatch.engine.columns import SECOND_US, instant_of
 from storewatch.reports.content import Content
 from storewatch.reports.exports.columns import in_seconds
-from storewatch.reports.request import TableName, format_instant
+from storewatch.reports.request import ReportRequest, TableName, format_instant
 
 OWN_ZONES: Final = "each store's own"
-# The members of the header that stand on every row of a form with one table.
-STAMPS: Final = (
-    "as_of",
-    "policy",
-    "max_gap_seconds",
-    "closures",
-    "annotations",
-    "lake_version",
-    "catalog_version",
-    "tzdata_version",
-    "software_version",
+# The members of the header that stand on every row of a form with one table; those that the table of stores has a
+# column of its own for are report_timezone and report_target.
+STAMPS: Final = pl.Schema(
+    {
+        "as_of": pl.String(),
+        "policy": pl.String(),
+        "max_gap_seconds": pl.Float64(),
+        "closures": pl.String(),
+        "annotations": pl.String(),
+        "report_timezone": pl.String(),
+        "rolling": pl.Boolean(),
+        "report_target": pl.Float64(),
+        "min_duration": pl.String(),
+        "selection": pl.String(),
+        "lake_version": pl.Int64(),
+        "catalog_version": pl.Int64(),
+        "tzdata_version": pl.String(),
+        "software_version": pl.String(),
+    }
 )
 
 
@@ -85,6 +93,20 @@ def stamp(rows: pl.LazyFrame, content: Content, windows: pl.DataFrame) -> pl.Laz
         if "window" not in rows.collect_schema():
             rows = rows.with_columns(window=pl.lit(next(iter(said["windows"]), None), pl.String))
         rows = rows.join(ends, on="window", how="left", maintain_order="left")
+    values = said | {"selection": _selection(content.request)}
     return rows.with_columns(
-        pl.lit(said[name], pl.Int64 if isinstance(said[name], int) else None).alias(name) for name in STAMPS
+        pl.lit(values[name.removeprefix("report_")], dtype).alias(name) for name, dtype in STAMPS.items()
     )
+
+
+def _selection(request: ReportRequest) -> str | None:
+    """Say in one line which stores the report is on; None for all of them."""
+    labels = ", ".join(f"{label}={value}" for label, value in request.labels)
+    parts = {
+        f"{len(request.store_ids or ())} store_ids": request.store_ids is not None,
+        f"labels {labels}": request.labels,
+        f"zone {request.zone}": request.zone,
+        "with_outages": request.with_outages,
+        f"worst {request.worst}": request.worst,
+    }
+    return "; ".join(part for part, asked in parts.items() if asked) or None

@@ -1,20 +1,47 @@
 """The report in plain words, for forms that people read: what it is about, how it counts, how to read it."""
 
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
 from storewatch.engine.availability import FILL
-from storewatch.engine.columns import instant_of
+from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US, SECOND_US, instant_of
 from storewatch.engine.opening import Closures
 from storewatch.reports.content import Content
-from storewatch.reports.request import Annotations, TableName
+from storewatch.reports.request import Annotations, ReportRequest, Section, TableName, format_instant
 
-_CLOSURES = {
-    Closures.HONOUR: "Planned closures have a figure of their own and are no part of the availability.",
-    Closures.EXCLUDE: "Planned closures are taken out of the business time and counted nowhere.",
-    Closures.IGNORE: "Planned closures are ignored: what was seen inside them counts.",
+_CLOSURES_BRIEFLY: Final = {
+    Closures.HONOUR: "honoured: shown as planned",
+    Closures.EXCLUDE: "excluded: no business time",
+    Closures.IGNORE: "ignored",
 }
-_ANNOTATIONS = {
-    Annotations.APPLY: "What operators said of outages counts.",
-    Annotations.IGNORE: "What operators said of outages is left aside.",
+_ANNOTATIONS_BRIEFLY: Final = {Annotations.APPLY: "applied", Annotations.IGNORE: "ignored"}
+
+_BUSINESS: Final = (
+    "Time counts only while a store is open by its hours, on its own clock: the weekly hours that held on the date, or "
+    "the special hours of the date. A store without hours counts as open day and night. It is up, down, unknown or "
+    "planned; these add up to it exactly."
+)
+_AVAILABILITY: Final = (
+    "Up time as a share of up and down time, that is, of the time that is known. Coverage is the share of the business "
+    "time, planned time left out, that is known: the lower it is, the less the availability says. The bounds, at least "
+    "and at most, say what the availability would be if all unknown time had been down, or all of it up. For many "
+    "stores these are ratios of sums, never means of percentages. What has nothing to divide by stays empty."
+)
+_CLOSURES: Final = {
+    Closures.HONOUR: "Closures, entered beforehand or afterwards, are cut out of the business hours. The open time "
+    "that they cover is shown as planned: neither up nor down, and outside availability and coverage.",
+    Closures.EXCLUDE: "Closures are cut out of the business hours and counted nowhere.",
+    Closures.IGNORE: "Closures were ignored: the report reads as if none had been planned.",
 }
+_ANNOTATIONS: Final = {
+    Annotations.APPLY: "Operators may say of a stretch that its down time was planned, is unknown, or was no outage "
+    "(it then counts as up). Up and unknown time stay, and the polls never change.",
+    Annotations.IGNORE: "What operators said of outages was ignored: the figures are those of the polls alone.",
+}
+_SALES: Final = (
+    "Sales per business hour, as given, times the hours down. The bounds take unknown time as all up and all down."
+)
 
 
 def title(content: Content) -> str:
@@ -30,6 +57,29 @@ def spoken(window: str) -> str:
     return window.replace("_", " ").capitalize() if window.replace("_", "").isalnum() else window
 
 
+def span(duration_us: int) -> str:
+    """Write a limit as it was meant: 7 days, 3 hours, 90 minutes."""
+    for unit, unit_us in (("day", DAY_US), ("hour", HOUR_US), ("minute", MINUTE_US)):
+        if duration_us % unit_us == 0:
+            number = duration_us // unit_us
+            return f"{number:,} {unit}{'' if number == 1 else 's'}"
+    return f"{duration_us / SECOND_US:,} seconds"
+
+
+def objective(target_percent: float) -> str:
+    """Write a target as it was given."""
+    return f"{Decimal(repr(target_percent)).normalize():f}\N{NO-BREAK SPACE}%"
+
+
+def briefly(asked: ReportRequest) -> dict[str, str]:
+    """Say in a few words each how the report counts."""
+    return {
+        "Policy": f"{asked.policy.name}: a poll speaks for up to {span(asked.policy.max_gap_us)}",
+        "Planned closures": _CLOSURES_BRIEFLY[asked.closures],
+        "Annotations": _ANNOTATIONS_BRIEFLY[asked.annotations],
+    }
+
+
 def in_words(content: Content) -> list[str]:
     """Say in a few lines how much the report covers and how it counts."""
     request = content.request
@@ -37,45 +87,56 @@ def in_words(content: Content) -> list[str]:
     stores = "1 store" if content.stores == 1 else f"{content.stores:,} stores"
     lines = [
         f"{stores}, as of {instant_of(content.as_of_us):%Y-%m-%d %H:%M:%S} UTC; local times are {whose}.",
-        _policy(content),
-        f"{_CLOSURES[request.closures]} {_ANNOTATIONS[request.annotations]}",
+        " ".join(f"{name} {said}." for name, said in briefly(request).items()),
     ]
     if request.target is not None:
-        lines.append(f"Target: an availability of {request.target:g} %, where a store has none of its own.")
+        lines.append(f"Target: an availability of {objective(request.target)}, where a store has none of its own.")
     return lines
 
 
-def _policy(content: Content) -> str:
-    policy = content.request.policy
-    limit = f"A poll speaks for the time around it, up to {_length(policy.max_gap_us)}"
-    if policy.name == FILL.name:
-        return f"Policy fill: {limit[0].lower()}{limit[1:]}, so gaps between polls are filled."
-    return f"Policy {policy.name}: {limit[0].lower()}{limit[1:]}; what is further away is unknown."
-
-
-def _length(duration_us: int) -> str:
-    seconds = duration_us // 1_000_000
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        if seconds >= length and seconds % length == 0:
-            return f"{seconds // length} {unit}{'s' if seconds != length else ''}"
-    return "no time"
-
-
-def how_to_read(content: Content) -> dict[str, str]:
-    """Explain the figures, each under its name."""
+def rules(content: Content) -> dict[str, str]:
+    """Give the rules by which this report counts, those it needs only, each under its name."""
+    asked = content.request
+    as_of = format_instant(instant_of(content.as_of_us))
     return {
-        "Business time": "The time inside the opening hours: up + down + unknown + planned, exactly.",
-        "Unknown": f"Business time that no poll speaks for. {_policy(content)}",
-        "Planned": _CLOSURES[content.request.closures],
-        "Availability": "up / (up + down): of the time that is known. Empty where nothing is known. Over many stores "
-        "it is the ratio of the sums; median and percentiles are over stores.",
-        "Coverage": "(up + down) / (business - planned): how much of the time is known.",
-        "At least, at most": "The availability if all unknown time was down, and if all of it was up.",
-        "Outage": "An unbroken stretch of down time. Closed and planned time does not end it and is not counted in its "
-        "length; the length by the clock has it.",
-        "Poll that opened it": "The first poll that saw the store down. The outage may begin earlier: at the opening, "
-        "or where the poll before ceased to hold.",
-        "Instants": "Times headed (UTC) are UTC; those headed (local) are what the store's own clock read.",
-        "Numbers": "Cells hold unrounded numbers; their format rounds. Durations are in minutes or hours, as headed.",
-        "Stores without downtime": "Of the stores that had business time, those without any down time.",
+        "Business hours": _BUSINESS,
+        "Polls": _polls(asked),
+        "Availability": _AVAILABILITY,
+        "Planned time": _CLOSURES[asked.closures],
+        "Annotations": _ANNOTATIONS[asked.annotations],
+        **dict(_asked_for(asked)),
+        "As of": f"The report uses what had been polled by {as_of} and nothing later. The same data, parameters "
+        "and versions give the same report.",
     }
+
+
+def _polls(asked: ReportRequest) -> str:
+    if asked.policy.name == FILL.name:
+        caution = "It fills the business hours, so coverage says little about how often stores were polled."
+    else:
+        caution = "It admits what was not seen, so read each availability with its coverage."
+    return (
+        "A poll says that a store was active or inactive at an instant. It speaks for the time until the next poll, "
+        f"and the first of a session for the time since opening, up to {span(asked.policy.max_gap_us)} away (policy "
+        f"“{asked.policy.name}”); what no poll speaks for is unknown. {caution} Polls outside the business hours say "
+        "nothing about them."
+    )
+
+
+def _asked_for(asked: ReportRequest) -> Iterator[tuple[str, str]]:
+    if asked.target is not None:
+        met = (
+            f"{objective(asked.target)} for stores without one of their own; met when the availability reaches "
+            "it. The error budget is the down time that it allows."
+        )
+        yield "Target", met
+    if Section.OUTAGES in asked.include:
+        least = f" Shorter than {asked.min_duration} is left out." if asked.min_duration else ""
+        outage = (
+            "An outage is an unbroken stretch of down time. Closed or planned time in between does not end it and is "
+            "not part of its length; up or unknown time ends it. Outages are cut to the window. The poll that opened "
+            f"one is the first that saw the store down: the outage may begin earlier.{least}"
+        )
+        yield "Outages", outage
+    if Section.LOST_SALES in asked.include:
+        yield "Lost sales", _SALES

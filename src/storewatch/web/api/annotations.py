@@ -29,7 +29,7 @@ Instant = Annotated[str, Field(max_length=64, description="RFC 3339")]
 
 
 class AnnotationBody(BaseModel):
-    """What is known of a store in [start_at, end_at)."""
+    """What is known of a store in [from, to)."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -37,8 +37,8 @@ class AnnotationBody(BaseModel):
             "examples": [
                 {
                     "store_id": "cafe",
-                    "start_at": "2023-01-23T16:15:00Z",
-                    "end_at": "2023-01-23T17:00:00Z",
+                    "from": "2023-01-23T16:15:00Z",
+                    "to": "2023-01-23T17:00:00Z",
                     "cause": "power",
                     "note": "The whole street was dark.",
                     "reclassify_as": "unknown",
@@ -48,8 +48,8 @@ class AnnotationBody(BaseModel):
     )
 
     store_id: StoreId
-    start_at: Instant
-    end_at: Instant
+    from_: Annotated[Instant, Field(alias="from")]
+    to: Instant
     cause: Cause
     note: Note | None = None
     reclassify_as: ReclassifyAs = None
@@ -62,21 +62,21 @@ class AnnotationChange(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"cause": "flood", "reclassify_as": None}]}
     )
 
-    start_at: Instant | None = None
-    end_at: Instant | None = None
+    from_: Annotated[Instant | None, Field(alias="from")] = None
+    to: Instant | None = None
     cause: Cause | None = None
     note: Note | None = None
     reclassify_as: ReclassifyAs = None
 
     def changes(self) -> dict[str, Any]:
         """Give what is named, in the words of the catalog."""
-        said = self.model_dump(exclude_unset=True)
-        for name in ("start_at", "end_at", "cause"):
+        said = self.model_dump(exclude_unset=True, by_alias=True)
+        for name in ("from", "to", "cause"):
             if name in said and said[name] is None:
                 raise invalid("an annotation cannot be without it", "body", name)
-        for name in ("start_at", "end_at"):
+        for name, of_catalog in (("from", "start_at"), ("to", "end_at")):
             if name in said:
-                said[name] = needed_instant(said[name], "body", name)
+                said[of_catalog] = needed_instant(said.pop(name), "body", name)
         if said.get("reclassify_as") is not None:
             said["reclassify_as"] = Reclassification(said["reclassify_as"])
         return said
@@ -85,10 +85,12 @@ class AnnotationChange(BaseModel):
 class AnnotationModel(BaseModel):
     """An annotation."""
 
+    model_config = ConfigDict(validate_by_name=True)
+
     annotation_id: Annotated[str, Field(examples=["7"])]
     store_id: str
-    start_at: datetime
-    end_at: datetime
+    from_: Annotated[datetime, Field(alias="from")]
+    to: datetime
     cause: str
     note: str | None
     reclassify_as: ReclassifyName | None
@@ -97,7 +99,8 @@ class AnnotationModel(BaseModel):
 
     @classmethod
     def of(cls, annotation: Annotation) -> "AnnotationModel":
-        return cls(**vars(annotation) | {"annotation_id": str(annotation.annotation_id)})
+        kept = vars(annotation) | {"annotation_id": str(annotation.annotation_id)}
+        return cls(**kept, from_=annotation.start_at, to=annotation.end_at)
 
 
 def annotations_routes(parts: Parts) -> APIRouter:
@@ -119,15 +122,15 @@ def annotations_routes(parts: Parts) -> APIRouter:
         said = body.reclassify_as
         wanted = NewAnnotation(
             store_id=body.store_id,
-            start_at=needed_instant(body.start_at, "body", "start_at"),
-            end_at=needed_instant(body.end_at, "body", "end_at"),
+            start_at=needed_instant(body.from_, "body", "from"),
+            end_at=needed_instant(body.to, "body", "to"),
             cause=body.cause,
             note=body.note,
             reclassify_as=None if said is None else Reclassification(said),
             created_at=parts.clock(),
             created_by=caller.key_id,
         )
-        with field("body", "end_at"):
+        with field("body", "to"):
             annotation = catalog.create_annotation(wanted, carrying(caller))
         request.state.audit_object = annotation.annotation_id
         request.state.audit_detail = {"store_id": annotation.store_id}
@@ -185,9 +188,9 @@ def _add_one(router: APIRouter, parts: Parts) -> None:
     ) -> AnnotationModel:
         """Change an annotation: what the body leaves out stays."""
         changes = body.changes()
-        request.state.audit_detail = body.model_dump(exclude_unset=True)
+        request.state.audit_detail = body.model_dump(exclude_unset=True, by_alias=True)
         number = id_number(annotation_id)
-        with field("body", "end_at"):
+        with field("body", "to"):
             changed = None if number is None else catalog.change_annotation(number, changes, carrying(caller))
         return known(changed, annotation_id)
 

@@ -21,14 +21,14 @@ from storewatch.web.security import Operator, Viewer
 
 NO_CLOSURE: Final = "There is no closure with this id, or none that bears on stores within the scope of the key."
 _MEMBERS: Final[dict[str, Any]] = {
-    "start_at": "2026-12-24T14:00:00Z",
-    "end_at": "2026-12-27T09:00:00Z",
+    "from": "2026-12-24T14:00:00Z",
+    "to": "2026-12-27T09:00:00Z",
     "reason": "Christmas",
 }
 
 
 class ClosureBody(BaseModel):
-    """A planned closure [start_at, end_at) of a store, of the stores of a label, or of all stores."""
+    """A planned closure [from, to) of a store, of the stores of a label, or of all stores."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -41,8 +41,8 @@ class ClosureBody(BaseModel):
     label: Annotated[Text, Field(min_length=1, max_length=MAX_LABEL_LENGTH)] | None = None
     value: Annotated[Text, Field(min_length=1, max_length=MAX_LABEL_LENGTH)] | None = None
     all_stores: Annotated[bool, Field(strict=True, description="Must be said where neither is named.")] = False
-    start_at: Annotated[str, Field(max_length=64, description="RFC 3339; may be long ago.")]
-    end_at: Annotated[str, Field(max_length=64, description="Not included.")]
+    from_: Annotated[str, Field(alias="from", max_length=64, description="RFC 3339; may be long ago.")]
+    to: Annotated[str, Field(max_length=64, description="Not included.")]
     reason: Annotated[Text, Field(min_length=1, max_length=1000)]
 
     def closure(self, caller: Principal, now: datetime) -> NewClosure:
@@ -50,8 +50,8 @@ class ClosureBody(BaseModel):
             raise invalid("a label needs its value, and a value its label", "body", "value")
         if sum((self.store_id is not None, self.label is not None, self.all_stores)) != 1:
             raise invalid("name a store_id, or a label and its value, or say all_stores", "body", "store_id")
-        start_at = needed_instant(self.start_at, "body", "start_at")
-        end_at = needed_instant(self.end_at, "body", "end_at")
+        start_at = needed_instant(self.from_, "body", "from")
+        end_at = needed_instant(self.to, "body", "to")
         return NewClosure(
             store_id=self.store_id,
             label=None if self.label is None else self.label.lower(),
@@ -67,22 +67,24 @@ class ClosureBody(BaseModel):
 class ClosureModel(BaseModel):
     """A planned closure; of whom it is nothing is said, it is of all stores."""
 
+    model_config = ConfigDict(validate_by_name=True)
+
     closure_id: Annotated[str, Field(examples=["7"])]
     store_id: str | None
     label: str | None
     value: str | None
     all_stores: bool
-    start_at: datetime
-    end_at: datetime
+    from_: Annotated[datetime, Field(alias="from")]
+    to: datetime
     reason: str
     created_at: datetime
     created_by: Annotated[str | None, Field(description="The key that entered it; null where none was asked for.")]
 
     @classmethod
     def of(cls, closure: Closure) -> "ClosureModel":
-        members = {name: getattr(closure, name) for name in cls.model_fields if hasattr(closure, name)}
+        kept = vars(closure) | {"closure_id": str(closure.closure_id)}
         all_stores = closure.store_id is None and closure.label is None
-        return cls(**members | {"closure_id": str(closure.closure_id), "all_stores": all_stores})
+        return cls(**kept, all_stores=all_stores, from_=closure.start_at, to=closure.end_at)
 
 
 def closures_routes(parts: Parts) -> APIRouter:
@@ -113,7 +115,7 @@ def closures_routes(parts: Parts) -> APIRouter:
         """Enter a planned closure, also one that is over: reports tell its time as planned from now on."""
         wanted = body.closure(caller, parts.clock())
         check_may_change(wanted, caller, catalog)
-        with field("body", "end_at"):
+        with field("body", "to"):
             closure = catalog.create_closure(wanted, carrying(caller))
         request.state.audit_object = closure.closure_id
         response.headers["Location"] = f"/v1/closures/{closure.closure_id}"

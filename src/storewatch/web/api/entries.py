@@ -53,7 +53,7 @@ class SpecialHours(Of):
 class TargetEntry(Of):
     """The availability that is aimed at."""
 
-    objective: Annotated[float, Field(description="Share of the known business time.", examples=[0.995])]
+    objective: Annotated[float, Field(description="Percent of the known business time.", examples=[99.5])]
 
 
 class SalesEntry(Of):
@@ -282,7 +282,8 @@ def _special_hours(row: dict[str, Any]) -> SpecialHours:
 
 
 def _target(row: dict[str, Any]) -> TargetEntry:
-    return TargetEntry(**_of(row), objective=row["objective"])
+    # Rounded, because 100 * 0.999 need not be the number nearest to 99.9.
+    return TargetEntry(**_of(row), objective=round(100 * row["objective"], 10))
 
 
 def _sales(row: dict[str, Any]) -> SalesEntry:

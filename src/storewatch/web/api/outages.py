@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from storewatch.engine.availability import FILL
 from storewatch.engine.columns import SECOND_US
 from storewatch.reports.request import parse_duration
 from storewatch.reports.timeline import MAX_DAYS, StoreOutages, store_outages
@@ -17,7 +18,7 @@ from storewatch.web.api.timelines import (
     Asked,
     Figures,
     StoreRange,
-    asked,
+    asked_by,
     find_rows,
     json_answer,
     range_members,
@@ -120,12 +121,15 @@ def outages_routes(parts: Parts) -> APIRouter:
         store_id: StoreId,
         request: Request,
         caller: Viewer,
-        question: Annotated[Asked, Depends(asked)],
+        question: Annotated[Asked, Depends(asked_by(FILL))],
         min_duration: Annotated[
             str | None, Query(max_length=20, description="Leave shorter ones out, such as `5m`.", examples=[])
         ] = None,
     ) -> Response:
-        """List the outages of a store in the range. Closed time between two stretches of down time does not end one."""
+        """List the outages of a store in the range. Closed time between two stretches of down time does not end one.
+
+        The policy is that of reports, `fill`, where none is sent.
+        """
         store, moment = find_rows(parts, store_id, caller.label)
         etag = etag_of(moment, ("outages", store_id, min_duration, *question.words()))
         if (known := not_modified(request, etag)) is not None:

@@ -86,7 +86,13 @@ class ReportMembers(BaseModel):
     )
     target: Annotated[
         float | None,
-        Field(strict=True, gt=0, le=100, description="Percent, for stores without a target.", examples=[99.5]),
+        Field(
+            strict=True,
+            le=100,
+            description="Percent, for stores without a target; 99.5 for 99.5 %.",
+            examples=[99.5],
+            json_schema_extra={"exclusiveMinimum": 1},  # read_request says it better than pydantic
+        ),
     ] = None
     include: Annotated[list[SectionName] | None, Field(max_length=20, description="What to say beyond figures.")] = None
     min_duration: Annotated[Duration | None, Field(description="Leave shorter outages out, such as 5m.")] = None
@@ -237,3 +243,9 @@ class ManifestModel(BaseModel):
     software_version: str
     scope: ScopeModel | None
     parameters: Annotated[dict[str, Any], Field(description="As storewatch keeps them.")]
+    totals: Annotated[
+        dict[str, dict[str, Any]] | None,
+        Field(
+            description="Of each window its figures over all stores, as in the JSON form; null where none were kept."
+        ),
+    ]

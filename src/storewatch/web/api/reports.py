@@ -19,11 +19,11 @@ from storewatch.errors import (
     ReportNotReadyError,
     ScopedKeyError,
     UnknownReportError,
-    UnknownStoreError,
 )
 from storewatch.reports.definitions import resolve_definition
 from storewatch.reports.manifest import Manifest
 from storewatch.reports.request import ReportFormat, ReportRequest, read_request
+from storewatch.reports.runs import check_stores
 from storewatch.web.api.jobs import StateName, job_place, page_after
 from storewatch.web.api.report_models import ManifestModel, ReportBody, ReportModel, ReportProgress
 from storewatch.web.audit import audited
@@ -202,26 +202,17 @@ def _wanted(parts: Parts, body: ReportBody, caller: Principal) -> ReportRequest:
     as_of = instant(body.as_of, "body", "as_of")
     with field("body"), members("body"):
         wanted = read_request(resolve_definition(body.asked(), parts.catalog), as_of=as_of)
-    _check_stores(parts, wanted, caller)
-    if wanted.windows or wanted.format in (ReportFormat.XLSX, ReportFormat.PDF):
-        _check_size(parts, wanted, caller)
+    check_stores(wanted, parts.catalog, caller.label)
+    needs_look = wanted.windows or wanted.group_by or wanted.peers
+    if needs_look or wanted.format in (ReportFormat.XLSX, ReportFormat.PDF):
+        _check(parts, wanted, caller)
     return wanted
 
 
-def _check_size(parts: Parts, wanted: ReportRequest, caller: Principal) -> None:
-    """Refuse windows that do not exist and forms that are too small; where nothing was observed yet the job will."""
+def _check(parts: Parts, wanted: ReportRequest, caller: Principal) -> None:
+    """Refuse windows and labels that are not there, forms too small; where nothing was observed yet the job will."""
     moment = parts.stores.moment(caller.label)
     now = wanted.as_of or (None if moment.as_of_us is None else instant_of(moment.as_of_us))
     if now is not None:
         with field("body"), members("body"):
             parts.reports.check(replace(wanted, as_of=now), moment.snapshot, caller.label)
-
-
-def _check_stores(parts: Parts, wanted: ReportRequest, caller: Principal) -> None:
-    if wanted.store_ids is None:
-        return
-    labels = (caller.label,) if caller.label else ()
-    found = set(parts.catalog.select_stores(wanted.store_ids, labels).frame["store_id"])
-    for store_id in wanted.store_ids:
-        if store_id not in found:
-            raise UnknownStoreError(store_id)

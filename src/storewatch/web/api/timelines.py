@@ -1,5 +1,6 @@
 """One store over time: its timeline, its availability by day or hour, its observations."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
@@ -232,27 +233,33 @@ class Asked:
         return (*ends, self.policy.name, self.policy.max_gap_us, self.closures, self.annotations)
 
 
-def asked(
-    begin: From = None,
-    to: To = None,
-    policy: PolicyName = OBSERVED.name,
-    max_gap: MaxGap = None,
-    closures: ClosuresMode = Closures.HONOUR,
-    annotations: AnnotationsMode = Annotations.APPLY,
-) -> Asked:
-    with field("query", "policy" if max_gap is None else "max_gap"):
-        chosen = choose_policy(policy, max_gap)
-    return Asked(
-        begin=instant(begin, "query", "from"),
-        end=instant(to, "query", "to"),
-        policy=chosen,
-        closures=closures,
-        annotations=annotations,
-    )
+def asked_by(default: Policy) -> Callable[..., Asked]:
+    """Give the dependency that reads the parameters, with the policy that holds where none is sent."""
+
+    def asked(
+        begin: From = None,
+        to: To = None,
+        policy: PolicyName = default.name,
+        max_gap: MaxGap = None,
+        closures: ClosuresMode = Closures.HONOUR,
+        annotations: AnnotationsMode = Annotations.APPLY,
+    ) -> Asked:
+        with field("query", "policy" if max_gap is None else "max_gap"):
+            chosen = choose_policy(policy, max_gap)
+        return Asked(
+            begin=instant(begin, "query", "from"),
+            end=instant(to, "query", "to"),
+            policy=chosen,
+            closures=closures,
+            annotations=annotations,
+        )
+
+    return asked
 
 
 def timeline_routes(parts: Parts) -> APIRouter:
     router = APIRouter()
+    asked = asked_by(OBSERVED)
     documented = problem_responses(422, s404=NO_STORE) | {
         304: {"description": "The answer with this ETag still holds."}
     }

@@ -1,10 +1,11 @@
 """What the template draws: the trend, the days of one store, the week by hour. Positions are shares of an axis."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from storewatch.engine.columns import HOUR_US
+from storewatch.engine.columns import DAY_US, Status
+from storewatch.reports.content import StoreDay
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 from storewatch.reports.request import Breakdown, TableName
@@ -12,11 +13,8 @@ from storewatch.reports.request import Breakdown, TableName
 MOST_BUCKETS: Final = 1_000
 _MOST_CHARTS, _MOST_DAYS, _TICKS = 4, 35, 7
 _FLOORS: Final = (0.999, 0.998, 0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.6, 0.0)
-_DAY: Final = timedelta(days=1)
 
 Block = dict[str, Any]
-# From, to (shares of the day), status.
-Segment = tuple[float, float, str]
 
 
 def trend_blocks(reading: Reading) -> list[Block]:
@@ -49,12 +47,16 @@ def _chart(window: str, rows: list[Row], by: Breakdown) -> Block:
     shown = rows[-MOST_BUCKETS:]
     floor = _floor(row["availability"] for row in shown)
     most_us = max(row["down_us"] for row in shown)
-    note = f"the last {words.count(len(shown))} of {words.count(len(rows))} {by}s" if len(shown) < len(rows) else ""
+    lowest = min((row["availability_lowest"] for row in shown if row["availability_lowest"] is not None), default=1.0)
+    notes = [f"the last {words.count(len(shown))} of {words.count(len(rows))} {by}s"] if len(shown) < len(rows) else []
+    if lowest < floor:
+        notes.append(f"bounds cut at {_axis(floor)}, they go down to {words.percent(lowest)}")
     step = -(-len(shown) // _TICKS)
     return {
         "name": words.plain(window),
-        "note": note,
+        "note": "; ".join(notes),
         "floor": floor,
+        "cut": lowest < floor,
         "grid": [[part / 4, _axis(floor + (1 - floor) * part / 4)] for part in range(5)],
         "most": words.hours(most_us),
         "ticks": [
@@ -120,64 +122,47 @@ def _tick(bucket: datetime, by: Breakdown) -> str:
 
 
 def days_block(reading: Reading) -> Block | None:
-    """Draw the days of the only store: by its hours if the report has them, else by its outages."""
-    asked = reading.content.request
-    if asked.by is Breakdown.HOUR:
-        segments = _hour_segments(reading.rows(TableName.BUCKETS))
-        lead = "Each hour is filled by its shares, not by their order within it. White is closed."
-    elif reading.table(TableName.OUTAGES) is not None:
-        segments = _outage_segments(reading)
-        lead = "Outages on the store's clock, closed hours between two of one outage included."
-    else:
+    """Draw every day of the only store in the main window, at most the last ones; None where there are none."""
+    days = reading.content.days.get(reading.window, ())
+    if not days:
         return None
-    days = sorted(segments)[-_MOST_DAYS:]
-    note = f" The last {len(days)} of {len(segments)} days." if len(days) < len(segments) else ""
+    shown = days[-_MOST_DAYS:]
+    note = "On the store's clock; white is closed."
+    if len(shown) < len(days):
+        note += f" The last {len(shown)} of {len(days)} days."
+    if any(each.length_us != DAY_US for each in shown):
+        note += " Where clocks change, a skipped hour is white, and one that is read twice is as wide as any other."
+    seen = {each.status for day in shown for each in day.stretches}
     return {
         "kind": "days",
         "title": "Day by day",
-        "lead": f"{words.plain(reading.window)}. {lead}{note}",
-        "statuses": ["up", "down", "unknown", "planned"] if asked.by is Breakdown.HOUR else ["down"],
-        "days": [{"name": words.weekday(day), "segments": segments[day], "alt": _told(segments[day])} for day in days],
+        "lead": f"{words.plain(reading.window)}.",
+        "note": note,
+        "statuses": [_name(status) for status in _STATUSES if status in seen or status is not Status.PLANNED],
+        "days": [
+            {
+                "name": words.weekday(each.day),
+                "segments": [(part.start, part.end, _name(part.status)) for part in each.stretches],
+                "alt": _told(each),
+            }
+            for each in shown
+        ],
     }
 
 
-def _told(segments: list[Segment]) -> str:
-    hours: dict[str, float] = {}
-    for begin, end, status in segments:
-        hours[status] = hours.get(status, 0.0) + 24 * (end - begin)
-    return ", ".join(f"{status} {length:.2f} h" for status, length in hours.items()) or "nothing"
+_STATUSES: Final = (Status.UP, Status.DOWN, Status.UNKNOWN, Status.PLANNED)
 
 
-def _hour_segments(rows: list[Row]) -> dict[datetime, list[Segment]]:
-    segments: dict[datetime, list[Segment]] = {}
-    for row in rows:
-        midnight = row["bucket"].replace(hour=0)
-        place = row["bucket"].hour / 24
-        drawn = segments.setdefault(midnight, [])
-        # A repeated hour is part of its first reading, which then lasts two hours.
-        scale = 24 * max(HOUR_US, row["business_us"])
-        for status in ("up", "unknown", "planned", "down"):
-            width = row[f"{status}_us"] / scale
-            if width:
-                drawn.append((place, place + width, status))
-                place += width
-    return segments
+def _name(status: Status) -> str:
+    return status.name.lower()
 
 
-def _outage_segments(reading: Reading) -> dict[datetime, list[Segment]]:
-    segments: dict[datetime, list[Segment]] = {}
-    for row in reading.rows(TableName.OUTAGES):
-        start, end = row["start_local"], row["end_local"]
-        midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        while midnight < end:
-            segment = (max(start - midnight, timedelta()) / _DAY, min((end - midnight) / _DAY, 1.0), "down")
-            segments.setdefault(midnight, []).append(segment)
-            midnight += _DAY
-    if segments:
-        first, last = min(segments), max(segments)
-        for number in range((last - first).days):
-            segments.setdefault(first + number * _DAY, [])
-    return segments
+def _told(day: StoreDay) -> str:
+    parts = []
+    for status in _STATUSES:
+        length_us = sum(part.length_us for part in day.stretches if part.status is status)
+        parts += [f"{_name(status)} {words.hours(length_us)} h"] if length_us else []
+    return ", ".join(parts) or "closed"
 
 
 def heat_block(reading: Reading) -> Block | None:

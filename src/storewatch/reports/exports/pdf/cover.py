@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from storewatch.engine.opening import Closures
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 from storewatch.reports.exports.pdf.tables import Cell, column, table
-from storewatch.reports.request import Annotations, ReportRequest
+from storewatch.reports.exports.wording import briefly
+from storewatch.reports.request import ReportRequest
 
 _PARTS: Final = (("up", "Up"), ("down", "Down"), ("unknown", "Unknown"), ("planned", "Planned"))
 
@@ -149,20 +149,10 @@ def _facts(reading: Reading) -> list[list[str]]:
     return [
         *([] if reading.store else [["Stores", _selection(asked, content.stores)]]),
         ["Clock", words.shown(asked.timezone) if asked.timezone else own],
-        ["Policy", f"{asked.policy.name}: a poll speaks for up to {words.span(asked.policy.max_gap_us)}"],
-        ["Planned closures", _closures(asked)],
-        ["Annotations", "applied" if asked.annotations is Annotations.APPLY else "ignored"],
+        *([name, said] for name, said in briefly(asked).items()),
         ["Data", f"lake {versions.lake}, catalog {versions.catalog}"],
         ["Computed by", f"storewatch {versions.software}, tzdata {versions.tzdata}"],
     ]
-
-
-def _closures(asked: ReportRequest) -> str:
-    return {
-        Closures.HONOUR: "honoured: shown as planned",
-        Closures.EXCLUDE: "excluded: no business time",
-        Closures.IGNORE: "ignored",
-    }[asked.closures]
 
 
 def _selection(asked: ReportRequest, stores: int) -> str:

@@ -151,6 +151,7 @@ def _what(row: Row) -> Cell:
     state = {"ongoing": "still down", "continues": "goes on after the window"}.get(row["state"], "")
     parts = [_POSITIONS.get(row["position"], ""), "began before the window" if row["began_before"] else "", state]
     said = [words.shown(text, words.LONGEST_NOTE) for text in (row["cause"], row["note"]) if text]
+    parts.append(f"the feed silent for {words.hours(row['blind_us'])} h of it" if row["blind_us"] else "")
     return {"text": ", ".join(part for part in parts if part) or words.NOTHING, "sub": ": ".join(said)}
 
 
@@ -210,12 +211,15 @@ def _blind_spots(reading: Reading) -> Block | None:
         ]
         for row in rows
     ]
+    none = (
+        "None: polls kept coming." if reading.main["feed_judged_us"] else "Too few stores are open at a time to tell."
+    )
     return table(
         "Blind spots of the feed",
         columns,
         cells,
         lead=f"{words.plain(reading.window)}: most stores went unpolled at once, which says nothing of them.",
-        more=more_of(len(cells), found, "blind spots") if cells else "None: polls kept coming.",
+        more=more_of(len(cells), found, "blind spots") if cells else none,
     )
 
 
@@ -237,8 +241,8 @@ def _doctor(reading: Reading) -> Block | None:
             words.shown(row["evidence"], words.LONGEST_NOTE),
             words.shown(row["correction"], words.LONGEST_NOTE),
             words.percent(row["confidence"]),
-            words.percent(row["availability"]),
-            words.percent(row["availability_corrected"]),
+            _with_open_hours(row["availability"], row["business_us"]),
+            _with_open_hours(row["availability_corrected"], row["business_corrected_us"]),
         ]
         for row in rows
     ]
@@ -249,6 +253,13 @@ def _doctor(reading: Reading) -> Block | None:
         lead="Stores whose polls contradict their hours. These are suggestions; nothing was changed.",
         more=more_of(len(cells), found, "findings") if cells else "No store's polls contradict its hours.",
     )
+
+
+def _with_open_hours(availability: float | None, business_us: int | None) -> Cell:
+    return {
+        "text": words.percent(availability),
+        "sub": "" if business_us is None else f"open {words.hours(business_us)} h",
+    }
 
 
 _STORE_TABLES: Final[dict[str, list[tuple[str, str, Any]]]] = {
@@ -274,6 +285,7 @@ _STORE_TABLES: Final[dict[str, list[tuple[str, str, Any]]]] = {
     ],
     "Outages in business time": [
         ("outages", "Outages", words.count),
+        ("outage_us", "Outage time, h", words.hours),
         ("longest_outage_us", "Longest, h", words.hours),
         ("mean_outage_us", "Mean, h", words.hours),
         ("mttr_us", "To repair (MTTR), h", words.hours),

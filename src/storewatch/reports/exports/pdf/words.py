@@ -6,12 +6,13 @@ that: what would round to them reads 99.99 % or 0.01 %. What is not known is a d
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+from storewatch.engine.columns import HOUR_US, MINUTE_US, SECOND_US
 from storewatch.engine.measures import in_unit
+from storewatch.reports.exports import wording
 
 NOTHING: Final = "\N{EN DASH}"
 _MINUS: Final = "\N{MINUS SIGN}"
@@ -49,8 +50,7 @@ def _hundredths(ratio: float) -> Decimal:
 
 
 def objective(target_percent: float | None) -> str:
-    """Write a target as it was given."""
-    return NOTHING if target_percent is None else f"{Decimal(repr(target_percent)).normalize():f}\N{NO-BREAK SPACE}%"
+    return NOTHING if target_percent is None else wording.objective(target_percent)
 
 
 def hours(duration_us: int | None) -> str:
@@ -59,15 +59,6 @@ def hours(duration_us: int | None) -> str:
 
 def minutes(duration_us: int | None) -> str:
     return NOTHING if duration_us is None else _signed(duration_us, MINUTE_US)
-
-
-def span(duration_us: int) -> str:
-    """Write a limit as it was meant: 7 days, 3 hours, 90 minutes."""
-    for unit, unit_us in (("day", DAY_US), ("hour", HOUR_US), ("minute", MINUTE_US)):
-        if duration_us % unit_us == 0:
-            number = duration_us // unit_us
-            return f"{number:,} {unit}{'' if number == 1 else 's'}"
-    return f"{duration_us / SECOND_US:,} seconds"
 
 
 def exact_seconds(duration_us: int) -> str:
@@ -91,7 +82,7 @@ def day(at: datetime) -> str:
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
-def weekday(at: datetime) -> str:
+def weekday(at: date) -> str:
     return f"{_WEEKDAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]}"
 
 
