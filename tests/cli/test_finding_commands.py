@@ -109,11 +109,11 @@ def test_silences_beyond_the_longest_are_counted(home: Path) -> None:
     silent = [(5 * spell + hour) * 60 for spell in range(14) for hour in (0, 1)]
     polls = [
         f"s{number},active,{begin + timedelta(minutes=minute):%Y-%m-%d %H:%M:%S} UTC"
-        for number in range(6)
+        for number in range(12)
         for minute in silent
     ]
     bring(home, "s.csv", "store_id,status,timestamp_utc", *polls)
-    bring(home, "s_labels.csv", "store_id,name,brand", *(f"s{number},,s" for number in range(6)))
+    bring(home, "s_labels.csv", "store_id,name,brand", *(f"s{number},,s" for number in range(12)))
     lines = printed(home, "outages", "--label", "brand=s")
     said = [line for line in lines if line.startswith("The feed was silent from ")]
     assert len(said) == 3

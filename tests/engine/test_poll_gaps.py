@@ -89,32 +89,32 @@ def test_poll_gaps_without_business_time_are_minus_one() -> None:
 
 
 def test_unpolled_feed_is_one_blind_spot() -> None:
-    """Four stores, polled every half hour but for 09:30-11:45, and one that is polled in between."""
+    """Eight stores, polled every half hour but for 09:30-11:45, and two that are polled in between."""
     clock = [f"{DAY} {at}" for at in ("09:00", "09:30", "11:45")]
-    feed = (store(MORNING, dict.fromkeys(clock, "up")),) * 4
+    feed = (store(MORNING, dict.fromkeys(clock, "up")),) * 8
     well = store(MORNING, dict.fromkeys([*clock, f"{DAY} 10:30"], "up"))
     window = utc(f"{DAY} 08:00"), utc(f"{DAY} 13:00")
     counts = np.zeros((2, 5 * 60 + 1), np.int64)
-    limits = {"as_of_us": utc("2023-01-24"), "blind_after_us": availability.BLIND_AFTER_US}
-    add_unpolled((*feed, well), window, counts, **limits)
-    assert availability.blind_spots(*counts) == [(90, 225, 4)]
-    add_unpolled((*(well,) * 3, store(MORNING, {})), window, counts, **limits)
+    limits = {"as_of_us": utc("2023-01-24"), "blind_after_us": 2 * HOUR_US}
+    add_unpolled((*feed, well, well), window, counts, **limits)
+    assert availability.blind_spots(*counts) == [(90, 225, 8)]
+    add_unpolled((*(well,) * 6, store(MORNING, {})), window, counts, **limits)
     assert availability.blind_spots(*counts) == []
 
 
-@pytest.mark.parametrize(("minutes", "spots"), [(9, []), (10, [(5, 15, 3)])])
+@pytest.mark.parametrize(("minutes", "spots"), [(9, []), (10, [(5, 15, 6)])])
 def test_blind_spots_are_ten_minutes_long(minutes: int, spots: list[tuple[int, int, int]]) -> None:
     unpolled, opened = np.zeros(61, np.int64), np.zeros(61, np.int64)
-    opened[[0, 60]] = 5, -5
-    unpolled[[5, 5 + minutes]] = 3, -3
+    opened[[0, 60]] = 10, -10
+    unpolled[[5, 5 + minutes]] = 6, -6
     assert availability.blind_spots(unpolled, opened) == spots
 
 
-def test_blind_spots_are_not_told_of_four_stores() -> None:
+def test_blind_spots_are_not_told_of_nine_stores() -> None:
     unpolled, opened = np.zeros(61, np.int64), np.zeros(61, np.int64)
-    opened[[0, 30, 60]] = 4, 1, -5
-    unpolled[[0, 60]] = 4, -4
-    assert availability.blind_spots(unpolled, opened) == [(30, 60, 4)]
+    opened[[0, 30, 60]] = 9, 1, -10
+    unpolled[[0, 60]] = 9, -9
+    assert availability.blind_spots(unpolled, opened) == [(30, 60, 9)]
 
 
 def test_unpolled_grid_of_another_length_is_refused() -> None:

@@ -61,7 +61,7 @@ EVERY_HOUR = {f"2023-01-23 {hour:02}:00": "up" for hour in range(24)}
 BUT_AT_NIGHT = {at: status for at, status in EVERY_HOUR.items() if not "06:00" < at[11:] < "12:00"}
 
 
-@pytest.mark.parametrize(("silent", "polled", "judged_hours"), [(3, 2, 24), (2, 3, 24), (3, 1, 0), (1, 0, 0)], ids=str)
+@pytest.mark.parametrize(("silent", "polled", "judged_hours"), [(6, 4, 24), (4, 6, 24), (6, 3, 0), (1, 0, 0)], ids=str)
 def test_most_of_enough_stores_unpolled_at_once_are_a_blind_spot(
     tmp_path: Path, silent: int, polled: int, judged_hours: int
 ) -> None:
@@ -71,7 +71,7 @@ def test_most_of_enough_stores_unpolled_at_once_are_a_blind_spot(
     start = utc("2023-01-23 06:00")
     blind: list[tuple[Any, ...]] = [(DAY, instant_of(start), instant_of(start + 360 * MINUTE_US), 3 / 5)]
     columns = "window", "start_at", "end_at", "unpolled_share"
-    assert rows_of(content, TableName.BLIND_SPOTS, *columns) == (blind if (silent, polled) == (3, 2) else [])
+    assert rows_of(content, TableName.BLIND_SPOTS, *columns) == (blind if (silent, polled) == (6, 4) else [])
     assert rows_of(content, TableName.SUMMARY, "feed_judged_us") == [(judged_hours * HOUR_US,)]
 
 
@@ -80,6 +80,7 @@ def test_outages_say_how_much_of_them_the_feed_was_silent(tmp_path: Path) -> Non
     down_at_eight = EVERY_HOUR | {"2023-01-23 08:30": "down"}
     later = EVERY_HOUR | {"2023-01-23 13:30": "down"}
     polls = {"a": down_from_five, "b": BUT_AT_NIGHT, "c": BUT_AT_NIGHT, "d": down_at_eight, "e": later}
+    polls |= dict.fromkeys("fgh", BUT_AT_NIGHT) | dict.fromkeys("ij", EVERY_HOUR)
     stores = {store_id: store([], dict(sorted(each.items()))) for store_id, each in polls.items()}
     windows = ["2023-01-23T11:00Z/2023-01-24T00:00Z", DAY]
     asked: dict[str, Any] = {"windows": windows, "include": ["outages"], "as_of": AS_OF}

@@ -26,10 +26,10 @@ LOOKAROUND_US: Final = 8 * DAY_US
 NO_INSTANT: Final[int] = timeline.NO_INSTANT
 
 # A store is unpolled where its business time between two polls is longer than this.
-BLIND_AFTER_US: Final = 2 * HOUR_US
+BLIND_AFTER_US: Final = 3 * HOUR_US
 BLIND_SPOT_MINUTES: Final = 10
 # Of fewer stores nothing can be told: one alone is most of its kind.
-BLIND_SPOT_STORES: Final = 5
+BLIND_SPOT_STORES: Final = 10
 
 # The last axes of what `openings` and `poll_gaps` return.
 OPENINGS: Final = ("late_open_us", "late_opens", "early_close_us", "early_closes", "missed_us", "missed")
