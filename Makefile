@@ -60,7 +60,7 @@ check: $(VENV)/.dev ## formatting, lint, types, import rules, tests (unless they
 bench: $(VENV)/.bench ## measure the budgets; prints the table of docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-COMPILE := uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --no-emit-index-url --no-emit-find-links
+COMPILE := uv pip compile --quiet --no-strip-extras --universal --no-annotate --no-header --generate-hashes --no-emit-index-url --no-emit-find-links
 
 lock: ## renew the lock files (needs uv)
 	$(COMPILE) --group pyproject.toml:build --group pyproject.toml:dev --group pyproject.toml:bench pyproject.toml -o requirements/all.lock
