@@ -1,7 +1,7 @@
 """The rules of the status between polls (SEMANTICS 9) as they would be written without an engine of one's own.
 
 Both rivals get what is hard for them ready-made: polls in their own memory, stores as small integers, and the sessions
-in UTC. Both return what the engine's `totals` does where nothing is planned: int64[S,W,3] microseconds by Status.
+in UTC. Both return what the engine's `totals` does where nothing is planned: int64[S,W,4] microseconds by Status.
 """
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -181,3 +182,13 @@ def test_postgres_orders_stores_bytewise_whatever_its_locale(postgres_url: str) 
     )
     with psycopg.connect(postgres_url) as connection:
         assert connection.execute(query).fetchone() == ("C",)
+
+
+def test_connection_in_use_while_the_catalog_closes_is_closed_when_given_back(database_url: str) -> None:
+    catalog = Catalog.open(database_url)
+    with catalog.reading() as connection:
+        used = connection.connection.dbapi_connection
+        catalog.close()
+    assert used is not None
+    with pytest.raises((psycopg.OperationalError, sqlite3.ProgrammingError), match="closed"):
+        used.cursor().execute("SELECT 1")

@@ -69,6 +69,9 @@ class Database:
         return database
 
     def close(self) -> None:
+        """Close the connections; one that a thread is still using is closed when it is given back."""
+        pool = self._engine.pool
+        event.listen(pool, "checkin", _close_given_back)
         self._engine.dispose()
 
     def reading(self) -> AbstractContextManager[Connection]:
@@ -95,6 +98,11 @@ class Database:
                 from storewatch.catalog.upgrade import upgrade  # noqa: PLC0415
 
                 upgrade(connection, revision, database=_display(url))
+
+
+def _close_given_back(connection: Any, _record: object) -> None:
+    if connection is not None:
+        connection.close()
 
 
 def _parse(url: str) -> URL:
