@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Select, delete, insert, select, update
 
 from storewatch.catalog.database import Database
-from storewatch.catalog.schema import annotations, stores
+from storewatch.catalog.schema import annotations
 from storewatch.catalog.state import lock_stores, move_version
-from storewatch.catalog.targeting import ids_carrying
-from storewatch.errors import InvalidInputError, UnknownStoreError
+from storewatch.catalog.targeting import ids_carrying, require_store
+from storewatch.errors import InvalidInputError
 
 
 class Reclassification(StrEnum):
@@ -53,13 +53,9 @@ class Annotations(Database):
         Raises InvalidInputError when it ends before it starts, UnknownStoreError when the store is not there.
         """
         _check(annotation)
-        found = select(stores.c.store_id).where(
-            stores.c.store_id == annotation.store_id, stores.c.store_id.in_(ids_carrying(carrying))
-        )
         with self.writing() as connection:
             lock_stores(connection)
-            if connection.execute(found).first() is None:
-                raise UnknownStoreError(annotation.store_id)
+            require_store(connection, annotation.store_id, carrying)
             adding = insert(annotations).values(asdict(annotation))
             annotation_id: int = connection.execute(adding).inserted_primary_key[0]  # type: ignore[index]
             move_version(connection)

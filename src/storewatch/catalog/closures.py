@@ -6,10 +6,10 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select
 
 from storewatch.catalog.database import Database
-from storewatch.catalog.schema import closures, stores
+from storewatch.catalog.schema import closures
 from storewatch.catalog.state import lock_stores, move_version
-from storewatch.catalog.targeting import Target, ids_carrying, is_visible
-from storewatch.errors import InvalidInputError, UnknownStoreError
+from storewatch.catalog.targeting import Target, is_visible, require_store
+from storewatch.errors import InvalidInputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +46,7 @@ class PlannedClosures(Database):
         with self.writing() as connection:
             lock_stores(connection)
             if closure.store_id is not None:
-                found = select(stores.c.store_id).where(
-                    stores.c.store_id == closure.store_id, stores.c.store_id.in_(ids_carrying(carrying))
-                )
-                if connection.execute(found).first() is None:
-                    raise UnknownStoreError(closure.store_id)
+                require_store(connection, closure.store_id, carrying)
             adding = insert(closures).values(asdict(closure))
             closure_id: int = connection.execute(adding).inserted_primary_key[0]  # type: ignore[index]
             move_version(connection)

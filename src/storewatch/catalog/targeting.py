@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, sele
 
 from storewatch.catalog.rows import read_rows, select_rows
 from storewatch.catalog.schema import store_labels, stores
+from storewatch.errors import UnknownStoreError
 
 TARGET: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
 # Up to so many stores are asked for by their ids; of more, everything is read.
@@ -62,6 +63,15 @@ def ids_carrying(labels: Iterable[tuple[str, str]]) -> Select[Any]:
         carriers = select(store_labels.c.store_id).where(store_labels.c.label == label, store_labels.c.value == value)
         query = query.where(stores.c.store_id.in_(carriers))
     return query
+
+
+def require_store(connection: Connection, store_id: str, carrying: Iterable[tuple[str, str]]) -> None:
+    """Raise UnknownStoreError unless there is this store, and it carries all these labels."""
+    found = select(stores.c.store_id).where(
+        stores.c.store_id == store_id, stores.c.store_id.in_(ids_carrying(carrying))
+    )
+    if connection.execute(found).first() is None:
+        raise UnknownStoreError(store_id)
 
 
 def bears_on(table: Table, ids: Select[Any]) -> ColumnElement[bool]:

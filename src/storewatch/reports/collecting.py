@@ -40,11 +40,6 @@ class Plan:
     def store_ids(self) -> pl.Series:
         return self.basis.store_list.store_ids
 
-    def spans_us(self, shard: Shard, window: int) -> Int64s:
-        """Give the window's [start, end) of each store of a shard: int64[n,2]."""
-        spans_us: Int64s = self.windows.spans_us[shard.zone_of, window]
-        return spans_us
-
     def local_readings(self, shard: Shard, store: Int64s, instants_us: Int64s) -> Int64s:
         """Read instants, int64[N], on the clocks of their stores: indices int64[N] in a shard."""
         readings = np.empty(len(store), np.int64)

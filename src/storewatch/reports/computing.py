@@ -83,10 +83,12 @@ def compute_content(
     in_report = np.ones(plan.stores, bool)
     if len(chosen) < plan.stores:
         in_report = basis.store_list.store_ids.is_in(chosen.implode()).to_numpy()
-    details = _detail_collectors(plan, catalog)
     totals = TotalsCollector(plan)
-    in_two_walks = bool(details) and (request.with_outages or request.worst is not None or not in_report.all())
-    _walk(plan, [totals] if in_two_walks else [totals, *details], progress, shard_rows)
+    # Details are gathered of the stores that are kept, which a choice by figures tells only after a walk of its own.
+    has_details = request.by is not None or bool(request.include)
+    in_two_walks = has_details and (request.with_outages or request.worst is not None or not in_report.all())
+    details = [] if in_two_walks else _detail_collectors(plan, catalog)
+    _walk(plan, [totals, *details], progress, shard_rows)
     compared = _comparisons(known, totals)
     kept = _choose(request, in_report, totals.totals_us)
     if not kept.all():

@@ -1,6 +1,5 @@
 """What it takes to make a report again, and whether that gives the same file."""
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from storewatch.lake import Snapshot
 from storewatch.reports.content import Content, Versions
 from storewatch.reports.exports.header import totals
 from storewatch.reports.request import ReportFormat, ReportRequest, format_instant
-from storewatch.reports.runs import Reports, write_file
+from storewatch.reports.runs import Reports, file_digest, write_file
 
 SUFFIX: Final = ".manifest.json"
 
@@ -151,7 +150,7 @@ def verify(manifest: Manifest, file: Path, reports: Reports, snapshot: Snapshot)
         again = Path(folder) / file.name
         with reports.compute(manifest.request, snapshot, manifest.scope) as content:
             sha256 = write_file(replace(content, versions=manifest.versions), again)
-        found, same = _digest(file), sha256 == manifest.sha256
+        found, same = file_digest(file), sha256 == manifest.sha256
         return Verification(
             file_intact=found == manifest.sha256,
             same=same,
@@ -206,8 +205,3 @@ def _cut(line: str, at: int) -> str:
     first = max(0, at - _SHOWN_BEFORE) if len(line) > _SHOWN else 0
     last = first + _SHOWN
     return f"{'…' if first else ''}{line[first:last]!r}{'…' if last < len(line) else ''}"
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as written:
-        return hashlib.file_digest(written, "sha256").hexdigest()

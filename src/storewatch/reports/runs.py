@@ -181,7 +181,7 @@ class Reports:
         if equal is None or equal.result is None:
             return None
         try:
-            if _digest(self.folder / equal.result["file"]) != equal.result["sha256"]:
+            if file_digest(self.folder / equal.result["file"]) != equal.result["sha256"]:
                 return None
             file.unlink(missing_ok=True)
             file.hardlink_to(self.folder / equal.result["file"])
@@ -270,7 +270,8 @@ def write_file(content: Content, file: Path) -> str:
     return sha256
 
 
-def _digest(file: Path) -> str:
+def file_digest(file: Path) -> str:
+    """Give the SHA-256 of a file."""
     with file.open("rb") as written:
         return hashlib.file_digest(written, "sha256").hexdigest()
 
