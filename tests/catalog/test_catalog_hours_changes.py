@@ -11,6 +11,7 @@ from storewatch.catalog import (
     SPECIAL_ROWS,
     Catalog,
     Closure,
+    EntryKind,
     ImportRecord,
     NewClosure,
     StoreFilter,
@@ -43,7 +44,7 @@ def hours(**of_stores: tuple[int, int] | None) -> pl.DataFrame:
 def put_special(
     catalog: Catalog, *rows: tuple[str | None, str | None, str | None, date, int | None, int | None]
 ) -> int:
-    return catalog.replace_special_hours(pl.DataFrame(rows, SPECIAL_ROWS, orient="row"), NOW)
+    return catalog.replace_entries(EntryKind.SPECIAL_HOURS, pl.DataFrame(rows, SPECIAL_ROWS, orient="row"), NOW)
 
 
 def special(catalog: Catalog) -> list[tuple[Any, ...]]:
@@ -183,19 +184,21 @@ def test_special_hours_are_listed_and_deleted(catalog: Catalog) -> None:
         (None, "region", "south", EVE, 0, 60),
     ]
     put_special(catalog, *rows)
-    whole = catalog.list_special_hours()
+    whole = catalog.list_entries(EntryKind.SPECIAL_HOURS)
     assert sorted(whole.select(SPECIAL_ROWS.names()).rows(), key=str) == sorted(rows, key=str)
-    first = catalog.list_special_hours(limit=1)
-    rest = catalog.list_special_hours(after=first["special_hours_id"][0])
+    first = catalog.list_entries(EntryKind.SPECIAL_HOURS, limit=1)
+    rest = catalog.list_entries(EntryKind.SPECIAL_HOURS, after=first["special_hours_id"][0])
     assert pl.concat([first, rest]).equals(whole)
-    scoped = catalog.list_special_hours(carrying=(("region", "south"),))
+    scoped = catalog.list_entries(EntryKind.SPECIAL_HOURS, carrying=(("region", "south"),))
     assert scoped.select(SPECIAL_ROWS.names()).rows() == [rows[3]]
-    of_a = catalog.list_special_hours(store_id="a")
+    of_a = catalog.list_entries(EntryKind.SPECIAL_HOURS, store_id="a")
     assert sorted(of_a.select(SPECIAL_ROWS.names()).rows(), key=str) == sorted(rows[:3], key=str)
     version = catalog.version()
-    assert catalog.delete_special_hours(Target(store_id="a"), first=CHRISTMAS, last=MARCH) == 1
-    assert catalog.delete_special_hours(Target(label="region", value="south"), first=EVE, last=EVE) == 1
-    assert catalog.delete_special_hours(Target(store_id="b"), first=EVE, last=EVE) == 0
+    assert catalog.delete_entries(EntryKind.SPECIAL_HOURS, Target(store_id="a"), first=CHRISTMAS, last=MARCH) == 1
+    assert (
+        catalog.delete_entries(EntryKind.SPECIAL_HOURS, Target(label="region", value="south"), first=EVE, last=EVE) == 1
+    )
+    assert catalog.delete_entries(EntryKind.SPECIAL_HOURS, Target(store_id="b"), first=EVE, last=EVE) == 0
     assert (special(catalog), catalog.version()) == ([("a", EVE, 0, 3600)], version + 2)
 
 
@@ -205,8 +208,8 @@ def test_special_hours_of_more_stores_than_one_batch(catalog: Catalog) -> None:
     blank = ids.with_columns(label=pl.lit(None, pl.String), value=pl.lit(None, pl.String), date=EVE)
     rows = pl.concat([blank.with_columns(start_s=start, end_s=start + 60) for start in (0, 600, 6000)])
     rows = rows.cast(dict(SPECIAL_ROWS)).sample(fraction=1, shuffle=True, seed=7)
-    assert catalog.replace_special_hours(rows, NOW) == 4 * count
-    assert catalog.replace_special_hours(rows, NOW) == 0
+    assert catalog.replace_entries(EntryKind.SPECIAL_HOURS, rows, NOW) == 4 * count
+    assert catalog.replace_entries(EntryKind.SPECIAL_HOURS, rows, NOW) == 0
     assert catalog.read_stores().changes.special.height == 3 * count
     assert catalog.find_store("7").changes.special.height == 3
 

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from storewatch.catalog import SALES, TARGETS, Catalog, Definition, Target, labels_frame
+from storewatch.catalog import SALES, TARGETS, Catalog, Definition, EntryKind, Target, labels_frame
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 LABELS = {
@@ -25,11 +25,11 @@ def stores(catalog: Catalog) -> Catalog:
 
 
 def put_targets(catalog: Catalog, *rows: tuple[Any, ...]) -> int:
-    return catalog.replace_targets(pl.DataFrame(rows, TARGETS, orient="row"), NOW)
+    return catalog.replace_entries(EntryKind.TARGETS, pl.DataFrame(rows, TARGETS, orient="row"), NOW)
 
 
 def put_sales(catalog: Catalog, *rows: tuple[Any, ...]) -> int:
-    return catalog.replace_sales(pl.DataFrame(rows, SALES, orient="row"), NOW)
+    return catalog.replace_entries(EntryKind.SALES, pl.DataFrame(rows, SALES, orient="row"), NOW)
 
 
 def test_target_of_a_store_goes_before_the_highest_of_its_labels(stores: Catalog) -> None:
@@ -56,12 +56,14 @@ def test_version_moves_only_when_a_target_changed(stores: Catalog) -> None:
         )
     ]
     assert (changed, stores.version()) == ([2, 0, 2, 2], 4)
-    assert stores.list_targets().select(TARGETS.names()).sort(TARGETS.names(), nulls_last=True).rows() == [
+    assert stores.list_entries(EntryKind.TARGETS).select(TARGETS.names()).sort(
+        TARGETS.names(), nulls_last=True
+    ).rows() == [
         ("a", None, None, 0.96),
         ("new", None, None, 0.96),
         (None, "owner", "acme", 0.9),
     ]
-    assert [stores.delete_targets(Target(store_id="a")) for _ in range(2)] == [1, 0]
+    assert [stores.delete_entries(EntryKind.TARGETS, Target(store_id="a")) for _ in range(2)] == [1, 0]
     assert stores.version() == 5
 
 
@@ -87,9 +89,11 @@ def test_sales_of_a_store_go_before_those_of_its_first_label(stores: Catalog) ->
 def test_sales_of_a_target_are_replaced_whole_and_the_last_of_equal_rows_counts(stores: Catalog) -> None:
     assert put_sales(stores, ("a", None, None, 0, 9, 1.0), ("a", None, None, 0, 10, 2.0)) == 2
     assert put_sales(stores, ("a", None, None, 0, 9, 5.0), ("a", None, None, 0, 9, 1.0)) == 1
-    assert stores.list_sales(store_id="a").select(SALES.names()).rows() == [("a", None, None, 0, 9, 1.0)]
-    assert stores.list_sales(carrying=(("region", "south"),)).is_empty()
-    assert stores.delete_sales(Target(store_id="a")) == 1
+    assert stores.list_entries(EntryKind.SALES, store_id="a").select(SALES.names()).rows() == [
+        ("a", None, None, 0, 9, 1.0)
+    ]
+    assert stores.list_entries(EntryKind.SALES, carrying=(("region", "south"),)).is_empty()
+    assert stores.delete_entries(EntryKind.SALES, Target(store_id="a")) == 1
 
 
 def test_labels_of_all_stores(stores: Catalog) -> None:

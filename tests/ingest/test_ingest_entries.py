@@ -190,12 +190,12 @@ def test_import_on_each_database_stores_entries(catalog: Catalog, lake: Lake, tm
             assert (result.table, result.rejected) == (name, int(name is TableName.SPECIAL_HOURS))
         versions.append(catalog.version())
     assert versions == [3, 3]
-    assert catalog.list_special_hours().select(SPECIAL_ROWS.names()).rows() == [
+    assert catalog.list_entries(EntryKind.SPECIAL_HOURS).select(SPECIAL_ROWS.names()).rows() == [
         ("a", None, None, EVE, 36_000, 50_400),
         ("a", None, None, date(2026, 12, 25), None, None),
     ]
-    assert catalog.list_targets().select(TARGETS.names()).rows() == [(None, "region", "north", 0.995)]
-    assert catalog.list_sales().select(SALES.names()).rows() == [
+    assert catalog.list_entries(EntryKind.TARGETS).select(TARGETS.names()).rows() == [(None, "region", "north", 0.995)]
+    assert catalog.list_entries(EntryKind.SALES).select(SALES.names()).rows() == [
         ("a", None, None, None, None, 10.0),
         ("a", None, None, 5, None, 20.0),
     ]
@@ -256,7 +256,7 @@ def test_scope_shuts_out_other_stores_and_labels(scoped: Catalog, lake: Lake, tm
     path.write_text("label,value,objective\nowner,bolt,99\n")
     with pytest.raises(InvalidInputError, match="a key with a scope can import what is of stores only"):
         import_file(path, **given)
-    assert scoped.list_targets().select(TARGETS.names()).rows() == [("a", None, None, 0.99)]
+    assert scoped.list_entries(EntryKind.TARGETS).select(TARGETS.names()).rows() == [("a", None, None, 0.99)]
 
 
 def test_bodies_replace_entries(catalog: Catalog, now: datetime) -> None:
@@ -274,11 +274,11 @@ def test_bodies_replace_entries(catalog: Catalog, now: datetime) -> None:
         catalog=catalog,
         now=now,
     )
-    assert catalog.list_special_hours().select(SPECIAL_ROWS.names()).rows() == [
+    assert catalog.list_entries(EntryKind.SPECIAL_HOURS).select(SPECIAL_ROWS.names()).rows() == [
         (None, "region", "north", EVE, None, None)
     ]
-    assert catalog.list_sales().select(SALES.names()).rows() == [("a", None, None, 5, None, 10.5)]
-    assert catalog.list_targets().select(TARGETS.names()).rows() == [(None, "y", "x", 0.99)]
+    assert catalog.list_entries(EntryKind.SALES).select(SALES.names()).rows() == [("a", None, None, 5, None, 10.5)]
+    assert catalog.list_entries(EntryKind.TARGETS).select(TARGETS.names()).rows() == [(None, "y", "x", 0.99)]
 
 
 def test_bodies_under_a_scope_are_of_its_stores(scoped: Catalog, now: datetime) -> None:

@@ -11,7 +11,7 @@ from reference.naive import Store
 from scene import settings_in
 
 from storewatch.app import open_app
-from storewatch.catalog import SALES, Catalog, NewAnnotation, NewClosure, labels_frame
+from storewatch.catalog import SALES, Catalog, EntryKind, NewAnnotation, NewClosure, labels_frame
 from storewatch.engine.columns import OBSERVATIONS, TIMEZONES, WEEKLY_HOURS, instant_of
 from storewatch.engine.opening import weekly_intervals
 from storewatch.ingest import followed_snapshot
@@ -81,7 +81,7 @@ def _basis(
                 app.catalog.create_closure(NewClosure(store_id=store_id, reason="", created_at=NOW, **stretch))
         for batch in _observations(stores):
             app.lake.append([batch])
-        app.catalog.replace_sales(pl.DataFrame(list(sales), SALES, orient="row"), NOW)
+        app.catalog.replace_entries(EntryKind.SALES, pl.DataFrame(list(sales), SALES, orient="row"), NOW)
         for each in said:
             app.catalog.create_annotation(each)
         snapshot = followed_snapshot(app.catalog, app.lake, NOW, None)

@@ -64,95 +64,28 @@ class Entries(Database):
     stores `carrying` these labels, and on one store.
     """
 
-    def replace_special_hours(self, rows: pl.DataFrame, now: datetime) -> int:
-        """Replace all that is said of each target and date named; return how many rows changed.
+    def replace_entries(self, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
+        """Replace all that is said of each target, of special hours each target and date, that `rows` name.
 
-        rows: SPECIAL_ROWS, times as in columns.SPECIAL_HOURS. A missing store is added.
+        rows: ENTRIES[kind]; times as in columns.SPECIAL_HOURS, 0 < objective <= 1, amount_per_hour >= 0. A missing
+        store is added. Returns how many rows changed.
         """
-        return self._replace(EntryKind.SPECIAL_HOURS, rows, now)
-
-    def list_special_hours(
-        self,
-        *,
-        carrying: tuple[tuple[str, str], ...] = (),
-        store_id: str | None = None,
-        after: int = 0,
-        limit: int = 100,
-    ) -> pl.DataFrame:
-        """A page of special_hours_id and SPECIAL_ROWS."""
-        return self._list(EntryKind.SPECIAL_HOURS, carrying, store_id, after, limit)
-
-    def delete_special_hours(self, target: Target, *, first: date, last: date) -> int:
-        """Remove what is said of a target for the dates from `first` to `last`, both included; return how many rows."""
-        return self._delete(EntryKind.SPECIAL_HOURS, target, first, last)
-
-    def replace_targets(self, rows: pl.DataFrame, now: datetime) -> int:
-        """Replace the objective of each target named (TARGETS, 0 < objective <= 1); return how many rows changed."""
-        return self._replace(EntryKind.TARGETS, rows, now)
-
-    def list_targets(
-        self,
-        *,
-        carrying: tuple[tuple[str, str], ...] = (),
-        store_id: str | None = None,
-        after: int = 0,
-        limit: int = 100,
-    ) -> pl.DataFrame:
-        """A page of target_id and TARGETS."""
-        return self._list(EntryKind.TARGETS, carrying, store_id, after, limit)
-
-    def delete_targets(self, target: Target) -> int:
-        return self._delete(EntryKind.TARGETS, target)
-
-    def targets_of(self, store_ids: pl.Series) -> pl.DataFrame:
-        """Give store_id and objective of the stores that have any.
-
-        The store's own goes before those of its labels; of those the highest counts.
-        """
-        with self.reading() as connection:
-            said = read_said(connection, schema.targets, pl.Schema({"objective": pl.Float64}), store_ids)
-        highest = said.of_labels.group_by("store_id").agg(pl.col("objective").max())
-        return pl.concat([said.of_stores, highest.join(said.of_stores, on="store_id", how="anti")])
-
-    def replace_sales(self, rows: pl.DataFrame, now: datetime) -> int:
-        """Replace the whole sales of each target named (SALES, amount_per_hour >= 0); return how many rows changed."""
-        return self._replace(EntryKind.SALES, rows, now)
-
-    def list_sales(
-        self,
-        *,
-        carrying: tuple[tuple[str, str], ...] = (),
-        store_id: str | None = None,
-        after: int = 0,
-        limit: int = 100,
-    ) -> pl.DataFrame:
-        """A page of sale_id and SALES."""
-        return self._list(EntryKind.SALES, carrying, store_id, after, limit)
-
-    def delete_sales(self, target: Target) -> int:
-        return self._delete(EntryKind.SALES, target)
-
-    def sales_of(self, store_ids: pl.Series) -> pl.DataFrame:
-        """Give store_id, weekday, hour and amount_per_hour of the stores that have any; nulls hold for all.
-
-        The store's own go before those of its labels; of those the first label by name counts.
-        """
-        columns = pl.Schema({name: dtype for name, dtype in SALES.items() if name not in TARGET})
-        with self.reading() as connection:
-            said = read_said(connection, schema.sales, columns, store_ids)
-        first = said.of_labels.filter(pl.col("label") == pl.col("label").min().over("store_id")).drop("label")
-        return pl.concat([said.of_stores, first.join(said.of_stores, on="store_id", how="anti")])
-
-    def _replace(self, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
         with self.writing() as connection:
             lock_stores(connection)
-            if changed := replace_entries(connection, kind, rows, now):
+            if changed := write_entries(connection, kind, rows, now):
                 move_version(connection)
             return changed
 
-    def _list(
-        self, kind: EntryKind, carrying: tuple[tuple[str, str], ...], store_id: str | None, after: int, limit: int
+    def list_entries(
+        self,
+        kind: EntryKind,
+        *,
+        carrying: tuple[tuple[str, str], ...] = (),
+        store_id: str | None = None,
+        after: int = 0,
+        limit: int = 100,
     ) -> pl.DataFrame:
+        """A page of ENTRIES[kind], the id of each row (special_hours_id, target_id, sale_id) before them."""
         form = _FORMS[kind]
         row_id = form.table.c[form.row_id]
         query = select(row_id, *(form.table.c[name] for name in form.schema)).order_by(row_id).limit(limit)
@@ -160,7 +93,11 @@ class Entries(Database):
         with self.reading() as connection:
             return read_rows(connection, query, pl.Schema({form.row_id: pl.Int64(), **form.schema}))
 
-    def _delete(self, kind: EntryKind, target: Target, first: date = date.min, last: date = date.max) -> int:
+    def delete_entries(self, kind: EntryKind, target: Target, *, first: date = date.min, last: date = date.max) -> int:
+        """Remove what is said of a target; return how many rows.
+
+        first, last: of special hours only those of these dates, both included.
+        """
         form = _FORMS[kind]
         removing = delete(form.table).where(
             *(form.table.c[name].is_not_distinct_from(value) for name, value in asdict(target).items())
@@ -173,8 +110,29 @@ class Entries(Database):
                 move_version(connection)
             return removed
 
+    def targets_of(self, store_ids: pl.Series) -> pl.DataFrame:
+        """Give store_id and objective of the stores that have any.
 
-def replace_entries(connection: Connection, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
+        The store's own goes before those of its labels; of those the highest counts.
+        """
+        with self.reading() as connection:
+            said = read_said(connection, schema.targets, pl.Schema({"objective": pl.Float64}), store_ids)
+        highest = said.of_labels.group_by("store_id").agg(pl.col("objective").max())
+        return pl.concat([said.of_stores, highest.join(said.of_stores, on="store_id", how="anti")])
+
+    def sales_of(self, store_ids: pl.Series) -> pl.DataFrame:
+        """Give store_id, weekday, hour and amount_per_hour of the stores that have any; nulls hold for all.
+
+        The store's own go before those of its labels; of those the first label by name counts.
+        """
+        columns = pl.Schema({name: dtype for name, dtype in SALES.items() if name not in TARGET})
+        with self.reading() as connection:
+            said = read_said(connection, schema.sales, columns, store_ids)
+        first = said.of_labels.filter(pl.col("label") == pl.col("label").min().over("store_id")).drop("label")
+        return pl.concat([said.of_stores, first.join(said.of_stores, on="store_id", how="anti")])
+
+
+def write_entries(connection: Connection, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
     """Replace the entries that `rows` name, add the missing stores; return how many rows changed."""
     form = _FORMS[kind]
     latest = rows.select(form.schema.names()).unique([*TARGET, *form.distinct], keep="last", maintain_order=True)

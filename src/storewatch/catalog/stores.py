@@ -9,7 +9,7 @@ import polars as pl
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from storewatch.catalog.database import Database
-from storewatch.catalog.entries import EntryKind, replace_entries
+from storewatch.catalog.entries import EntryKind, write_entries
 from storewatch.catalog.labels import labels_frame, read_labels, replace_labels
 from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows, write_rows
 from storewatch.catalog.schema import catalog_state, hours_versions, stores, weekly_hours
@@ -159,7 +159,7 @@ def change_stores(
 
     hours: the output of `weekly_intervals`; zones: columns.TIMEZONES; a null in them is the default again. hours_from:
     the local date from which the hours hold, where earlier ones are kept; None: they hold for ever, and dated ones go.
-    labels: labels.LABELS. entries: rows as `replace_entries` takes them. Of a store's rows of zones or labels the last
+    labels: labels.LABELS. entries: rows as `write_entries` takes them. Of a store's rows of zones or labels the last
     counts. The version moves only if something changed, so that a finished report stays good when the same file comes
     again. lake_version, expected: as in `register_stores`.
     """
@@ -173,7 +173,7 @@ def change_stores(
     if labels is not None:
         changed += replace_labels(connection, labels, now)
     for kind, rows in (entries or {}).items():
-        changed += replace_entries(connection, kind, rows, now)
+        changed += write_entries(connection, kind, rows, now)
     if store_ids is not None:
         # Sorted, because that is the order of the table: 1 M ids in 0.8 s, in random order 4.5 s.
         ids = store_ids.rename("store_id").unique().sort().to_frame()

@@ -26,15 +26,17 @@ def list_(
 
     Example: storewatch special-hours list --store-id cafe
     """
-    from storewatch.catalog import Target
+    from storewatch.catalog import EntryKind, Target
 
     with installation(home) as app:
-        rows = app.catalog.list_special_hours(store_id=store_id)
+        rows = app.catalog.list_entries(EntryKind.SPECIAL_HOURS, store_id=store_id)
         while rows.height:
             for row in rows.iter_rows(named=True):
                 target = Target(store_id=row["store_id"], label=row["label"], value=row["value"])
                 typer.echo(f"{row['date']}: {whose(target)}, {_times(row)}")
-            rows = app.catalog.list_special_hours(store_id=store_id, after=rows["special_hours_id"][-1])
+            rows = app.catalog.list_entries(
+                EntryKind.SPECIAL_HOURS, store_id=store_id, after=rows["special_hours_id"][-1]
+            )
 
 
 @special_hours.command("delete")
@@ -51,7 +53,7 @@ def delete(
 
     Example: storewatch special-hours delete --store-id cafe --date 2026-12-25
     """
-    from storewatch.catalog import Target
+    from storewatch.catalog import EntryKind, Target
     from storewatch.errors import InvalidInputError
 
     if (store_id is None) == (label is None):
@@ -60,7 +62,7 @@ def delete(
     target = Target(store_id=store_id, label=name, value=value)
     until: date = (last or first).date()
     with installation(home) as app:
-        removed = app.catalog.delete_special_hours(target, first=first.date(), last=until)
+        removed = app.catalog.delete_entries(EntryKind.SPECIAL_HOURS, target, first=first.date(), last=until)
         if removed:
             note(app, "special_hours.delete", "special_hours", whose(target))
     typer.echo(f"{count(removed, 'row')} of special hours deleted")

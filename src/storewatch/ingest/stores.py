@@ -176,7 +176,7 @@ def replace_entries(
     table, rows = read(body, tables)
     good, change = _check(rows, lambda columns: table.check(columns, now), catalog, scope)
     if change.accepted:
-        _REPLACE[kind](catalog, good, now)
+        catalog.replace_entries(kind, good, now)
     return change
 
 
@@ -196,13 +196,6 @@ def replace_labels(
     if change.accepted:
         catalog.replace_stores(labels=good.select(LABELS.names()), now=now)
     return change
-
-
-_REPLACE: Final = {
-    EntryKind.SPECIAL_HOURS: Catalog.replace_special_hours,
-    EntryKind.TARGETS: Catalog.replace_targets,
-    EntryKind.SALES: Catalog.replace_sales,
-}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,13 +72,12 @@ class Deleted(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class _Kind:
-    """path and word: in URLs and operation ids. read: a page of rows after an id. delete: what is said of a target."""
+    """path and word: in URLs and operation ids."""
 
     kind: EntryKind
     path: str
     model: type[Of]
     item: Callable[[dict[str, Any]], Of]
-    read: Callable[..., pl.DataFrame]
     body: dict[str, Any]
     example: str
 
@@ -166,7 +165,7 @@ def _add_special_hours(router: APIRouter, parts: Parts, kind: _Kind) -> None:
         assert day is not None  # noqa: S101 - `on` is
         check_may_change(target, caller, parts.catalog)
         _audit(request, target, day)
-        return Deleted(deleted=parts.catalog.delete_special_hours(target, first=day, last=day))
+        return Deleted(deleted=parts.catalog.delete_entries(kind.kind, target, first=day, last=day))
 
 
 def _add_undated(router: APIRouter, parts: Parts, kind: _Kind) -> None:
@@ -192,8 +191,7 @@ def _add_undated(router: APIRouter, parts: Parts, kind: _Kind) -> None:
         target = one_target(store_id, label, value)
         check_may_change(target, caller, catalog)
         _audit(request, target, None)
-        removing = catalog.delete_targets if kind.kind is EntryKind.TARGETS else catalog.delete_sales
-        return Deleted(deleted=removing(target))
+        return Deleted(deleted=catalog.delete_entries(kind.kind, target))
 
     router.get(
         f"/v1/{kind.path}",
@@ -256,7 +254,7 @@ def _rows(
     def batches() -> Iterator[pl.DataFrame]:
         place, found, size = after, 0, _ROWS_AT_ONCE if keep else limit
         while True:
-            rows = kind.read(catalog, carrying=labels, store_id=store_id, after=place, limit=size)
+            rows = catalog.list_entries(kind.kind, carrying=labels, store_id=store_id, after=place, limit=size)
             kept = rows.filter(*keep) if keep else rows
             yield kept
             found += kept.height
@@ -300,7 +298,6 @@ _KINDS: Final = (
         path="special-hours",
         model=SpecialHours,
         item=_special_hours,
-        read=Catalog.list_special_hours,
         body={"date": {"type": "string"}, "start_time_local": _TEXT, "end_time_local": _TEXT},
         example="store_id,date,start_time_local,end_time_local\ncafe,2026-12-24,10:00,14:00\ncafe,2026-12-25,,\n",
     ),
@@ -309,7 +306,6 @@ _KINDS: Final = (
         path="targets",
         model=TargetEntry,
         item=_target,
-        read=Catalog.list_targets,
         body={"objective": _NUMBER},
         example="store_id,objective\ncafe,99.5\n",
     ),
@@ -318,7 +314,6 @@ _KINDS: Final = (
         path="sales",
         model=SalesEntry,
         item=_sales,
-        read=Catalog.list_sales,
         body={"sales_per_hour": _NUMBER, "weekday": _SMALL, "hour": _SMALL},
         example="store_id,sales_per_hour\ncafe,120.50\n",
     ),
