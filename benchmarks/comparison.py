@@ -12,8 +12,11 @@ from benchmarks.data import installation_at
 from benchmarks.measure import seconds_of
 from benchmarks.rivals import DuckDB, Question, pandas_totals
 from storewatch.app import open_app
-from storewatch.engine.availability import FILL, OBSERVED, Evidence, Policy, evidence_range, group_evidence, totals
-from storewatch.engine.columns import HOUR_US, MINUTE_US, Int64s, Status
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import Status
+from storewatch.domain.instants import HOUR_US, MINUTE_US
+from storewatch.domain.policies import FILL, OBSERVED, Policy
+from storewatch.engine.availability import Evidence, evidence_range, group_evidence, totals
 from storewatch.engine.measures import in_unit
 from storewatch.engine.opening import Sessions, open_sessions
 from storewatch.reports.figures import StoreList

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from storewatch.engine.columns import Int64s, Status
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import Status
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,8 @@ from urllib.parse import quote, urlencode
 import polars as pl
 
 from benchmarks.measure import STOREWATCH, wait
-from storewatch.engine.columns import DAY_US, OBSERVATIONS, instant_of
+from storewatch.domain.columns import OBSERVATIONS
+from storewatch.domain.instants import DAY_US, instant_of
 from storewatch.lake import Lake
 
 READY_WITHIN_S: Final = 60

@@ -6,9 +6,10 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from storewatch.access import AccessRules, KeyRule, Role, Scope
+from storewatch.access import AccessRules, KeyRule, Scope
 from storewatch.access.keys import create_key
 from storewatch.app import App, service_parts, utc_now
+from storewatch.domain.enums import Role
 from storewatch.web.service import create_service
 
 REQUIRED = AccessRules(keys=KeyRule.REQUIRED)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from storewatch.app import open_app
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.settings import Settings
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from storewatch import __version__
 from storewatch.catalog import Catalog
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest import followed_snapshot
 from storewatch.lake import Lake
 from storewatch.reports.content import Content

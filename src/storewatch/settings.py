@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 
 DEFAULT_HOME = Path("storewatch-data")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")

@@ -23,7 +23,7 @@ from prometheus_client import (
     start_http_server,
 )
 
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # twice the series, for what nobody asks
 REGISTRY: Final = CollectorRegistry(auto_describe=True)

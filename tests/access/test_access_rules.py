@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storewatch.access import AccessRules, KeyRule, Role
+from storewatch.access import AccessRules, KeyRule
 from storewatch.access.keys import create_key
 from storewatch.access.rules import DEFAULT_RATES, choose_rules, is_loopback
 from storewatch.catalog import Catalog
-from storewatch.errors import InvalidInputError
+from storewatch.domain.enums import Role
+from storewatch.domain.errors import InvalidInputError
 from storewatch.settings import AccessSettings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -6,10 +6,11 @@ from hashlib import sha256
 
 import pytest
 
-from storewatch.access import Role, Scope
+from storewatch.access import Scope
 from storewatch.access.keys import KEY_PATTERN, create_key, find_key, public_id, revoke_key
 from storewatch.catalog import ApiKey, Catalog
-from storewatch.errors import InvalidInputError, UnknownKeyError
+from storewatch.domain.enums import Role
+from storewatch.domain.errors import InvalidInputError, UnknownKeyError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

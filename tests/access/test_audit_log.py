@@ -9,7 +9,7 @@ from waiting import wait_for
 
 from storewatch.access.audit import AuditWriter
 from storewatch.catalog import AuditEntry, AuditFilter, AuditRow, Catalog
-from storewatch.errors import CatalogUnavailableError
+from storewatch.domain.errors import CatalogUnavailableError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENTRY = AuditEntry(

@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 from waiting import wait_for
 
-from storewatch.access import Principal, Role, Scope
+from storewatch.access import Principal, Scope
 from storewatch.access.gate import TRUST, Gate
 from storewatch.access.keys import _checksum as checksum
 from storewatch.access.keys import create_key, public_id, revoke_key
 from storewatch.catalog import Catalog
-from storewatch.errors import InvalidKeyError
+from storewatch.domain.enums import Role
+from storewatch.domain.errors import InvalidKeyError
 
 
 @pytest.fixture

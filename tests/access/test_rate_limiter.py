@@ -11,7 +11,7 @@ import redis
 from waiting import wait_for
 
 from storewatch.access.rate_limits import Quota, RateLimiter, RateLimits, address_group
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 
 LIMITS = RateLimits(per_key="3 per 30 second", per_address="2 per 30 second")
 

@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from storewatch.catalog import Annotation, Catalog, NewAnnotation, Reclassification, labels_frame
-from storewatch.engine.columns import Status
-from storewatch.errors import InvalidInputError, UnknownStoreError
+from storewatch.catalog import Annotation, Catalog, NewAnnotation, labels_frame
+from storewatch.domain.enums import Reclassification, Status
+from storewatch.domain.errors import InvalidInputError, UnknownStoreError
 
 NOW = datetime(2026, 11, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from storewatch.catalog import Catalog, schema
 from storewatch.catalog.upgrade import MIGRATIONS
-from storewatch.errors import CatalogVersionError, InvalidInputError
+from storewatch.domain.errors import CatalogVersionError, InvalidInputError
 
 OPEN_AT_A_SIGN = """
 import sys

@@ -11,7 +11,6 @@ from storewatch.catalog import (
     SPECIAL_ROWS,
     Catalog,
     Closure,
-    EntryKind,
     ImportRecord,
     NewClosure,
     StoreFilter,
@@ -20,7 +19,8 @@ from storewatch.catalog import (
 )
 from storewatch.catalog.entries import _whole_entries
 from storewatch.catalog.rows import BATCH_ROWS
-from storewatch.errors import InvalidInputError, UnknownStoreError
+from storewatch.domain.enums import EntryKind
+from storewatch.domain.errors import InvalidInputError, UnknownStoreError
 
 NOW = datetime(2026, 11, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 RECORD = ImportRecord(file="f.csv", table_name="weekly_hours", rows=1, accepted=1, rejected=0)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from storewatch.catalog import Catalog, Job, JobKind, JobState, WorkerRecord
+from storewatch.catalog import Catalog, Job, WorkerRecord
+from storewatch.domain.enums import JobKind, JobState
 
 NOW = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=2)

@@ -6,17 +6,10 @@ import polars as pl
 import pytest
 from sqlalchemy import event
 
-from storewatch.catalog import (
-    PATTERNS,
-    Catalog,
-    ImportRecord,
-    Label,
-    StoreFilter,
-    StoreOrder,
-    StoreRows,
-    labels_frame,
-)
+from storewatch.catalog import PATTERNS, Catalog, ImportRecord, StoreFilter, StoreRows, labels_frame
 from storewatch.catalog.rows import BATCH_ROWS
+from storewatch.domain.enums import StoreOrder
+from storewatch.domain.labels import Label
 
 NOW = datetime(2023, 1, 25, tzinfo=UTC)
 RECORD = ImportRecord(file="f.csv", table_name="stores", rows=1, accepted=1, rejected=0)

@@ -2,7 +2,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from storewatch.catalog import Catalog, JobKind, JobState, Schedule
+from storewatch.catalog import Catalog, Schedule
+from storewatch.domain.enums import JobKind, JobState
 
 NOW = datetime(2023, 1, 25, 18, tzinfo=UTC)
 WEEKLY = Schedule(

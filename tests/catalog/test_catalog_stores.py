@@ -7,7 +7,7 @@ from polars.testing import assert_frame_equal
 from sqlalchemy import select
 
 from storewatch.catalog import PATTERNS, STORES, Catalog, ImportRecord, schema
-from storewatch.engine.columns import CLOSURES, HOURS_VERSIONS, RECLASSIFICATIONS, SPECIAL_HOURS
+from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, RECLASSIFICATIONS, SPECIAL_HOURS
 
 NOW = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 RECORD = ImportRecord(file="f.csv", table_name="weekly_hours", rows=1, accepted=1, rejected=0)

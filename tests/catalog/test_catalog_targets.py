@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from storewatch.catalog import SALES, TARGETS, Catalog, Definition, EntryKind, Target, labels_frame
+from storewatch.catalog import SALES, TARGETS, Catalog, Definition, Target, labels_frame
+from storewatch.domain.enums import EntryKind
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 LABELS = {

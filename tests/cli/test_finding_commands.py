@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from commands import mistake, noted, printed, storewatch
 
-from storewatch.cli.tables import aligned, length
+from storewatch.cli.tables import aligned
+from storewatch.domain.clock_words import duration_words
 
 TOTALS = (
     "2 outages, 1 h 15 min of down time; longest 45 min, mean 37 min 30 s, MTTR 30 min, MTBF 84 h 52 min "
@@ -255,4 +256,4 @@ def test_columns_stand_under_each_other_and_hold_no_commands_for_the_terminal() 
     ],
 )
 def test_length_has_its_two_largest_units(duration_us: int, text: str) -> None:
-    assert length(duration_us) == text
+    assert duration_words(duration_us) == text

@@ -10,7 +10,8 @@ import pytest
 from scene import import_scene, settings_in
 
 from storewatch.app import open_app
-from storewatch.catalog import AuditFilter, JobKind
+from storewatch.catalog import AuditFilter
+from storewatch.domain.enums import JobKind
 
 
 @pytest.fixture

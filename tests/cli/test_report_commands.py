@@ -15,9 +15,9 @@ from commands import mistake, noted, printed, storewatch
 from scene import REPORT, settings_in
 
 from storewatch.app import open_app
-from storewatch.catalog import JobKind
 from storewatch.cli.asking import OPTIONS, with_format
-from storewatch.errors import InvalidParameterError
+from storewatch.domain.enums import JobKind
+from storewatch.domain.errors import InvalidParameterError
 from storewatch.reports.request import ReportRequest, read_request
 
 NOW = datetime(2023, 1, 24, tzinfo=UTC)

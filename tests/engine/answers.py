@@ -12,10 +12,12 @@ from reference.naive import Span, Store
 from reference.naive_outages import Change, Openings, Outage, PollGaps
 from reference.worlds import World
 
+from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, RECLASSIFICATIONS, SPECIAL_HOURS, WEEKLY_HOURS
+from storewatch.domain.enums import ClosureMode, Status
+from storewatch.domain.policies import Policy
 from storewatch.engine import availability, opening
-from storewatch.engine.availability import Evidence, OutageState, Policy, Reclassified
-from storewatch.engine.columns import CLOSURES, HOURS_VERSIONS, RECLASSIFICATIONS, SPECIAL_HOURS, WEEKLY_HOURS, Status
-from storewatch.engine.opening import Calendars, Closures, HoursChanges
+from storewatch.engine.availability import Evidence, OutageState, Reclassified
+from storewatch.engine.opening import Calendars, HoursChanges
 
 Totals = list[list[dict[str, int]]]
 Changes = Sequence[Sequence[Change]]
@@ -201,7 +203,7 @@ def naive_sessions(stores: Sequence[Store], from_us: int, to_us: int) -> list[li
 
 def engine_hours(stores: Sequence[Store], from_us: int, to_us: int, closures: str) -> Hours:
     """The sessions of every store, and its planned stretches."""
-    found = opening.open_sessions(calendars_of(stores), from_us, to_us, Closures(closures))
+    found = opening.open_sessions(calendars_of(stores), from_us, to_us, ClosureMode(closures))
     sessions = list(zip(found.open_us.tolist(), found.close_us.tolist(), strict=True))
     planned = list(zip(found.planned_start_us.tolist(), found.planned_end_us.tolist(), strict=True))
     return (

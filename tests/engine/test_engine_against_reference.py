@@ -22,7 +22,8 @@ from reference import naive
 from reference.naive import HOUR_US, Store
 from reference.worlds import World, weekly_rows, worlds
 
-from storewatch.engine.opening import Closures, weekly_intervals
+from storewatch.domain.enums import ClosureMode
+from storewatch.engine.opening import weekly_intervals
 
 
 @given(st.lists(weekly_rows(), max_size=4))
@@ -39,8 +40,8 @@ def test_weekly_intervals_random_rows(hours: list[tuple[naive.Row, ...]]) -> Non
     assert weekly_intervals(frame_of(stores).sample(fraction=1, shuffle=True, seed=1)).to_dicts() == expected
 
 
-@given(worlds(changing=True), st.sampled_from(Closures))
-def test_open_sessions_random_world(world: World, closures: Closures) -> None:
+@given(worlds(changing=True), st.sampled_from(ClosureMode))
+def test_open_sessions_random_world(world: World, closures: ClosureMode) -> None:
     assert engine_hours(world.stores, world.from_us, world.to_us, closures) == naive_hours(
         world.stores, world.from_us, world.to_us, closures
     )

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from storewatch.engine.columns import HOUR_US, MINUTE_US
+from storewatch.domain.instants import HOUR_US, MINUTE_US
 from storewatch.engine.measures import in_unit, measure, roll_up
 
 

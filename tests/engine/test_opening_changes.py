@@ -14,7 +14,7 @@ from reference.naive import DAY_US, Row, Special, Store, Version
 from reference.plain import row, store, utc
 from reference.worlds import World, worlds
 
-from storewatch.engine.columns import SPECIAL_HOURS
+from storewatch.domain.columns import SPECIAL_HOURS
 from storewatch.engine.opening import end_of_row, local_edges, open_sessions
 
 HoursOf = Callable[[Sequence[Store], int, int, str], Hours]

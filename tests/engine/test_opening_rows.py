@@ -6,7 +6,7 @@ from hypothesis import given
 from reference import naive
 from reference.worlds import weekly_rows as any_hours
 
-from storewatch.engine.columns import WEEKLY_HOURS
+from storewatch.domain.columns import WEEKLY_HOURS
 from storewatch.engine.opening import weekly_intervals, weekly_rows
 
 DAY = 86_400

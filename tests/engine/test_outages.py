@@ -26,8 +26,9 @@ from reference.naive_outages import Change, Openings, Outage
 from reference.plain import MINUTE_US, row, store, utc
 from reference.worlds import World, worlds
 
+from storewatch.domain.columns import RECLASSIFICATIONS
+from storewatch.domain.enums import Status
 from storewatch.engine import availability
-from storewatch.engine.columns import RECLASSIFICATIONS, Status
 
 MONDAY, TUESDAY = "2023-01-23", "2023-01-24"
 TWO_DAYS = (row(0, "09:00", "12:00"), row(1, "09:00", "12:00"))

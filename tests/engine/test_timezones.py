@@ -12,8 +12,9 @@ import pytest
 import tzdata
 from reference.naive import zone_of
 
-from storewatch.engine.columns import DAY_SECONDS, SECOND_US
-from storewatch.engine.opening import DEFAULT_TIMEZONE, TZDATA_VERSION, _offset_changes, is_timezone
+from storewatch.domain.instants import DAY_SECONDS, SECOND_US
+from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION, is_timezone
+from storewatch.engine.opening import _offset_changes
 
 FROM_S = int(datetime(1970, 1, 4, tzinfo=UTC).timestamp())
 TABLES_END_S = int(datetime(2037, 1, 1, tzinfo=UTC).timestamp())

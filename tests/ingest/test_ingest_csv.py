@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 
 Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]
 

@@ -8,9 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from storewatch.catalog import SALES, SPECIAL_ROWS, TARGETS, Catalog, EntryKind, labels_frame
-from storewatch.errors import InvalidInputError
-from storewatch.ingest import ImportResult, TableName, import_file
+from storewatch.catalog import SALES, SPECIAL_ROWS, TARGETS, Catalog, labels_frame
+from storewatch.domain.enums import EntryKind, ImportTable
+from storewatch.domain.errors import InvalidInputError
+from storewatch.ingest import ImportResult, import_file
 from storewatch.ingest.stores import BulkChange, BulkFormat, BulkReject, replace_entries, replace_hours
 from storewatch.ingest.tables import TABLES, recognise
 from storewatch.lake import Lake
@@ -178,16 +179,16 @@ def test_every_table_is_named_differently() -> None:
 
 def test_import_on_each_database_stores_entries(catalog: Catalog, lake: Lake, tmp_path: Path, now: datetime) -> None:
     files = {
-        TableName.SPECIAL_HOURS: f"{SPECIAL}\na,2026-12-24,10:00,14:00\na,2026-12-25,,\na,x,,\n",
-        TableName.TARGETS: "label,value,objective\nregion,north,99.5\n",
-        TableName.SALES: "store_id,sales_per_hour,weekday\na,10,\na,20,5\n",
+        ImportTable.SPECIAL_HOURS: f"{SPECIAL}\na,2026-12-24,10:00,14:00\na,2026-12-25,,\na,x,,\n",
+        ImportTable.TARGETS: "label,value,objective\nregion,north,99.5\n",
+        ImportTable.SALES: "store_id,sales_per_hour,weekday\na,10,\na,20,5\n",
     }
     versions = []
     for _ in range(2):
         for name, text in files.items():
             (tmp_path / "f.csv").write_text(text)
             result = import_file(tmp_path / "f.csv", catalog=catalog, lake=lake, now=now)
-            assert (result.table, result.rejected) == (name, int(name is TableName.SPECIAL_HOURS))
+            assert (result.table, result.rejected) == (name, int(name is ImportTable.SPECIAL_HOURS))
         versions.append(catalog.version())
     assert versions == [3, 3]
     assert catalog.list_entries(EntryKind.SPECIAL_HOURS).select(SPECIAL_ROWS.names()).rows() == [

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 
 Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]
 

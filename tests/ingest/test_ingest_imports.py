@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from storewatch.catalog import Catalog, FinishedImport
-from storewatch.engine.columns import OBSERVATIONS
-from storewatch.errors import InvalidInputError
-from storewatch.ingest import ImportResult, Reject, TableName, find_files, follow_lake, import_file
+from storewatch.domain.columns import OBSERVATIONS
+from storewatch.domain.enums import ImportTable
+from storewatch.domain.errors import InvalidInputError
+from storewatch.ingest import ImportResult, Reject, find_files, follow_lake, import_file
 from storewatch.lake import Lake
 
 Load = Callable[..., ImportResult]
@@ -36,7 +37,7 @@ def test_import_on_each_database_stores_the_good_rows_and_the_rejects(
     assert result == ImportResult(
         import_id=result.import_id,
         file=str(path),
-        table=TableName.OBSERVATIONS,
+        table=ImportTable.OBSERVATIONS,
         rows=3,
         accepted=2,
         rejected=1,
@@ -105,7 +106,7 @@ def test_hours_replace_those_of_the_stores_they_name(load: Load, sqlite_catalog:
     assert _hours(sqlite_catalog) == first
     # a is replaced whole; every row of b is bad, so b keeps its hours; of d the good row goes in.
     result = load(f"{header}\na,1,10:00,23:59\nb,6,10:00,10:00\nd,1,10:00,11:00\nd,9,10:00,11:00\n")
-    assert (result.table, result.rows, result.accepted, result.rejected) == (TableName.WEEKLY_HOURS, 4, 2, 2)
+    assert (result.table, result.rows, result.accepted, result.rejected) == (ImportTable.WEEKLY_HOURS, 4, 2, 2)
     replaced = {"a": [(86_400 + 36_000, 2 * 86_400)], "d": [(86_400 + 36_000, 86_400 + 39_600)]}
     assert _hours(sqlite_catalog) == {**first, **replaced}
 
@@ -115,7 +116,7 @@ def test_zones_replace_those_of_the_stores_they_name_and_the_later_row_wins(
 ) -> None:
     load("store_id,timezone\na,UTC\nb,UTC\n")
     result = load("store_id,timezone_str\na,Asia/Beirut\na,Europe/Berlin\nb,Mars/Base\nc,UTC\n")
-    assert (result.table, result.rows, result.accepted, result.rejected) == (TableName.TIMEZONES, 4, 3, 1)
+    assert (result.table, result.rows, result.accepted, result.rejected) == (ImportTable.TIMEZONES, 4, 3, 1)
     assert sqlite_catalog.stores().select("store_id", "timezone").rows() == [
         ("a", "Europe/Berlin"),
         ("b", "UTC"),
@@ -221,9 +222,9 @@ def test_import_of_the_real_files(sqlite_catalog: Catalog, lake: Lake, polls: Po
     now = datetime.now(UTC)
     results = [import_file(path, catalog=sqlite_catalog, lake=lake, now=now) for path in find_files([SHARED])]
     assert [(result.table, result.rows, result.rejected) for result in results] == [
-        (TableName.WEEKLY_HOURS, 86_198, 0),
-        (TableName.OBSERVATIONS, 5_032, 0),
-        (TableName.TIMEZONES, 13_559, 0),
+        (ImportTable.WEEKLY_HOURS, 86_198, 0),
+        (ImportTable.OBSERVATIONS, 5_032, 0),
+        (ImportTable.TIMEZONES, 13_559, 0),
     ]
     lines = (SHARED / "store_status_sample.csv").read_text().splitlines()[1:]
     assert len(polls()) == len({tuple(line.split(",")[::2]) for line in lines})

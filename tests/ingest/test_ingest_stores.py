@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storewatch.catalog import Catalog, StoreFilter
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest import ImportResult
 from storewatch.ingest.tables import recognise
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest.tables import recognise
 
 Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from storewatch.errors import InvalidInputError, TooManyRowsError
+from storewatch.domain.errors import InvalidInputError, TooManyRowsError
 from storewatch.ingest.pushed import MAX_ROWS, Checked, PushFormat, PushReject, check_pushed, read_pushed
 
 GOOD = {"store_id": "cafe", "observed_at": "2023-01-25T18:00:00Z", "status": "active"}

@@ -11,7 +11,7 @@ import pytest
 from waiting import wait_for
 
 from storewatch.catalog import Catalog, labels_frame
-from storewatch.errors import LakeUnavailableError, OverCapacityError
+from storewatch.domain.errors import LakeUnavailableError, OverCapacityError
 from storewatch.ingest.group_commit import FULL_ROWS, GroupCommit, Outcome
 from storewatch.ingest.pushed import Pushed, PushFormat, PushReject, read_pushed
 from storewatch.lake import Lake

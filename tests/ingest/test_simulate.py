@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from storewatch.catalog import Catalog
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest import find_files, import_file, simulate
 from storewatch.ingest.simulate import END
 from storewatch.lake import Lake

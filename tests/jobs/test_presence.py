@@ -1,7 +1,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from storewatch.catalog import Catalog, JobKind, JobState, WorkerRecord
+from storewatch.catalog import Catalog, WorkerRecord
+from storewatch.domain.enums import JobKind, JobState
 from storewatch.jobs.presence import Presence, new_worker, this_machine
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

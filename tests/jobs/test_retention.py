@@ -6,8 +6,8 @@ import pytest
 from scene import import_scene, settings_in
 
 from storewatch.app import App, open_app
-from storewatch.catalog import JobKind
-from storewatch.errors import InvalidInputError
+from storewatch.domain.enums import JobKind
+from storewatch.domain.errors import InvalidInputError
 from storewatch.jobs.retention import Limits, Removed, apply_retention, preview_retention
 from storewatch.reports.request import ReportRequest
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from storewatch.catalog import Catalog, Definition, JobKind, Schedule
-from storewatch.errors import InvalidInputError, UnknownDefinitionError
+from storewatch.catalog import Catalog, Definition, Schedule
+from storewatch.domain.enums import JobKind, ReportFormat
+from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
 from storewatch.jobs.schedules import fire_due, latest_due, new_schedule, next_run
-from storewatch.reports.request import ReportFormat, ReportRequest
+from storewatch.reports.request import ReportRequest
 
 
 def utc(text: str) -> datetime:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from waiting import wait_for
 
-from storewatch.catalog import ENDED, Catalog, Job, JobKind, JobState
-from storewatch.errors import CatalogUnavailableError, InvalidInputError, LakeConflictError
+from storewatch.catalog import Catalog, Job
+from storewatch.domain.enums import ENDED, JobKind, JobState
+from storewatch.domain.errors import CatalogUnavailableError, InvalidInputError, LakeConflictError
 from storewatch.jobs.queue import JobQueue
 from storewatch.jobs.run import Outcome, Run
 from storewatch.jobs.worker import Timing, Worker

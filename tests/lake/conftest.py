@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from storewatch.engine.columns import OBSERVATIONS
+from storewatch.domain.columns import OBSERVATIONS
 from storewatch.lake import Lake
 
 Frame = Callable[..., pl.DataFrame]

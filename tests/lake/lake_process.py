@@ -7,7 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from storewatch.engine.columns import DAY_US, OBSERVATIONS
+from storewatch.domain.columns import OBSERVATIONS
+from storewatch.domain.instants import DAY_US
 from storewatch.lake import Lake
 
 START_US = 1_673_913_600_000_000

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from storewatch.engine.columns import OBSERVATIONS
-from storewatch.errors import InvalidInputError
+from storewatch.domain.columns import OBSERVATIONS
+from storewatch.domain.errors import InvalidInputError
 from storewatch.lake import Lake, files
 
 EVERYTHING = (-(2**63), 2**63 - 1)

@@ -8,7 +8,7 @@ import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.lake import Lake, Optimized
 
 EVERYTHING = (-(2**63), 2**63 - 1)

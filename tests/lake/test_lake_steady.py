@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.lake import Lake
 
 EVERYTHING = (-(2**63), 2**63 - 1)

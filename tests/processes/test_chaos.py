@@ -27,10 +27,11 @@ from scene import import_scene, settings_in
 from waiting import wait_for
 
 from storewatch.app import App, compute_report, open_app, service_parts
-from storewatch.catalog import ENDED, Job, JobKind, JobState
+from storewatch.catalog import Job
+from storewatch.domain.enums import ENDED, JobKind, JobState, ReportFormat
 from storewatch.ingest import find_files, import_file
 from storewatch.reports.exports import WRITERS
-from storewatch.reports.request import ReportFormat, ReportRequest
+from storewatch.reports.request import ReportRequest
 
 CHAOS_SECONDS: Final = float(os.environ.get("STOREWATCH_CHAOS_SECONDS", "8"))
 SEED: Final = int(os.environ.get("STOREWATCH_CHAOS_SEED", "1"))

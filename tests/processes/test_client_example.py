@@ -19,8 +19,8 @@ from access_scene import key_of
 from scene import HEADER, import_scene, settings_in
 from waiting import wait_for
 
-from storewatch.access import Role
 from storewatch.app import open_app
+from storewatch.domain.enums import Role
 
 PROGRAM = Path(__file__).parents[2] / "examples" / "client.py"
 

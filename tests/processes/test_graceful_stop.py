@@ -24,7 +24,7 @@ from waiting import wait_for
 
 from storewatch import __version__
 from storewatch.app import open_app
-from storewatch.catalog import JobState
+from storewatch.domain.enums import JobState
 
 PATIENCE_SECONDS = 10
 

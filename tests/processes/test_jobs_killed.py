@@ -14,7 +14,8 @@ from scene import REPORT, import_scene, settings_in
 from waiting import wait_for
 
 from storewatch.app import App, open_app, service_parts
-from storewatch.catalog import ENDED, Job, JobKind, JobState
+from storewatch.catalog import Job
+from storewatch.domain.enums import ENDED, JobKind, JobState
 from storewatch.jobs.queue import JobQueue
 from storewatch.reports.request import ReportRequest
 

@@ -12,7 +12,7 @@ from scene import REPORT, import_scene, settings_in
 from waiting import wait_for
 
 from storewatch.app import open_app, service_parts
-from storewatch.catalog import JobKind, JobState
+from storewatch.domain.enums import JobKind, JobState
 from storewatch.reports.request import ReportRequest
 
 

@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from storewatch.engine.availability import FILL, OBSERVED
-from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US, Status, instant_us
+from storewatch.domain.enums import Breakdown, ReportFormat, ReportTable, Section, Status
+from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US, instant_us
+from storewatch.domain.policies import FILL, OBSERVED
 from storewatch.reports import content
 from storewatch.reports.content import Content, StoreDay, Stretch, Table, Versions
-from storewatch.reports.request import Breakdown, ReportFormat, ReportRequest, Section, TableName
+from storewatch.reports.request import ReportRequest
 
 AS_OF = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 FIRST_DAY = datetime(2023, 1, 18)  # noqa: DTZ001 - what the store's clock reads
@@ -69,8 +70,8 @@ def plain_content(**asked: Any) -> Content:
     request = ReportRequest(**{"policy": OBSERVED, "format": ReportFormat.JSON, "windows": tuple(WINDOWS)} | asked)
     made = _content(request, list(STORES), [], None)
     tables = {
-        TableName.SUMMARY: table(content.SUMMARY, made.tables[TableName.SUMMARY].read()),
-        TableName.STORES: table(content.STORES, made.tables[TableName.STORES].read()),
+        ReportTable.SUMMARY: table(content.SUMMARY, made.tables[ReportTable.SUMMARY].read()),
+        ReportTable.STORES: table(content.STORES, made.tables[ReportTable.STORES].read()),
     }
     return Content(request=request, as_of_us=made.as_of_us, versions=VERSIONS, stores=made.stores, tables=tables)
 
@@ -85,7 +86,7 @@ def empty_content(**asked: Any) -> Content:
         | dict.fromkeys(content.SPREAD.names())
         for name, (from_us, to_us) in WINDOWS.items()
     ]
-    tables[TableName.SUMMARY] = table(_SUMMARY, summary)
+    tables[ReportTable.SUMMARY] = table(_SUMMARY, summary)
     return Content(request=request, as_of_us=instant_us(AS_OF), versions=VERSIONS, stores=0, tables=tables)
 
 
@@ -110,7 +111,7 @@ def classic_content() -> Content:
     summary = [
         {"window": name, "from_at": AS_OF, "to_at": AS_OF, "stores": 2} | figures((0, 0, 0, 0)) for name in lengths
     ]
-    tables = {TableName.SUMMARY: table(content.SUMMARY, summary), TableName.STORES: table(content.STORES, rows)}
+    tables = {ReportTable.SUMMARY: table(content.SUMMARY, summary), ReportTable.STORES: table(content.STORES, rows)}
     return Content(
         request=ReportRequest(), as_of_us=instant_us(AS_OF), versions=VERSIONS, stores=len(down), tables=tables
     )
@@ -155,14 +156,14 @@ def many_content(stores: int, folder: Path | None = None, rows_at_once: int = 50
         as_of_us=instant_us(AS_OF),
         versions=VERSIONS,
         stores=stores,
-        tables={TableName.SUMMARY: table(content.SUMMARY, rows), TableName.STORES: made},
+        tables={ReportTable.SUMMARY: table(content.SUMMARY, rows), ReportTable.STORES: made},
     )
 
 
 def expected_totals(made: Content) -> dict[str, dict[str, int | float | None]]:
     """Give what every form must say of each window, all stores together: the columns of FIGURES and SPREAD."""
     names = [*content.FIGURES, *content.SPREAD]
-    rows = made.tables[TableName.SUMMARY].read().to_dicts()
+    rows = made.tables[ReportTable.SUMMARY].read().to_dicts()
     return {row["window"]: {name: row[name] for name in names} for row in rows}
 
 
@@ -227,20 +228,20 @@ def _content(request: ReportRequest, ids: list[str], buckets: list[tuple[int, in
         {"window": "last_7_days", "start_at": outage["start_at"], "end_at": outage["end_at"], "unpolled_share": 0.75}
         for outage in outages[:1]
     ]
-    rows: dict[TableName, tuple[pl.Schema, list[dict[str, Any]]]] = {
-        TableName.SUMMARY: (
+    rows: dict[ReportTable, tuple[pl.Schema, list[dict[str, Any]]]] = {
+        ReportTable.SUMMARY: (
             _SUMMARY,
             [row | _ends(ids, row["window"]) | _over_all(ids, row["window"]) for row in _spread(everyone)],
         ),
-        TableName.STORES: (_STORES, _stores(ids)),
-        TableName.GROUPS: (content.GROUPS, _spread([brand for brand in brands if brand[1]])),
-        TableName.BUCKETS: (content.BUCKETS, _buckets(ids, buckets)),
-        TableName.TREND: (content.TREND, _trend(ids, buckets)),
-        TableName.OUTAGES: (content.OUTAGES, outages),
-        TableName.MASS_OUTAGES: (content.MASS_OUTAGES, _mass_outages() if len(ids) > 1 else []),
-        TableName.PATTERN: (content.PATTERN, _pattern(ids)),
-        TableName.BLIND_SPOTS: (content.BLIND_SPOTS, found),
-        TableName.DOCTOR: (content.DOCTOR, _doctor(ids)),
+        ReportTable.STORES: (_STORES, _stores(ids)),
+        ReportTable.GROUPS: (content.GROUPS, _spread([brand for brand in brands if brand[1]])),
+        ReportTable.BUCKETS: (content.BUCKETS, _buckets(ids, buckets)),
+        ReportTable.TREND: (content.TREND, _trend(ids, buckets)),
+        ReportTable.OUTAGES: (content.OUTAGES, outages),
+        ReportTable.MASS_OUTAGES: (content.MASS_OUTAGES, _mass_outages() if len(ids) > 1 else []),
+        ReportTable.PATTERN: (content.PATTERN, _pattern(ids)),
+        ReportTable.BLIND_SPOTS: (content.BLIND_SPOTS, found),
+        ReportTable.DOCTOR: (content.DOCTOR, _doctor(ids)),
     }
     return Content(
         request=request,

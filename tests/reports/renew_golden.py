@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from reports.content_scene import empty_content, plain_content, whole_content
 from reports.test_export_excel import dump, written
 
+from storewatch.domain.enums import ReportFormat, ReportTable
 from storewatch.reports.exports import WRITERS
-from storewatch.reports.request import ReportFormat, TableName
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -19,7 +19,7 @@ if __name__ == "__main__":
     for make in (whole_content, plain_content, empty_content):
         for form in (ReportFormat.JSON, ReportFormat.NDJSON):
             WRITERS[form](make(format=form), GOLDEN / f"{make.__name__}.{form}")
-    for table in TableName:
+    for table in ReportTable:
         WRITERS[ReportFormat.WIDE_CSV](
             whole_content(format=ReportFormat.WIDE_CSV, table=table), GOLDEN / f"{table}.csv"
         )

@@ -14,8 +14,9 @@ from reference import naive, naive_outages
 from reference.naive import Observation, Row, Span, Special, Store, Version
 
 from storewatch.app import App
-from storewatch.catalog import NewAnnotation, NewClosure, Reclassification
-from storewatch.engine.columns import DAY_US, instant_us
+from storewatch.catalog import NewAnnotation, NewClosure
+from storewatch.domain.enums import Reclassification
+from storewatch.domain.instants import DAY_US, instant_us
 from storewatch.ingest import import_file
 
 AS_OF = datetime(2023, 3, 27, 9, 30, tzinfo=UTC)

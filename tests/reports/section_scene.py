@@ -11,15 +11,17 @@ from reference.naive import Store
 from scene import settings_in
 
 from storewatch.app import open_app
-from storewatch.catalog import SALES, Catalog, EntryKind, NewAnnotation, NewClosure, labels_frame
-from storewatch.engine.columns import OBSERVATIONS, TIMEZONES, WEEKLY_HOURS, instant_of
+from storewatch.catalog import SALES, Catalog, NewAnnotation, NewClosure, labels_frame
+from storewatch.domain.columns import OBSERVATIONS, TIMEZONES, WEEKLY_HOURS
+from storewatch.domain.enums import EntryKind, ReportTable
+from storewatch.domain.instants import instant_of, parse_instant
 from storewatch.engine.opening import weekly_intervals
 from storewatch.ingest import followed_snapshot
 from storewatch.reports.collecting import Collector, Plan
 from storewatch.reports.computing import compute_content
 from storewatch.reports.content import Content
 from storewatch.reports.figures import SHARD_ROWS, Basis, StoreList, resolve_as_of, shards
-from storewatch.reports.request import ReportRequest, TableName, parse_instant, read_request
+from storewatch.reports.request import ReportRequest, read_request
 from storewatch.reports.windows import resolve_windows
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -97,7 +99,7 @@ def _basis(
         yield app.catalog, request, basis
 
 
-def rows_of(content: Content, table: TableName, *columns: str) -> list[tuple[Any, ...]]:
+def rows_of(content: Content, table: ReportTable, *columns: str) -> list[tuple[Any, ...]]:
     return content.tables[table].read().select(columns).rows()
 
 

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from storewatch.engine.columns import DAY_SECONDS, Int64s
+from storewatch.domain.columns import Int64s
+from storewatch.domain.instants import DAY_SECONDS
 from storewatch.reports.comparisons import before_columns, group_table, hours_names, peer_columns, target_columns
 from storewatch.reports.content import BEFORE, PEERS, TARGET
 

@@ -17,12 +17,13 @@ from report_world import AS_OF, AS_OF_US, GIVEN, import_world, spans, zone_of
 from scene import settings_in
 
 from storewatch.app import App, compute_report, open_app
-from storewatch.engine.columns import DAY_US, instant_of
+from storewatch.domain.enums import ReportTable, Section
+from storewatch.domain.instants import DAY_US, instant_of
 from storewatch.ingest import import_file
 from storewatch.reports.computing import compute_content
 from storewatch.reports.content import FIGURES, SPREAD, Content
 from storewatch.reports.figures import Basis, StoreList
-from storewatch.reports.request import ReportRequest, Section, TableName, read_request
+from storewatch.reports.request import ReportRequest, read_request
 
 STATUSES = ("up", "down", "unknown", "planned")
 DATES = "2023-03-11/2023-03-28"
@@ -43,7 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         yield app
 
 
-def compute(app: App, **asked: Any) -> dict[TableName, pl.DataFrame]:
+def compute(app: App, **asked: Any) -> dict[ReportTable, pl.DataFrame]:
     with compute_report(app, read_request({"format": "json"} | asked)) as content:
         return {name: table.read() for name, table in content.tables.items()}
 
@@ -109,7 +110,7 @@ def assert_rows(found: pl.DataFrame, expected: Sequence[dict[str, Any]]) -> None
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: "-".join(mode.values()))
 def test_figures_of_stores_in_windows_are_those_of_the_twin(world: App, mode: dict[str, str]) -> None:
-    found = compute(world, windows=WINDOWS, **mode)[TableName.STORES]
+    found = compute(world, windows=WINDOWS, **mode)[ReportTable.STORES]
     expected = []
     for store_id, given in GIVEN.items():
         for window in WINDOWS:
@@ -144,19 +145,19 @@ def test_buckets_are_those_of_the_twin_and_add_up_to_the_window(world: App, by: 
                 named = {"store_id": store_id, "window": window, "bucket": start}
                 expected.append(named | {"from_at": instant_of(from_us), "to_at": instant_of(to_us)} | figures([own]))
                 together.setdefault((windows.index(window), start), []).append(own)
-    assert_rows(found[TableName.BUCKETS], expected)
-    of_windows = found[TableName.BUCKETS].group_by("store_id", "window", maintain_order=True)
+    assert_rows(found[ReportTable.BUCKETS], expected)
+    of_windows = found[ReportTable.BUCKETS].group_by("store_id", "window", maintain_order=True)
     microseconds = [f"{status}_us" for status in STATUSES]
     assert_frame_equal(
         of_windows.agg(pl.col(microseconds).sum()),
-        found[TableName.STORES].select("store_id", "window", *microseconds),
+        found[ReportTable.STORES].select("store_id", "window", *microseconds),
     )
     trend = [
         {"window": windows[window], "bucket": start, "stores": sum(sum(part.values()) > 0 for part in parts)}
         | figures(parts)
         for (window, start), parts in sorted(together.items())
     ]
-    assert_rows(found[TableName.TREND], trend)
+    assert_rows(found[ReportTable.TREND], trend)
 
 
 def test_summary_and_groups_are_ratios_of_sums(world: App) -> None:
@@ -182,10 +183,10 @@ def test_summary_and_groups_are_ratios_of_sums(world: App) -> None:
         ),
     ):
         found = compute(world, windows=windows, group_by=group_by, **MODES[1])
-        assert_rows(found[TableName.SUMMARY], [rolled_up(window, tuple(GIVEN)) for window in windows])
+        assert_rows(found[ReportTable.SUMMARY], [rolled_up(window, tuple(GIVEN)) for window in windows])
         in_order = sorted(groups, key=lambda group: (group is None, group))
         assert_rows(
-            found[TableName.GROUPS],
+            found[ReportTable.GROUPS],
             [{"group": group} | rolled_up(window, groups[group]) for group in in_order for window in windows],
         )
 
@@ -214,12 +215,12 @@ def test_period_before_is_compared_for_stores_and_for_all_together(world: App) -
             "availability_change": None if None in values else values[0] - values[1],
         }
 
-    assert_rows(found[TableName.STORES], [change(window, [store_id]) for store_id in GIVEN for window in windows])
-    assert_rows(found[TableName.SUMMARY], [change(window, list(GIVEN)) for window in windows])
+    assert_rows(found[ReportTable.STORES], [change(window, [store_id]) for store_id in GIVEN for window in windows])
+    assert_rows(found[ReportTable.SUMMARY], [change(window, list(GIVEN)) for window in windows])
 
 
 def test_peers_count_though_they_are_not_in_the_report(world: App) -> None:
-    found = compute(world, windows=["last_week"], peers="brand", store_ids=["tokyo", "ghost"])[TableName.STORES]
+    found = compute(world, windows=["last_week"], peers="brand", store_ids=["tokyo", "ghost"])[ReportTable.STORES]
     ours = {each: sums(each, MODES[0], *span_of("last_week", zone_of(each))) for each in by_brand("b")}
     of_peers = {each: own["up"] / (own["up"] + own["down"]) for each, own in ours.items()}
     group = figures(list(ours.values()))["availability"]
@@ -260,9 +261,9 @@ def test_targets_are_the_stores_own_or_the_requests(world: App) -> None:
                 "error_budget_left_us": budget_us - own["down"] if budget_us is not None else None,
             }
         )
-    assert_rows(found[TableName.STORES], expected)
+    assert_rows(found[ReportTable.STORES], expected)
     judged = [row["target_met"] for row in expected if row["target_met"] is not None]
-    assert found[TableName.SUMMARY].select("stores_with_target", "stores_on_target").row(0) == (
+    assert found[ReportTable.SUMMARY].select("stores_with_target", "stores_on_target").row(0) == (
         len(judged),
         sum(judged),
     )
@@ -286,14 +287,14 @@ def test_selection_leaves_the_figures_of_the_stores_it_keeps_alone(
 ) -> None:
     more: dict[str, Any] = {"windows": ["last_week", "yesterday"], "by": "day", "include": ["outages"], "target": 99}
     whole, some = compute(world, **more), compute(world, **more, **asked)
-    for table in (TableName.STORES, TableName.BUCKETS, TableName.OUTAGES):
+    for table in (ReportTable.STORES, ReportTable.BUCKETS, ReportTable.OUTAGES):
         # Blind spots are of the stores in the report.
         made, all_made = (frame[table].drop("blind_us", strict=False) for frame in (some, whole))
         assert_frame_equal(made, all_made.filter(pl.col("store_id").is_in(store_ids)))
-    assert some[TableName.SUMMARY]["stores"].to_list() == [len(store_ids)] * 2
+    assert some[ReportTable.SUMMARY]["stores"].to_list() == [len(store_ids)] * 2
     zones = {zone_of(store_id) for store_id in store_ids} or {"America/Chicago"}
     begins = min(span_of("last_week", zone)[0] for zone in zones)
-    assert some[TableName.SUMMARY]["from_at"][0] == instant_of(begins)
+    assert some[ReportTable.SUMMARY]["from_at"][0] == instant_of(begins)
 
 
 def test_worst_stores_are_those_of_the_first_window(world: App) -> None:
@@ -305,9 +306,9 @@ def test_worst_stores_are_those_of_the_first_window(world: App) -> None:
         if own["up"] + own["down"]
     )
     for count in (1, 3):
-        found = compute(world, windows=windows, worst=count)[TableName.STORES]["store_id"].unique().sort().to_list()
+        found = compute(world, windows=windows, worst=count)[ReportTable.STORES]["store_id"].unique().sort().to_list()
         assert found == sorted(store_id for *_, store_id in ranked[:count])
-    assert compute(world, windows=windows, worst=99)[TableName.STORES].height == 2 * len(GIVEN)
+    assert compute(world, windows=windows, worst=99)[ReportTable.STORES].height == 2 * len(GIVEN)
 
 
 def everything(**more: Any) -> ReportRequest:
@@ -350,20 +351,20 @@ def assert_same(one: Content, other: Content) -> None:
 def test_report_on_one_store_carries_its_labels(world: App) -> None:
     with compute_report(world, everything(store_ids=["lisbon"])) as content:
         assert dict(content.labels) == GIVEN["lisbon"].labels
-        assert content.tables[TableName.STORES].height == 2
+        assert content.tables[ReportTable.STORES].height == 2
 
 
 @pytest.mark.parametrize("asked", [{"store_ids": ["nobody"]}, {"labels": {"brand": "none"}}], ids=str)
 def test_report_on_no_store_says_all_it_can(world: App, asked: dict[str, Any]) -> None:
     found = {name: table.height for name, table in tables(world, everything(**asked)).items()}
-    assert found.pop(TableName.SUMMARY) == 2
-    trend = found.pop(TableName.TREND)
+    assert found.pop(ReportTable.SUMMARY) == 2
+    trend = found.pop(ReportTable.TREND)
     assert trend == 8  # seven days and today, of no store
-    assert found.pop(TableName.PATTERN) in (0, 2 * 7 * 24)
+    assert found.pop(ReportTable.PATTERN) in (0, 2 * 7 * 24)
     assert set(found.values()) == {0}
 
 
-def tables(app: App, request: ReportRequest) -> dict[TableName, pl.DataFrame]:
+def tables(app: App, request: ReportRequest) -> dict[ReportTable, pl.DataFrame]:
     with compute_report(app, request) as content:
         return {name: table.read() for name, table in content.tables.items()}
 
@@ -371,28 +372,28 @@ def tables(app: App, request: ReportRequest) -> dict[TableName, pl.DataFrame]:
 def test_report_before_the_first_poll_knows_nothing(world: App) -> None:
     request = replace(everything(), as_of=AS_OF - timedelta(days=300))
     found = tables(world, request)
-    assert found[TableName.STORES].select("up_us", "down_us").sum().row(0) == (0, 0)
-    assert found[TableName.STORES]["availability"].is_null().all()
-    assert found[TableName.OUTAGES].height == 0
+    assert found[ReportTable.STORES].select("up_us", "down_us").sum().row(0) == (0, 0)
+    assert found[ReportTable.STORES]["availability"].is_null().all()
+    assert found[ReportTable.OUTAGES].height == 0
 
 
 def test_empty_window_has_no_buckets_and_no_time(world: App) -> None:
     midnight = datetime(2023, 3, 22, tzinfo=UTC)
     asked = {"format": "json", "windows": ["today"], "by": "hour", "timezone": "UTC", "include": list(Section)}
     found = tables(world, read_request(asked, as_of=midnight))
-    assert (found[TableName.BUCKETS].height, found[TableName.TREND].height) == (0, 0)
-    assert found[TableName.STORES]["business_us"].sum() == 0
+    assert (found[ReportTable.BUCKETS].height, found[ReportTable.TREND].height) == (0, 0)
+    assert found[ReportTable.STORES]["business_us"].sum() == 0
 
 
 def test_rolling_week_is_the_classic_one(world: App) -> None:
     asked = {"format": "json", "windows": ["last_hour", "last_day", "last_week"], "rolling": True}
     named, classic = tables(world, read_request(asked)), tables(world, ReportRequest())
     names = ["store_id", "window", "from_at", "to_at", *FIGURES]
-    assert_frame_equal(named[TableName.STORES].select(names), classic[TableName.STORES].select(names))
+    assert_frame_equal(named[ReportTable.STORES].select(names), classic[ReportTable.STORES].select(names))
 
 
 def test_business_time_after_the_reports_now_is_judged_by_the_last_polls(world: App) -> None:
-    found = compute(world, windows=["2023-03-27/2023-03-28"], store_ids=["lisbon"], **MODES[0])[TableName.STORES]
+    found = compute(world, windows=["2023-03-27/2023-03-28"], store_ids=["lisbon"], **MODES[0])[ReportTable.STORES]
     assert_rows(found, [figures([sums("lisbon", MODES[0], *span_of("2023-03-27/2023-03-28", "Europe/Lisbon"))])])
     assert found["business_us"][0] == DAY_US
 
@@ -416,8 +417,8 @@ def test_hours_are_named_as_they_hold_at_the_end_of_the_first_window(tmp_path: P
 
         def hours(*windows: str) -> list[str]:
             found = compute(app, windows=list(windows), group_by="hours")
-            sources = found[TableName.STORES]["hours_source"].unique(maintain_order=True)
-            return [*found[TableName.GROUPS]["group"].unique(maintain_order=True), *sources]
+            sources = found[ReportTable.STORES]["hours_source"].unique(maintain_order=True)
+            return [*found[ReportTable.GROUPS]["group"].unique(maintain_order=True), *sources]
 
         assert hours("2024-02-20/2024-03-03") == ["24x7 (no hours given)", "Mon 09:00-17:00", "given", "default"]
         assert hours("2024-02-20/2024-03-04") == ["Mon 10:00-12:00", "Tue 12:00-14:00", "given"]

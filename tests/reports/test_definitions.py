@@ -4,7 +4,7 @@ import pytest
 
 from storewatch.app import App
 from storewatch.catalog import Definition
-from storewatch.errors import InvalidInputError, UnknownDefinitionError
+from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
 from storewatch.reports.definitions import check_name, resolve_definition
 
 

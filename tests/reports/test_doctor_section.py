@@ -15,13 +15,13 @@ from reference.naive import DAY_US, Observation, Row, Store
 from reference.plain import MINUTE_US, row, store, utc
 from section_scene import annotation, collected, report_on, rows_of
 
+from storewatch.domain.enums import ReportTable
+from storewatch.domain.instants import HOUR_US
 from storewatch.engine.availability import Evidence
-from storewatch.engine.columns import HOUR_US
 from storewatch.engine.opening import Sessions
 from storewatch.reports.content import DOCTOR, Content
 from storewatch.reports.contradictions import find_active_outside, find_wrong_edges, find_wrong_zones
 from storewatch.reports.doctor import DoctorCollector
-from storewatch.reports.request import TableName
 
 WINDOW = "2023-01-16/2023-01-30"  # two weeks from a Monday on
 FROM = utc("2023-01-16")
@@ -56,7 +56,7 @@ def polled(
 
 def examine(folder: Path, one: Store, **asked: Any) -> list[dict[str, Any]]:
     asked = {"windows": [WINDOW], "include": ["doctor"], "as_of": AS_OF} | asked
-    return report_on(folder, {"a": one}, **asked).tables[TableName.DOCTOR].read().to_dicts()
+    return report_on(folder, {"a": one}, **asked).tables[ReportTable.DOCTOR].read().to_dicts()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_correction_is_computed_with_closures_and_annotations(tmp_path: Path, cl
     openings, at = ("14 of 14", " at 09:00")
     evidence = f"inactive for the first 60 min (median; at least 40) of {openings} openings{at}"
     columns = "evidence", "correction", "down_us", "down_corrected_us"
-    assert rows_of(content, TableName.DOCTOR, *columns) == [
+    assert rows_of(content, ReportTable.DOCTOR, *columns) == [
         (evidence, "open at 10:00 on every day", down_us - 30 * MINUTE_US, down_corrected_us)
     ]
 
@@ -231,7 +231,7 @@ def test_polls_that_see_most_stores_active_outside_their_hours_are_said_once(tmp
         stores = {f"s{number}": awake if number < awake_stores else fitting for number in range(5)} | {"t": late}
         folder = tmp_path / f"{awake_stores}-{shard_rows}"
         content = report_on(folder, stores, windows=[WINDOW], include=["doctor"], as_of=AS_OF, shard_rows=shard_rows)
-        return rows_of(content, TableName.DOCTOR, "store_id", "finding")
+        return rows_of(content, ReportTable.DOCTOR, "store_id", "finding")
 
     assert found(awake_stores=3) == [*((f"s{number}", "active_outside") for number in range(3)), ("t", "late_open")]
     assert found(awake_stores=4) == [("t", "late_open"), (None, "active_outside")]
@@ -263,7 +263,7 @@ def test_wrong_zone_explains_both_edges(tmp_path: Path) -> None:
         f"b{number}": polled(HOURS, "15:00", "23:00", timezone="America/Chicago") for number in range(2)
     }
     content = report_on(tmp_path, stores, windows=["2023-01-20/2023-01-21", WINDOW], include=["doctor"], as_of=AS_OF)
-    assert rows_of(content, TableName.DOCTOR, *DOCTOR) == [
+    assert rows_of(content, ReportTable.DOCTOR, *DOCTOR) == [
         (
             "a",
             "wrong_zone",
@@ -290,7 +290,7 @@ def test_findings_beyond_the_limit_are_said(tmp_path: Path) -> None:
     doctor = collected(
         tmp_path, stores, partial(DoctorCollector, most=2), windows=[WINDOW], as_of=AS_OF, shard_rows=2_000
     )
-    table = doctor.tables()[TableName.DOCTOR].read()
+    table = doctor.tables()[ReportTable.DOCTOR].read()
     assert table.select("store_id", "finding", "evidence").rows() == [
         *((f"s{number}", "late_open", LATE_AN_HOUR) for number in range(2)),
         (None, "not_examined", "2 further suspicions are left out; ask for the stores of one label or zone at a time"),
@@ -389,4 +389,4 @@ def test_contradictions_are_those_of_the_twin(
 def test_report_without_polls_in_the_window_has_no_findings(tmp_path: Path) -> None:
     quiet: dict[str, Store] = {"a": store([], {}), "b": store(HOURS, {"2023-01-10 10:00": "up"})}
     content: Content = report_on(tmp_path, quiet, windows=[WINDOW], include=["doctor"], as_of=AS_OF)
-    assert rows_of(content, TableName.DOCTOR, "store_id") == []
+    assert rows_of(content, ReportTable.DOCTOR, "store_id") == []

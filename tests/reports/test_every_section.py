@@ -6,7 +6,7 @@ from typing import Any
 from reference.plain import row, store
 from section_scene import report_on, rows_of
 
-from storewatch.reports.request import Section, TableName
+from storewatch.domain.enums import ReportTable, Section
 
 WINDOW = "2023-01-23/2023-01-30"
 ASKED: dict[str, Any] = {"windows": [WINDOW, "yesterday"], "include": list(Section), "as_of": "2023-02-01"}
@@ -20,13 +20,13 @@ STORES = {
 def test_report_on_no_store_has_every_table_empty(tmp_path: Path) -> None:
     content = report_on(tmp_path, {}, **ASKED)
     assert {name: table.height for name, table in content.tables.items()} == {
-        TableName.SUMMARY: 2,
-        TableName.STORES: 0,
-        TableName.OUTAGES: 0,
-        TableName.MASS_OUTAGES: 0,
-        TableName.PATTERN: 2 * 168,
-        TableName.BLIND_SPOTS: 0,
-        TableName.DOCTOR: 0,
+        ReportTable.SUMMARY: 2,
+        ReportTable.STORES: 0,
+        ReportTable.OUTAGES: 0,
+        ReportTable.MASS_OUTAGES: 0,
+        ReportTable.PATTERN: 2 * 168,
+        ReportTable.BLIND_SPOTS: 0,
+        ReportTable.DOCTOR: 0,
     }
 
 
@@ -41,6 +41,9 @@ def test_sections_say_the_same_alone_and_together(tmp_path: Path) -> None:
 
 def test_sections_are_of_the_stores_that_the_report_keeps(tmp_path: Path) -> None:
     content = report_on(tmp_path, STORES, worst=1, **ASKED)
-    assert rows_of(content, TableName.STORES, "store_id", "outages", "polls") == [("mondays", 1, 2), ("mondays", 0, 0)]
-    assert rows_of(content, TableName.SUMMARY, "outages", "polls") == [(1, 2), (0, 0)]
-    assert rows_of(content, TableName.OUTAGES, "store_id") == [("mondays",)]
+    assert rows_of(content, ReportTable.STORES, "store_id", "outages", "polls") == [
+        ("mondays", 1, 2),
+        ("mondays", 0, 0),
+    ]
+    assert rows_of(content, ReportTable.SUMMARY, "outages", "polls") == [(1, 2), (0, 0)]
+    assert rows_of(content, ReportTable.OUTAGES, "store_id") == [("mondays",)]

@@ -13,10 +13,10 @@ import pytest
 from content_scene import empty_content, plain_content, sheet_content, table, whole_content
 from openpyxl.workbook import Workbook
 
+from storewatch.domain.enums import Paper, ReportFormat, ReportTable
 from storewatch.reports import content
 from storewatch.reports.content import Content
 from storewatch.reports.exports.excel import write_excel
-from storewatch.reports.request import Paper, ReportFormat, TableName
 
 GOLDEN = Path(__file__).with_name("golden")
 SHEETS = ["Summary", "Stores", "Groups", "Trend", "Days", "Outages", "Mass outages", "Pattern", "Blind spots"]
@@ -103,9 +103,9 @@ def test_workbook_says_its_own_time_and_not_that_of_the_clock(tmp_path: Path) ->
 
 def test_text_longer_than_a_cell_is_cut_and_says_so(tmp_path: Path) -> None:
     made = whole_content(format=ReportFormat.XLSX)
-    rows = made.tables[TableName.MASS_OUTAGES].read().to_dicts()
+    rows = made.tables[ReportTable.MASS_OUTAGES].read().to_dicts()
     rows[0]["store_ids"] = [f"store-{number:06}" for number in range(5_000)]
-    tables = {**made.tables, TableName.MASS_OUTAGES: table(content.MASS_OUTAGES, rows)}
+    tables = {**made.tables, ReportTable.MASS_OUTAGES: table(content.MASS_OUTAGES, rows)}
     long = Content(
         request=made.request, as_of_us=made.as_of_us, versions=made.versions, stores=made.stores, tables=tables
     )

@@ -22,11 +22,12 @@ from content_scene import (
     whole_content,
 )
 
-from storewatch.engine.columns import HOUR_US, MINUTE_US, SECOND_US
+from storewatch.domain.enums import ReportFormat, ReportTable
+from storewatch.domain.instants import HOUR_US, MINUTE_US, SECOND_US
 from storewatch.reports.content import FIGURES, SPREAD, Content
 from storewatch.reports.exports import EXCEL_ROWS, EXCEL_SHEET_ROWS, PDF_STORES, WRITERS, too_large
 from storewatch.reports.exports.header import STAMPS, header
-from storewatch.reports.request import ReportFormat, ReportRequest, TableName
+from storewatch.reports.request import ReportRequest
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -68,7 +69,7 @@ def read_ndjson(make: Make, folder: Path) -> tuple[Figures, Figures]:
 def read_parquet(make: Make, folder: Path) -> tuple[Figures, Figures]:
     summary, stores = (
         pl.read_parquet(write(make(format=ReportFormat.PARQUET, table=table), folder)).to_dicts()
-        for table in (TableName.SUMMARY, TableName.STORES)
+        for table in (ReportTable.SUMMARY, ReportTable.STORES)
     )
     return (
         {row["window"]: _from_seconds(row) for row in summary},
@@ -79,7 +80,7 @@ def read_parquet(make: Make, folder: Path) -> tuple[Figures, Figures]:
 def read_wide_csv(make: Make, folder: Path) -> tuple[Figures, Figures]:
     summary, stores = (
         list(csv.DictReader(StringIO(write(make(format=ReportFormat.WIDE_CSV, table=table), folder).read_text())))
-        for table in (TableName.SUMMARY, TableName.STORES)
+        for table in (ReportTable.SUMMARY, ReportTable.STORES)
     )
     numbers = [
         [
@@ -140,7 +141,7 @@ def _from_seconds(row: Figures) -> Figures:
 
 
 def expected_stores(content: Content) -> Figures:
-    rows = content.tables[TableName.STORES].read().to_dicts()
+    rows = content.tables[ReportTable.STORES].read().to_dicts()
     return {(row["store_id"], row["window"]): {name: row[name] for name in FIGURES} for row in rows}
 
 
@@ -180,14 +181,14 @@ def test_text_forms_are_as_in_the_golden_files(form: ReportFormat, make: Make, t
     assert written.read_text() == (GOLDEN / f"{make.__name__}.{form}").read_text()
 
 
-@pytest.mark.parametrize("table", TableName)
-def test_wide_csv_is_as_in_the_golden_file(table: TableName, tmp_path: Path) -> None:
+@pytest.mark.parametrize("table", ReportTable)
+def test_wide_csv_is_as_in_the_golden_file(table: ReportTable, tmp_path: Path) -> None:
     written = write(whole_content(format=ReportFormat.WIDE_CSV, table=table), tmp_path)
     assert written.read_text() == (GOLDEN / f"{table}.csv").read_text()
 
 
-@pytest.mark.parametrize("table", TableName)
-def test_parquet_says_what_the_wide_csv_says(table: TableName, tmp_path: Path) -> None:
+@pytest.mark.parametrize("table", ReportTable)
+def test_parquet_says_what_the_wide_csv_says(table: ReportTable, tmp_path: Path) -> None:
     parquet, wide = (
         write(whole_content(format=form, table=table), tmp_path)
         for form in (ReportFormat.PARQUET, ReportFormat.WIDE_CSV)
@@ -200,7 +201,7 @@ def test_parquet_says_what_the_wide_csv_says(table: TableName, tmp_path: Path) -
 
 
 def test_parquet_carries_the_header_in_its_metadata(tmp_path: Path) -> None:
-    content = whole_content(format=ReportFormat.PARQUET, table=TableName.OUTAGES)
+    content = whole_content(format=ReportFormat.PARQUET, table=ReportTable.OUTAGES)
     said = json.loads(pl.read_parquet_metadata(write(content, tmp_path))["storewatch"])
     totals = {window: _from_seconds(row) for window, row in said.pop("totals").items()}
     assert (said, totals) == (header(content), expected_totals(content))
@@ -218,7 +219,7 @@ def test_row_alone_says_which_stores_it_is_about(form: ReportFormat, tmp_path: P
     names = ["report_timezone", "rolling", "report_target", "min_duration", "selection"]
 
     def stamps(**more: Any) -> tuple[Any, ...]:
-        file = write(whole_content(format=form, table=TableName.GROUPS, **more), tmp_path)
+        file = write(whole_content(format=form, table=ReportTable.GROUPS, **more), tmp_path)
         rows = pl.read_csv(file) if form is ReportFormat.WIDE_CSV else pl.read_parquet(file)
         return rows.select(names).row(0)
 
@@ -230,8 +231,8 @@ def test_row_alone_says_which_stores_it_is_about(form: ReportFormat, tmp_path: P
 
 
 @pytest.mark.parametrize("form", [ReportFormat.WIDE_CSV, ReportFormat.PARQUET])
-@pytest.mark.parametrize("table", TableName)
-def test_empty_table_keeps_its_columns(form: ReportFormat, table: TableName, tmp_path: Path) -> None:
+@pytest.mark.parametrize("table", ReportTable)
+def test_empty_table_keeps_its_columns(form: ReportFormat, table: ReportTable, tmp_path: Path) -> None:
     def columns(content: Content) -> list[str]:
         file = write(content, tmp_path)
         return (pl.read_csv(file) if form is ReportFormat.WIDE_CSV else pl.read_parquet(file)).columns
@@ -257,8 +258,8 @@ def test_stores_are_whole_however_their_rows_are_cut(form: ReportFormat, rows_at
     asked: dict[str, Any] = {"format": form, "windows": ()}
     content = many_content(7, None, **asked)
     whole = write(content, tmp_path).read_bytes()
-    rows = content.tables[TableName.STORES].read()
-    cut = content.tables[TableName.STORES]
+    rows = content.tables[ReportTable.STORES].read()
+    cut = content.tables[ReportTable.STORES]
     cut._frames[:] = rows.iter_slices(rows_at_once)
     assert write(content, tmp_path).read_bytes() == whole
 
@@ -289,14 +290,14 @@ def test_report_that_a_form_cannot_hold_names_another_form() -> None:
     excel, pdf = (
         ReportRequest(format=form, windows=("today", "yesterday")) for form in (ReportFormat.XLSX, ReportFormat.PDF)
     )
-    assert too_large(excel, {TableName.STORES: EXCEL_SHEET_ROWS, TableName.BUCKETS: 3}) is None
-    reason = too_large(excel, {TableName.BUCKETS: EXCEL_SHEET_ROWS + 1})
+    assert too_large(excel, {ReportTable.STORES: EXCEL_SHEET_ROWS, ReportTable.BUCKETS: 3}) is None
+    reason = too_large(excel, {ReportTable.BUCKETS: EXCEL_SHEET_ROWS + 1})
     assert reason is not None
     assert reason.startswith("The table buckets has 1,048,576 rows")
     assert "parquet or wide_csv with table=buckets" in reason
-    halves = {TableName.STORES: EXCEL_ROWS // 2, TableName.BUCKETS: EXCEL_ROWS // 2}
+    halves = {ReportTable.STORES: EXCEL_ROWS // 2, ReportTable.BUCKETS: EXCEL_ROWS // 2}
     assert too_large(excel, halves) is None
-    assert "2,000,001 rows" in (too_large(excel, halves | {TableName.OUTAGES: 1}) or "")
-    assert too_large(pdf, {TableName.STORES: 2 * PDF_STORES}) is None
-    assert "worst=100" in (too_large(pdf, {TableName.STORES: 2 * PDF_STORES + 2}) or "")
-    assert too_large(ReportRequest(format=ReportFormat.NDJSON), {TableName.STORES: 10**9}) is None
+    assert "2,000,001 rows" in (too_large(excel, halves | {ReportTable.OUTAGES: 1}) or "")
+    assert too_large(pdf, {ReportTable.STORES: 2 * PDF_STORES}) is None
+    assert "worst=100" in (too_large(pdf, {ReportTable.STORES: 2 * PDF_STORES + 2}) or "")
+    assert too_large(ReportRequest(format=ReportFormat.NDJSON), {ReportTable.STORES: 10**9}) is None

@@ -19,12 +19,12 @@ from content_scene import (
     whole_content,
 )
 
-from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US
+from storewatch.domain.enums import Breakdown, Paper, ReportTable
+from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US
 from storewatch.reports.content import BLIND_SPOTS, Content
 from storewatch.reports.exports.pdf import words, write_pdf
 from storewatch.reports.exports.pdf.document import document
 from storewatch.reports.exports.wording import span
-from storewatch.reports.request import Breakdown, Paper, TableName
 
 CONTENTS = {
     "whole": whole_content,
@@ -165,9 +165,9 @@ def test_pdf_marks_bounds_that_go_on_below_the_axis(tmp_path: Path) -> None:
     assert "bounds cut at 90 %, they go down to 72.50 %" in text
 
     whole = whole_content()
-    trend = whole.tables[TableName.TREND]
+    trend = whole.tables[ReportTable.TREND]
     known = trend.read().with_columns(availability_lowest="availability")
-    chart = document(replace(whole, tables={**whole.tables, TableName.TREND: table(trend.schema, known)}))["drawing"]
+    chart = document(replace(whole, tables={**whole.tables, ReportTable.TREND: table(trend.schema, known)}))["drawing"]
     assert [(each["cut"], each["note"]) for each in chart["charts"]] == [(False, "")]
 
 
@@ -180,10 +180,10 @@ def test_pdf_of_no_store_writes_a_dash_and_never_zero_percent(tmp_path: Path) ->
 
 def test_pdf_lists_the_longest_outages_and_counts_the_others(tmp_path: Path) -> None:
     content = whole_content()
-    outages = content.tables[TableName.OUTAGES]
+    outages = content.tables[ReportTable.OUTAGES]
     row = outages.read().row(0, named=True)
     rows = [row | {"note": f"outage {number}", "down_us": number * HOUR_US} for number in range(50)]
-    tables = {**content.tables, TableName.OUTAGES: table(outages.schema, rows)}
+    tables = {**content.tables, ReportTable.OUTAGES: table(outages.schema, rows)}
 
     text = text_of(written(replace(content, tables=tables), tmp_path))
 
@@ -193,7 +193,7 @@ def test_pdf_lists_the_longest_outages_and_counts_the_others(tmp_path: Path) -> 
 
 def test_pdf_ranks_the_stores_of_every_part_of_a_large_table(tmp_path: Path) -> None:
     content = many_content(1_000, folder=tmp_path, rows_at_once=300)
-    stores = content.tables[TableName.STORES].read()
+    stores = content.tables[ReportTable.STORES].read()
     worst = stores.filter(pl.col("window") == "last_hour").sort("availability", pl.col("down_us").neg(), "store_id")
 
     text = text_of(written(content, tmp_path))
@@ -214,8 +214,8 @@ def test_pdf_has_the_pages_of_its_paper(paper: Paper, size: tuple[int, int], tmp
 )
 def test_pdf_without_blind_spots_says_whether_it_could_tell(judged_us: int, sentence: str, tmp_path: Path) -> None:
     content = whole_content()
-    summary = content.tables[TableName.SUMMARY].read().with_columns(feed_judged_us=pl.lit(judged_us))
-    tables = {TableName.SUMMARY: table(summary.schema, summary), TableName.BLIND_SPOTS: table(BLIND_SPOTS, [])}
+    summary = content.tables[ReportTable.SUMMARY].read().with_columns(feed_judged_us=pl.lit(judged_us))
+    tables = {ReportTable.SUMMARY: table(summary.schema, summary), ReportTable.BLIND_SPOTS: table(BLIND_SPOTS, [])}
 
     text = text_of(written(replace(content, tables={**content.tables, **tables}), tmp_path))
 
@@ -285,9 +285,9 @@ def test_pdf_is_rendered_page_by_page(paper: Paper, tmp_path: Path) -> None:
 def test_pdf_takes_every_text_as_text(hostile: str, tmp_path: Path) -> None:
     content = sheet_content()
     tables = dict(content.tables)
-    for name in (TableName.STORES, TableName.OUTAGES):
+    for name in (ReportTable.STORES, ReportTable.OUTAGES):
         frame = tables[name].read().with_columns(name=pl.lit(hostile), store_id=pl.lit(hostile))
-        if name is TableName.OUTAGES:
+        if name is ReportTable.OUTAGES:
             frame = frame.with_columns(cause=pl.lit(hostile), note=pl.lit(hostile))
         tables[name] = table(tables[name].schema, frame)
 
@@ -299,9 +299,9 @@ def test_pdf_takes_every_text_as_text(hostile: str, tmp_path: Path) -> None:
 
 def test_pdf_says_so_where_no_font_has_the_letters(tmp_path: Path) -> None:
     content = sheet_content()
-    stores = content.tables[TableName.STORES]
+    stores = content.tables[ReportTable.STORES]
     unassigned = stores.read().with_columns(name=pl.lit("Café \U00012fff"))
-    tables = {**content.tables, TableName.STORES: table(stores.schema, unassigned)}
+    tables = {**content.tables, ReportTable.STORES: table(stores.schema, unassigned)}
 
     assert "Boxes letters for which" in text_of(written(replace(content, tables=tables), tmp_path))
     assert "Boxes letters for which" not in text_of(written(content, tmp_path))

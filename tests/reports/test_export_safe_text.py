@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from content_scene import whole_content
 
+from storewatch.domain.enums import ReportFormat, ReportTable
 from storewatch.reports.exports import WRITERS
 from storewatch.reports.exports.columns import safe_text
-from storewatch.reports.request import ReportFormat, TableName
 
 HOSTILE = '=HYPERLINK("http://x")'
 
@@ -46,7 +46,7 @@ def test_other_text_stays_as_it_is(text: str | None) -> None:
 
 
 def test_wide_csv_has_no_cell_that_begins_like_a_formula_but_numbers(tmp_path: Path) -> None:
-    for table in TableName:
+    for table in ReportTable:
         WRITERS[ReportFormat.WIDE_CSV](whole_content(format=ReportFormat.WIDE_CSV, table=table), tmp_path / "a.csv")
         with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
             cells = [cell for row in csv.reader(file) for cell in row]

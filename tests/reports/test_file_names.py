@@ -2,9 +2,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from storewatch.engine.availability import OBSERVED
+from storewatch.domain.enums import Breakdown, ReportFormat, ReportTable, Section
+from storewatch.domain.policies import OBSERVED
 from storewatch.reports.file_names import file_name
-from storewatch.reports.request import Breakdown, ReportFormat, ReportRequest, Section, TableName
+from storewatch.reports.request import ReportRequest
 
 AS_OF = datetime(2023, 1, 25, 18, 13, tzinfo=UTC)
 
@@ -29,7 +30,7 @@ AS_OF = datetime(2023, 1, 25, 18, 13, tzinfo=UTC)
             ReportRequest(
                 format=ReportFormat.WIDE_CSV,
                 include=(Section.OUTAGES,),
-                table=TableName.MASS_OUTAGES,
+                table=ReportTable.MASS_OUTAGES,
                 windows=("today",),
             ),
             "storewatch_2023-01-25_today_mass-outages.csv",

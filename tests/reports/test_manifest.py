@@ -9,12 +9,13 @@ import pytest
 
 from storewatch import __version__
 from storewatch.app import App, compute_report
-from storewatch.catalog import JobKind, NewAnnotation, NewClosure, Reclassification, labels_frame
-from storewatch.engine.opening import TZDATA_VERSION
-from storewatch.errors import InvalidInputError, InvalidParameterError
+from storewatch.catalog import NewAnnotation, NewClosure, labels_frame
+from storewatch.domain.enums import JobKind, Reclassification, ReportFormat
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.timezones import TZDATA_VERSION
 from storewatch.ingest import import_file
 from storewatch.reports.manifest import Manifest, Verification, manifest_file, verify
-from storewatch.reports.request import ReportFormat, ReportRequest, read_request
+from storewatch.reports.request import ReportRequest, read_request
 from storewatch.reports.runs import write_file
 
 NOW = datetime(2023, 1, 24, tzinfo=UTC)

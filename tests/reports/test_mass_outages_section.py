@@ -13,9 +13,9 @@ from reference.naive_sections import MassOutage, Start
 from reference.plain import MINUTE_US, store, utc
 from section_scene import Labels, report_on, rows_of
 
-from storewatch.engine.columns import HOUR_US, instant_of
+from storewatch.domain.enums import ReportTable
+from storewatch.domain.instants import HOUR_US, instant_of
 from storewatch.reports.mass_outages import Starts, find_mass_outages
-from storewatch.reports.request import TableName
 
 WINDOW = "2023-01-23T00:00Z/2023-01-24T00:00Z"
 AS_OF = "2023-01-25"
@@ -38,7 +38,7 @@ def labelled(ids: list[str], **labels: str) -> Labels:
 
 def events_on(folder: Path, stores: dict[str, Store], labels: Labels, **asked: Any) -> list[tuple[Any, ...]]:
     asked = {"windows": [WINDOW], "include": ["outages"], "as_of": AS_OF} | asked
-    return rows_of(report_on(folder, stores, labels=labels, **asked), TableName.MASS_OUTAGES, *COLUMNS, "store_ids")
+    return rows_of(report_on(folder, stores, labels=labels, **asked), ReportTable.MASS_OUTAGES, *COLUMNS, "store_ids")
 
 
 def test_five_stores_of_a_label_within_an_hour_are_an_event(tmp_path: Path) -> None:

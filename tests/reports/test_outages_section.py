@@ -9,10 +9,9 @@ from reference import naive, naive_outages
 from reference.plain import MINUTE_US, row, store, utc
 from section_scene import annotation, report_on, rows_of
 
-from storewatch.catalog import Reclassification
-from storewatch.engine.columns import HOUR_US, instant_of
+from storewatch.domain.enums import Reclassification, ReportTable
+from storewatch.domain.instants import HOUR_US, instant_of
 from storewatch.reports.content import OPENINGS, OUTAGE_FIGURES, Content
-from storewatch.reports.request import TableName
 
 WEEK = "2023-01-23/2023-01-30"  # Monday to Sunday
 WINDOW_US = utc("2023-01-23"), utc("2023-01-30")
@@ -45,7 +44,7 @@ COLUMNS = ("start_at", "end_at", "down_us", "position", "state", "cause")
 
 
 def outages_of(content: Content, *columns: str) -> list[tuple[Any, ...]]:
-    return rows_of(content, TableName.OUTAGES, *(columns or COLUMNS))
+    return rows_of(content, ReportTable.OUTAGES, *(columns or COLUMNS))
 
 
 def at(text: str) -> object:
@@ -55,7 +54,7 @@ def at(text: str) -> object:
 def test_every_outage_of_a_week_is_listed(tmp_path: Path) -> None:
     content = report_on(tmp_path, {"cafe": CAFE, "flat": FLAT}, as_of=AS_OF, windows=[WEEK], include=["outages"])
     hour, minute = HOUR_US, MINUTE_US
-    assert content.tables[TableName.OUTAGES].read().select("store_id", *COLUMNS).rows() == [
+    assert content.tables[ReportTable.OUTAGES].read().select("store_id", *COLUMNS).rows() == [
         ("cafe", at("2023-01-23 09:00"), at("2023-01-23 10:00"), hour, "late_open", "ended", None),
         ("cafe", at("2023-01-24 11:00"), at("2023-01-26 09:30"), 4 * hour + 30 * minute, "middle", "ended", None),
         ("cafe", at("2023-01-27 10:00"), at("2023-01-27 10:20"), 20 * minute, "middle", "ended", None),
@@ -108,9 +107,9 @@ def test_figures_are_in_business_time(tmp_path: Path) -> None:
     cafe = (3, down_us, 4 * hour + 30 * minute, down_us // 3, down_us // 3, up_us // 3, *openings)
     flat = (1, WEEK_US, WEEK_US, WEEK_US, None, 0, 0, 0, 0, 0, 0, 0)
     quiet = (0, 0, None, None, None, None, 0, 0, 0, 0, 0, 0)
-    assert rows_of(content, TableName.STORES, *OUTAGE_FIGURES, *OPENINGS) == [cafe, flat, quiet]
+    assert rows_of(content, ReportTable.STORES, *OUTAGE_FIGURES, *OPENINGS) == [cafe, flat, quiet]
     every = (4, down_us + WEEK_US, WEEK_US, (down_us + WEEK_US) // 4, down_us // 3, up_us // 4, *openings)
-    assert rows_of(content, TableName.SUMMARY, *OUTAGE_FIGURES, *OPENINGS) == [every]
+    assert rows_of(content, ReportTable.SUMMARY, *OUTAGE_FIGURES, *OPENINGS) == [every]
 
 
 def test_windows_of_a_store_come_in_turn_whatever_the_shards(tmp_path: Path) -> None:
@@ -132,7 +131,7 @@ def test_blips_between_up_time_are_left_out_of_list_and_figures(tmp_path: Path) 
     content = report_on(tmp_path, {"cafe": CAFE}, min_duration="30m", **asked)
     starts = [at("2023-01-23 09:00"), at("2023-01-24 11:00")]
     assert [start for (start,) in outages_of(content, "start_at")] == starts
-    assert rows_of(content, TableName.STORES, "outages") == [(2,)]
+    assert rows_of(content, ReportTable.STORES, "outages") == [(2,)]
 
 
 @pytest.mark.parametrize("mode", ["apply", "ignore"])
@@ -170,4 +169,4 @@ def test_report_without_outages_has_empty_tables(tmp_path: Path) -> None:
     content = report_on(
         tmp_path, {"up": store([], {"2023-01-25 00:00": "up"})}, as_of=AS_OF, windows=[WEEK], include=["outages"]
     )
-    assert [content.tables[name].height for name in (TableName.OUTAGES, TableName.MASS_OUTAGES)] == [0, 0]
+    assert [content.tables[name].height for name in (ReportTable.OUTAGES, ReportTable.MASS_OUTAGES)] == [0, 0]

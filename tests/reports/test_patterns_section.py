@@ -8,9 +8,9 @@ from reference import naive
 from reference.plain import row, store, utc
 from section_scene import report_on
 
-from storewatch.engine.columns import HOUR_US
+from storewatch.domain.enums import ReportTable
+from storewatch.domain.instants import HOUR_US
 from storewatch.reports.content import PATTERN
-from storewatch.reports.request import TableName
 
 AS_OF = "2023-03-20"
 POLLS = {
@@ -48,7 +48,7 @@ def test_pattern_is_that_of_the_twin(tmp_path: Path) -> None:
     }
     instants = dict.fromkeys(days, (utc("2023-03-12 03:20"), utc("2023-03-13 12:40")))
     content = report_on(tmp_path, STORES, windows=WINDOWS, policy="observed", include=["patterns"], as_of=AS_OF)
-    table = content.tables[TableName.PATTERN].read()
+    table = content.tables[ReportTable.PATTERN].read()
     assert table.schema == PATTERN
     found = {
         cells[:3]: dict(zip(("up", "down", "unknown", "planned"), cells[3:], strict=True))
@@ -56,6 +56,6 @@ def test_pattern_is_that_of_the_twin(tmp_path: Path) -> None:
     }
     spans = zip(WINDOWS, (days, instants), strict=True)
     assert found == {key: sums for window, span_us in spans for key, sums in expected(window, span_us).items()}
-    whole = content.tables[TableName.SUMMARY].read()
+    whole = content.tables[ReportTable.SUMMARY].read()
     summed = table.group_by("window", maintain_order=True).sum()
     assert summed["down_us"].to_list() == whole["down_us"].to_list()

@@ -9,12 +9,13 @@ from scene import REPORT, import_scene, settings_in
 
 from storewatch import __version__
 from storewatch.app import App, compute_report, open_app
-from storewatch.engine.availability import OBSERVED
-from storewatch.engine.columns import OBSERVATIONS
-from storewatch.engine.opening import TZDATA_VERSION
-from storewatch.errors import InvalidInputError
+from storewatch.domain.columns import OBSERVATIONS
+from storewatch.domain.enums import ReportFormat, ReportTable
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.policies import OBSERVED
+from storewatch.domain.timezones import TZDATA_VERSION
 from storewatch.ingest import import_file
-from storewatch.reports.request import ReportFormat, ReportRequest, TableName
+from storewatch.reports.request import ReportRequest
 from storewatch.reports.runs import write_file
 
 
@@ -26,7 +27,7 @@ def written(app: App, request: ReportRequest, file: Path) -> str:
 
 def ids_in_report(app: App) -> list[str]:
     with compute_report(app, ReportRequest()) as content:
-        return content.tables[TableName.STORES].read()["store_id"].unique(maintain_order=True).to_list()
+        return content.tables[ReportTable.STORES].read()["store_id"].unique(maintain_order=True).to_list()
 
 
 def test_classic_report_of_the_scene_to_the_letter(app: App, tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_json_totals_are_ratios_of_sums(app: App, tmp_path: Path) -> None:
 def test_report_as_of_before_the_first_poll_knows_nothing(app: App) -> None:
     request = ReportRequest(as_of=datetime(2022, 1, 1, tzinfo=UTC))
     with compute_report(app, request) as content:
-        known = content.tables[TableName.STORES].read().select("up_us", "down_us").sum().row(0)
+        known = content.tables[ReportTable.STORES].read().select("up_us", "down_us").sum().row(0)
     assert known == (0, 0)
 
 
@@ -103,7 +104,7 @@ def test_import_of_the_same_files_again_changes_no_figure(app: App, tmp_path: Pa
     with compute_report(app, ReportRequest()) as before:
         import_scene(app, tmp_path / "again")
         with compute_report(app, ReportRequest()) as after:
-            assert_frame_equal(after.tables[TableName.STORES].read(), before.tables[TableName.STORES].read())
+            assert_frame_equal(after.tables[ReportTable.STORES].read(), before.tables[ReportTable.STORES].read())
             assert after.versions.catalog == before.versions.catalog
 
 

@@ -5,23 +5,11 @@ from typing import Any
 
 import pytest
 
-from storewatch.engine.availability import FILL, OBSERVED, Policy
-from storewatch.engine.opening import Closures
-from storewatch.errors import InvalidInputError, InvalidParameterError
-from storewatch.reports.request import (
-    Annotations,
-    Breakdown,
-    Paper,
-    ReportFormat,
-    ReportRequest,
-    Section,
-    TableName,
-    choose_policy,
-    format_instant,
-    parse_duration,
-    parse_instant,
-    read_request,
-)
+from storewatch.domain.enums import AnnotationMode, Breakdown, ClosureMode, Paper, ReportFormat, ReportTable, Section
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.instants import format_instant, parse_duration, parse_instant
+from storewatch.domain.policies import FILL, OBSERVED, Policy, choose_policy
+from storewatch.reports.request import ReportRequest, read_request
 
 MOMENT = datetime(2023, 1, 25, 18, 13, 22, 479220, UTC)
 
@@ -131,9 +119,9 @@ def test_request_with_everything_survives_the_catalog() -> None:
         target=99.5,
         include=(Section.OUTAGES, Section.DOCTOR),
         min_duration="5m",
-        closures=Closures.EXCLUDE,
-        annotations=Annotations.IGNORE,
-        table=TableName.BUCKETS,
+        closures=ClosureMode.EXCLUDE,
+        annotations=AnnotationMode.IGNORE,
+        table=ReportTable.BUCKETS,
         paper=Paper.LETTER,
     )
     kept = json.loads(json.dumps(request.parameters()))
@@ -146,10 +134,10 @@ def test_request_of_nulls_is_the_classic_one() -> None:
 
 
 def test_tables_are_those_that_were_asked_for() -> None:
-    assert ReportRequest().tables == (TableName.SUMMARY, TableName.STORES)
+    assert ReportRequest().tables == (ReportTable.SUMMARY, ReportTable.STORES)
     assert read_request(EVERYTHING).tables == (
-        *(TableName.SUMMARY, TableName.STORES, TableName.GROUPS, TableName.BUCKETS, TableName.TREND),
-        *(TableName.OUTAGES, TableName.MASS_OUTAGES, TableName.BLIND_SPOTS, TableName.DOCTOR),
+        *(ReportTable.SUMMARY, ReportTable.STORES, ReportTable.GROUPS, ReportTable.BUCKETS, ReportTable.TREND),
+        *(ReportTable.OUTAGES, ReportTable.MASS_OUTAGES, ReportTable.BLIND_SPOTS, ReportTable.DOCTOR),
     )
 
 

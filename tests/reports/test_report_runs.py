@@ -8,9 +8,9 @@ from scene import HEADER, REPORT
 
 from storewatch import __version__
 from storewatch.app import App
-from storewatch.catalog import Job, JobKind, labels_frame
-from storewatch.engine.opening import TZDATA_VERSION
-from storewatch.errors import (
+from storewatch.catalog import Job, labels_frame
+from storewatch.domain.enums import JobKind
+from storewatch.domain.errors import (
     FailedReportError,
     InvalidInputError,
     InvalidParameterError,
@@ -18,6 +18,7 @@ from storewatch.errors import (
     UnknownReportError,
     UnknownStoreError,
 )
+from storewatch.domain.timezones import TZDATA_VERSION
 from storewatch.reports.exports.header import totals
 from storewatch.reports.request import ReportRequest, read_request
 from storewatch.reports.runs import check_stores

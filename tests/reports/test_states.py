@@ -8,12 +8,14 @@ import pytest
 from scene import settings_in
 
 from storewatch.app import App, open_app
-from storewatch.catalog import StoreFilter, StoreOrder, labels_frame
-from storewatch.engine.columns import OBSERVATIONS, instant_us
-from storewatch.errors import UnknownStoreError
-from storewatch.reports.current import CurrentOrder, CurrentStores
+from storewatch.catalog import StoreFilter, labels_frame
+from storewatch.domain.columns import OBSERVATIONS
+from storewatch.domain.enums import StoreOrder, StoreState
+from storewatch.domain.errors import UnknownStoreError
+from storewatch.domain.instants import instant_us
+from storewatch.reports.current import CurrentStores
 from storewatch.reports.figures import newest_of
-from storewatch.reports.states import Spread, StoreState, last_polls, states_at
+from storewatch.reports.states import Spread, last_polls, states_at
 
 NEWEST = datetime(2023, 6, 1, 12, tzinfo=UTC)
 
@@ -102,7 +104,7 @@ def test_clock_of_a_scope_is_its_own_newest_poll(app: App, stores: CurrentStores
 
 
 def test_what_is_kept_follows_lake_and_catalog(app: App, stores: CurrentStores) -> None:
-    order = {"order": CurrentOrder.LAST_POLL_DOWN, "limit": 10}
+    order = {"order": StoreOrder.LAST_POLL_DOWN, "limit": 10}
     assert [store.store_id for store in stores.page(StoreFilter(), **order).stores] == ["bar", "cafe", "ghost"]
     poll(app, ("ghost", datetime(2023, 1, 23, 18, 1, tzinfo=UTC), False))
     assert [store.store_id for store in stores.page(StoreFilter(), **order).stores] == ["ghost", "bar", "cafe"]
@@ -113,10 +115,10 @@ def test_what_is_kept_follows_lake_and_catalog(app: App, stores: CurrentStores) 
     assert stores.count(StoreFilter(search="a"))[StoreState.UP] == 1
 
 
-@pytest.mark.parametrize("order", [*StoreOrder, *CurrentOrder])
+@pytest.mark.parametrize("order", list(StoreOrder))
 @pytest.mark.parametrize("state", [None, StoreState.UP])
 def test_pages_make_up_the_list_in_every_order(
-    app: App, stores: CurrentStores, order: StoreOrder | CurrentOrder, state: StoreState | None
+    app: App, stores: CurrentStores, order: StoreOrder, state: StoreState | None
 ) -> None:
     poll(app, *((f"s{n}", NEWEST - timedelta(minutes=n % 3), n % 2 > 0) for n in range(7)))
     app.catalog.replace_stores(labels=labels_frame({f"s{n}": {"name": f"N{n % 4}"} for n in range(5)}), now=NEWEST)

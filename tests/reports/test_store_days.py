@@ -11,10 +11,11 @@ from report_world import GIVEN, import_world, spans, zone_of
 from scene import settings_in
 
 from storewatch.app import App, compute_report, open_app
+from storewatch.domain.enums import ReportTable, Status
+from storewatch.domain.instants import HOUR_US, instant_us
 from storewatch.engine.availability import Spans
-from storewatch.engine.columns import HOUR_US, Status, instant_us
 from storewatch.reports.content import Content, StoreDay, Stretch
-from storewatch.reports.request import TableName, read_request
+from storewatch.reports.request import read_request
 from storewatch.reports.store_days import cut_by_day
 
 MODE = {"policy": "observed", "closures": "honour", "annotations": "apply"}
@@ -33,7 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 def compute(app: App, store_id: str, form: str = "pdf", **asked: Any) -> tuple[Content, dict[str, Any]]:
     request = read_request({"format": form, "store_ids": [store_id], "windows": [DATES], **MODE, **asked})
     with compute_report(app, request) as content:
-        return content, content.tables[TableName.STORES].read().row(0, named=True)
+        return content, content.tables[ReportTable.STORES].read().row(0, named=True)
 
 
 def lengths(days: tuple[StoreDay, ...], statuses: tuple[Status, ...] = tuple(Status)) -> dict[Status, int]:

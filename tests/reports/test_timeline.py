@@ -13,10 +13,11 @@ from scene import settings_in
 
 from storewatch.app import App, open_app
 from storewatch.catalog import StoreRows
-from storewatch.engine.availability import Policy
-from storewatch.engine.columns import DAY_US, HOUR_US, OBSERVATIONS, WEEKLY_HOURS, instant_of, instant_us
+from storewatch.domain.columns import OBSERVATIONS, WEEKLY_HOURS
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import DAY_US, HOUR_US, instant_of, instant_us
+from storewatch.domain.policies import Policy
 from storewatch.engine.opening import weekly_intervals
-from storewatch.errors import InvalidInputError
 from storewatch.reports.current import CurrentStores
 from storewatch.reports.timeline import (
     Range,

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from reference import naive_windows
 from reference.worlds import ODD_DAYS, ZONES
 
-from storewatch.engine.columns import DAY_US, HOUR_US, instant_us
-from storewatch.errors import InvalidParameterError
-from storewatch.reports.request import Breakdown, ReportFormat, ReportRequest, read_request
+from storewatch.domain.enums import Breakdown, ReportFormat
+from storewatch.domain.errors import InvalidParameterError
+from storewatch.domain.instants import DAY_US, HOUR_US, instant_us
+from storewatch.reports.request import ReportRequest, read_request
 from storewatch.reports.windows import ALWAYS_ROLLING, PRESETS, ROLLING_US, cut, resolve_windows
 
 BERLIN = "Europe/Berlin"

@@ -9,10 +9,11 @@ from access_scene import REQUIRED, bearer, key_of, serving
 from fastapi.testclient import TestClient
 from scene import settings_in
 
-from storewatch.access import AccessRules, KeyRule, Role, Scope
+from storewatch.access import AccessRules, KeyRule, Scope
 from storewatch.access.keys import revoke_key
 from storewatch.app import App, open_app
 from storewatch.catalog import AuditFilter
+from storewatch.domain.enums import Role
 
 LOOPBACK = AccessRules(keys=KeyRule.LOOPBACK)
 

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from scene import settings_in
 from starlette.routing import BaseRoute, Mount, Route
 
-from storewatch.access import Role
 from storewatch.app import App, open_app, service_parts
+from storewatch.domain.enums import Role
 from storewatch.web import security
 from storewatch.web.service import create_service
 

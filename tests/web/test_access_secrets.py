@@ -7,9 +7,9 @@ import pytest
 from access_scene import REQUIRED, bearer, key_of, serving
 from scene import settings_in
 
-from storewatch.access import Role
 from storewatch.app import open_app
 from storewatch.catalog import AuditFilter
+from storewatch.domain.enums import Role
 
 
 def test_key_is_in_no_log_no_audit_row_and_no_problem(

@@ -10,8 +10,8 @@ from scene import REPORT, import_scene, settings_in
 from waiting import wait_for
 
 from storewatch.app import App, open_app, service_parts
-from storewatch.catalog import JobKind
-from storewatch.errors import StorewatchError
+from storewatch.domain.enums import JobKind
+from storewatch.domain.errors import StorewatchError
 from storewatch.reports.request import ReportRequest
 from storewatch.web.problems import STATUS_OF
 from storewatch.web.service import create_service

@@ -10,9 +10,10 @@ from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 
-from storewatch.access import AccessRules, Role
+from storewatch.access import AccessRules
 from storewatch.app import App, open_app
 from storewatch.catalog import labels_frame
+from storewatch.domain.enums import Role
 
 DAY = {"from": "2023-01-23T00:00:00Z", "to": "2023-01-24T00:00:00Z"}
 # cafe is open 14:00-17:00 and down from 16:15 on.

@@ -11,8 +11,9 @@ from fastapi.testclient import TestClient
 from scene import HOURS, POLLS, REPORT, ZONES, settings_in
 from waiting import wait_for
 
-from storewatch.access import AccessRules, Role, Scope
+from storewatch.access import AccessRules, Scope
 from storewatch.app import App, open_app
+from storewatch.domain.enums import Role
 from storewatch.settings import Settings
 
 BAD_ROWS = "".join(f"cafe,open,2023-01-23 16:0{n}:00 UTC\n" for n in range(5))

@@ -9,9 +9,9 @@ from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
 from scene import settings_in
 
-from storewatch.access import Role
 from storewatch.app import App, open_app
 from storewatch.catalog import AuditFilter
+from storewatch.domain.enums import Role
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from fastapi.testclient import TestClient
 
-from storewatch.access import Principal, Role
+from storewatch.access import Principal
+from storewatch.domain.enums import Role
 from storewatch.telemetry import IN_FLIGHT, REGISTRY, current_request_id
 from storewatch.web.observing import Observing
 from storewatch.web.problems import install_problems

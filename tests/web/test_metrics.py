@@ -11,11 +11,11 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from scene import import_scene, settings_in
 
-from storewatch.access import AccessRules, Role, Scope
+from storewatch.access import AccessRules, Scope
 from storewatch.access.keys import create_key
 from storewatch.access.rules import KeyRule
 from storewatch.app import App, open_app, service_parts
-from storewatch.catalog import JobKind
+from storewatch.domain.enums import JobKind, Role
 from storewatch.ingest import import_file
 from storewatch.web.service import create_service
 

@@ -15,10 +15,11 @@ from fastapi.testclient import TestClient
 from scene import settings_in
 from waiting import wait_for
 
-from storewatch.access import Role, Scope
+from storewatch.access import Scope
 from storewatch.access.rules import AccessRules
 from storewatch.app import App, open_app, utc_now
 from storewatch.catalog import labels_frame
+from storewatch.domain.enums import Role
 from storewatch.web.limits import zstd
 
 CAFE = {"store_id": "cafe", "observed_at": "2023-01-23T15:14:00Z", "status": "active"}

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 from waiting import wait_for
 
-from storewatch.access import AccessRules, Role, Scope
+from storewatch.access import AccessRules, Scope
 from storewatch.app import App, open_app
-from storewatch.catalog import JobKind
+from storewatch.domain.enums import JobKind, Role
 
 MONDAY = {"windows": ["last_week"], "by": "day", "policy": "observed", "format": "ndjson"}
 

@@ -15,8 +15,9 @@ from waiting import wait_for
 from storewatch.access import AccessRules
 from storewatch.app import App, open_app
 from storewatch.catalog import labels_frame
+from storewatch.domain.enums import ReportFormat
 from storewatch.reports.manifest import Manifest
-from storewatch.reports.request import _MEMBERS, ReportFormat
+from storewatch.reports.request import _MEMBERS
 from storewatch.web.api.report_models import ReportBody, ReportMembers, ReportParameters
 from storewatch.web.report_files import MEDIA_TYPES
 

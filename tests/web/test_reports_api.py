@@ -13,9 +13,10 @@ from fastapi.testclient import TestClient
 from scene import HEADER, REPORT, import_scene, settings_in
 from waiting import wait_for
 
-from storewatch.access import AccessRules, Role, Scope
+from storewatch.access import AccessRules, Scope
 from storewatch.app import App, open_app
 from storewatch.catalog import labels_frame
+from storewatch.domain.enums import Role
 
 ACME = Scope(label="owner", value="acme")
 CAFE = "cafe,0.0,2.25,2.25,0.0,0.75,0.75\n"

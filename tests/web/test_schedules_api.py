@@ -11,9 +11,10 @@ from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 
 from storewatch import __version__
-from storewatch.access import AccessRules, Role, Scope
+from storewatch.access import AccessRules, Scope
 from storewatch.app import App, open_app
-from storewatch.catalog import JobKind, labels_frame
+from storewatch.catalog import labels_frame
+from storewatch.domain.enums import JobKind, Role
 
 ACME = Scope(label="owner", value="acme")
 WEEKLY = {

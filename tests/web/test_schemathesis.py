@@ -18,8 +18,8 @@ from schemathesis.core.errors import format_exception
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.python.asgi import shutdown_lifespans
 
-from storewatch.access import Role
 from storewatch.app import open_app, service_parts
+from storewatch.domain.enums import Role
 from storewatch.web.service import create_service
 
 THOROUGH = os.environ.get("STOREWATCH_SCHEMATHESIS") == "thorough"

@@ -14,8 +14,9 @@ from fastapi.testclient import TestClient
 from scene import settings_in
 from waiting import wait_for
 
-from storewatch.access import Role, Scope
+from storewatch.access import Scope
 from storewatch.app import App, open_app
+from storewatch.domain.enums import Role
 from storewatch.ingest import import_file
 
 ACME = Scope(label="owner", value="acme")

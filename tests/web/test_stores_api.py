@@ -9,8 +9,9 @@ from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 
-from storewatch.access import AccessRules, Role
+from storewatch.access import AccessRules
 from storewatch.app import App, open_app
+from storewatch.domain.enums import Role
 
 CAFE = {
     "store_id": "cafe",

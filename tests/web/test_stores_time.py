@@ -13,7 +13,7 @@ from scene import import_scene, settings_in
 
 from storewatch.access import AccessRules
 from storewatch.app import App, open_app
-from storewatch.engine.columns import OBSERVATIONS
+from storewatch.domain.columns import OBSERVATIONS
 
 MONDAY = {"from": "2023-01-23T00:00:00Z", "to": "2023-01-24T00:00:00Z"}
 CAFE_FIGURES = {

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from storewatch.access.keys import digest, public_id
-from storewatch.access.principal import Principal, Role, Scope
+from storewatch.access.principal import Principal, Scope
 from storewatch.catalog import ApiKey, Catalog
-from storewatch.errors import InvalidKeyError
+from storewatch.domain.enums import Role
+from storewatch.domain.errors import InvalidKeyError
 
 TRUST: Final = timedelta(seconds=5)  # how long a key that another process revoked may still be taken
 USE_NOTED_EVERY: Final = timedelta(seconds=60)
@@ -78,4 +79,4 @@ class Gate:
 
 def _principal(key: ApiKey) -> Principal:
     scope = Scope(label=key.scope_label, value=key.scope_value or "") if key.scope_label is not None else None
-    return Principal(key_id=key.key_id, name=key.name, role=Role[key.role.upper()], scope=scope)
+    return Principal(key_id=key.key_id, name=key.name, role=Role(key.role), scope=scope)

@@ -9,9 +9,10 @@ from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Final
 from zlib import crc32
 
-from storewatch.access.principal import Role, Scope
+from storewatch.access.principal import Scope
 from storewatch.catalog import ApiKey, Catalog
-from storewatch.errors import InvalidInputError, UnknownKeyError
+from storewatch.domain.enums import Role
+from storewatch.domain.errors import InvalidInputError, UnknownKeyError
 
 # sw_ + 10 characters that name the key + _ + 43 that hold 256 random bits + 6 of a CRC-32 over all before, which lets
 # scanners for leaked secrets tell a key from a look-alike (as GitHub's tokens do). All base 62.
@@ -54,7 +55,7 @@ def create_key(
     key = ApiKey(
         key_id=key_id,
         name=name,
-        role=role.name.lower(),
+        role=role,
         sha256=digest(text),
         scope_label=scope.label if scope else None,
         scope_value=scope.value if scope else None,

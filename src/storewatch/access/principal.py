@@ -1,16 +1,10 @@
 """The caller of the service: a key's role and scope, or anyone where no key is asked for."""
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
-
-class Role(IntEnum):
-    """What a caller may do; each role may do everything of those before it."""
-
-    VIEWER = 1
-    OPERATOR = 2
-    ADMIN = 3
+from storewatch.domain.enums import Role
+from storewatch.domain.labels import Label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +25,9 @@ class Principal:
     scope: Scope | None = None
 
     @property
-    def label(self) -> tuple[str, str] | None:
+    def label(self) -> Label | None:
         """The scope as the catalog takes it: label and value."""
-        return (self.scope.label, self.scope.value) if self.scope else None
+        return Label(self.scope.label, self.scope.value) if self.scope else None
 
 
 ANYONE: Final = Principal(key_id=None, name="anyone", role=Role.ADMIN)

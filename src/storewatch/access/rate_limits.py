@@ -12,7 +12,7 @@ from limits.errors import ConfigurationError, StorageError
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 
 REDIS_TIMEOUT_SECONDS: Final = 0.5
 REDIS_REST_SECONDS: Final = 5.0  # after a failure, how long Redis is left alone

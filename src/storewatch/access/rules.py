@@ -9,7 +9,7 @@ from typing import Final
 
 from storewatch.access.rate_limits import RateLimits
 from storewatch.catalog import Catalog
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.settings import AccessSettings
 
 _ORIGIN: Final = re.compile(r"https?://[^/?#@\s]+")

@@ -1,19 +1,21 @@
 """The catalog: what we know of stores, imports and reports, in SQLite or PostgreSQL."""
 
-from storewatch.catalog.annotations import Annotation, Annotations, NewAnnotation, Reclassification
+from storewatch.catalog.annotations import Annotation, Annotations, NewAnnotation
 from storewatch.catalog.audit import Audit, AuditEntry, AuditFilter, AuditRow
 from storewatch.catalog.closures import Closure, NewClosure, PlannedClosures
 from storewatch.catalog.definitions import Definition, Definitions
-from storewatch.catalog.entries import ENTRIES, SALES, SPECIAL_ROWS, TARGETS, Entries, EntryKind
+from storewatch.catalog.entries import ENTRIES, SALES, SPECIAL_ROWS, TARGETS, Entries
 from storewatch.catalog.imports import REJECTS, FinishedImport, ImportRecord, Imports, StoredReject
-from storewatch.catalog.jobs import ENDED, Job, JobKind, Jobs, JobState
+from storewatch.catalog.jobs import Job, Jobs
 from storewatch.catalog.keys import ApiKey, Keys
 from storewatch.catalog.labels import LABELS, NAME, labels_frame
 from storewatch.catalog.schedules import Schedule, Schedules
-from storewatch.catalog.store_list import Label, StoreFilter, StoreLists, StoreOrder, StoreRows
+from storewatch.catalog.store_list import StoreFilter, StoreLists, StoreRows
 from storewatch.catalog.stores import PATTERNS, STORES, Stores
 from storewatch.catalog.targeting import Target
 from storewatch.catalog.workers import WorkerRecord, Workers
+from storewatch.domain.enums import ENDED, EntryKind, JobKind, JobState, Reclassification, StoreOrder
+from storewatch.domain.labels import Label
 
 __all__ = [
     "ENDED",

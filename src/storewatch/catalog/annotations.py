@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Select, delete, insert, select, update
@@ -12,15 +11,9 @@ from storewatch.catalog.database import Database
 from storewatch.catalog.schema import annotations
 from storewatch.catalog.state import lock_stores, move_version
 from storewatch.catalog.targeting import ids_carrying, require_store
-from storewatch.errors import InvalidInputError
-
-
-class Reclassification(StrEnum):
-    """What the down time of an annotated stretch counts as."""
-
-    PLANNED = "planned"
-    UNKNOWN = "unknown"
-    NOT_AN_OUTAGE = "not_an_outage"
+from storewatch.domain.enums import Reclassification
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.labels import Label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +40,7 @@ class Annotation(NewAnnotation):
 class Annotations(Database):
     """What somebody knows of stores. carrying: labels of the stores that exist for the caller."""
 
-    def create_annotation(self, annotation: NewAnnotation, carrying: tuple[tuple[str, str], ...] = ()) -> Annotation:
+    def create_annotation(self, annotation: NewAnnotation, carrying: tuple[Label, ...] = ()) -> Annotation:
         """Add an annotation.
 
         Raises InvalidInputError when it ends before it starts, UnknownStoreError when the store is not there.
@@ -64,7 +57,7 @@ class Annotations(Database):
     def list_annotations(
         self,
         *,
-        carrying: tuple[tuple[str, str], ...] = (),
+        carrying: tuple[Label, ...] = (),
         store_id: str | None = None,
         from_: datetime | None = None,
         to: datetime | None = None,
@@ -88,14 +81,14 @@ class Annotations(Database):
         with self.reading() as connection:
             return [_annotation(row) for row in connection.execute(query).mappings()]
 
-    def find_annotation(self, annotation_id: int, carrying: tuple[tuple[str, str], ...] = ()) -> Annotation | None:
+    def find_annotation(self, annotation_id: int, carrying: tuple[Label, ...] = ()) -> Annotation | None:
         query = _visible(select(annotations).where(annotations.c.annotation_id == annotation_id), carrying)
         with self.reading() as connection:
             row = connection.execute(query).mappings().first()
             return _annotation(row) if row else None
 
     def change_annotation(
-        self, annotation_id: int, changes: Mapping[str, Any], carrying: tuple[tuple[str, str], ...] = ()
+        self, annotation_id: int, changes: Mapping[str, Any], carrying: tuple[Label, ...] = ()
     ) -> Annotation | None:
         """Give fields of an annotation other values and return it; None when there is none for the caller.
 
@@ -116,7 +109,7 @@ class Annotations(Database):
                 move_version(connection)
             return changed
 
-    def delete_annotation(self, annotation_id: int, carrying: tuple[tuple[str, str], ...] = ()) -> bool:
+    def delete_annotation(self, annotation_id: int, carrying: tuple[Label, ...] = ()) -> bool:
         removing = delete(annotations).where(
             annotations.c.annotation_id == annotation_id, annotations.c.store_id.in_(ids_carrying(carrying))
         )
@@ -133,7 +126,7 @@ def _check(annotation: NewAnnotation) -> None:
         raise InvalidInputError("An annotation must end after it starts.")
 
 
-def _visible(query: Select[Any], carrying: tuple[tuple[str, str], ...]) -> Select[Any]:
+def _visible(query: Select[Any], carrying: tuple[Label, ...]) -> Select[Any]:
     return query.where(annotations.c.store_id.in_(ids_carrying(carrying))) if carrying else query
 
 

@@ -5,11 +5,11 @@ from typing import Final
 import polars as pl
 from sqlalchemy import Connection, select
 
-from storewatch.catalog.annotations import Reclassification
 from storewatch.catalog.rows import read_rows
 from storewatch.catalog.schema import annotations, closures, hours_versions, special_hours
 from storewatch.catalog.targeting import ids_asked, only_of, read_said
-from storewatch.engine.columns import CLOSURES, HOURS_VERSIONS, INSTANT, RECLASSIFICATIONS, SPECIAL_HOURS, Status
+from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, INSTANT, RECLASSIFICATIONS, SPECIAL_HOURS
+from storewatch.domain.enums import Reclassification, Status
 from storewatch.engine.opening import HoursChanges
 
 _STATUS: Final = {

@@ -9,7 +9,8 @@ from storewatch.catalog.database import Database
 from storewatch.catalog.schema import closures
 from storewatch.catalog.state import lock_stores, move_version
 from storewatch.catalog.targeting import Target, is_visible, require_store
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.labels import Label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class Closure(NewClosure):
 class PlannedClosures(Database):
     """What is closed on purpose. carrying: labels of the stores that exist for the caller."""
 
-    def create_closure(self, closure: NewClosure, carrying: tuple[tuple[str, str], ...] = ()) -> Closure:
+    def create_closure(self, closure: NewClosure, carrying: tuple[Label, ...] = ()) -> Closure:
         """Add a closure.
 
         Raises InvalidInputError when it ends before it starts, or is of a store and a label at once, UnknownStoreError
@@ -55,7 +56,7 @@ class PlannedClosures(Database):
     def list_closures(
         self,
         *,
-        carrying: tuple[tuple[str, str], ...] = (),
+        carrying: tuple[Label, ...] = (),
         store_id: str | None = None,
         before: int | None = None,
         limit: int = 100,
@@ -68,7 +69,7 @@ class PlannedClosures(Database):
         with self.reading() as connection:
             return [Closure(**row) for row in connection.execute(query).mappings()]
 
-    def find_closure(self, closure_id: int, carrying: tuple[tuple[str, str], ...] = ()) -> Closure | None:
+    def find_closure(self, closure_id: int, carrying: tuple[Label, ...] = ()) -> Closure | None:
         """Give a closure that bears on stores of the caller."""
         query = select(closures).where(closures.c.closure_id == closure_id, *is_visible(closures, carrying, None))
         with self.reading() as connection:

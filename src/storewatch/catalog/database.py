@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insp
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from storewatch.catalog.schema import HEAD
-from storewatch.errors import CatalogUnavailableError, InvalidInputError
+from storewatch.domain.errors import CatalogUnavailableError, InvalidInputError
 
 MIGRATION_LOCK: Final = 0x73746F7265  # "store"; any number that nobody else locks in this PostgreSQL database
 LOCK_WAIT_SECONDS: Final = 30

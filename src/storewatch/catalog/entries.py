@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Final
 
 import polars as pl
@@ -13,18 +12,12 @@ from storewatch.catalog.database import Database
 from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows, write_rows
 from storewatch.catalog.state import lock_stores, move_version
 from storewatch.catalog.targeting import TARGET, Target, is_visible, read_said
+from storewatch.domain.enums import EntryKind
+from storewatch.domain.labels import Label
 
 SPECIAL_ROWS: Final = pl.Schema({**TARGET, "date": pl.Date(), "start_s": pl.Int32(), "end_s": pl.Int32()})
 TARGETS: Final = pl.Schema({**TARGET, "objective": pl.Float64()})
 SALES: Final = pl.Schema({**TARGET, "weekday": pl.Int8(), "hour": pl.Int8(), "amount_per_hour": pl.Float64()})
-
-
-class EntryKind(StrEnum):
-    """The tables of entries."""
-
-    SPECIAL_HOURS = "special_hours"
-    TARGETS = "targets"
-    SALES = "sales"
 
 
 # The rows of each kind.
@@ -80,7 +73,7 @@ class Entries(Database):
         self,
         kind: EntryKind,
         *,
-        carrying: tuple[tuple[str, str], ...] = (),
+        carrying: tuple[Label, ...] = (),
         store_id: str | None = None,
         after: int = 0,
         limit: int = 100,

@@ -9,10 +9,10 @@ import polars as pl
 from sqlalchemy import insert, select, tuple_
 
 from storewatch.catalog.database import Database
-from storewatch.catalog.entries import EntryKind
 from storewatch.catalog.rows import read_rows, write_rows
 from storewatch.catalog.schema import imports, rejects
 from storewatch.catalog.stores import change_stores
+from storewatch.domain.enums import EntryKind
 
 REJECTS: Final = pl.Schema({"line": pl.Int64, "row": pl.String, "reason": pl.String})
 

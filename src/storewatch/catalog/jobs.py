@@ -3,8 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -23,28 +22,8 @@ from sqlalchemy import (
 
 from storewatch.catalog.database import Database
 from storewatch.catalog.schema import jobs
-
-
-class JobKind(StrEnum):
-    """What a job does."""
-
-    REPORT = "report"
-    IMPORT = "import"
-    OPTIMIZE = "optimize"
-    RETENTION = "retention"
-
-
-class JobState(StrEnum):
-    """queued -> running -> one of the others, and back to queued when a try did not come to its end."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    COMPLETE = "complete"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-ENDED: Final = frozenset({JobState.COMPLETE, JobState.FAILED, JobState.CANCELLED})
+from storewatch.domain.enums import ENDED, JobKind, JobState
+from storewatch.domain.labels import Label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +54,9 @@ class Job:
     error: str | None = None
 
     @property
-    def scope(self) -> tuple[str, str] | None:
+    def scope(self) -> Label | None:
         """The label that the stores of this job carry; None means every store."""
-        return None if self.scope_label is None else (self.scope_label, self.scope_value or "")
+        return None if self.scope_label is None else Label(self.scope_label, self.scope_value or "")
 
 
 class Jobs(Database):
@@ -95,7 +74,7 @@ class Jobs(Database):
         now: datetime,
         *,
         created_by: str | None = None,
-        scope: tuple[str, str] | None = None,
+        scope: Label | None = None,
         request_id: str | None = None,
     ) -> None:
         """Accept a job: when this returns, it will be run even if the process dies."""
@@ -119,7 +98,7 @@ class Jobs(Database):
         *,
         kind: JobKind | None = None,
         states: Collection[JobState] = (),
-        scope: tuple[str, str] | None = None,
+        scope: Label | None = None,
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[Job]:
@@ -138,7 +117,7 @@ class Jobs(Database):
             query = query.where(tuple_(jobs.c.created_at, jobs.c.job_id) < tuple_(*after))
         return self._select(query)
 
-    def count_jobs(self, scope: tuple[str, str] | None = None) -> dict[JobKind, dict[JobState, int]]:
+    def count_jobs(self, scope: Label | None = None) -> dict[JobKind, dict[JobState, int]]:
         """How many jobs of each kind are in each state; kinds and states without any are left out."""
         query = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
         if scope is not None:
@@ -274,7 +253,7 @@ def insert_job(
     now: datetime,
     *,
     created_by: str | None = None,
-    scope: tuple[str, str] | None = None,
+    scope: Label | None = None,
     request_id: str | None = None,
 ) -> None:
     """Put a job into the queue within a transaction."""

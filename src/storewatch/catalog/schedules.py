@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import Select, delete, select, update
 
 from storewatch.catalog.database import Database
-from storewatch.catalog.jobs import JobKind, insert_job
+from storewatch.catalog.jobs import insert_job
 from storewatch.catalog.rows import INSERTS
 from storewatch.catalog.schema import schedules
+from storewatch.domain.enums import JobKind
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import polars as pl
@@ -16,9 +15,11 @@ from storewatch.catalog.schema import store_labels, stores, weekly_hours
 from storewatch.catalog.state import read_version
 from storewatch.catalog.stores import STORES, read_patterns, read_stores
 from storewatch.catalog.targeting import TARGET, ids_carrying
-from storewatch.engine.opening import DEFAULT_TIMEZONE, HoursChanges
+from storewatch.domain.enums import StoreOrder
+from storewatch.domain.labels import Label
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
+from storewatch.engine.opening import HoursChanges
 
-Label = tuple[str, str]
 Place = tuple[str | None, ...]
 
 
@@ -34,15 +35,6 @@ class StoreFilter:
     search: str | None = None
     prefix: str | None = None
     zone: str | None = None
-
-
-class StoreOrder(StrEnum):
-    """The orders that the catalog can sort by itself, each with store_id as the last word; no name comes last."""
-
-    ID = "store_id"
-    ID_DOWN = "-store_id"
-    NAME = "name"
-    NAME_DOWN = "-name"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,13 @@ import polars as pl
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from storewatch.catalog.database import Database
-from storewatch.catalog.entries import EntryKind, write_entries
+from storewatch.catalog.entries import write_entries
 from storewatch.catalog.labels import labels_frame, read_labels, replace_labels
 from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows, write_rows
 from storewatch.catalog.schema import catalog_state, hours_versions, stores, weekly_hours
 from storewatch.catalog.state import lock_stores, move_version, read_version
+from storewatch.domain.enums import EntryKind
+from storewatch.domain.labels import Label
 
 INTERVALS: Final = pl.List(pl.Struct({"start_s": pl.Int32, "end_s": pl.Int32}))
 
@@ -97,7 +99,7 @@ class Stores(Database):
     def change_store(
         self,
         store_id: str,
-        carrying: Iterable[tuple[str, str]] = (),
+        carrying: Iterable[Label] = (),
         *,
         hours: pl.DataFrame | None = None,
         hours_from: date | None = None,

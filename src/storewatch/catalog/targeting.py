@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, sele
 
 from storewatch.catalog.rows import read_rows, select_rows
 from storewatch.catalog.schema import store_labels, stores
-from storewatch.errors import UnknownStoreError
+from storewatch.domain.errors import UnknownStoreError
+from storewatch.domain.labels import Label
 
 TARGET: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
 # Up to so many stores are asked for by their ids; of more, everything is read.
@@ -56,7 +57,7 @@ def only_of(store_ids: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.join(store_ids.rename("store_id").to_frame(), on="store_id", how="semi", maintain_order="left")
 
 
-def ids_carrying(labels: Iterable[tuple[str, str]]) -> Select[Any]:
+def ids_carrying(labels: Iterable[Label]) -> Select[Any]:
     """Select the ids of the stores that carry all these labels."""
     query = select(stores.c.store_id)
     for label, value in labels:
@@ -65,7 +66,7 @@ def ids_carrying(labels: Iterable[tuple[str, str]]) -> Select[Any]:
     return query
 
 
-def require_store(connection: Connection, store_id: str, carrying: Iterable[tuple[str, str]]) -> None:
+def require_store(connection: Connection, store_id: str, carrying: Iterable[Label]) -> None:
     """Raise UnknownStoreError unless there is this store, and it carries all these labels."""
     found = select(stores.c.store_id).where(
         stores.c.store_id == store_id, stores.c.store_id.in_(ids_carrying(carrying))
@@ -84,7 +85,7 @@ def bears_on(table: Table, ids: Select[Any]) -> ColumnElement[bool]:
     )
 
 
-def is_visible(table: Table, carrying: tuple[tuple[str, str], ...], store_id: str | None) -> list[ColumnElement[bool]]:
+def is_visible(table: Table, carrying: tuple[Label, ...], store_id: str | None) -> list[ColumnElement[bool]]:
     """The conditions for a row that bears on a store that carries all these labels, and on this store."""
     conditions = [bears_on(table, ids_carrying(carrying))] if carrying else []
     if store_id is not None:

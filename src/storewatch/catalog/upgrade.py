@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from storewatch.catalog.schema import HEAD
-from storewatch.errors import CatalogVersionError
+from storewatch.domain.errors import CatalogVersionError
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 

@@ -21,39 +21,7 @@ from storewatch.cli import (
     special_hours,
 )
 from storewatch.cli.home import HOME_HELP, use_home
-from storewatch.errors import (
-    CatalogVersionError,
-    FailedReportError,
-    InvalidInputError,
-    InvalidParameterError,
-    MissingReportFileError,
-    ReportNotReadyError,
-    ScheduleExistsError,
-    StorewatchError,
-    UnknownAnnotationError,
-    UnknownClosureError,
-    UnknownDefinitionError,
-    UnknownKeyError,
-    UnknownReportError,
-    UnknownScheduleError,
-    UnknownStoreError,
-)
-
-USER_MISTAKES = (
-    CatalogVersionError,
-    FailedReportError,
-    InvalidInputError,
-    MissingReportFileError,
-    ReportNotReadyError,
-    ScheduleExistsError,
-    UnknownAnnotationError,
-    UnknownClosureError,
-    UnknownDefinitionError,
-    UnknownKeyError,
-    UnknownReportError,
-    UnknownScheduleError,
-    UnknownStoreError,
-)
+from storewatch.domain.errors import InvalidParameterError, StorewatchError, UnavailableError
 
 app = typer.Typer(
     name="storewatch",
@@ -101,13 +69,13 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; exit with 0 when done, 2 for the user's mistake, 1 for ours."""
+    """Run the command line; exit with 0 when done, 2 for a mistake of the user, 1 for a failure of the machine."""
     try:
         app()
     except StorewatchError as error:
         option = f"--{error.name.replace('_', '-')}: " if isinstance(error, InvalidParameterError) else ""
         typer.echo(f"storewatch: {option}{error}", err=True)
-        sys.exit(2 if isinstance(error, USER_MISTAKES) else 1)
+        sys.exit(1 if isinstance(error, UnavailableError) else 2)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             sys.exit(1)

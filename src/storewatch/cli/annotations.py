@@ -1,25 +1,17 @@
 """Commands around what somebody knows of an outage."""
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from storewatch.cli.asking import read_instant
 from storewatch.cli.home import Home, author, installation, note
+from storewatch.domain.enums import Reclassification
 
 annotations = typer.Typer(
     help="Say what caused an outage, and what its time counts as.", no_args_is_help=True, rich_markup_mode=None
 )
-
-
-class CountsAs(StrEnum):
-    """What the down time of an annotated stretch counts as."""
-
-    PLANNED = "planned"
-    UNKNOWN = "unknown"
-    NOT_AN_OUTAGE = "not_an_outage"
 
 
 @annotations.command("add")
@@ -30,7 +22,7 @@ def add(
     cause: Annotated[str, typer.Option(help="The cause, in a few words.", metavar="TEXT")],
     text: Annotated[str | None, typer.Option("--note", help="What else there is to say.", metavar="TEXT")] = None,
     reclassify_as: Annotated[
-        CountsAs | None, typer.Option(help="What its down time counts as [default: down].")
+        Reclassification | None, typer.Option(help="What its down time counts as [default: down].")
     ] = None,
     home: Home = None,
 ) -> None:
@@ -40,7 +32,8 @@ def add(
     Example: storewatch annotation add --store-id cafe --from 2023-01-23T16:15Z --to 2023-01-23T17:00Z \\
              --cause "power cut" --reclassify-as planned
     """
-    from storewatch.catalog import NewAnnotation, Reclassification
+    from storewatch.catalog import NewAnnotation
+    from storewatch.domain.enums import Reclassification
 
     now = datetime.now(UTC)
     annotation = NewAnnotation(
@@ -67,7 +60,7 @@ def list_(
 
     Example: storewatch annotation list --store-id cafe
     """
-    from storewatch.reports.request import format_instant
+    from storewatch.domain.instants import format_instant
 
     with installation(home) as app:
         found = app.catalog.list_annotations(store_id=store_id)
@@ -92,7 +85,7 @@ def delete(
 
     Example: storewatch annotation delete 7
     """
-    from storewatch.errors import UnknownAnnotationError
+    from storewatch.domain.errors import UnknownAnnotationError
 
     with installation(home) as app:
         if not app.catalog.delete_annotation(annotation_id):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from storewatch.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.labels import Label
 
 if TYPE_CHECKING:
     from storewatch.catalog import Catalog
@@ -157,16 +158,16 @@ def with_format(parameters: Asked, output: str = "-") -> Asked:
     return classic
 
 
-def read_label(text: str, option: str) -> tuple[str, str]:
+def read_label(text: str, option: str) -> Label:
     """Read `label=value`."""
     label, equals, value = text.partition("=")
     if not equals or not label or not value:
         raise InvalidParameterError(option, f"{text!r} is no label; write it as label=value, such as owner=acme.")
-    return label, value
+    return Label(label, value)
 
 
 def read_instant(text: str, option: str) -> datetime:
-    from storewatch.reports.request import parse_instant
+    from storewatch.domain.instants import parse_instant
 
     try:
         return parse_instant(text)

@@ -38,7 +38,7 @@ def add(
              --reason "Christmas"
     """
     from storewatch.catalog import NewClosure
-    from storewatch.errors import InvalidInputError
+    from storewatch.domain.errors import InvalidInputError
 
     if sum((store_id is not None, label is not None, all_stores)) != 1:
         raise InvalidInputError("Name whose closure it is with one of --store-id, --label and --all-stores.")
@@ -66,7 +66,7 @@ def list_(store_id: StoreId = None, home: Home = None) -> None:
 
     Example: storewatch closure list --store-id cafe
     """
-    from storewatch.reports.request import format_instant
+    from storewatch.domain.instants import format_instant
 
     with installation(home) as app:
         found = app.catalog.list_closures(store_id=store_id)
@@ -86,7 +86,7 @@ def delete(
 
     Example: storewatch closure delete 3
     """
-    from storewatch.errors import UnknownClosureError
+    from storewatch.domain.errors import UnknownClosureError
 
     with installation(home) as app:
         if not app.catalog.delete_closure(closure_id):

@@ -70,7 +70,7 @@ def delete(name: Name, home: Home = None) -> None:
 
     Example: storewatch definition delete weekly
     """
-    from storewatch.errors import UnknownDefinitionError
+    from storewatch.domain.errors import UnknownDefinitionError
 
     with installation(home) as app:
         if not app.catalog.delete_definition(name):

@@ -11,7 +11,8 @@ import typer
 from storewatch.cli.asking import OF_FINDINGS, Asked, read_asked, takes, with_format
 from storewatch.cli.home import Home, installation, note, progress_bar
 from storewatch.cli.output import Output, check_output, write_output
-from storewatch.cli.tables import aligned, count, length, percent
+from storewatch.cli.tables import aligned, count, percent
+from storewatch.domain.clock_words import duration_words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,7 +60,7 @@ def _run(
     asked: Asked, section: str, output: str, home: Path | None, show: "Callable[[Content], Iterable[str]]"
 ) -> None:
     from storewatch.app import compute_report
-    from storewatch.errors import InvalidParameterError
+    from storewatch.domain.errors import InvalidParameterError
 
     as_text = "format" not in asked and output == "-"
     wanted = asked | {"include": [section]}
@@ -87,9 +88,9 @@ def _run(
 def _print_outages(content: "Content") -> Iterator[str]:
     import polars as pl
 
-    from storewatch.reports.request import TableName
+    from storewatch.domain.enums import ReportTable
 
-    asked = TableName.OUTAGES, TableName.MASS_OUTAGES, TableName.BLIND_SPOTS, TableName.SUMMARY
+    asked = ReportTable.OUTAGES, ReportTable.MASS_OUTAGES, ReportTable.BLIND_SPOTS, ReportTable.SUMMARY
     found, events, spots, summed = (content.tables[name].read() for name in asked)
     for window in summed.iter_rows(named=True):
         yield _heading(content, window)
@@ -104,7 +105,7 @@ def _heading(content: "Content", window: Mapping[str, Any]) -> str:
     policy, stores = content.request.policy, count(window["stores"], "store")
     return (
         f"{window['window']}: {_utc(window['from_at'])} to {_utc(window['to_at'])} UTC, {stores}, "
-        f"policy {policy.name} ({length(policy.max_gap_us)})"
+        f"policy {policy.name} ({duration_words(policy.max_gap_us)})"
     )
 
 
@@ -126,7 +127,7 @@ def _event(event: Mapping[str, Any]) -> str:
     return (
         f"Together: {event['stores']:,} of the {event['label_stores']:,} stores with {event['label']}={event['value']} "
         f"went down between {_utc(event['first_start_at'])} and {_utc(event['last_start_at'])} UTC, the last until "
-        f"{_utc(event['end_at'])}; {length(event['down_us'])} of down time in all."
+        f"{_utc(event['end_at'])}; {duration_words(event['down_us'])} of down time in all."
     )
 
 
@@ -140,7 +141,7 @@ def _longest(found: "pl.DataFrame") -> Iterator[str]:
             outage["store_id"],
             *([outage["name"] or ""] if named else []),
             f"{outage['start_local']:%Y-%m-%d %H:%M}{' or before' if outage['began_before'] else ''}",
-            length(outage["down_us"]),
+            duration_words(outage["down_us"]),
             outage["position"].replace("_", " "),
             outage["state"],
             outage["cause"] or "",
@@ -157,7 +158,7 @@ def _totals(window: Mapping[str, Any]) -> str:
     if not window["outages"]:
         return "No outages."
     means = ", ".join(
-        f"{name} {length(window[column])}"
+        f"{name} {duration_words(window[column])}"
         for name, column in (
             ("longest", "longest_outage_us"),
             ("mean", "mean_outage_us"),
@@ -166,13 +167,14 @@ def _totals(window: Mapping[str, Any]) -> str:
         )
         if window[column] is not None
     )
-    return f"{count(window['outages'], 'outage')}, {length(window['down_us'])} of down time; {means} (business time)."
+    down = f"{duration_words(window['down_us'])} of down time"
+    return f"{count(window['outages'], 'outage')}, {down}; {means} (business time)."
 
 
 def _print_doctor(content: "Content") -> Iterator[str]:
-    from storewatch.reports.request import TableName
+    from storewatch.domain.enums import ReportTable
 
-    found = content.tables[TableName.DOCTOR].read()
+    found = content.tables[ReportTable.DOCTOR].read()
     for finding in found.iter_rows(named=True):
         what = finding["finding"].replace("_", " ")
         if finding["store_id"] is None:
@@ -184,7 +186,7 @@ def _print_doctor(content: "Content") -> Iterator[str]:
         yield f"  correction  {finding['correction'] or 'none that is known'}"
         if finding["correction"] is not None:
             yield _effect(finding)
-    first = content.tables[TableName.SUMMARY].read().row(0, named=True)
+    first = content.tables[ReportTable.SUMMARY].read().row(0, named=True)
     of_stores = found.drop_nulls("store_id")
     told = f"{count(of_stores.height, 'finding')} on {of_stores['store_id'].n_unique():,} of "
     if of_stores.is_empty():
@@ -197,7 +199,7 @@ def _print_doctor(content: "Content") -> Iterator[str]:
 
 def _effect(finding: Mapping[str, Any]) -> str:
     lengths = ", ".join(
-        f"{name} {length(finding[f'{column}_us'])} -> {length(finding[f'{column}_corrected_us'])}"
+        f"{name} {duration_words(finding[f'{column}_us'])} -> {duration_words(finding[f'{column}_corrected_us'])}"
         for name, column in (("open", "business"), ("down", "down"))
     )
     before, after = percent(finding["availability"]), percent(finding["availability_corrected"])

@@ -1,12 +1,12 @@
 """Commands around API keys."""
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from storewatch.cli.home import Home, installation, note
+from storewatch.domain.enums import Role
 
 if TYPE_CHECKING:
     from storewatch.access import Scope
@@ -18,18 +18,10 @@ keys = typer.Typer(
 )
 
 
-class RoleName(StrEnum):
-    """What a key may do."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    ADMIN = "admin"
-
-
 @keys.command("create")
 def create(
     name: Annotated[str, typer.Option(help="What the key is for, as the audit log shall show it.")],
-    role: Annotated[RoleName, typer.Option(help="viewer reads, operator also changes, admin also has keys and audit.")],
+    role: Annotated[Role, typer.Option(help="viewer reads, operator also changes, admin also has keys and audit.")],
     scope: Annotated[
         str | None, typer.Option(help="Only stores with this label, such as owner=acme.", metavar="LABEL=VALUE")
     ] = None,
@@ -42,7 +34,6 @@ def create(
 
     Example: storewatch key create --name poller --role operator --expires 90d
     """
-    from storewatch.access import Role
     from storewatch.access.keys import create_key
 
     now = datetime.now(UTC)
@@ -50,7 +41,7 @@ def create(
         new = create_key(
             app.catalog,
             name=name,
-            role=Role[role.value.upper()],
+            role=role,
             scope=_parse_scope(scope) if scope is not None else None,
             expires_at=_parse_expiry(expires, now) if expires is not None else None,
             now=now,
@@ -66,7 +57,7 @@ def list_(home: Home = None) -> None:
 
     Example: storewatch key list
     """
-    from storewatch.reports.request import format_instant
+    from storewatch.domain.instants import format_instant
 
     now = datetime.now(UTC)
     with installation(home) as app:
@@ -99,7 +90,7 @@ def revoke(
 
 def _parse_scope(text: str) -> "Scope":
     from storewatch.access import Scope
-    from storewatch.errors import InvalidInputError
+    from storewatch.domain.errors import InvalidInputError
 
     label, equals, value = text.partition("=")
     if not equals:
@@ -108,8 +99,8 @@ def _parse_scope(text: str) -> "Scope":
 
 
 def _parse_expiry(text: str, now: datetime) -> datetime:
-    from storewatch.errors import InvalidInputError
-    from storewatch.reports.request import parse_duration, parse_instant
+    from storewatch.domain.errors import InvalidInputError
+    from storewatch.domain.instants import parse_duration, parse_instant
 
     try:
         return now + parse_duration(text) if text.strip()[-1:].isalpha() and ":" not in text else parse_instant(text)
@@ -118,7 +109,7 @@ def _parse_expiry(text: str, now: datetime) -> datetime:
 
 
 def _describe(key: "ApiKey") -> str:
-    from storewatch.reports.request import format_instant
+    from storewatch.domain.instants import format_instant
 
     words = [key.role]
     if key.scope_label is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from storewatch.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 
 if TYPE_CHECKING:
     from storewatch.reports.content import Content

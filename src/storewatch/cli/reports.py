@@ -81,7 +81,7 @@ def verify(
 
 
 def _find(report: str, app: "App") -> "tuple[Manifest, Path]":
-    from storewatch.errors import InvalidInputError, ReportNotReadyError
+    from storewatch.domain.errors import InvalidInputError, ReportNotReadyError
     from storewatch.reports.manifest import Manifest, manifest_file
 
     file = Path(report)

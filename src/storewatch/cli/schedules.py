@@ -37,9 +37,9 @@ def create(
     Example: storewatch schedule create weekly --kind report --cron '0 6 * * 1' --timezone Europe/Berlin
     Example: storewatch schedule create monday --kind report --cron '0 6 * * 1' --definition weekly
     """
-    from storewatch.errors import InvalidInputError, InvalidParameterError, ScheduleExistsError
+    from storewatch.domain.errors import InvalidInputError, InvalidParameterError, ScheduleExistsError
+    from storewatch.domain.instants import format_instant
     from storewatch.jobs.schedules import new_schedule, next_run, read_kind
-    from storewatch.reports.request import format_instant
 
     try:
         read = json.loads(parameters)
@@ -76,8 +76,8 @@ def list_(home: Home = None) -> None:
 
     Example: storewatch schedule list
     """
+    from storewatch.domain.instants import format_instant
     from storewatch.jobs.schedules import next_run
-    from storewatch.reports.request import format_instant
 
     now = datetime.now(UTC)
     with installation(home) as app:
@@ -95,7 +95,7 @@ def delete(name: Annotated[str, typer.Argument(help="The schedule's name.")], ho
 
     Example: storewatch schedule delete weekly
     """
-    from storewatch.errors import UnknownScheduleError
+    from storewatch.domain.errors import UnknownScheduleError
 
     with installation(home) as app:
         if not app.catalog.delete_schedule(name):

@@ -26,7 +26,8 @@ def list_(
 
     Example: storewatch special-hours list --store-id cafe
     """
-    from storewatch.catalog import EntryKind, Target
+    from storewatch.catalog import Target
+    from storewatch.domain.enums import EntryKind
 
     with installation(home) as app:
         rows = app.catalog.list_entries(EntryKind.SPECIAL_HOURS, store_id=store_id)
@@ -53,8 +54,9 @@ def delete(
 
     Example: storewatch special-hours delete --store-id cafe --date 2026-12-25
     """
-    from storewatch.catalog import EntryKind, Target
-    from storewatch.errors import InvalidInputError
+    from storewatch.catalog import Target
+    from storewatch.domain.enums import EntryKind
+    from storewatch.domain.errors import InvalidInputError
 
     if (store_id is None) == (label is None):
         raise InvalidInputError("Name whose special hours they are with one of --store-id and --label.")

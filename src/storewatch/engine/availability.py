@@ -13,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from storewatch.domain.columns import Int64s, UInt8s
+from storewatch.domain.enums import Status
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US
+from storewatch.domain.policies import FILL, Policy
 from storewatch.engine import timeline
-from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US, Int64s, Status, UInt8s
 from storewatch.engine.opening import Sessions
-from storewatch.errors import InvalidInputError
 
 # Instants are far from the ends of int64 (year 1 ... 9999), so adding a gap never overflows.
-MAX_GAP_LIMIT_US: Final = 366 * DAY_US
-
 # How far `outages` looks around its window: over a week with one session.
 LOOKAROUND_US: Final = 8 * DAY_US
 NO_INSTANT: Final[int] = timeline.NO_INSTANT
@@ -36,23 +37,6 @@ OPENINGS: Final = ("late_open_us", "late_opens", "early_close_us", "early_closes
 POLL_GAPS: Final = ("polls", "counted", "outside", "median_gap_us", "longest_gap_us")
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """How far an observation speaks for the time around it (SEMANTICS 10)."""
-
-    name: str
-    max_gap_us: int
-
-    def __post_init__(self) -> None:
-        if not 0 < self.max_gap_us <= MAX_GAP_LIMIT_US:
-            raise InvalidInputError("max_gap must be longer than nothing and at most 366 days, such as 3h or 7d.")
-
-
-FILL: Final = Policy(name="fill", max_gap_us=7 * DAY_US)
-OBSERVED: Final = Policy(name="observed", max_gap_us=3 * HOUR_US)
-POLICIES: Final = {policy.name: policy for policy in (FILL, OBSERVED)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from storewatch.engine.columns import Int64s, Status
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import Status
 
 Float64s: TypeAlias = npt.NDArray[np.float64]
 

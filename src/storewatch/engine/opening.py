@@ -8,49 +8,32 @@ only ever sees sessions and the planned time between them.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from functools import lru_cache
-from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
-import tzdata
 
-from storewatch.engine.columns import (
-    CLOSURES,
+from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, SPECIAL_HOURS, Int32s, Int64s
+from storewatch.domain.enums import ClosureMode
+from storewatch.domain.instants import (
     DAY_SECONDS,
     DAY_US,
     END_OF_DAY_FROM_S,
     HOUR_US,
-    HOURS_VERSIONS,
     SECOND_US,
-    SPECIAL_HOURS,
     WEEK_SECONDS,
-    Int32s,
-    Int64s,
     instant_of,
 )
+from storewatch.domain.timezones import DEFAULT_TIMEZONE, ZONES_FOLDER
 
-TZDATA_VERSION: Final[str] = tzdata.IANA_VERSION
-DEFAULT_TIMEZONE: Final = "America/Chicago"
-
-_ZONES_DIR: Final = Path(tzdata.__file__).parent
 _EPOCH_WEEKDAY: Final = 3  # 1970-01-01 was a Thursday
 _FOREVER_US: Final = np.iinfo(np.int64).max
 _FAR_DAYS: Final = 10_000 * 366  # beyond any date, either way from 1970
 _FIRST_DAY: Final = date(1, 1, 3).toordinal() - date(1970, 1, 1).toordinal()
 _LAST_DAY: Final = date(9999, 12, 28).toordinal() - date(1970, 1, 1).toordinal()
 _ALWAYS_OPEN: Final = -1  # stands for a null weekly_hours_id; those of the catalog are positive
-
-
-class Closures(StrEnum):
-    """What planned closures do to the sessions they touch (SEMANTICS 19)."""
-
-    HONOUR = "honour"
-    IGNORE = "ignore"
-    EXCLUDE = "exclude"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,16 +122,6 @@ class Sessions:
     planned_start_us: Int64s
     planned_end_us: Int64s
     calendar_of: Int64s
-
-
-@lru_cache(maxsize=1)
-def _timezone_names() -> frozenset[str]:
-    return frozenset((_ZONES_DIR / "zones").read_text(encoding="ascii").split()) - {"Factory"}
-
-
-def is_timezone(name: str) -> bool:
-    """Tell whether `name` is an IANA zone of the pinned tzdata wheel (the system's own tables are never read)."""
-    return name in _timezone_names()
 
 
 def end_of_row() -> pl.Expr:
@@ -301,7 +274,9 @@ def _stretches(rows: pl.DataFrame, start: pl.Expr, end: pl.Expr) -> Stretches:
     return Stretches(calendar=calendar, start=starts, end=ends)
 
 
-def open_sessions(calendars: Calendars, from_us: int, to_us: int, closures: Closures = Closures.HONOUR) -> Sessions:
+def open_sessions(
+    calendars: Calendars, from_us: int, to_us: int, closures: ClosureMode = ClosureMode.HONOUR
+) -> Sessions:
     """Lay the hours of every calendar on the time line, clip them to `[from_us, to_us)` and cut the closures out.
 
     Sessions that touch are one (SEMANTICS 6); a boundary becomes an instant by SEMANTICS 5.
@@ -309,9 +284,9 @@ def open_sessions(calendars: Calendars, from_us: int, to_us: int, closures: Clos
     hours = _to_utc(calendars, _local_stretches(calendars, from_us // DAY_US - 2, to_us // DAY_US + 3))
     sessions, planned = _union(hours.clip(from_us, to_us)), _NONE
     closed = calendars.closures.clip(from_us, to_us)
-    if closures is not Closures.IGNORE and len(closed.calendar):
+    if closures is not ClosureMode.IGNORE and len(closed.calendar):
         sessions, planned = _divide(sessions, closed)
-    if closures is Closures.EXCLUDE:
+    if closures is ClosureMode.EXCLUDE:
         planned = _NONE
     count = len(calendars.zone_of_calendar)
     return Sessions(
@@ -488,7 +463,7 @@ def _offset_changes(zone: str, first_day: int, last_day: int) -> tuple[Int64s, I
 
 @lru_cache(maxsize=1024)
 def _zone_info(name: str) -> ZoneInfo:
-    with (_ZONES_DIR / "zoneinfo" / name).open("rb") as file:
+    with (ZONES_FOLDER / "zoneinfo" / name).open("rb") as file:
         return ZoneInfo.from_file(file, key=name)
 
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from storewatch.engine.columns import MINUTE_US, Int64s, UInt8s
+from storewatch.domain.columns import Int64s, UInt8s
+from storewatch.domain.instants import MINUTE_US
 
 DOWN, UP, UNKNOWN, PLANNED = 0, 1, 2, 3
 ENDED, ONGOING, CONTINUES = 0, 1, 2

@@ -3,13 +3,11 @@
 from storewatch.ingest.imports import ImportResult, find_files, follow_lake, followed_snapshot, import_file
 from storewatch.ingest.rejects import Reject
 from storewatch.ingest.simulate import Simulated, simulate
-from storewatch.ingest.tables import TableName
 
 __all__ = [
     "ImportResult",
     "Reject",
     "Simulated",
-    "TableName",
     "find_files",
     "follow_lake",
     "followed_snapshot",

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from storewatch.engine.columns import DAY_SECONDS
+from storewatch.domain.instants import DAY_SECONDS
 
 MAX_ID_LENGTH: Final = 255
 MAX_LABEL_LENGTH: Final = 256

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest.blocks import Block, Rows, Source, no_rejects
 from storewatch.ingest.lines import Line, line_blocks
 from storewatch.ingest.streams import Stream

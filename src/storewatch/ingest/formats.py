@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest.blocks import DECIMAL_NAMES, Block, Rows, Source, no_rejects
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.lines import open_ndjson

@@ -14,8 +14,8 @@ import polars as pl
 
 from storewatch import telemetry
 from storewatch.catalog import Catalog
-from storewatch.engine.columns import OBSERVATIONS
-from storewatch.errors import InvalidInputError, LakeUnavailableError, OverCapacityError, StorewatchError
+from storewatch.domain.columns import OBSERVATIONS
+from storewatch.domain.errors import InvalidInputError, LakeUnavailableError, OverCapacityError, StorewatchError
 from storewatch.ingest.imports import follow_lake
 from storewatch.ingest.pushed import Checked, Pushed, check_pushed
 from storewatch.lake import Lake

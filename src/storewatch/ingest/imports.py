@@ -11,15 +11,17 @@ from typing import Final
 import polars as pl
 
 from storewatch import telemetry
-from storewatch.catalog import ENTRIES, LABELS, Catalog, EntryKind, ImportRecord, Label
-from storewatch.engine.columns import TIMEZONES, WEEKLY_HOURS
+from storewatch.catalog import ENTRIES, LABELS, Catalog, ImportRecord
+from storewatch.domain.columns import TIMEZONES, WEEKLY_HOURS
+from storewatch.domain.enums import EntryKind, ImportTable
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.labels import Label
 from storewatch.engine.opening import weekly_intervals
-from storewatch.errors import InvalidInputError
 from storewatch.ingest.blocks import Source
 from storewatch.ingest.formats import open_source
 from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.ingest.scopes import Allowed, within_scope
-from storewatch.ingest.tables import Table, TableName, recognise
+from storewatch.ingest.tables import Table, recognise
 from storewatch.lake import Lake, Snapshot
 
 SUFFIXES: Final = (".csv", ".ndjson", ".jsonl", ".parquet")
@@ -33,7 +35,7 @@ class ImportResult:
 
     import_id: int
     file: str
-    table: TableName
+    table: ImportTable
     rows: int
     accepted: int
     rejected: int
@@ -87,11 +89,11 @@ def import_file(
     file = name or os.fsencode(path).decode(errors="replace")
     with open_source(path) as source, Rejects() as rejects:
         table, positions = recognise(file, source.names)
-        if scope is not None and table.name is TableName.STORES:
+        if scope is not None and table.name is ImportTable.STORES:
             raise InvalidInputError(f"{file} is a table of stores; a key with a scope cannot import labels.")
         if scope is not None and "label" in table.columns:
             raise InvalidInputError(f"{file} is of labels; a key with a scope can import what is of stores only.")
-        if valid_from is not None and table.name is not TableName.WEEKLY_HOURS:
+        if valid_from is not None and table.name is not ImportTable.WEEKLY_HOURS:
             raise InvalidInputError(
                 f"{file} is a table of {table.title}; only weekly hours are valid from a date. Import it without one."
             )
@@ -239,12 +241,12 @@ def _import_entries(reading: _Reading, catalog: Catalog, lake: Lake, kind: Entry
     return catalog.record_import(reading.record(), reading.rejects, entries=entries, now=reading.now)
 
 
-_IMPORTS: Final[dict[TableName, Callable[[_Reading, Catalog, Lake], int]]] = {
-    TableName.OBSERVATIONS: _import_observations,
-    TableName.WEEKLY_HOURS: _import_hours,
-    TableName.TIMEZONES: _import_zones,
-    TableName.STORES: _import_labels,
-    **{TableName(kind.value): partial(_import_entries, kind=kind) for kind in EntryKind},
+_IMPORTS: Final[dict[ImportTable, Callable[[_Reading, Catalog, Lake], int]]] = {
+    ImportTable.OBSERVATIONS: _import_observations,
+    ImportTable.WEEKLY_HOURS: _import_hours,
+    ImportTable.TIMEZONES: _import_zones,
+    ImportTable.STORES: _import_labels,
+    **{ImportTable(kind.value): partial(_import_entries, kind=kind) for kind in EntryKind},
 }
 
 

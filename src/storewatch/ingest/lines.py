@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from storewatch.catalog import REJECTS
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest.blocks import DECIMAL_NAMES, Block, Rows, Source
 from storewatch.ingest.streams import Stream
 

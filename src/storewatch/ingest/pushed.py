@@ -16,7 +16,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from storewatch.errors import InvalidInputError, TooManyRowsError
+from storewatch.domain.errors import InvalidInputError, TooManyRowsError
+from storewatch.domain.labels import Label
 from storewatch.ingest.blocks import Block, Rows, Source, no_rejects
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.formats import open_columns
@@ -35,7 +36,6 @@ SHOWN_REJECTS: Final = 100
 
 _BODY: Final = Path("The body")
 
-Label = tuple[str, str]
 # (ids, label) -> those of the ids that stores with the label have.
 Visible = Callable[[pl.Series, Label], pl.Series]
 

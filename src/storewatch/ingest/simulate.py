@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from storewatch.engine.columns import HOUR_US
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import HOUR_US
 
 END: Final = datetime(2023, 1, 25, 18, 13, 22, 479220, tzinfo=UTC)
 

@@ -15,10 +15,12 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from storewatch.catalog import LABELS, PATTERNS, REJECTS, Catalog, EntryKind, Label, labels_frame
-from storewatch.engine.columns import TIMEZONES, WEEKLY_HOURS
+from storewatch.catalog import LABELS, PATTERNS, REJECTS, Catalog, labels_frame
+from storewatch.domain.columns import TIMEZONES, WEEKLY_HOURS
+from storewatch.domain.enums import EntryKind, ImportTable
+from storewatch.domain.errors import InvalidInputError, LakeConflictError, StoreInUseError, UnknownStoreError
+from storewatch.domain.labels import Label
 from storewatch.engine.opening import weekly_intervals
-from storewatch.errors import InvalidInputError, LakeConflictError, StoreInUseError, UnknownStoreError
 from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import Checked
 from storewatch.ingest.delimited import open_csv
@@ -27,16 +29,7 @@ from storewatch.ingest.lines import JSON_DECODER, Repeated, line_blocks, row_lin
 from storewatch.ingest.rejects import Rejects
 from storewatch.ingest.scopes import within_scope
 from storewatch.ingest.streams import Stream
-from storewatch.ingest.tables import (
-    TABLES,
-    Table,
-    TableName,
-    check_hours,
-    check_labels,
-    check_zones,
-    nearest,
-    recognise,
-)
+from storewatch.ingest.tables import TABLES, Table, check_hours, check_labels, check_zones, nearest, recognise
 from storewatch.lake import Lake
 
 MAX_ROWS: Final = 1_000_000
@@ -153,7 +146,7 @@ def replace_hours(
     valid_from: the local date from which they hold, where earlier ones are kept; without it they replace all. scope:
     only stores with this label exist for the caller. Raises InvalidInputError when the body as a whole cannot be read.
     """
-    table = _TABLE[TableName.WEEKLY_HOURS]
+    table = _TABLE[ImportTable.WEEKLY_HOURS]
     read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
     _, rows = read(body, [table])
     good, change = _check(rows, lambda columns: check_hours(columns, now), catalog, scope)
@@ -188,7 +181,7 @@ def replace_labels(
     JSON rows have a member `labels`, CSV is the table of stores. Else as in `replace_hours`.
     """
     if form is BulkFormat.CSV:
-        table = _TABLE[TableName.STORES]
+        table = _TABLE[ImportTable.STORES]
         _, rows = _csv_blocks(body, [table])
         good, change = _check(rows, lambda columns: table.check(columns, now), catalog, scope)
     else:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self, cast
 
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 
 BLOCK_BYTES: Final = 32 << 20
 # A block of very short lines would need far more memory as columns than as bytes.

@@ -8,15 +8,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 import polars as pl
 
-from storewatch.catalog import LABELS, EntryKind
-from storewatch.engine.columns import DAY_SECONDS, INSTANT, TIMEZONES, WEEKLY_HOURS
-from storewatch.engine.opening import is_timezone
-from storewatch.errors import InvalidInputError
+from storewatch.catalog import LABELS
+from storewatch.domain.columns import INSTANT, TIMEZONES, WEEKLY_HOURS
+from storewatch.domain.enums import EntryKind, ImportTable
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import DAY_SECONDS
+from storewatch.domain.timezones import is_timezone
 from storewatch.ingest.cells import (
     LABEL_NAME,
     Checked,
@@ -38,21 +39,11 @@ _DAY_NAMES: Final = ("day", "dayofweek", "day_of_week")
 _FIRST_INSTANT_US: Final = -62_135_596_800_000_000  # 0001-01-01, before which there are no dates in Python
 
 
-class TableName(StrEnum):
-    OBSERVATIONS = "observations"
-    WEEKLY_HOURS = "weekly_hours"
-    TIMEZONES = "timezones"
-    STORES = "stores"
-    SPECIAL_HOURS = EntryKind.SPECIAL_HOURS.value
-    TARGETS = EntryKind.TARGETS.value
-    SALES = EntryKind.SALES.value
-
-
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """columns, optional: canonical name -> the names it has in the wild, lower case, the preferred one first."""
 
-    name: TableName
+    name: ImportTable
     title: str
     columns: Mapping[str, tuple[str, ...]]
     check: Callable[[pl.DataFrame, datetime], Checked]
@@ -107,7 +98,7 @@ def recognise(file: str, header: Sequence[str], tables: Sequence[Table] | None =
             f"{file}: the header is {header_is}. Found: {_listed(header)}. Nearest is the table of "
             f"{table.title}, which wants {table.wanted(table.columns)}; missing: {table.wanted(missing)}."
         )
-    if table.name is TableName.STORES:
+    if table.name is ImportTable.STORES:
         positions |= _label_positions(file, names)
     if table.is_of_entries and {"store_id", "label"} <= set(names):
         raise InvalidInputError(
@@ -115,7 +106,7 @@ def recognise(file: str, header: Sequence[str], tables: Sequence[Table] | None =
             "labels into two files."
         )
     if (
-        table.name in (TableName.WEEKLY_HOURS, TableName.SPECIAL_HOURS)
+        table.name in (ImportTable.WEEKLY_HOURS, ImportTable.SPECIAL_HOURS)
         and {"date"} <= set(names)
         and not set(names).isdisjoint(_DAY_NAMES)
     ):
@@ -249,7 +240,7 @@ def _label_problem() -> pl.Expr:
 
 
 def _entry_tables(
-    name: TableName,
+    name: ImportTable,
     title: str,
     columns: Mapping[str, tuple[str, ...]],
     check: Callable[[pl.DataFrame, datetime], Checked],
@@ -269,7 +260,7 @@ def _entry_tables(
 
 
 OBSERVATIONS_TABLE: Final = Table(
-    name=TableName.OBSERVATIONS,
+    name=ImportTable.OBSERVATIONS,
     title="polls",
     columns={
         "store_id": ("store_id",),
@@ -282,7 +273,7 @@ OBSERVATIONS_TABLE: Final = Table(
 TABLES: Final = (
     OBSERVATIONS_TABLE,
     Table(
-        name=TableName.WEEKLY_HOURS,
+        name=ImportTable.WEEKLY_HOURS,
         title="weekly hours",
         columns={
             "store_id": ("store_id",),
@@ -293,27 +284,27 @@ TABLES: Final = (
         check=check_hours,
     ),
     Table(
-        name=TableName.TIMEZONES,
+        name=ImportTable.TIMEZONES,
         title="time zones",
         columns={"store_id": ("store_id",), "timezone": ("timezone_str", "timezone")},
         check=check_zones,
     ),
     *_entry_tables(
-        TableName.SPECIAL_HOURS,
+        ImportTable.SPECIAL_HOURS,
         "special hours",
         {name: (name,) for name in ("date", "start_time_local", "end_time_local")},
         check_special_hours,
     ),
-    *_entry_tables(TableName.TARGETS, "targets", {"objective": ("objective",)}, check_targets),
+    *_entry_tables(ImportTable.TARGETS, "targets", {"objective": ("objective",)}, check_targets),
     *_entry_tables(
-        TableName.SALES,
+        ImportTable.SALES,
         "sales",
         {"amount_per_hour": ("sales_per_hour", "amount_per_hour")},
         check_sales,
         optional={"weekday": ("weekday", *_DAY_NAMES), "hour": ("hour",)},
     ),
     Table(
-        name=TableName.STORES,
+        name=ImportTable.STORES,
         title="stores",
         columns={"store_id": ("store_id",), "name": ("name",)},
         check=check_stores,

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from storewatch.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError
 
 # No client sends more, and each costs some microseconds here.
 MAX_HEADERS: Final = 20_000

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from storewatch.errors import CatalogUnavailableError, LakeConflictError, LakeUnavailableError, StorewatchError
+from storewatch.domain.errors import CatalogUnavailableError, LakeConflictError, LakeUnavailableError, StorewatchError
 
 MAX_ATTEMPTS: Final = 3
 FIRST_PAUSE: Final = timedelta(seconds=2)

@@ -6,7 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 from storewatch.access import ANYONE, Principal
-from storewatch.catalog import Catalog, JobKind
+from storewatch.catalog import Catalog
+from storewatch.domain.enums import JobKind
 from storewatch.telemetry import current_request_id
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from storewatch.catalog import Catalog, Job, JobKind
-from storewatch.errors import InvalidInputError
+from storewatch.catalog import Catalog, Job
+from storewatch.domain.enums import JobKind
+from storewatch.domain.errors import InvalidInputError
 from storewatch.lake import Lake
 from storewatch.reports.runs import Reports
 

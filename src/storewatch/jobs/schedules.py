@@ -9,9 +9,11 @@ from uuid import uuid4
 
 from croniter import CroniterBadDateError, croniter
 
-from storewatch.catalog import Catalog, JobKind, Schedule
-from storewatch.engine.opening import first_instant, is_timezone, local_time
-from storewatch.errors import InvalidInputError, UnknownDefinitionError
+from storewatch.catalog import Catalog, Schedule
+from storewatch.domain.enums import JobKind
+from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
+from storewatch.domain.timezones import is_timezone
+from storewatch.engine.opening import first_instant, local_time
 from storewatch.jobs.retention import Limits
 from storewatch.reports.definitions import resolve_definition
 from storewatch.reports.request import read_request

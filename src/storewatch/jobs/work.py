@@ -7,8 +7,9 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from storewatch.catalog import ENDED, Catalog, JobKind
-from storewatch.errors import InvalidInputError, UnknownDefinitionError
+from storewatch.catalog import Catalog
+from storewatch.domain.enums import ENDED, JobKind
+from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
 from storewatch.ingest import followed_snapshot, import_file
 from storewatch.jobs.retention import Limits, apply_retention
 from storewatch.jobs.run import Outcome, Run

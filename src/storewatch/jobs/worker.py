@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from storewatch.catalog import Catalog, JobKind, JobState
-from storewatch.errors import CatalogUnavailableError, StorewatchError
+from storewatch.catalog import Catalog
+from storewatch.domain.enums import JobKind, JobState
+from storewatch.domain.errors import CatalogUnavailableError, StorewatchError
 from storewatch.jobs.failures import FIRST_PAUSE, MAX_ATTEMPTS, can_pass, pause_after, reason_of
 from storewatch.jobs.presence import Presence, new_worker
 from storewatch.jobs.run import Outcome, Run, Stop, StoppedError

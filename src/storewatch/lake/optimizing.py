@@ -13,7 +13,7 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
-from storewatch.errors import LakeConflictError
+from storewatch.domain.errors import LakeConflictError
 from storewatch.lake.files import Run, is_one_run, write_run
 from storewatch.lake.snapshot import Snapshot
 from storewatch.lake.storage import FILES_REMEMBERED, Storage, listing

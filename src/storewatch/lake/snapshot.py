@@ -6,8 +6,9 @@ from datetime import date
 
 import polars as pl
 
-from storewatch.engine.columns import DAY_US, INSTANT, OBSERVATIONS
-from storewatch.errors import InvalidInputError
+from storewatch.domain.columns import INSTANT, OBSERVATIONS
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import DAY_US
 from storewatch.lake.files import is_one_run
 from storewatch.lake.storage import Storage, listing
 

@@ -19,8 +19,8 @@ from deltalake._internal import DeltaFileSystemHandler
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from storewatch.engine.columns import OBSERVATIONS
-from storewatch.errors import InvalidInputError, LakeConflictError
+from storewatch.domain.columns import OBSERVATIONS
+from storewatch.domain.errors import InvalidInputError, LakeConflictError
 
 # Loses every one of these only against writers that commit without a pause for about ten seconds.
 COMMIT_ATTEMPTS: Final = 60

@@ -9,12 +9,13 @@ import numpy as np
 import polars as pl
 
 from storewatch.catalog import Catalog
+from storewatch.domain.columns import INSTANT, Int64s
+from storewatch.domain.enums import Breakdown, ReportTable, Status
 from storewatch.engine.availability import bucket_totals, totals
-from storewatch.engine.columns import INSTANT, Int64s, Status
 from storewatch.engine.opening import local_readings
 from storewatch.reports.content import BUCKETS, FIGURES, TREND, Table, figures_frame
 from storewatch.reports.figures import Basis, Shard
-from storewatch.reports.request import Breakdown, ReportRequest, TableName
+from storewatch.reports.request import ReportRequest
 from storewatch.reports.windows import Buckets, Windows, cut
 
 NO_COLUMNS: Final = pl.DataFrame()
@@ -81,7 +82,7 @@ class Collector(Protocol):
         """Columns for the summary: W rows; NO_COLUMNS for none."""
         ...
 
-    def tables(self) -> Mapping[TableName, Table]: ...
+    def tables(self) -> Mapping[ReportTable, Table]: ...
 
 
 class TotalsCollector:
@@ -124,7 +125,7 @@ class TotalsCollector:
     def summary_columns(self) -> pl.DataFrame:
         return NO_COLUMNS
 
-    def tables(self) -> Mapping[TableName, Table]:
+    def tables(self) -> Mapping[ReportTable, Table]:
         return {}
 
 
@@ -167,8 +168,8 @@ class BucketCollector:
     def summary_columns(self) -> pl.DataFrame:
         return NO_COLUMNS
 
-    def tables(self) -> Mapping[TableName, Table]:
-        return {TableName.BUCKETS: self._table, TableName.TREND: self._trend()}
+    def tables(self) -> Mapping[ReportTable, Table]:
+        return {ReportTable.BUCKETS: self._table, ReportTable.TREND: self._trend()}
 
     def _rows(self, shard: Shard, number: int, cuts: Buckets, found: Int64s) -> pl.DataFrame:
         starts = cuts.starts[shard.zone_of]

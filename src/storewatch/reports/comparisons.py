@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from storewatch.engine.columns import DAY_SECONDS, Int64s, Status
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import Status
+from storewatch.domain.instants import DAY_SECONDS
 from storewatch.engine.measures import RollUp, measure, roll_up
 from storewatch.engine.opening import weekly_rows
 from storewatch.reports.content import BEFORE, GROUPS, PEERS, SPREAD, TARGET, Table, figures_frame

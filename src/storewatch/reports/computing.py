@@ -11,9 +11,12 @@ import polars as pl
 
 from storewatch import __version__
 from storewatch.catalog import NAME, Catalog
-from storewatch.engine.columns import INSTANT, Int64s, Status, instant_of
+from storewatch.domain.columns import INSTANT, Int64s
+from storewatch.domain.enums import ReportFormat, ReportTable, Status
+from storewatch.domain.instants import instant_of
+from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.engine.measures import measure, roll_up
-from storewatch.engine.opening import DEFAULT_TIMEZONE, TZDATA_VERSION, local_time
+from storewatch.engine.opening import local_time
 from storewatch.reports.collecting import (
     NO_COLUMNS,
     BucketCollector,
@@ -41,7 +44,7 @@ from storewatch.reports.content import (
     figures_frame,
 )
 from storewatch.reports.figures import SHARD_ROWS, Basis, Progress, shards
-from storewatch.reports.request import ReportFormat, ReportRequest, TableName
+from storewatch.reports.request import ReportRequest
 from storewatch.reports.sections import section_collectors
 from storewatch.reports.store_days import store_days
 from storewatch.reports.windows import resolve_windows
@@ -101,11 +104,11 @@ def compute_content(
     totals_us = totals.totals_us[kept]
     extra = pl.concat([compared, *(each.store_columns() for each in details)], how="horizontal")
     tables = {
-        TableName.SUMMARY: _summary(plan, totals_us, totals.before_us, kept, extra, details),
-        TableName.STORES: _stores(plan, known, totals_us, extra),
+        ReportTable.SUMMARY: _summary(plan, totals_us, totals.before_us, kept, extra, details),
+        ReportTable.STORES: _stores(plan, known, totals_us, extra),
     }
     if request.group_by is not None:
-        tables[TableName.GROUPS] = group_table(totals_us, _groups(plan, catalog), plan.windows.names)
+        tables[ReportTable.GROUPS] = group_table(totals_us, _groups(plan, catalog), plan.windows.names)
     for each in details:
         tables |= each.tables()
     return Content(

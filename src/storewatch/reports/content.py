@@ -13,9 +13,10 @@ from uuid import uuid4
 
 import polars as pl
 
-from storewatch.engine.columns import INSTANT, Int64s, Status
+from storewatch.domain.columns import INSTANT, Int64s
+from storewatch.domain.enums import ReportTable, Status
 from storewatch.engine.measures import measure
-from storewatch.reports.request import ReportRequest, TableName
+from storewatch.reports.request import ReportRequest
 
 ROWS_AT_ONCE: Final = 50_000
 
@@ -284,6 +285,6 @@ class Content:
     as_of_us: int
     versions: Versions
     stores: int
-    tables: Mapping[TableName, Table]
+    tables: Mapping[ReportTable, Table]
     labels: Mapping[str, str] = field(default_factory=dict)
     days: Mapping[str, tuple[StoreDay, ...]] = field(default_factory=dict)

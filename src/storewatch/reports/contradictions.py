@@ -5,15 +5,16 @@ Closing is opening with the time running backwards, so each of the two is judged
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import Finding
+from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US
 from storewatch.engine.availability import Evidence
-from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US, Int64s
 from storewatch.engine.opening import Sessions
 
 # On so many openings or closings at least, and on more than this share of those that polls judge.
@@ -37,17 +38,6 @@ _QUARTER_US: Final = 15 * MINUTE_US
 Bools = npt.NDArray[np.bool_]
 # Reads instants on the clocks of their stores: store and instant, int64[N] each, to int64[N].
 Clocks = Callable[[Int64s, Int64s], Int64s]
-
-
-class Finding(StrEnum):
-    """What is wrong with the hours of a store."""
-
-    LATE_OPEN = "late_open"
-    EARLY_CLOSE = "early_close"
-    OPENS_EARLIER = "opens_earlier"
-    STAYS_OPEN = "stays_open"
-    ACTIVE_OUTSIDE = "active_outside"
-    WRONG_ZONE = "wrong_zone"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,12 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from storewatch.engine.columns import DAY_SECONDS, DAY_US, MINUTE_US, SECOND_US, Int64s, instant_of
+from storewatch.domain.clock_words import clock_words
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import ClosureMode, Finding
+from storewatch.domain.instants import DAY_US, MINUTE_US, SECOND_US, instant_of
 from storewatch.engine.opening import (
     Calendars,
-    Closures,
     Sessions,
     Stretches,
     assign_calendars,
@@ -20,7 +22,7 @@ from storewatch.engine.opening import (
     open_sessions,
 )
 from storewatch.reports.comparisons import DAYS
-from storewatch.reports.contradictions import Finding, WrongEdge
+from storewatch.reports.contradictions import WrongEdge
 
 _STEP_US: Final = 15 * MINUTE_US
 
@@ -90,7 +92,7 @@ def correct_edge(wrong: WrongEdge, sessions: Sessions, calendar: int, zone: str)
 
 
 def correct_zone(
-    calendars: Calendars, calendar: int, zone: str, span_us: tuple[int, int], closures: Closures
+    calendars: Calendars, calendar: int, zone: str, span_us: tuple[int, int], closures: ClosureMode
 ) -> Correction:
     """Lay the hours of one calendar in another zone."""
     alone = replace(
@@ -112,7 +114,7 @@ def correct_zone(
 
 
 def correct_to_always(
-    calendars: Calendars, calendar: int, patterns: pl.DataFrame, span_us: tuple[int, int], closures: Closures
+    calendars: Calendars, calendar: int, patterns: pl.DataFrame, span_us: tuple[int, int], closures: ClosureMode
 ) -> Correction:
     """Open one calendar around the clock, but for its closures. patterns: any rows of catalog.PATTERNS."""
     stores = pl.DataFrame({"weekly_hours_id": [None], "timezone": ["UTC"]}).cast({"weekly_hours_id": pl.Int64})
@@ -168,10 +170,3 @@ def _words(verb: str, moves: dict[_Edge, int]) -> str:
         days.setdefault(clock_words(second + moved_us // SECOND_US), []).append(DAYS[weekday])
     parts = [f"at {clock} on {', '.join(on) if len(on) < 7 else 'every day'}" for clock, on in days.items()]
     return f"{verb} {', '.join(parts)}"
-
-
-def clock_words(second: int) -> str:
-    """Write a time of day, seconds since the midnight of its day."""
-    beside = " the day before" if second < 0 else " the next day" if second > DAY_SECONDS else ""
-    second = second if second == DAY_SECONDS else second % DAY_SECONDS
-    return f"{second // 3600:02}:{second // 60 % 60:02}{beside}"

@@ -3,33 +3,26 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Final, TypeVar
 
 import numpy as np
 import polars as pl
 
-from storewatch.catalog import Catalog, Label, StoreFilter, StoreOrder, StoreRows
-from storewatch.errors import UnknownStoreError
+from storewatch.catalog import Catalog, StoreFilter, StoreRows
+from storewatch.domain.enums import StoreOrder, StoreState
+from storewatch.domain.errors import UnknownStoreError
+from storewatch.domain.labels import Label
 from storewatch.lake import Lake
 from storewatch.reports.figures import newest_of
-from storewatch.reports.states import Moment, Spread, StoreState, last_polls, states_at
+from storewatch.reports.states import Moment, Spread, last_polls, states_at
 
 _KEPT_SCOPES: Final = 64
+# The orders that the catalog can sort by itself; for the others the lake has to be read.
+BY_CATALOG: Final = (StoreOrder.ID, StoreOrder.ID_DOWN, StoreOrder.NAME, StoreOrder.NAME_DOWN)
 
 T = TypeVar("T")
 
 
-class CurrentOrder(StrEnum):
-    """The orders that the lake has to be asked for; stores that were never polled come last."""
-
-    LAST_POLL = "last_poll"
-    LAST_POLL_DOWN = "-last_poll"
-    STATE = "state"
-    STATE_DOWN = "-state"
-
-
-Order = StoreOrder | CurrentOrder
 Place = tuple[str | int | None, ...]
 
 
@@ -99,7 +92,7 @@ class CurrentStores:
         *,
         scope: Label | None = None,
         state: StoreState | None = None,
-        order: Order = StoreOrder.ID,
+        order: StoreOrder = StoreOrder.ID,
         after: Place = (),
         limit: int,
     ) -> StoreListing:
@@ -109,7 +102,7 @@ class CurrentStores:
         """
         moment = self.moment(scope)
         spread = Spread.SPARSE
-        if isinstance(order, CurrentOrder):
+        if order not in BY_CATALOG:
             ids = self._ordered(where, scope, state, order, after, limit + 1)
             rows = self.catalog.select_stores(ids, _carrying(scope))
         elif state is not None:
@@ -150,12 +143,12 @@ class CurrentStores:
         where: StoreFilter,
         scope: Label | None,
         state: StoreState | None,
-        order: CurrentOrder,
+        order: StoreOrder,
         after: Place,
         limit: int,
     ) -> list[str]:
-        by_poll = order in (CurrentOrder.LAST_POLL, CurrentOrder.LAST_POLL_DOWN)
-        down = order in (CurrentOrder.LAST_POLL_DOWN, CurrentOrder.STATE_DOWN)
+        by_poll = order in (StoreOrder.LAST_POLL, StoreOrder.LAST_POLL_DOWN)
+        down = order in (StoreOrder.LAST_POLL_DOWN, StoreOrder.STATE_DOWN)
         whole = self._whole(scope)
         frame = whole.frame
         key = self._polls(scope, whole).to_physical() if by_poll else frame["state"].to_physical().cast(pl.Int64)
@@ -224,13 +217,13 @@ def _describe(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]
     ]
 
 
-def _place(store: StoreNow, order: Order) -> Place:
+def _place(store: StoreNow, order: StoreOrder) -> Place:
     match order:
         case StoreOrder.ID | StoreOrder.ID_DOWN:
             return (store.store_id,)
         case StoreOrder.NAME | StoreOrder.NAME_DOWN:
             return (store.labels.get("name"), store.store_id)
-        case CurrentOrder.LAST_POLL | CurrentOrder.LAST_POLL_DOWN:
+        case StoreOrder.LAST_POLL | StoreOrder.LAST_POLL_DOWN:
             return (store.last_poll_us, store.store_id)
     return (store.state.value, store.store_id)
 

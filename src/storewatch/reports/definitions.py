@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from storewatch.catalog import Catalog
-from storewatch.errors import InvalidInputError, UnknownDefinitionError
+from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 

@@ -12,8 +12,11 @@ import numpy as np
 import polars as pl
 
 from storewatch.catalog import Catalog
+from storewatch.domain.clock_words import clock_words
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import Finding, ReportTable, Status
+from storewatch.domain.instants import DAY_US, MINUTE_US, SECOND_US
 from storewatch.engine.availability import Evidence, Reclassified, evidence_range, totals
-from storewatch.engine.columns import DAY_US, MINUTE_US, SECOND_US, Int64s, Status
 from storewatch.engine.measures import measure
 from storewatch.engine.opening import Sessions
 from storewatch.reports.collecting import NO_COLUMNS, Plan
@@ -21,23 +24,14 @@ from storewatch.reports.content import DOCTOR, Table
 from storewatch.reports.contradictions import (
     FEWEST_DAYS,
     ActiveOutside,
-    Finding,
     WrongEdge,
     WrongZone,
     find_active_outside,
     find_wrong_edges,
     find_wrong_zones,
 )
-from storewatch.reports.corrections import (
-    Correction,
-    clock_words,
-    correct_edge,
-    correct_to_always,
-    correct_zone,
-    zone_that_is,
-)
+from storewatch.reports.corrections import Correction, correct_edge, correct_to_always, correct_zone, zone_that_is
 from storewatch.reports.figures import Shard
-from storewatch.reports.request import TableName
 
 # The end of the longest window is looked at, as far back as this.
 EXAMINED_US: Final = 31 * DAY_US
@@ -111,7 +105,7 @@ class DoctorCollector:
     def summary_columns(self) -> pl.DataFrame:
         return NO_COLUMNS
 
-    def tables(self) -> Mapping[TableName, Table]:
+    def tables(self) -> Mapping[ReportTable, Table]:
         table, rows, left_out = Table(schema=DOCTOR), self._table.read(), self._left_out
         if self._judged >= FEWEST_DAYS and 2 * self._active_outside > self._judged:
             table.append(rows)
@@ -126,7 +120,7 @@ class DoctorCollector:
         if left_out:
             said = f"{left_out} further suspicions are left out; ask for the stores of one label or zone at a time"
             table.append(_of_no_store("not_examined", said))
-        return {TableName.DOCTOR: table}
+        return {ReportTable.DOCTOR: table}
 
     def _examined_us(self, shard: Shard) -> Int64s:
         windows_us = self._plan.windows.spans_us

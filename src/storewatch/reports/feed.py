@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import polars as pl
 
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import ReportTable
+from storewatch.domain.instants import MINUTE_US
 from storewatch.engine.availability import BLIND_SPOT_STORES, LOOKAROUND_US, blind_spots, count_unpolled
-from storewatch.engine.columns import MINUTE_US, Int64s
 from storewatch.reports.collecting import NO_COLUMNS, Plan
 from storewatch.reports.content import BLIND_SPOTS, FEED, Table
 from storewatch.reports.figures import Shard
-from storewatch.reports.request import TableName
 
 # Gives, when the last shard went by, how much of the stretches [start, end), int64[N] each, of a window was blind.
 BlindTime = Callable[[int, Int64s, Int64s], Int64s]
@@ -48,7 +49,7 @@ class FeedCollector:
         minutes = [int((np.cumsum(opened) >= BLIND_SPOT_STORES).sum()) for opened in self._opened]
         return pl.DataFrame({"feed_judged_us": [count * MINUTE_US for count in minutes]}, schema=FEED)
 
-    def tables(self) -> Mapping[TableName, Table]:
+    def tables(self) -> Mapping[ReportTable, Table]:
         table = Table(schema=BLIND_SPOTS)
         for window, name in enumerate(self._plan.windows.names):
             found = self._found(window)
@@ -60,7 +61,7 @@ class FeedCollector:
                 "unpolled_share": [float(shares[start:end].max()) for start, end, _ in found],
             }
             table.append(pl.DataFrame(rows).with_columns(pl.lit(name).alias("window")))
-        return {TableName.BLIND_SPOTS: table}
+        return {ReportTable.BLIND_SPOTS: table}
 
     def blind_us(self, window: int, start_us: Int64s, end_us: Int64s) -> Int64s:
         """Tell how much of each stretch [start, end) lies in blind spots of a window."""

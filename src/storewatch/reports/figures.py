@@ -11,19 +11,15 @@ import numpy.typing as npt
 import polars as pl
 
 from storewatch.catalog import Catalog
-from storewatch.engine.availability import (
-    Evidence,
-    Policy,
-    Reclassified,
-    evidence_range,
-    group_evidence,
-    group_reclassified,
-)
-from storewatch.engine.columns import DAY_US, Int64s, UInt8s, instant_us
-from storewatch.engine.opening import Calendars, Closures, HoursChanges, Sessions, assign_calendars, open_sessions
-from storewatch.errors import InvalidInputError
+from storewatch.domain.columns import Int64s, UInt8s
+from storewatch.domain.enums import AnnotationMode, ClosureMode
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import DAY_US, instant_us
+from storewatch.domain.policies import Policy
+from storewatch.engine.availability import Evidence, Reclassified, evidence_range, group_evidence, group_reclassified
+from storewatch.engine.opening import Calendars, HoursChanges, Sessions, assign_calendars, open_sessions
 from storewatch.lake import Snapshot
-from storewatch.reports.request import Annotations, ReportRequest
+from storewatch.reports.request import ReportRequest
 
 # Rows of one shard. 1 M stores, 130 M polls peak at 0.9 GiB with 4 M rows, at 1.3 GiB with 8 M, in the same time.
 SHARD_ROWS: Final = 4_000_000
@@ -91,8 +87,8 @@ class Basis:
     snapshot: Snapshot
     as_of_us: int
     policy: Policy
-    closures: Closures = Closures.HONOUR
-    annotations: Annotations = Annotations.APPLY
+    closures: ClosureMode = ClosureMode.HONOUR
+    annotations: AnnotationMode = AnnotationMode.APPLY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +169,7 @@ def shards(
 
 def _reclassified(basis: Basis, store_ids: pl.Series) -> Reclassified | None:
     rows = basis.store_list.reclassifications
-    if basis.annotations is Annotations.IGNORE or rows.is_empty():
+    if basis.annotations is AnnotationMode.IGNORE or rows.is_empty():
         return None
     return group_reclassified(rows, store_ids)
 

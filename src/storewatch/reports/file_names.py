@@ -4,8 +4,9 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from storewatch.engine.availability import FILL
-from storewatch.reports.request import ReportFormat, ReportRequest, TableName
+from storewatch.domain.enums import ReportFormat, ReportTable
+from storewatch.domain.policies import FILL
+from storewatch.reports.request import ReportRequest
 
 _LONGEST_VALUE: Final = 40
 
@@ -39,7 +40,7 @@ def file_name(request: ReportRequest, as_of: datetime) -> str:
         parts.append("with-outages")
     if request.policy.name != FILL.name:
         parts.append(request.policy.name)
-    if request.table is not TableName.STORES:
+    if request.table is not ReportTable.STORES:
         parts.append(request.table.replace("_", "-"))
     name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", part).strip("-.") or "x" for part in parts)
     return f"{name}.{request.format.suffix}"

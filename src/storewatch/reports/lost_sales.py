@@ -7,13 +7,14 @@ import numpy.typing as npt
 import polars as pl
 
 from storewatch.catalog import Catalog
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import ReportTable, Status
+from storewatch.domain.instants import HOUR_US
 from storewatch.engine.availability import totals
-from storewatch.engine.columns import HOUR_US, Int64s, Status
 from storewatch.reports.collecting import Plan
 from storewatch.reports.content import SALES, Table
 from storewatch.reports.figures import Shard
 from storewatch.reports.patterns import HOURS_OF_WEEK, HoursOfWeek
-from storewatch.reports.request import TableName
 
 Float64s = npt.NDArray[np.float64]
 
@@ -67,7 +68,7 @@ class SalesCollector:
         sums = np.where(known.any(axis=0), np.where(known, self._lost, 0).sum(axis=0), np.nan)
         return pl.DataFrame(sums, schema=SALES, orient="row", nan_to_null=True)
 
-    def tables(self) -> Mapping[TableName, Table]:
+    def tables(self) -> Mapping[ReportTable, Table]:
         return {}
 
 

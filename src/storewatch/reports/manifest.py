@@ -8,13 +8,14 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
-from storewatch.catalog import Label
-from storewatch.engine.columns import SECOND_US, instant_of
-from storewatch.errors import InvalidInputError
+from storewatch.domain.enums import ReportFormat
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import SECOND_US, format_instant, instant_of
+from storewatch.domain.labels import Label
 from storewatch.lake import Snapshot
 from storewatch.reports.content import Content, Versions
 from storewatch.reports.exports.header import totals
-from storewatch.reports.request import ReportFormat, ReportRequest, format_instant
+from storewatch.reports.request import ReportRequest
 from storewatch.reports.runs import Reports, file_digest, write_file
 
 SUFFIX: Final = ".manifest.json"
@@ -98,7 +99,7 @@ class Manifest:
                 file=kept["file"],
                 sha256=kept["sha256"],
                 request=ReportRequest.from_parameters(kept["parameters"]),
-                scope=None if scope is None else (scope["label"], scope["value"]),
+                scope=None if scope is None else Label(scope["label"], scope["value"]),
                 versions=Versions(
                     lake=kept["lake_version"],
                     catalog=kept["catalog_version"],

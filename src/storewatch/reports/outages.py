@@ -7,6 +7,9 @@ import numpy as np
 import polars as pl
 
 from storewatch.catalog import NAME, Annotation, Catalog
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import ReportTable, Status
+from storewatch.domain.instants import instant_of
 from storewatch.engine.availability import (
     LOOKAROUND_US,
     NO_INSTANT,
@@ -16,13 +19,11 @@ from storewatch.engine.availability import (
     outages,
     totals,
 )
-from storewatch.engine.columns import Int64s, Status, instant_of
 from storewatch.reports.collecting import Plan, label_values
 from storewatch.reports.content import MASS_OUTAGES, OPENINGS, OUTAGES, Table
 from storewatch.reports.feed import BlindTime
 from storewatch.reports.figures import Shard
 from storewatch.reports.mass_outages import FEWEST_STORES, Starts, find_mass_outages
-from storewatch.reports.request import TableName
 
 # What is kept of every store and window, beside OPENINGS; ended: outages that are over.
 _COUNTED: Final = ("outages", "down_us", "longest_us", "ended", "ended_down_us", "up_us")
@@ -87,7 +88,7 @@ class OutageCollector:
         summed[:, _LONGEST] = self._counted[..., _LONGEST].max(axis=0, initial=0)
         return _columns(summed)
 
-    def tables(self) -> Mapping[TableName, Table]:
+    def tables(self) -> Mapping[ReportTable, Table]:
         mass = Table(schema=MASS_OUTAGES, folder=self._plan.folder)
         is_possible = self._plan.stores >= FEWEST_STORES and self._table.height
         labels = self._catalog.label_values() if is_possible else None
@@ -95,7 +96,7 @@ class OutageCollector:
             if labels is not None:
                 found = find_mass_outages(Starts.concat(starts), labels, self._plan.store_ids)
                 mass.append(found.with_columns(pl.lit(name).alias("window")))
-        return {TableName.OUTAGES: self._table, TableName.MASS_OUTAGES: mass}
+        return {ReportTable.OUTAGES: self._table, ReportTable.MASS_OUTAGES: mass}
 
     def _rows(self, shard: Shard, window: int, found: Outages) -> pl.DataFrame:
         store = found.store + shard.first

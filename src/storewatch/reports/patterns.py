@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 
 from storewatch.catalog import Catalog
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import Breakdown, ReportTable, Status
 from storewatch.engine.availability import bucket_totals
-from storewatch.engine.columns import Int64s, Status
 from storewatch.reports.collecting import NO_COLUMNS, Plan
 from storewatch.reports.content import FIGURES, PATTERN, Table, figures_frame
 from storewatch.reports.figures import Shard
-from storewatch.reports.request import Breakdown, TableName
 from storewatch.reports.windows import Windows, cut
 
 HOURS_OF_WEEK: Final = 7 * 24
@@ -63,10 +63,10 @@ class PatternCollector:
     def summary_columns(self) -> pl.DataFrame:
         return NO_COLUMNS
 
-    def tables(self) -> Mapping[TableName, Table]:
+    def tables(self) -> Mapping[ReportTable, Table]:
         table = Table(schema=PATTERN)
         weekday, hour = np.divmod(np.arange(HOURS_OF_WEEK), 24)
         for name, sums in zip(self._plan.windows.names, self._sums, strict=True):
             rows = pl.DataFrame({"weekday": weekday, "hour": hour}).with_columns(pl.lit(name).alias("window"))
             table.append(rows.hstack(figures_frame(sums).select(FIGURES.names())))
-        return {TableName.PATTERN: table}
+        return {ReportTable.PATTERN: table}

@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 
 from storewatch.catalog import Catalog
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import ReportTable
 from storewatch.engine.availability import POLL_GAPS, poll_gaps
-from storewatch.engine.columns import Int64s
 from storewatch.reports.collecting import Plan
 from storewatch.reports.content import QUALITY, Table
 from storewatch.reports.figures import Shard
-from storewatch.reports.request import TableName
 
 _POLLS, _OUTSIDE, _MEDIAN, _LONGEST = (
     POLL_GAPS.index(name) for name in ("polls", "outside", "median_gap_us", "longest_gap_us")
@@ -65,7 +65,7 @@ class QualityCollector:
             .cast(QUALITY)
         )
 
-    def tables(self) -> Mapping[TableName, Table]:
+    def tables(self) -> Mapping[ReportTable, Table]:
         return {}
 
 

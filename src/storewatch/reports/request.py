@@ -1,90 +1,22 @@
 """What a report is asked for: one set of names, on the command line, over HTTP, in definitions and in schedules."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from storewatch.engine.availability import FILL, POLICIES, Policy
-from storewatch.engine.opening import Closures, is_timezone
-from storewatch.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.enums import AnnotationMode, Breakdown, ClosureMode, Paper, ReportFormat, ReportTable, Section
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.instants import format_instant, parse_duration, parse_instant
+from storewatch.domain.labels import Label
+from storewatch.domain.policies import FILL, POLICIES, Policy, choose_policy
+from storewatch.domain.timezones import is_timezone
 
-_DURATION = re.compile(r"(\d{1,9})\s*(s|m|min|h|d|w)", re.IGNORECASE)
-_UNIT_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 MAX_WINDOWS: Final = 10
 
 T = TypeVar("T")
-
-
-class ReportFormat(StrEnum):
-    """The forms in which a report can be written. csv: the classic seven columns."""
-
-    CSV = "csv"
-    WIDE_CSV = "wide_csv"
-    JSON = "json"
-    NDJSON = "ndjson"
-    PARQUET = "parquet"
-    XLSX = "xlsx"
-    PDF = "pdf"
-
-    @property
-    def suffix(self) -> str:
-        return "csv" if self is ReportFormat.WIDE_CSV else self.value
-
-    @property
-    def holds_one_table(self) -> bool:
-        return self in (ReportFormat.WIDE_CSV, ReportFormat.PARQUET)
-
-
-class TableName(StrEnum):
-    """The tables of a report: those of every report, those of a breakdown, those of sections asked for."""
-
-    SUMMARY = "summary"
-    STORES = "stores"
-    GROUPS = "groups"
-    BUCKETS = "buckets"
-    TREND = "trend"
-    OUTAGES = "outages"
-    MASS_OUTAGES = "mass_outages"
-    PATTERN = "pattern"
-    BLIND_SPOTS = "blind_spots"
-    DOCTOR = "doctor"
-
-
-class Breakdown(StrEnum):
-    """The local stretches that a window is split into."""
-
-    HOUR = "hour"
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-
-
-class Section(StrEnum):
-    """What a report can say beyond its figures."""
-
-    OUTAGES = "outages"
-    PATTERNS = "patterns"
-    QUALITY = "quality"
-    LOST_SALES = "lost_sales"
-    DOCTOR = "doctor"
-
-
-class Annotations(StrEnum):
-    """Whether what people said of outages counts."""
-
-    APPLY = "apply"
-    IGNORE = "ignore"
-
-
-class Paper(StrEnum):
-    """The size of a PDF's pages."""
-
-    A4 = "a4"
-    LETTER = "letter"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +35,7 @@ class ReportRequest:
     policy: Policy = FILL
     format: ReportFormat = ReportFormat.CSV
     store_ids: tuple[str, ...] | None = None
-    labels: tuple[tuple[str, str], ...] = ()
+    labels: tuple[Label, ...] = ()
     zone: str | None = None
     with_outages: bool = False
     worst: int | None = None
@@ -117,9 +49,9 @@ class ReportRequest:
     target: float | None = None
     include: tuple[Section, ...] = ()
     min_duration: str | None = None
-    closures: Closures = Closures.HONOUR
-    annotations: Annotations = Annotations.APPLY
-    table: TableName = TableName.STORES
+    closures: ClosureMode = ClosureMode.HONOUR
+    annotations: AnnotationMode = AnnotationMode.APPLY
+    table: ReportTable = ReportTable.STORES
     paper: Paper = Paper.A4
 
     def __post_init__(self) -> None:
@@ -129,7 +61,7 @@ class ReportRequest:
             raise InvalidParameterError(
                 "format", "csv is the classic seven columns of the classic windows; for more ask for wide_csv."
             )
-        if self.table is not TableName.STORES and not self.format.holds_one_table:
+        if self.table is not ReportTable.STORES and not self.format.holds_one_table:
             raise InvalidParameterError("table", f"{self.format} holds every table; table is for wide_csv and parquet.")
         if self.table not in self.tables:
             raise InvalidParameterError("table", f"{self.table} is not among this report's: {', '.join(self.tables)}.")
@@ -137,19 +69,19 @@ class ReportRequest:
             raise InvalidParameterError("rolling", "rolling says how to read windows; name some.")
 
     @property
-    def tables(self) -> tuple[TableName, ...]:
+    def tables(self) -> tuple[ReportTable, ...]:
         """The tables that this report has."""
         asked = {
-            TableName.GROUPS: self.group_by is not None,
-            TableName.BUCKETS: self.by is not None,
-            TableName.TREND: self.by is not None,
-            TableName.OUTAGES: Section.OUTAGES in self.include,
-            TableName.MASS_OUTAGES: Section.OUTAGES in self.include,
-            TableName.PATTERN: Section.PATTERNS in self.include,
-            TableName.BLIND_SPOTS: not {Section.OUTAGES, Section.QUALITY}.isdisjoint(self.include),
-            TableName.DOCTOR: Section.DOCTOR in self.include,
+            ReportTable.GROUPS: self.group_by is not None,
+            ReportTable.BUCKETS: self.by is not None,
+            ReportTable.TREND: self.by is not None,
+            ReportTable.OUTAGES: Section.OUTAGES in self.include,
+            ReportTable.MASS_OUTAGES: Section.OUTAGES in self.include,
+            ReportTable.PATTERN: Section.PATTERNS in self.include,
+            ReportTable.BLIND_SPOTS: not {Section.OUTAGES, Section.QUALITY}.isdisjoint(self.include),
+            ReportTable.DOCTOR: Section.DOCTOR in self.include,
         }
-        return TableName.SUMMARY, TableName.STORES, *(table for table, wanted in asked.items() if wanted)
+        return ReportTable.SUMMARY, ReportTable.STORES, *(table for table, wanted in asked.items() if wanted)
 
     @property
     def min_duration_us(self) -> int:
@@ -258,10 +190,10 @@ def _windows(name: str, value: Any) -> tuple[str, ...]:
     return windows
 
 
-def _labels(name: str, value: Any) -> tuple[tuple[str, str], ...]:
+def _labels(name: str, value: Any) -> tuple[Label, ...]:
     if not isinstance(value, dict):
         raise InvalidParameterError(name, "labels must be an object of labels and their values.")
-    return tuple(sorted((_text(name, label), _text(name, of)) for label, of in value.items()))
+    return tuple(sorted(Label(_text(name, label), _text(name, of)) for label, of in value.items()))
 
 
 def _one_of(kind: type[StrEnum]) -> Callable[[str, Any], StrEnum]:
@@ -297,46 +229,9 @@ _MEMBERS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "target": _percent,
     "include": _sections,
     "min_duration": _duration,
-    "closures": _one_of(Closures),
-    "annotations": _one_of(Annotations),
+    "closures": _one_of(ClosureMode),
+    "annotations": _one_of(AnnotationMode),
     "format": _one_of(ReportFormat),
-    "table": _one_of(TableName),
+    "table": _one_of(ReportTable),
     "paper": _one_of(Paper),
 }
-
-
-def choose_policy(name: str, max_gap: str | None = None) -> Policy:
-    """Give the named policy, with its own max_gap or another one such as `3h` (SEMANTICS 10)."""
-    if name not in POLICIES:
-        raise InvalidInputError(f"There is no policy {name!r}; use one of {', '.join(sorted(POLICIES))}.")
-    if max_gap is None:
-        return POLICIES[name]
-    return Policy(name=name, max_gap_us=parse_duration(max_gap) // timedelta(microseconds=1))
-
-
-def parse_duration(text: str) -> timedelta:
-    """Read a duration such as `90m`, `3h`, `7d` (s, m, h, d, w)."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise InvalidInputError(f"{text!r} is not a duration; write a number and a unit, such as 90m, 3h or 7d.")
-    try:
-        return timedelta(seconds=int(match[1]) * _UNIT_SECONDS[match[2].lower()])
-    except OverflowError:
-        raise InvalidInputError(f"{text!r} is longer than any report; write something such as 3h or 7d.") from None
-
-
-def parse_instant(text: str) -> datetime:
-    """Read an instant: ISO 8601, or as in the public data set (`2023-01-25 18:13:22.47922 UTC`); no zone means UTC."""
-    stripped = text.strip().removesuffix("UTC").strip()
-    try:
-        instant = datetime.fromisoformat(stripped)
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidInputError(
-            f"{text!r} is not an instant; write it as 2023-01-25T18:13:22Z, with a zone or in UTC."
-        ) from None
-
-
-def format_instant(instant: datetime) -> str:
-    """Write an instant as RFC 3339 in UTC, with microseconds only where there are any."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

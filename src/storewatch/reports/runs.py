@@ -16,23 +16,25 @@ from typing import Any
 import polars as pl
 
 from storewatch import __version__
-from storewatch.catalog import Catalog, Job, JobKind, JobState, Label, StoreFilter
-from storewatch.engine.columns import instant_of
-from storewatch.engine.opening import DEFAULT_TIMEZONE, TZDATA_VERSION
-from storewatch.errors import (
+from storewatch.catalog import Catalog, Job, StoreFilter
+from storewatch.domain.enums import JobKind, JobState, ReportTable
+from storewatch.domain.errors import (
     FailedReportError,
     InvalidParameterError,
     MissingReportFileError,
     UnknownReportError,
     UnknownStoreError,
 )
+from storewatch.domain.instants import format_instant, instant_of
+from storewatch.domain.labels import Label
+from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.lake import Lake, Snapshot
 from storewatch.reports.computing import BY_HOURS, BY_TIMEZONE, compute_content
 from storewatch.reports.content import Content
 from storewatch.reports.exports import WRITERS, too_large
 from storewatch.reports.exports.header import totals
 from storewatch.reports.figures import Basis, Progress, StoreList, resolve_as_of
-from storewatch.reports.request import ReportRequest, TableName, format_instant
+from storewatch.reports.request import ReportRequest
 from storewatch.reports.windows import cut, resolve_windows
 
 
@@ -168,10 +170,10 @@ class Reports:
         """Refuse before anything is computed what is known to be too large for its form."""
         windows = resolve_windows(request, basis.as_of_us, basis.store_list.calendars.zones)
         stores = min(stores, request.worst or stores)
-        rows = {TableName.STORES: stores * len(windows.names)}
+        rows = {ReportTable.STORES: stores * len(windows.names)}
         if request.by is not None:
             parts = (cut(windows, number, request.by).starts.shape[1] for number in range(len(windows.names)))
-            rows[TableName.BUCKETS] = stores * sum(parts)
+            rows[ReportTable.BUCKETS] = stores * sum(parts)
         if not request.with_outages and (why := too_large(request, rows)):
             raise InvalidParameterError("format", why)
 

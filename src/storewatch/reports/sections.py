@@ -1,6 +1,7 @@
 """What a report can say beyond its figures, and who gathers it."""
 
 from storewatch.catalog import Catalog
+from storewatch.domain.enums import ReportTable, Section
 from storewatch.reports.collecting import Collector, Plan
 from storewatch.reports.doctor import DoctorCollector
 from storewatch.reports.feed import FeedCollector
@@ -8,7 +9,6 @@ from storewatch.reports.lost_sales import SalesCollector
 from storewatch.reports.outages import OutageCollector
 from storewatch.reports.patterns import PatternCollector
 from storewatch.reports.quality import QualityCollector
-from storewatch.reports.request import Section, TableName
 
 
 def section_collectors(plan: Plan, catalog: Catalog) -> list[Collector]:
@@ -28,4 +28,4 @@ def section_collectors(plan: Plan, catalog: Catalog) -> list[Collector]:
             case Section.DOCTOR:
                 collectors[section] = DoctorCollector(plan, catalog)
     asked = [collectors[section] for section in Section if section in collectors]
-    return [*asked, feed] if TableName.BLIND_SPOTS in plan.request.tables else asked
+    return [*asked, feed] if ReportTable.BLIND_SPOTS in plan.request.tables else asked

@@ -5,14 +5,17 @@ The moment is the data's: the newest observation (SEMANTICS 15), of a caller's o
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from storewatch.engine.availability import OBSERVED, evidence_range, group_reclassified, totals
-from storewatch.engine.columns import DAY_US, INSTANT, RECLASSIFICATIONS, Status, instant_of, instant_us
+from storewatch.domain.columns import INSTANT, RECLASSIFICATIONS
+from storewatch.domain.enums import Status, StoreState
+from storewatch.domain.instants import DAY_US, instant_of, instant_us
+from storewatch.domain.policies import OBSERVED
+from storewatch.engine.availability import evidence_range, group_reclassified, totals
 from storewatch.engine.opening import HoursChanges, assign_calendars, open_sessions
 from storewatch.lake import Snapshot
 from storewatch.reports.figures import read_evidence
@@ -22,15 +25,6 @@ LAST_POLL_DAYS: Final = 400
 
 
 NO_RECLASSIFICATIONS: Final = RECLASSIFICATIONS.to_frame()
-
-
-class StoreState(StrEnum):
-    """The status at an instant, in the order in which somebody wants to look at stores."""
-
-    DOWN = "down"
-    UNKNOWN = "unknown"
-    UP = "up"
-    CLOSED = "closed"
 
 
 STATE: Final = pl.Enum([state.value for state in StoreState])

@@ -5,10 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from storewatch.catalog import Catalog, JobKind, JobState
-from storewatch.engine.columns import instant_of
+from storewatch.catalog import Catalog
+from storewatch.domain.enums import JobKind, JobState
+from storewatch.domain.instants import format_instant, instant_of
 from storewatch.lake import Snapshot
-from storewatch.reports.request import format_instant
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,10 @@ from typing import Final
 
 import numpy as np
 
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import Status
+from storewatch.domain.instants import instant_of
 from storewatch.engine.availability import Spans, spans
-from storewatch.engine.columns import Int64s, Status, instant_of
 from storewatch.engine.opening import local_edges, local_time
 from storewatch.reports.collecting import Plan
 from storewatch.reports.content import StoreDay, Stretch

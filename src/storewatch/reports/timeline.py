@@ -11,9 +11,14 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from storewatch.catalog import Catalog, StoreRows
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import AnnotationMode, ClosureMode, ReportFormat, ReportTable, Section, Status
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import DAY_US, format_instant, instant_of, instant_us
+from storewatch.domain.policies import Policy
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.availability import (
     Evidence,
-    Policy,
     Reclassified,
     bucket_totals,
     evidence_range,
@@ -21,21 +26,12 @@ from storewatch.engine.availability import (
     spans,
     totals,
 )
-from storewatch.engine.columns import DAY_US, Int64s, Status, instant_of, instant_us
 from storewatch.engine.measures import Measures, measure
-from storewatch.engine.opening import DEFAULT_TIMEZONE, Closures, Sessions, assign_calendars, local_edges, open_sessions
-from storewatch.errors import InvalidInputError
+from storewatch.engine.opening import Sessions, assign_calendars, local_edges, open_sessions
 from storewatch.lake import Snapshot
 from storewatch.reports.computing import compute_content
 from storewatch.reports.figures import Basis, StoreList, read_evidence
-from storewatch.reports.request import (
-    Annotations,
-    ReportFormat,
-    ReportRequest,
-    Section,
-    TableName,
-    format_instant,
-)
+from storewatch.reports.request import ReportRequest
 from storewatch.reports.states import Moment
 
 DEFAULT_DAYS: Final = 7
@@ -167,8 +163,8 @@ def store_timeline(
     asked: Range,
     moment: Moment,
     policy: Policy,
-    closures: Closures = Closures.HONOUR,
-    annotations: Annotations = Annotations.APPLY,
+    closures: ClosureMode = ClosureMode.HONOUR,
+    annotations: AnnotationMode = AnnotationMode.APPLY,
 ) -> Timeline:
     """Tell what happened to the one store of `store`."""
     seen = _read(store, asked, moment, policy, closures, annotations)
@@ -195,8 +191,8 @@ def store_availability(
     moment: Moment,
     policy: Policy,
     step: Step,
-    closures: Closures = Closures.HONOUR,
-    annotations: Annotations = Annotations.APPLY,
+    closures: ClosureMode = ClosureMode.HONOUR,
+    annotations: AnnotationMode = AnnotationMode.APPLY,
 ) -> Availability:
     """Add up the one store of `store` by the days or hours of its own clock.
 
@@ -215,8 +211,8 @@ def store_outages(
     asked: Range,
     moment: Moment,
     policy: Policy,
-    closures: Closures,
-    annotations: Annotations,
+    closures: ClosureMode,
+    annotations: AnnotationMode,
     min_duration: str | None,
     *,
     catalog: Catalog,
@@ -253,8 +249,8 @@ def store_outages(
     )
     content = compute_content(request, basis, store.frame["store_id"], catalog=catalog)
     return StoreOutages(
-        figures=content.tables[TableName.STORES].read().row(0, named=True),
-        outages=content.tables[TableName.OUTAGES].read().to_dicts(),
+        figures=content.tables[ReportTable.STORES].read().row(0, named=True),
+        outages=content.tables[ReportTable.OUTAGES].read().to_dicts(),
     )
 
 
@@ -266,7 +262,7 @@ def store_observations(snapshot: Snapshot, store: StoreRows, asked: Range) -> li
 
 
 def _read(
-    store: StoreRows, asked: Range, moment: Moment, policy: Policy, closures: Closures, annotations: Annotations
+    store: StoreRows, asked: Range, moment: Moment, policy: Policy, closures: ClosureMode, annotations: AnnotationMode
 ) -> _Seen:
     # Where nothing was observed there is no clock, and any will do.
     as_of_us = asked.to_us if moment.as_of_us is None else moment.as_of_us
@@ -278,7 +274,7 @@ def _read(
         sessions=open_sessions(calendars, start_us, end_us, closures),
         as_of_us=as_of_us,
         policy=policy,
-        reclassified=group_reclassified(store.reclassifications, ids) if annotations is Annotations.APPLY else None,
+        reclassified=group_reclassified(store.reclassifications, ids) if annotations is AnnotationMode.APPLY else None,
     )
 
 

@@ -9,10 +9,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from storewatch.engine.columns import DAY_US, HOUR_US, Int64s, instant_of, instant_us
-from storewatch.engine.opening import DEFAULT_TIMEZONE, first_instant, local_edges, local_time
-from storewatch.errors import InvalidInputError, InvalidParameterError
-from storewatch.reports.request import Breakdown, ReportRequest, parse_instant
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import Breakdown
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.instants import DAY_US, HOUR_US, instant_of, instant_us, parse_instant
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
+from storewatch.engine.opening import first_instant, local_edges, local_time
+from storewatch.reports.request import ReportRequest
 
 # The windows of the classic report (SEMANTICS 15).
 CLASSIC_WINDOWS: Final = ("last_hour", "last_day", "last_week")

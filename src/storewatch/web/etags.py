@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fastapi import Request, Response
 
 from storewatch import __version__
-from storewatch.engine.opening import TZDATA_VERSION
+from storewatch.domain.timezones import TZDATA_VERSION
 from storewatch.reports.states import Moment
 
 

@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from storewatch.engine.columns import instant_of
+from storewatch.domain.instants import instant_of
 from storewatch.reports.current import CurrentStores
 from storewatch.telemetry import REGISTRY
 from storewatch.web.health import WORKER_ALIVE, Bounded

@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 
-from storewatch.errors import InvalidInputError, InvalidParameterError, UnknownMediaTypeError
-from storewatch.reports.request import parse_instant
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError, UnknownMediaTypeError
+from storewatch.domain.instants import parse_instant
 
 Form = TypeVar("Form", bound=StrEnum)
 

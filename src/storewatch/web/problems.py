@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents; the one table from our errors to HTTP."""
+"""Errors as RFC 9457 problem documents; the one table from families of errors to HTTP."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -11,78 +11,39 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
-from storewatch.errors import (
-    CatalogUnavailableError,
-    CatalogVersionError,
-    DefinitionExistsError,
-    FailedReportError,
-    ForeignHostError,
-    ForeignOriginError,
-    InvalidInputError,
+from storewatch.domain.errors import (
+    BrokenError,
+    ConflictError,
+    ForbiddenError,
+    GoneError,
+    InvalidError,
     InvalidKeyError,
-    JobEndedError,
-    JobNotEndedError,
-    LakeConflictError,
-    LakeUnavailableError,
-    MissingKeyError,
-    MissingReportFileError,
-    OverCapacityError,
-    ReportNotReadyError,
-    RoleTooLowError,
-    ScheduleExistsError,
-    ScopedChangeError,
-    ScopedKeyError,
-    StoreExistsError,
-    StoreInUseError,
+    MisdirectedError,
+    NotFoundError,
     StorewatchError,
-    TooManyRowsError,
-    UnknownAnnotationError,
-    UnknownClosureError,
-    UnknownDefinitionError,
-    UnknownImportError,
-    UnknownKeyError,
-    UnknownMediaTypeError,
-    UnknownReportError,
-    UnknownScheduleError,
-    UnknownStoreError,
+    TooLargeError,
+    UnauthorizedError,
+    UnavailableError,
+    UnsupportedError,
+    family_of,
+    problem_name,
 )
 from storewatch.telemetry import current_request_id
 
 MEDIA_TYPE: Final = "application/problem+json"
 
 STATUS_OF: Final[dict[type[StorewatchError], HTTPStatus]] = {
-    InvalidInputError: HTTPStatus.BAD_REQUEST,
-    UnknownReportError: HTTPStatus.NOT_FOUND,
-    MissingReportFileError: HTTPStatus.GONE,
-    FailedReportError: HTTPStatus.INTERNAL_SERVER_ERROR,
-    ReportNotReadyError: HTTPStatus.CONFLICT,
-    UnknownImportError: HTTPStatus.NOT_FOUND,
-    JobEndedError: HTTPStatus.CONFLICT,
-    JobNotEndedError: HTTPStatus.CONFLICT,
-    UnknownScheduleError: HTTPStatus.NOT_FOUND,
-    ScheduleExistsError: HTTPStatus.CONFLICT,
-    UnknownDefinitionError: HTTPStatus.NOT_FOUND,
-    DefinitionExistsError: HTTPStatus.CONFLICT,
-    UnknownClosureError: HTTPStatus.NOT_FOUND,
-    UnknownAnnotationError: HTTPStatus.NOT_FOUND,
-    CatalogVersionError: HTTPStatus.INTERNAL_SERVER_ERROR,
-    CatalogUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
-    LakeConflictError: HTTPStatus.SERVICE_UNAVAILABLE,
-    LakeUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
-    OverCapacityError: HTTPStatus.SERVICE_UNAVAILABLE,
-    TooManyRowsError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    UnknownMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    MissingKeyError: HTTPStatus.UNAUTHORIZED,
-    InvalidKeyError: HTTPStatus.UNAUTHORIZED,
-    ForeignHostError: HTTPStatus.MISDIRECTED_REQUEST,
-    ForeignOriginError: HTTPStatus.FORBIDDEN,
-    RoleTooLowError: HTTPStatus.FORBIDDEN,
-    ScopedKeyError: HTTPStatus.FORBIDDEN,
-    ScopedChangeError: HTTPStatus.FORBIDDEN,
-    UnknownKeyError: HTTPStatus.NOT_FOUND,
-    UnknownStoreError: HTTPStatus.NOT_FOUND,
-    StoreExistsError: HTTPStatus.CONFLICT,
-    StoreInUseError: HTTPStatus.CONFLICT,
+    InvalidError: HTTPStatus.BAD_REQUEST,
+    UnauthorizedError: HTTPStatus.UNAUTHORIZED,
+    ForbiddenError: HTTPStatus.FORBIDDEN,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    ConflictError: HTTPStatus.CONFLICT,
+    GoneError: HTTPStatus.GONE,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    MisdirectedError: HTTPStatus.MISDIRECTED_REQUEST,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    BrokenError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
 # What a problem document looks like in /openapi.json, where it stands once: the component Problem.
@@ -150,16 +111,9 @@ def problem(status: int, name: str, detail: str, **members: Any) -> JSONResponse
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE)
 
 
-def problem_name(error: type[StorewatchError]) -> str:
-    """Turn UnknownReportError into unknown-report."""
-    words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in error.__name__)
-    return words.removeprefix("-").removesuffix("-error")
-
-
 def problem_of(error: StorewatchError) -> JSONResponse:
-    """Build the problem document of one of our errors; a kind of another one is told as that."""
-    kind = next(kind for kind in type(error).mro() if kind in STATUS_OF)
-    response = problem(STATUS_OF[kind], problem_name(kind), str(error))
+    """Build the problem document of an error."""
+    response = problem(STATUS_OF[family_of(type(error))], problem_name(type(error)), str(error))
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         sent = ', error="invalid_token"' if isinstance(error, InvalidKeyError) else ""
         response.headers["WWW-Authenticate"] = f'Bearer realm="storewatch"{sent}'

@@ -12,12 +12,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from storewatch.access import ANYONE, AccessRules, KeyRule, Principal, Role
+from storewatch.access import ANYONE, AccessRules, KeyRule, Principal
 from storewatch.access.audit import AuditWriter
 from storewatch.access.gate import Gate
 from storewatch.access.rate_limits import RateLimiter
 from storewatch.access.rules import is_loopback
-from storewatch.errors import (
+from storewatch.domain.enums import Role
+from storewatch.domain.errors import (
     ForeignHostError,
     ForeignOriginError,
     InvalidKeyError,
@@ -46,8 +47,8 @@ _header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="header",
 def _at_least(role: Role) -> Callable[..., object]:
     async def caller(request: Request, _1: object = Depends(_bearer), _2: object = Depends(_header)) -> Principal:
         principal: Principal = request.state.principal  # set by Door; without one, fail rather than let in
-        if principal.role < role:
-            raise RoleTooLowError(principal.role.name.lower(), role.name.lower())
+        if not principal.role.includes(role):
+            raise RoleTooLowError(principal.role, role)
         return principal
 
     return caller
@@ -144,7 +145,7 @@ class Door:
         else:
             if principal is not None:
                 state["principal"] = principal
-                if principal.role < Role.OPERATOR and scope["method"] not in READING:
+                if not principal.role.includes(Role.OPERATOR) and scope["method"] not in READING:
                     scope, receive = _without_body(scope)
             await self.app(scope, receive, send)
 

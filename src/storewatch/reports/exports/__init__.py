@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from storewatch.domain.enums import ReportFormat, ReportTable
 from storewatch.reports.content import Content
 from storewatch.reports.exports.classic_csv import write_classic_csv
 from storewatch.reports.exports.json_report import write_json
 from storewatch.reports.exports.ndjson import write_ndjson
 from storewatch.reports.exports.parquet import write_parquet
 from storewatch.reports.exports.wide_csv import write_wide_csv
-from storewatch.reports.request import ReportFormat, ReportRequest, TableName
+from storewatch.reports.request import ReportRequest
 
 # What a sheet of Excel holds below its header, and what still opens in reasonable time in all sheets together.
 EXCEL_SHEET_ROWS: Final = 1_048_575
@@ -42,7 +43,7 @@ WRITERS: Final[dict[ReportFormat, Callable[[Content, Path], None]]] = {
 }
 
 
-def too_large(request: ReportRequest, rows: Mapping[TableName, int]) -> str | None:
+def too_large(request: ReportRequest, rows: Mapping[ReportTable, int]) -> str | None:
     """Say why the form cannot hold the report and what to use instead; None when it can.
 
     rows: of the tables, as far as they are known; STORES has a row a store and window.
@@ -59,7 +60,7 @@ def too_large(request: ReportRequest, rows: Mapping[TableName, int]) -> str | No
                 f"The report has {total:,} rows, more than an Excel file of use holds ({EXCEL_ROWS:,}). Ask for "
                 "parquet or wide_csv, one table at a time, or for ndjson."
             )
-    stores = rows.get(TableName.STORES, 0) // max(1, len(request.windows) or 3)
+    stores = rows.get(ReportTable.STORES, 0) // max(1, len(request.windows) or 3)
     if request.format is ReportFormat.PDF and stores > PDF_STORES:
         return (
             f"The report covers {stores:,} stores and a PDF takes {PDF_STORES:,}. Ask for worst=100, for some labels, "

@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from storewatch.engine.columns import HOUR_US, MINUTE_US
+from storewatch.domain.instants import HOUR_US, MINUTE_US
 from storewatch.engine.measures import in_unit
 from storewatch.reports.content import Content
 from storewatch.reports.exports.columns import safe_text

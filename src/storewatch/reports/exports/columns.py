@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from storewatch.engine.columns import SECOND_US
+from storewatch.domain.instants import SECOND_US
 
 # What a spreadsheet may take for a formula (OWASP, "CSV Injection"), also behind space that it would trim.
 _FORMULA: Final = r"^(?:[\s\x{200B}\x{FEFF}]*[=+\-@＝＋－＠]|[\t\r\n])"  # noqa: RUF001 - the full-width ones count too

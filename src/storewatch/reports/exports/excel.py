@@ -7,23 +7,23 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from storewatch.engine.columns import instant_of
+from storewatch.domain.enums import Breakdown, ReportTable
+from storewatch.domain.instants import instant_of
 from storewatch.reports.content import Content
 from storewatch.reports.exports.excel_book import Book
 from storewatch.reports.exports.excel_pages import fill_about, fill_pattern
 from storewatch.reports.exports.excel_summary import fill_summary
-from storewatch.reports.request import Breakdown, TableName
 
 _SHEETS: Final = {
-    TableName.STORES: "Stores",
-    TableName.GROUPS: "Groups",
-    TableName.TREND: "Trend",
-    TableName.BUCKETS: "Days",
-    TableName.OUTAGES: "Outages",
-    TableName.MASS_OUTAGES: "Mass outages",
-    TableName.PATTERN: "Pattern",
-    TableName.BLIND_SPOTS: "Blind spots",
-    TableName.DOCTOR: "Hours doctor",
+    ReportTable.STORES: "Stores",
+    ReportTable.GROUPS: "Groups",
+    ReportTable.TREND: "Trend",
+    ReportTable.BUCKETS: "Days",
+    ReportTable.OUTAGES: "Outages",
+    ReportTable.MASS_OUTAGES: "Mass outages",
+    ReportTable.PATTERN: "Pattern",
+    ReportTable.BLIND_SPOTS: "Blind spots",
+    ReportTable.DOCTOR: "Hours doctor",
 }
 _BUCKETS: Final = {
     Breakdown.HOUR: "Hours",
@@ -50,8 +50,8 @@ def _fill(book: Book, content: Content) -> None:
         if name not in content.tables:
             continue
         by = content.request.by
-        sheet = book.add_sheet(_BUCKETS[by] if name is TableName.BUCKETS and by else title)
-        if name is TableName.PATTERN:
+        sheet = book.add_sheet(_BUCKETS[by] if name is ReportTable.BUCKETS and by else title)
+        if name is ReportTable.PATTERN:
             fill_pattern(book, sheet, content.tables[name].read())
         else:
             book.fill_table(sheet, content.tables[name])

@@ -10,9 +10,9 @@ from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from storewatch.domain.enums import Paper
 from storewatch.reports.content import Table
 from storewatch.reports.exports.excel_columns import Column, Look, cells, columns_of
-from storewatch.reports.request import Paper
 
 # Characters that a landscape page can show; wider sheets go on over several pages.
 _WIDEST_PRINT: Final = 320

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US
+from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US
 from storewatch.reports.exports.columns import divided
 
 # What a cell of Excel holds, less what the cut says.

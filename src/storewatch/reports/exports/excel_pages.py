@@ -5,7 +5,7 @@ from typing import Any, Final
 import polars as pl
 from xlsxwriter.worksheet import Worksheet
 
-from storewatch.engine.columns import MINUTE_US
+from storewatch.domain.instants import MINUTE_US
 from storewatch.reports.content import Content
 from storewatch.reports.exports.columns import divided
 from storewatch.reports.exports.excel_book import ACCENT, INK, QUIET, SHADES, Book

@@ -6,12 +6,12 @@ import polars as pl
 from xlsxwriter.chart import Chart
 from xlsxwriter.worksheet import Worksheet
 
+from storewatch.domain.enums import Breakdown, ReportTable
 from storewatch.reports.content import BEFORE, FEED, OPENINGS, OUTAGE_FIGURES, QUALITY, SALES, Content
 from storewatch.reports.exports.excel_book import ACCENT, DOWN, HEAD, INK, QUIET, Book
 from storewatch.reports.exports.excel_columns import FIGURES_IN_ORDER, Look, cells, column_of, columns_of
 from storewatch.reports.exports.header import summary
 from storewatch.reports.exports.wording import in_words, spoken, title
-from storewatch.reports.request import Breakdown, TableName
 
 _RULED: Final = {"bottom": 1, "bottom_color": "#DDE1E5"}
 # The rows of the figures, as the eye should meet them.
@@ -81,8 +81,8 @@ def _figures(book: Book, sheet: Worksheet, first: int, content: Content) -> int:
 def _worst(content: Content) -> pl.DataFrame:
     """Give the stores with the lowest availability in the first window, of those that were down; none of one store."""
     first = summary(content)["window"][:1]
-    rows = [content.tables[TableName.STORES].schema.to_frame()]
-    for frame in content.tables[TableName.STORES].frames() if content.stores > 1 else ():
+    rows = [content.tables[ReportTable.STORES].schema.to_frame()]
+    for frame in content.tables[ReportTable.STORES].frames() if content.stores > 1 else ():
         down = frame.filter(pl.col("window").is_in(first.implode()), pl.col("down_us") > 0)
         rows.append(down.sort("availability", maintain_order=True).head(_WORST))
     return pl.concat(rows).sort("availability", maintain_order=True).head(_WORST)
@@ -103,7 +103,7 @@ def _list_worst(book: Book, sheet: Worksheet, first: int, worst: pl.DataFrame) -
 
 def _trend(book: Book, content: Content) -> Chart | None:
     """Draw the availability over the buckets of the first window."""
-    table = content.tables.get(TableName.TREND)
+    table = content.tables.get(ReportTable.TREND)
     if table is None or table.height == 0:
         return None
     rows = table.read()

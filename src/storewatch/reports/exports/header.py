@@ -4,10 +4,11 @@ from typing import Any, Final
 
 import polars as pl
 
-from storewatch.engine.columns import SECOND_US, instant_of
+from storewatch.domain.enums import ReportTable
+from storewatch.domain.instants import SECOND_US, format_instant, instant_of
 from storewatch.reports.content import Content
 from storewatch.reports.exports.columns import in_seconds
-from storewatch.reports.request import ReportRequest, TableName, format_instant
+from storewatch.reports.request import ReportRequest
 
 OWN_ZONES: Final = "each store's own"
 # The members of the header that stand on every row of a form with one table; those that the table of stores has a
@@ -76,7 +77,7 @@ def totals(content: Content) -> dict[str, dict[str, Any]]:
 
 
 def summary(content: Content) -> pl.DataFrame:
-    return content.tables[TableName.SUMMARY].read()
+    return content.tables[ReportTable.SUMMARY].read()
 
 
 def stamp(rows: pl.LazyFrame, content: Content, windows: pl.DataFrame) -> pl.LazyFrame:
@@ -86,7 +87,7 @@ def stamp(rows: pl.LazyFrame, content: Content, windows: pl.DataFrame) -> pl.Laz
     on the first one.
     """
     said = header(content)
-    if content.request.table is not TableName.SUMMARY:
+    if content.request.table is not ReportTable.SUMMARY:
         ends = windows.lazy().select(
             "window", window_from_at="from_at", window_to_at="to_at", window_coverage="coverage"
         )

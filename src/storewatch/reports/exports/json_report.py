@@ -8,11 +8,11 @@ from typing import BinaryIO, Final
 
 import polars as pl
 
+from storewatch.domain.enums import ReportTable
 from storewatch.reports.content import Content
 from storewatch.reports.exports.columns import in_json
 from storewatch.reports.exports.header import header, totals
 from storewatch.reports.exports.store_rows import by_window, whole_stores
-from storewatch.reports.request import TableName
 
 # What a store is called, the same in every window.
 _STORE: Final = ("store_id", "name", "timezone", "timezone_source", "hours_source")
@@ -25,7 +25,7 @@ def write_json(content: Content, file: Path) -> None:
         out.write(f'{{"report":{json.dumps(report, ensure_ascii=False)}'.encode())
         _write_array(out, "stores", _stores(content))
         for name in content.request.tables:
-            if name not in (TableName.SUMMARY, TableName.STORES):
+            if name not in (ReportTable.SUMMARY, ReportTable.STORES):
                 _write_array(out, name.value, map(in_json, content.tables[name].frames()))
         out.write(b"}\n")
 

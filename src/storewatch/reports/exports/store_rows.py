@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from storewatch.domain.enums import ReportTable
 from storewatch.reports.content import Content
 from storewatch.reports.exports.header import summary
-from storewatch.reports.request import TableName
 
 
 def whole_stores(content: Content) -> Iterator[pl.DataFrame]:
     """Give the rows of STORES frame by frame, no store split between two."""
-    stores, windows = content.tables[TableName.STORES], summary(content).height
+    stores, windows = content.tables[ReportTable.STORES], summary(content).height
     rest = stores.schema.to_frame()
     for frame in stores.frames():
         rows = pl.concat([rest, frame])

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from storewatch.engine.availability import FILL
-from storewatch.engine.columns import DAY_US, HOUR_US, MINUTE_US, SECOND_US, instant_of
-from storewatch.engine.opening import Closures
+from storewatch.domain.enums import AnnotationMode, ClosureMode, ReportTable, Section
+from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US, SECOND_US, format_instant, instant_of
+from storewatch.domain.policies import FILL
 from storewatch.reports.content import Content
-from storewatch.reports.request import Annotations, ReportRequest, Section, TableName, format_instant
+from storewatch.reports.request import ReportRequest
 
 _CLOSURES_BRIEFLY: Final = {
-    Closures.HONOUR: "honoured: shown as planned",
-    Closures.EXCLUDE: "excluded: no business time",
-    Closures.IGNORE: "ignored",
+    ClosureMode.HONOUR: "honoured: shown as planned",
+    ClosureMode.EXCLUDE: "excluded: no business time",
+    ClosureMode.IGNORE: "ignored",
 }
-_ANNOTATIONS_BRIEFLY: Final = {Annotations.APPLY: "applied", Annotations.IGNORE: "ignored"}
+_ANNOTATIONS_BRIEFLY: Final = {AnnotationMode.APPLY: "applied", AnnotationMode.IGNORE: "ignored"}
 
 _BUSINESS: Final = (
     "Time counts only while a store is open by its hours, on its own clock: the weekly hours that held on the date, or "
@@ -29,15 +29,15 @@ _AVAILABILITY: Final = (
     "stores these are ratios of sums, never means of percentages. What has nothing to divide by stays empty."
 )
 _CLOSURES: Final = {
-    Closures.HONOUR: "Closures, entered beforehand or afterwards, are cut out of the business hours. The open time "
+    ClosureMode.HONOUR: "Closures, entered beforehand or afterwards, are cut out of the business hours. The open time "
     "that they cover is shown as planned: neither up nor down, and outside availability and coverage.",
-    Closures.EXCLUDE: "Closures are cut out of the business hours and counted nowhere.",
-    Closures.IGNORE: "Closures were ignored: the report reads as if none had been planned.",
+    ClosureMode.EXCLUDE: "Closures are cut out of the business hours and counted nowhere.",
+    ClosureMode.IGNORE: "Closures were ignored: the report reads as if none had been planned.",
 }
 _ANNOTATIONS: Final = {
-    Annotations.APPLY: "Operators may say of a stretch that its down time was planned, is unknown, or was no outage "
+    AnnotationMode.APPLY: "Operators may say of a stretch that its down time was planned, is unknown, or was no outage "
     "(it then counts as up). Up and unknown time stay, and the polls never change.",
-    Annotations.IGNORE: "What operators said of outages was ignored: the figures are those of the polls alone.",
+    AnnotationMode.IGNORE: "What operators said of outages was ignored: the figures are those of the polls alone.",
 }
 _SALES: Final = (
     "Sales per business hour, as given, times the hours down. The bounds take unknown time as all up and all down."
@@ -48,7 +48,7 @@ def title(content: Content) -> str:
     """Name what the report is about: its one store, or stores."""
     if content.stores != 1:
         return "Store availability"
-    stores = next(content.tables[TableName.STORES].frames())
+    stores = next(content.tables[ReportTable.STORES].frames())
     return str(stores["name"][0] or stores["store_id"][0])
 
 

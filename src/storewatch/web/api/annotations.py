@@ -1,13 +1,14 @@
 """Annotations over HTTP: what somebody knows of a stretch of a store."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from storewatch.catalog import Annotation, NewAnnotation, Reclassification
-from storewatch.errors import UnknownAnnotationError
+from storewatch.catalog import Annotation, NewAnnotation
+from storewatch.domain.enums import Reclassification
+from storewatch.domain.errors import UnknownAnnotationError
 from storewatch.web.api.jobs import StoreId, Text
 from storewatch.web.api.targeting import OptionalText, carrying, id_number
 from storewatch.web.api.timelines import From, To
@@ -19,11 +20,10 @@ from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
 
 NO_ANNOTATION: Final = "There is no annotation with this id, or none of a store within the scope of the key."
-ReclassifyName = Literal["planned", "unknown", "not_an_outage"]
 Cause = Annotated[Text, Field(min_length=1, max_length=200, description="Such as `power` or `moved`.")]
 Note = Annotated[Text, Field(max_length=4000)]
 ReclassifyAs = Annotated[
-    ReclassifyName | None, Field(description="What down time in it counts as; null leaves the figures as they are.")
+    Reclassification | None, Field(description="What down time in it counts as; null leaves the figures as they are.")
 ]
 Instant = Annotated[str, Field(max_length=64, description="RFC 3339")]
 
@@ -93,7 +93,7 @@ class AnnotationModel(BaseModel):
     to: datetime
     cause: str
     note: str | None
-    reclassify_as: ReclassifyName | None
+    reclassify_as: Reclassification | None
     created_at: datetime
     created_by: Annotated[str | None, Field(description="The key that made it; null where none was asked for.")]
 

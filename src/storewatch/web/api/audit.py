@@ -12,7 +12,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from storewatch.catalog import AuditFilter, AuditRow, Catalog
-from storewatch.reports.request import format_instant
+from storewatch.domain.enums import AuditOutcome
+from storewatch.domain.instants import format_instant
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import instant
@@ -23,8 +24,6 @@ from storewatch.web.security import Admin
 EXPORT_ROWS: Final = 1000  # held in memory at a time
 _EXPORTS: Final = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-
-Outcome = Literal["done", "refused", "failed"]
 
 
 class AuditModel(BaseModel):
@@ -38,7 +37,7 @@ class AuditModel(BaseModel):
     action: Annotated[str, Field(examples=["key.create"])]
     object_type: Annotated[str, Field(examples=["key"])]
     object_id: Annotated[str | None, Field(examples=["7hV2kQ9xLw"])]
-    outcome: Annotated[Outcome, Field(examples=["done"])]
+    outcome: Annotated[AuditOutcome, Field(examples=["done"])]
     request_id: str | None
     detail: dict[str, Any] | None
 
@@ -53,7 +52,7 @@ class _Wanted:
     action: Annotated[str | None, Query(max_length=200, examples=["key.create"])] = None
     object_type: Annotated[str | None, Query(max_length=200, examples=["key"])] = None
     object_id: Annotated[str | None, Query(max_length=500)] = None
-    outcome: Annotated[Outcome | None, Query()] = None
+    outcome: Annotated[AuditOutcome | None, Query()] = None
     from_: Annotated[str | None, Query(alias="from", description="Not before this instant.")] = None
     to: Annotated[str | None, Query(description="Before this instant.")] = None
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from storewatch.catalog import JobKind
+from storewatch.domain.enums import JobKind
 from storewatch.reports.request import ReportRequest
 from storewatch.web.audit import audited
 from storewatch.web.parts import Parts

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storewatch.access import Principal
 from storewatch.catalog import Closure, NewClosure
-from storewatch.errors import ScopedChangeError, UnknownClosureError
+from storewatch.domain.errors import ScopedChangeError, UnknownClosureError
 from storewatch.ingest.cells import MAX_LABEL_LENGTH
 from storewatch.web.api.jobs import StoreId, Text
 from storewatch.web.api.targeting import OfStore, carrying, check_may_change, id_number

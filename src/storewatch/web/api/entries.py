@@ -11,10 +11,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from storewatch.access import Principal
-from storewatch.catalog import Catalog, EntryKind, Target
+from storewatch.catalog import Catalog, Target
+from storewatch.domain.clock_words import clock_text
+from storewatch.domain.enums import EntryKind
+from storewatch.domain.labels import Label
 from storewatch.ingest.stores import replace_entries
 from storewatch.web.api.bulk import replace_rows
-from storewatch.web.api.store_models import BulkAnswer, clock_text, end_text
+from storewatch.web.api.store_models import BulkAnswer, end_text
 from storewatch.web.api.targeting import OfStore, OptionalText, carrying, check_may_change, one_target
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
@@ -243,7 +246,7 @@ def _page(
 def _rows(
     catalog: Catalog,
     kind: _Kind,
-    labels: tuple[tuple[str, str], ...],
+    labels: tuple[Label, ...],
     store_id: str | None,
     keep: list[pl.Expr],
     after: int,

@@ -16,10 +16,11 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from storewatch.access import Principal
-from storewatch.catalog import Catalog, Job, JobKind, JobState, StoredReject
-from storewatch.errors import JobEndedError, UnknownImportError
-from storewatch.reports.request import format_instant
-from storewatch.web.api.jobs import StateName, job_place, page_after
+from storewatch.catalog import Catalog, Job, StoredReject
+from storewatch.domain.enums import JobKind, JobState
+from storewatch.domain.errors import JobEndedError, UnknownImportError
+from storewatch.domain.instants import format_instant
+from storewatch.web.api.jobs import job_place, page_after
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import local_date
@@ -57,7 +58,7 @@ class ImportModel(BaseModel):
     file: Annotated[str, Field(description="The name that came with the upload.", examples=["store_status.csv"])]
     strict: bool
     valid_from: Annotated[str | None, Field(description="The local date from which its weekly hours hold.")]
-    state: StateName
+    state: JobState
     progress: Annotated[float, Field(ge=0, le=1)]
     created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
     started_at: str | None
@@ -139,7 +140,7 @@ def imports_routes(parts: Parts) -> APIRouter:
         caller: Viewer,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
-        state: Annotated[StateName | None, Query(description="Only those in this state.")] = None,
+        state: Annotated[JobState | None, Query(description="Only those in this state.")] = None,
     ) -> Page[ImportModel]:
         """List the imports, the newest first."""
         found = catalog.jobs(

@@ -1,13 +1,14 @@
 """Jobs of every kind, for operators; and what the resources that are jobs share."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from storewatch.catalog import Job, JobKind, JobState
-from storewatch.reports.request import format_instant, parse_instant
+from storewatch.catalog import Job
+from storewatch.domain.enums import JobKind, JobState
+from storewatch.domain.instants import format_instant, parse_instant
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import field
 from storewatch.web.parts import Parts
@@ -16,8 +17,6 @@ from storewatch.web.security import Operator
 
 MAX_STORES: Final = 10_000
 
-StateName = Literal["queued", "running", "complete", "failed", "cancelled"]
-KindName = Literal["report", "import", "optimize", "retention"]
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # PostgreSQL's holds no NUL
 StoreId = Annotated[Text, Field(min_length=1, max_length=500)]
 Labels = Annotated[
@@ -30,8 +29,8 @@ class JobModel(BaseModel):
     """A job of any kind."""
 
     job_id: str
-    kind: KindName
-    state: StateName
+    kind: JobKind
+    state: JobState
     progress: Annotated[float, Field(ge=0, le=1)]
     created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
     started_at: str | None
@@ -53,12 +52,12 @@ def jobs_routes(parts: Parts) -> APIRouter:
         caller: Operator,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
-        kind: Annotated[KindName | None, Query(description="Only those of this kind.")] = None,
-        state: Annotated[StateName | None, Query(description="Only those in this state.")] = None,
+        kind: Annotated[JobKind | None, Query(description="Only those of this kind.")] = None,
+        state: Annotated[JobState | None, Query(description="Only those in this state.")] = None,
     ) -> Page[JobModel]:
         """List jobs of every kind, the newest first."""
         found = parts.catalog.jobs(
-            kind=JobKind(kind) if kind else None,
+            kind=kind,
             states=[JobState(state)] if state else [],
             scope=caller.label,
             after=page_after(cursor),
@@ -91,8 +90,8 @@ def _model(job: Job) -> JobModel:
     }
     return JobModel(
         job_id=job.job_id,
-        kind=job.kind.value,
-        state=job.state.value,
+        kind=job.kind,
+        state=job.state,
         progress=job.progress,
         created_at=format_instant(job.created_at),
         **times,

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from storewatch.access import Role, Scope
+from storewatch.access import Scope
 from storewatch.access.keys import MAX_NAME_LENGTH, NewKey, create_key, find_key, revoke_key
 from storewatch.catalog import ApiKey
-from storewatch.reports.request import format_instant, parse_instant
+from storewatch.domain.enums import Role
+from storewatch.domain.instants import format_instant, parse_instant
 from storewatch.web.api.me import ScopeModel
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
@@ -18,8 +19,6 @@ from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Admin
 
-RoleName = Literal["viewer", "operator", "admin"]
-
 
 class KeyRequest(BaseModel):
     """The key that is wanted."""
@@ -27,7 +26,7 @@ class KeyRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH, examples=["dashboard of acme"])]
-    role: Annotated[RoleName, Field(examples=["viewer"])]
+    role: Annotated[Role, Field(examples=["viewer"])]
     scope: Annotated[ScopeModel | None, Field(description="Only these stores; not for an admin.")] = None
     expires_at: Annotated[AwareDatetime | None, Field(examples=["2027-01-01T00:00:00Z"])] = None
 
@@ -37,7 +36,7 @@ class KeyModel(BaseModel):
 
     key_id: Annotated[str, Field(examples=["7hV2kQ9xLw"])]
     name: Annotated[str, Field(examples=["dashboard of acme"])]
-    role: Annotated[RoleName, Field(examples=["viewer"])]
+    role: Annotated[Role, Field(examples=["viewer"])]
     scope: ScopeModel | None
     state: Annotated[Literal["active", "expired", "revoked"], Field(examples=["active"])]
     created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
@@ -70,7 +69,7 @@ def keys_routes(parts: Parts) -> APIRouter:
             new = create_key(
                 catalog,
                 name=body.name,
-                role=Role[body.role.upper()],
+                role=body.role,
                 scope=Scope(label=body.scope.label, value=body.scope.value) if body.scope else None,
                 expires_at=body.expires_at,
                 created_by=caller.key_id,

@@ -31,9 +31,7 @@ class Me(BaseModel):
 
     @classmethod
     def of(cls, caller: Principal) -> "Me":
-        return cls(
-            key_id=caller.key_id, name=caller.name, role=caller.role.name.lower(), scope=ScopeModel.of(caller.scope)
-        )
+        return cls(key_id=caller.key_id, name=caller.name, role=caller.role, scope=ScopeModel.of(caller.scope))
 
 
 def me_routes() -> APIRouter:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
 from storewatch.access import Principal
-from storewatch.errors import OverCapacityError, UnknownMediaTypeError
+from storewatch.domain.errors import OverCapacityError, UnknownMediaTypeError
 from storewatch.ingest.group_commit import REQUEST_BYTES, GroupCommit, Outcome
 from storewatch.ingest.pushed import SHOWN_REJECTS, Pushed, PushFormat, read_pushed
 from storewatch.web.audit import audited

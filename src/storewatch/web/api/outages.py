@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from storewatch.engine.availability import FILL
-from storewatch.engine.columns import SECOND_US
-from storewatch.reports.request import parse_duration
+from storewatch.domain.instants import SECOND_US, parse_duration
+from storewatch.domain.policies import FILL
 from storewatch.reports.timeline import MAX_DAYS, StoreOutages, store_outages
 from storewatch.web.api.store_models import StoreId
 from storewatch.web.api.timelines import (

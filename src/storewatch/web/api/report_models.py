@@ -1,39 +1,30 @@
 """What the routes of reports take and give."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from storewatch.catalog import Job, JobState
-from storewatch.engine.columns import SECOND_US
-from storewatch.reports.request import MAX_WINDOWS, format_instant
-from storewatch.web.api.jobs import MAX_STORES, Labels, StateName, StoreId, Text
+from storewatch.catalog import Job
+from storewatch.domain.enums import (
+    AnnotationMode,
+    Breakdown,
+    ClosureMode,
+    JobState,
+    Paper,
+    PolicyName,
+    ReportFormat,
+    ReportTable,
+    Section,
+)
+from storewatch.domain.instants import SECOND_US, format_instant
+from storewatch.reports.request import MAX_WINDOWS
+from storewatch.web.api.jobs import MAX_STORES, Labels, StoreId, Text
 
 Name = Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
 Duration = Annotated[Text, Field(min_length=1, max_length=20)]
 Zone = Annotated[Text, Field(min_length=1, max_length=256)]
 LabelName = Annotated[Text, Field(min_length=1, max_length=200)]
 Flag = Annotated[bool, Field(strict=True)]
-
-PolicyName = Literal["fill", "observed"]
-ClosuresName = Literal["honour", "exclude", "ignore"]
-AnnotationsName = Literal["apply", "ignore"]
-BreakdownName = Literal["hour", "day", "week", "month"]
-SectionName = Literal["outages", "patterns", "quality", "lost_sales", "doctor"]
-FormatName = Literal["csv", "wide_csv", "json", "ndjson", "parquet", "xlsx", "pdf"]
-TableName = Literal[
-    "summary",
-    "stores",
-    "groups",
-    "buckets",
-    "trend",
-    "outages",
-    "mass_outages",
-    "pattern",
-    "blind_spots",
-    "doctor",
-]
-PaperName = Literal["a4", "letter"]
 
 
 class ReportMembers(BaseModel):
@@ -76,7 +67,7 @@ class ReportMembers(BaseModel):
     ] = None
     rolling: Annotated[Flag | None, Field(description="Windows reach back from as_of, not to local midnights.")] = None
     timezone: Annotated[Zone | None, Field(description="On whose clock; default: each store's own.")] = None
-    by: Annotated[BreakdownName | None, Field(description="Break the windows down by local time.")] = None
+    by: Annotated[Breakdown | None, Field(description="Break the windows down by local time.")] = None
     group_by: Annotated[
         LabelName | None, Field(description="A label, `timezone` or `hours`: figures of each group too.")
     ] = None
@@ -94,17 +85,17 @@ class ReportMembers(BaseModel):
             json_schema_extra={"exclusiveMinimum": 1},  # read_request says it better than pydantic
         ),
     ] = None
-    include: Annotated[list[SectionName] | None, Field(max_length=20, description="What to say beyond figures.")] = None
+    include: Annotated[list[Section] | None, Field(max_length=20, description="What to say beyond figures.")] = None
     min_duration: Annotated[Duration | None, Field(description="Leave shorter outages out, such as 5m.")] = None
     closures: Annotated[
-        ClosuresName | None, Field(description="What planned closures are: default honour, a column of their own.")
+        ClosureMode | None, Field(description="What planned closures are: default honour, a column of their own.")
     ] = None
     annotations: Annotated[
-        AnnotationsName | None, Field(description="Whether reclassified down time counts as that; default apply.")
+        AnnotationMode | None, Field(description="Whether reclassified down time counts as that; default apply.")
     ] = None
-    format: Annotated[FormatName | None, Field(description="Default csv: the classic seven columns.")] = None
-    table: Annotated[TableName | None, Field(description="The one that wide_csv and parquet hold; stores.")] = None
-    paper: Annotated[PaperName | None, Field(description="Of a PDF; default a4.")] = None
+    format: Annotated[ReportFormat | None, Field(description="Default csv: the classic seven columns.")] = None
+    table: Annotated[ReportTable | None, Field(description="The one that wide_csv and parquet hold; stores.")] = None
+    paper: Annotated[Paper | None, Field(description="Of a PDF; default a4.")] = None
 
     def asked(self) -> dict[str, Any]:
         """Give what was sent, in the words of `reports.request.read_request`."""
@@ -144,18 +135,18 @@ class ReportParameters(BaseModel):
     windows: Annotated[list[str], Field(description="None are the classic three.")] = []
     rolling: bool = False
     timezone: str | None = None
-    by: BreakdownName | None = None
+    by: Breakdown | None = None
     group_by: str | None = None
     compare_before: bool = False
     peers: str | None = None
     target: float | None = None
-    include: list[SectionName] = []
+    include: list[Section] = []
     min_duration: str | None = None
-    closures: ClosuresName = "honour"
-    annotations: AnnotationsName = "apply"
-    format: FormatName = "csv"
-    table: TableName = "stores"
-    paper: PaperName = "a4"
+    closures: ClosureMode = ClosureMode.HONOUR
+    annotations: AnnotationMode = AnnotationMode.APPLY
+    format: ReportFormat = ReportFormat.CSV
+    table: ReportTable = ReportTable.STORES
+    paper: Paper = Paper.A4
     definition: Annotated[
         str | None,
         Field(description="Only of a scheduled report that failed, because its definition could not be used."),
@@ -185,7 +176,7 @@ class ReportModel(BaseModel):
     """A report and how far it is."""
 
     report_id: Annotated[str, Field(examples=["1f0c2a52-7d1c-4a55-9a33-6a4a4f4d1c5e"])]
-    state: StateName
+    state: JobState
     progress: Annotated[float, Field(ge=0, le=1)]
     created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
     started_at: str | None
@@ -201,7 +192,7 @@ class ReportModel(BaseModel):
         result: dict[str, Any] | None = job.result if job.state is JobState.COMPLETE else None
         return cls(
             report_id=job.job_id,
-            state=job.state.value,
+            state=job.state,
             progress=job.progress,
             created_at=format_instant(job.created_at),
             started_at=format_instant(job.started_at) if job.started_at else None,
@@ -217,7 +208,7 @@ class ReportModel(BaseModel):
 class ReportProgress(BaseModel):
     """An event of a report: `progress`, or at its end the name of its last state."""
 
-    state: StateName
+    state: JobState
     progress: Annotated[float, Field(ge=0, le=1)]
     error: str | None
 

@@ -11,20 +11,21 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from storewatch.access import Principal
-from storewatch.catalog import ENDED, Job, JobKind, JobState
-from storewatch.engine.columns import instant_of
-from storewatch.errors import (
+from storewatch.catalog import Job
+from storewatch.domain.enums import ENDED, JobKind, JobState, ReportFormat
+from storewatch.domain.errors import (
     JobEndedError,
     JobNotEndedError,
     ReportNotReadyError,
     ScopedKeyError,
     UnknownReportError,
 )
+from storewatch.domain.instants import instant_of
 from storewatch.reports.definitions import resolve_definition
 from storewatch.reports.manifest import Manifest
-from storewatch.reports.request import ReportFormat, ReportRequest, read_request
+from storewatch.reports.request import ReportRequest, read_request
 from storewatch.reports.runs import check_stores
-from storewatch.web.api.jobs import StateName, job_place, page_after
+from storewatch.web.api.jobs import job_place, page_after
 from storewatch.web.api.report_models import ManifestModel, ReportBody, ReportModel, ReportProgress
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page
@@ -65,7 +66,7 @@ def reports_routes(parts: Parts) -> APIRouter:
         caller: Viewer,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
-        state: Annotated[StateName | None, Query(description="Only those in this state.")] = None,
+        state: Annotated[JobState | None, Query(description="Only those in this state.")] = None,
     ) -> Page[ReportModel]:
         """List the reports, the newest first."""
         found = parts.catalog.jobs(
@@ -171,7 +172,7 @@ def _add_events(router: APIRouter, parts: Parts) -> None:
                 report = await run_in_threadpool(parts.reports.find, report_id, caller.label)
             except UnknownReportError:  # deleted meanwhile
                 return
-            now = ReportProgress(state=report.state.value, progress=report.progress, error=report.error)
+            now = ReportProgress(state=report.state, progress=report.progress, error=report.error)
             ended = report.state in ENDED
             if now != last:
                 yield ServerSentEvent(data=now.model_dump(), event=report.state.value if ended else "progress")

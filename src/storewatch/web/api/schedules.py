@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from storewatch.catalog import JobKind, Schedule
-from storewatch.errors import ScheduleExistsError, UnknownScheduleError
+from storewatch.catalog import Schedule
+from storewatch.domain.enums import JobKind
+from storewatch.domain.errors import ScheduleExistsError, UnknownScheduleError
+from storewatch.domain.instants import format_instant
 from storewatch.jobs.schedules import new_schedule, next_run
-from storewatch.reports.request import format_instant
-from storewatch.web.api.jobs import KindName, Text
+from storewatch.web.api.jobs import Text
 from storewatch.web.audit import audited
 from storewatch.web.parameters import field, members
 from storewatch.web.parts import Parts
@@ -36,7 +37,7 @@ class ScheduleBody(BaseModel):
     )
 
     name: Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
-    kind: KindName
+    kind: JobKind
     cron: Annotated[Text, Field(max_length=200, description="Minute, hour, day, month, weekday.")]
     timezone: Annotated[Text, Field(max_length=100, description="Whose wall clock; an IANA name.")] = "UTC"
     parameters: Annotated[
@@ -54,7 +55,7 @@ class ScheduleModel(BaseModel):
     """A schedule, and when it is due next."""
 
     name: str
-    kind: KindName
+    kind: JobKind
     cron: str
     timezone: str
     parameters: dict[str, Any]
@@ -77,7 +78,7 @@ def schedules_routes(parts: Parts) -> APIRouter:
     def model(schedule: Schedule) -> ScheduleModel:
         return ScheduleModel(
             name=schedule.name,
-            kind=schedule.kind.value,
+            kind=schedule.kind,
             cron=schedule.cron,
             timezone=schedule.timezone,
             parameters=schedule.parameters,
@@ -101,7 +102,7 @@ def schedules_routes(parts: Parts) -> APIRouter:
         with field("body"), members("body", "parameters"):
             schedule = new_schedule(
                 name=body.name,
-                kind=JobKind(body.kind),
+                kind=body.kind,
                 cron=body.cron,
                 timezone=body.timezone,
                 parameters=body.parameters,

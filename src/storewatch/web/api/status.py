@@ -6,8 +6,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from storewatch import __version__
-from storewatch.catalog import JobKind, JobState, StoreFilter
-from storewatch.reports.request import format_instant
+from storewatch.catalog import StoreFilter
+from storewatch.domain.enums import JobKind, JobState
+from storewatch.domain.instants import format_instant
 from storewatch.reports.status import StatusReader
 from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses

@@ -2,26 +2,28 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import polars as pl
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from storewatch.catalog import NAME, StoreRows
-from storewatch.engine.columns import DAY_SECONDS, WEEK_SECONDS, instant_of
-from storewatch.engine.opening import DEFAULT_TIMEZONE, local_time, weekly_rows
+from storewatch.domain.clock_words import clock_text
+from storewatch.domain.enums import Source, StoreState
+from storewatch.domain.instants import DAY_SECONDS, WEEK_SECONDS, instant_of
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
+from storewatch.engine.opening import local_time, weekly_rows
 from storewatch.ingest.cells import MAX_ID_LENGTH, MAX_LABEL_LENGTH
 from storewatch.ingest.stores import SHOWN_REJECTS, BulkChange
 from storewatch.reports.current import StoreNow
-from storewatch.reports.states import LAST_POLL_DAYS, StoreState
+from storewatch.reports.states import LAST_POLL_DAYS
 
 MAX_LABELS: Final = 100
 MAX_HOURS_ROWS: Final = 1000
 # Of the dates with special hours.
 SHOWN_DATES: Final = 100
 
-Source = Literal["given", "default"]
 StoreId = Annotated[str, Path(min_length=1, max_length=4 * MAX_ID_LENGTH, examples=["cafe"])]
 # PostgreSQL's text has no NUL.
 SearchText = Annotated[str | None, Query(min_length=1, max_length=MAX_LABEL_LENGTH, pattern=r"^[^\x00]*$")]
@@ -312,7 +314,7 @@ def _versions(rows: StoreRows) -> list[HoursVersion]:
     return [
         HoursVersion(
             valid_from=valid_from.isoformat(),
-            hours_source="default" if hours_id is None else "given",
+            hours_source=Source.DEFAULT if hours_id is None else Source.GIVEN,
             weekly_hours=hours_rows(None if hours_id is None else spans[hours_id]),
         )
         for _, valid_from, hours_id in rows.changes.versions.sort("valid_from").iter_rows()
@@ -351,8 +353,3 @@ def _members(store: StoreNow) -> dict[str, Any]:
         "last_poll": optional_instant(store.last_poll_us),
         "state": store.state,
     }
-
-
-def clock_text(seconds: int) -> str:
-    """Write seconds of the day as HH:MM:SS."""
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -8,9 +8,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 
 from storewatch.access import Principal
-from storewatch.catalog import Label, StoreFilter, StoreOrder, StoreRows
-from storewatch.engine.opening import is_timezone
-from storewatch.errors import ScopedChangeError, StoreExistsError, UnknownStoreError
+from storewatch.catalog import StoreFilter, StoreRows
+from storewatch.domain.enums import StoreOrder, StoreState
+from storewatch.domain.errors import ScopedChangeError, StoreExistsError, UnknownStoreError
+from storewatch.domain.labels import Label
+from storewatch.domain.timezones import is_timezone
 from storewatch.ingest.stores import (
     create_store,
     delete_store,
@@ -19,8 +21,7 @@ from storewatch.ingest.stores import (
     replace_hours,
     replace_labels,
 )
-from storewatch.reports.current import CurrentOrder, Order, Place
-from storewatch.reports.states import StoreState
+from storewatch.reports.current import Place
 from storewatch.web.api.bulk import replace_rows
 from storewatch.web.api.outages import outages_routes
 from storewatch.web.api.store_models import (
@@ -47,7 +48,7 @@ from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
 
 NO_STORE: Final = "There is no store with this id, or none within the scope of the key."
-ORDERS: Final[dict[str, Order]] = {order.value: order for kind in (StoreOrder, CurrentOrder) for order in kind}
+ORDERS: Final[dict[str, StoreOrder]] = {order.value: order for order in StoreOrder}
 
 Labels = Annotated[
     list[Annotated[str, Query(pattern=r"^[A-Za-z0-9_.-]{1,64}:[^\x00]+$", max_length=400)]],
@@ -279,17 +280,17 @@ def _filter(search: str | None, prefix: str | None, labels: list[str], zone: str
     pairs: list[Label] = []
     for label in labels:
         name, _, value = label.partition(":")
-        pairs.append((name.lower(), value))
+        pairs.append(Label(name.lower(), value))
     return StoreFilter(labels=tuple(pairs), search=search, prefix=prefix, zone=zone)
 
 
-def _place(cursor: str | None, order: Order) -> Place:
+def _place(cursor: str | None, order: StoreOrder) -> Place:
     match order:
         case StoreOrder.ID | StoreOrder.ID_DOWN:
             place = decode_cursor(cursor, str)
         case StoreOrder.NAME | StoreOrder.NAME_DOWN:
             place = decode_cursor(cursor, str | None, str)
-        case CurrentOrder.LAST_POLL | CurrentOrder.LAST_POLL_DOWN:
+        case StoreOrder.LAST_POLL | StoreOrder.LAST_POLL_DOWN:
             place = decode_cursor(cursor, int | None, str)
         case _:
             place = decode_cursor(cursor, str, str)

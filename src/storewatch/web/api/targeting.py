@@ -6,7 +6,8 @@ from fastapi import Query
 
 from storewatch.access import Principal
 from storewatch.catalog import Catalog, Target
-from storewatch.errors import ScopedChangeError, UnknownStoreError
+from storewatch.domain.errors import ScopedChangeError, UnknownStoreError
+from storewatch.domain.labels import Label
 from storewatch.ingest.cells import MAX_LABEL_LENGTH
 from storewatch.web.parameters import invalid
 
@@ -23,7 +24,7 @@ def one_target(store_id: str | None, label: str | None, value: str | None) -> Ta
     return Target(store_id=store_id, label=None if label is None else label.lower(), value=value)
 
 
-def carrying(caller: Principal) -> tuple[tuple[str, str], ...]:
+def carrying(caller: Principal) -> tuple[Label, ...]:
     """Give the labels of the stores that exist for the caller."""
     return () if caller.label is None else (caller.label,)
 

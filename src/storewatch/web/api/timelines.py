@@ -10,12 +10,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from storewatch.catalog import StoreRows
-from storewatch.engine.availability import OBSERVED, Policy
-from storewatch.engine.columns import SECOND_US, Int64s, Status, instant_of, instant_us
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import AnnotationMode, ClosureMode, Status
+from storewatch.domain.errors import UnknownStoreError
+from storewatch.domain.instants import SECOND_US, instant_of, instant_us
+from storewatch.domain.labels import Label
+from storewatch.domain.policies import OBSERVED, Policy, choose_policy
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.measures import Measures
-from storewatch.engine.opening import DEFAULT_TIMEZONE, Closures
-from storewatch.errors import UnknownStoreError
-from storewatch.reports.request import Annotations, choose_policy
 from storewatch.reports.states import Moment
 from storewatch.reports.timeline import (
     DEFAULT_DAYS,
@@ -82,12 +84,14 @@ MaxGap = Annotated[
 ]
 
 ClosuresMode = Annotated[
-    Closures,
+    ClosureMode,
     Query(
         description="Planned closures: honour counts them as planned, exclude not at all, ignore as if they were none."
     ),
 ]
-AnnotationsMode = Annotated[Annotations, Query(description="Whether reclassified down time counts as what it is said.")]
+AnnotationsMode = Annotated[
+    AnnotationMode, Query(description="Whether reclassified down time counts as what it is said.")
+]
 
 
 class Figures(BaseModel):
@@ -116,8 +120,8 @@ class StoreRange(BaseModel):
     as_of: Annotated[datetime | None, Field(description="The newest observation; later evidence there is none.")]
     policy: str
     max_gap_seconds: float
-    closures: Closures
-    annotations: Annotations
+    closures: ClosureMode
+    annotations: AnnotationMode
 
 
 class Session(BaseModel):
@@ -225,8 +229,8 @@ class Asked:
     begin: datetime | None
     end: datetime | None
     policy: Policy
-    closures: Closures = Closures.HONOUR
-    annotations: Annotations = Annotations.APPLY
+    closures: ClosureMode = ClosureMode.HONOUR
+    annotations: AnnotationMode = AnnotationMode.APPLY
 
     def words(self) -> tuple[str | int | None, ...]:
         ends = (None if end is None else instant_us(end) for end in (self.begin, self.end))
@@ -241,8 +245,8 @@ def asked_by(default: Policy) -> Callable[..., Asked]:
         to: To = None,
         policy: PolicyName = default.name,
         max_gap: MaxGap = None,
-        closures: ClosuresMode = Closures.HONOUR,
-        annotations: AnnotationsMode = Annotations.APPLY,
+        closures: ClosuresMode = ClosureMode.HONOUR,
+        annotations: AnnotationsMode = AnnotationMode.APPLY,
     ) -> Asked:
         with field("query", "policy" if max_gap is None else "max_gap"):
             chosen = choose_policy(policy, max_gap)
@@ -367,7 +371,7 @@ def timeline_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def find_rows(parts: Parts, store_id: str, scope: tuple[str, str] | None) -> tuple[StoreRows, Moment]:
+def find_rows(parts: Parts, store_id: str, scope: Label | None) -> tuple[StoreRows, Moment]:
     """Find a store, and the moment of the data for the caller; raises UnknownStoreError."""
     store = parts.catalog.find_store(store_id, () if scope is None else (scope,))
     if store is None:

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from storewatch.engine.columns import DAY_US, Status
+from storewatch.domain.enums import Breakdown, ReportTable, Status
+from storewatch.domain.instants import DAY_US
 from storewatch.reports.content import StoreDay
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
-from storewatch.reports.request import Breakdown, TableName
 
 MOST_BUCKETS: Final = 1_000
 _MOST_CHARTS, _MOST_DAYS, _TICKS = 4, 35, 7
@@ -19,7 +19,7 @@ Block = dict[str, Any]
 
 def trend_blocks(reading: Reading) -> list[Block]:
     """Draw availability over time, the main window by itself, then the others; without a breakdown, compare them."""
-    table, by = reading.table(TableName.TREND), reading.content.request.by
+    table, by = reading.table(ReportTable.TREND), reading.content.request.by
     by_window: dict[str, list[Row]] = {}
     for row in [] if table is None else table.read().iter_rows(named=True):
         by_window.setdefault(row["window"], []).append(row)
@@ -167,13 +167,13 @@ def _told(day: StoreDay) -> str:
 
 def heat_block(reading: Reading) -> Block | None:
     """Draw the share of known time that was down, by local hour and weekday."""
-    if reading.table(TableName.PATTERN) is None:
+    if reading.table(ReportTable.PATTERN) is None:
         return None
     shares = {
         (row["weekday"], row["hour"]): None
         if row["availability"] is None
         else row["down_us"] / (row["up_us"] + row["down_us"])
-        for row in reading.rows(TableName.PATTERN)
+        for row in reading.rows(ReportTable.PATTERN)
     }
     known = {place: share for place, share in shares.items() if share is not None}
     worst = max(known, key=lambda place: (known[place], -place[0], -place[1]), default=None)

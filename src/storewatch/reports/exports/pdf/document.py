@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import typst
 
-from storewatch.engine.columns import instant_of
+from storewatch.domain.enums import Breakdown
+from storewatch.domain.instants import instant_of
 from storewatch.reports.content import Content
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.charts import days_block, heat_block, trend_blocks
@@ -15,7 +16,6 @@ from storewatch.reports.exports.pdf.cover import cover
 from storewatch.reports.exports.pdf.lists import list_blocks
 from storewatch.reports.exports.pdf.method import exact_blocks, method_block
 from storewatch.reports.exports.pdf.reading import Reading
-from storewatch.reports.request import Breakdown
 
 _TEMPLATE: Final = Path(__file__).parent / "report.typ"
 _UNSHOWN: Final = "could not be displayed"

@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
+from storewatch.domain.enums import ReportTable
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 from storewatch.reports.exports.pdf.tables import Cell, column, down_bar, more_of, store_cell, table
-from storewatch.reports.request import TableName
 
 LONGEST_OUTAGES: Final = 40
 _GROUPS, _EVENTS, _SPOTS, _FINDINGS = 40, 20, 20, 25
@@ -66,7 +66,7 @@ def _worst(reading: Reading) -> Block:
 
 def _groups(reading: Reading) -> Block | None:
     by = reading.content.request.group_by
-    rows, found = reading.top(TableName.GROUPS, ["availability", "group"], _GROUPS, descending=[False, False])
+    rows, found = reading.top(ReportTable.GROUPS, ["availability", "group"], _GROUPS, descending=[False, False])
     if by is None:
         return None
     lowest = rows[0]["availability"] if rows else None
@@ -101,10 +101,10 @@ def _groups(reading: Reading) -> Block | None:
 
 
 def _outages(reading: Reading) -> Block | None:
-    if reading.table(TableName.OUTAGES) is None:
+    if reading.table(ReportTable.OUTAGES) is None:
         return None
     rows, found = reading.top(
-        TableName.OUTAGES,
+        ReportTable.OUTAGES,
         ["down_us", "store_id", "start_at"],
         LONGEST_OUTAGES,
         descending=[True, False, False],
@@ -156,8 +156,8 @@ def _what(row: Row) -> Cell:
 
 
 def _mass_outages(reading: Reading) -> Block | None:
-    rows, found = reading.top(TableName.MASS_OUTAGES, ["stores", "first_start_at"], _EVENTS, descending=[True, False])
-    if reading.table(TableName.MASS_OUTAGES) is None or (reading.store is not None and not rows):
+    rows, found = reading.top(ReportTable.MASS_OUTAGES, ["stores", "first_start_at"], _EVENTS, descending=[True, False])
+    if reading.table(ReportTable.MASS_OUTAGES) is None or (reading.store is not None and not rows):
         return None
     columns = [
         column("Shared label", "name"),
@@ -193,8 +193,8 @@ def _between(row: Row) -> str:
 
 
 def _blind_spots(reading: Reading) -> Block | None:
-    rows, found = reading.top(TableName.BLIND_SPOTS, ["start_at"], _SPOTS, descending=[False])
-    if reading.table(TableName.BLIND_SPOTS) is None:
+    rows, found = reading.top(ReportTable.BLIND_SPOTS, ["start_at"], _SPOTS, descending=[False])
+    if reading.table(ReportTable.BLIND_SPOTS) is None:
         return None
     columns = [
         column("From (UTC)", "text"),
@@ -224,8 +224,8 @@ def _blind_spots(reading: Reading) -> Block | None:
 
 
 def _doctor(reading: Reading) -> Block | None:
-    rows, found = reading.top(TableName.DOCTOR, ["confidence", "store_id"], _FINDINGS, descending=[True, False])
-    if reading.table(TableName.DOCTOR) is None:
+    rows, found = reading.top(ReportTable.DOCTOR, ["confidence", "store_id"], _FINDINGS, descending=[True, False])
+    if reading.table(ReportTable.DOCTOR) is None:
         return None
     columns = [
         column("Store", "name"),

@@ -3,11 +3,11 @@
 from itertools import accumulate
 from typing import Any, Final
 
+from storewatch.domain.instants import format_instant
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 from storewatch.reports.exports.pdf.tables import column, table
 from storewatch.reports.exports.wording import rules
-from storewatch.reports.request import format_instant
 
 _FIGURES: Final = (
     "Each is rounded once, half up, to two decimals; only what is exactly 100 % or 0 % reads so. A dash means that "

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from storewatch.domain.enums import ReportTable
 from storewatch.reports.content import Content, Table
-from storewatch.reports.request import TableName
 
 WORST_STORES: Final = 25
 Row = dict[str, Any]
@@ -43,9 +43,9 @@ class Reading:
 
     @classmethod
     def of(cls, content: Content) -> "Reading":
-        windows = content.tables[TableName.SUMMARY].read().to_dicts()
+        windows = content.tables[ReportTable.SUMMARY].read().to_dicts()
         main = windows[0] if content.request.windows else max(windows, key=lambda row: row["to_at"] - row["from_at"])
-        stores = content.tables[TableName.STORES]
+        stores = content.tables[ReportTable.STORES]
         worst, counts = _read_stores(stores, main["window"])
         return cls(
             content=content,
@@ -60,10 +60,10 @@ class Reading:
     def window(self) -> str:
         return str(self.main["window"])
 
-    def table(self, name: TableName) -> Table | None:
+    def table(self, name: ReportTable) -> Table | None:
         return self.content.tables.get(name)
 
-    def rows(self, name: TableName) -> list[Row]:
+    def rows(self, name: ReportTable) -> list[Row]:
         """Give the rows of a table in the main window; none if the report lacks it."""
         table = self.table(name)
         if table is None:
@@ -72,7 +72,7 @@ class Reading:
         return (frame.filter(pl.col("window") == self.window) if "window" in frame.columns else frame).to_dicts()
 
     def top(
-        self, name: TableName, by: Sequence[str], limit: int, *, descending: Sequence[bool]
+        self, name: ReportTable, by: Sequence[str], limit: int, *, descending: Sequence[bool]
     ) -> tuple[list[Row], int]:
         """Give the first rows of the main window in an order, and how many there are in all."""
         table = self.table(name)

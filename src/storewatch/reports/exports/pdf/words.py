@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from storewatch.engine.columns import HOUR_US, MINUTE_US, SECOND_US
+from storewatch.domain.instants import HOUR_US, MINUTE_US, SECOND_US
 from storewatch.engine.measures import in_unit
 from storewatch.reports.exports import wording
 

@@ -1,11 +1,61 @@
-"""The errors of the domain; `web.problems` maps them to HTTP and `cli` to exit codes."""
+"""The errors of storewatch, in families.
+
+A family decides the HTTP status (`web.problems`) and the exit code (`cli`). The class below its family gives an error
+its stable problem type: UnknownStoreError(NotFoundError) is `unknown-store`. A new error is one class in this file.
+"""
+
+from typing import Final
 
 
 class StorewatchError(Exception):
-    """Root of every error that storewatch raises on purpose; its text is shown to the user as it is."""
+    """Root of every error that storewatch raises on purpose. Its text is shown to the user as it is."""
 
 
-class InvalidInputError(StorewatchError):
+class InvalidError(StorewatchError):
+    """A request, a file or an option cannot be used as it is."""
+
+
+class UnauthorizedError(StorewatchError):
+    """The caller sent no API key, or one that is not valid."""
+
+
+class ForbiddenError(StorewatchError):
+    """The caller is known, and may not do this."""
+
+
+class NotFoundError(StorewatchError):
+    """The object does not exist, or the caller may not see it."""
+
+
+class ConflictError(StorewatchError):
+    """The state of the object does not allow this now."""
+
+
+class GoneError(StorewatchError):
+    """The object was there and has been removed."""
+
+
+class TooLargeError(StorewatchError):
+    """The request holds more than is accepted at once."""
+
+
+class UnsupportedError(StorewatchError):
+    """The body of the request has a type that is not accepted."""
+
+
+class MisdirectedError(StorewatchError):
+    """The request names a host that this service does not answer for."""
+
+
+class UnavailableError(StorewatchError):
+    """A part that this needs cannot be used at the moment. Sending it again later may help."""
+
+
+class BrokenError(StorewatchError):
+    """Something that was accepted cannot be done; the text is the reason."""
+
+
+class InvalidInputError(InvalidError):
     """What the user gave cannot be used; the text says what to do instead."""
 
 
@@ -17,49 +67,49 @@ class InvalidParameterError(InvalidInputError):
         self.name = name
 
 
-class UnknownReportError(StorewatchError):
+class UnknownReportError(NotFoundError):
     """No report has this id."""
 
     def __init__(self, report_id: str) -> None:
         super().__init__(f"There is no report with the id {report_id[:40]!r}. POST /v1/reports starts one.")
 
 
-class ReportNotReadyError(StorewatchError):
+class ReportNotReadyError(ConflictError):
     """The report has no file (yet)."""
 
     def __init__(self, report_id: str, state: str) -> None:
         super().__init__(f"The report {report_id} is {state}; only a complete one has a file.")
 
 
-class UnknownImportError(StorewatchError):
+class UnknownImportError(NotFoundError):
     """No import has this id."""
 
     def __init__(self, import_id: str) -> None:
         super().__init__(f"There is no import with the id {import_id!r}. GET /v1/imports lists them.")
 
 
-class JobEndedError(StorewatchError):
+class JobEndedError(ConflictError):
     """The job has ended, so it cannot be cancelled any more."""
 
     def __init__(self, job_id: str, state: str) -> None:
         super().__init__(f"{job_id} is {state} already, so there is nothing to cancel.")
 
 
-class JobNotEndedError(StorewatchError):
+class JobNotEndedError(ConflictError):
     """The job is queued or running, so it cannot be deleted yet."""
 
     def __init__(self, job_id: str, state: str) -> None:
         super().__init__(f"{job_id} is {state}; cancel it, or wait for its end, before deleting it.")
 
 
-class UnknownScheduleError(StorewatchError):
+class UnknownScheduleError(NotFoundError):
     """No schedule has this name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no schedule named {name!r}. GET /v1/schedules lists them.")
 
 
-class UnknownDefinitionError(StorewatchError):
+class UnknownDefinitionError(NotFoundError):
     """No report is saved under this name."""
 
     def __init__(self, name: str) -> None:
@@ -69,14 +119,14 @@ class UnknownDefinitionError(StorewatchError):
         )
 
 
-class DefinitionExistsError(StorewatchError):
+class DefinitionExistsError(ConflictError):
     """A report is saved under this name already."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"A report is saved as {name!r} already. Delete it first, or take another name.")
 
 
-class UnknownClosureError(StorewatchError):
+class UnknownClosureError(NotFoundError):
     """No planned closure has this id, or none that the caller may see."""
 
     def __init__(self, closure_id: str) -> None:
@@ -85,7 +135,7 @@ class UnknownClosureError(StorewatchError):
         )
 
 
-class UnknownAnnotationError(StorewatchError):
+class UnknownAnnotationError(NotFoundError):
     """No annotation has this id, or none that the caller may see."""
 
     def __init__(self, annotation_id: str) -> None:
@@ -95,18 +145,18 @@ class UnknownAnnotationError(StorewatchError):
         )
 
 
-class ScheduleExistsError(StorewatchError):
+class ScheduleExistsError(ConflictError):
     """A schedule has this name already."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is a schedule named {name!r} already. Delete it first, or take another name.")
 
 
-class FailedReportError(StorewatchError):
+class FailedReportError(BrokenError):
     """Computing the report failed; the text is the reason."""
 
 
-class MissingReportFileError(StorewatchError):
+class MissingReportFileError(GoneError):
     """The report was finished, but its file is not in the reports folder of this machine."""
 
     def __init__(self, report_id: str) -> None:
@@ -116,19 +166,19 @@ class MissingReportFileError(StorewatchError):
         )
 
 
-class CatalogVersionError(StorewatchError):
+class CatalogVersionError(BrokenError):
     """The database was written by a newer storewatch; this one must not touch it."""
 
 
-class CatalogUnavailableError(StorewatchError):
+class CatalogUnavailableError(UnavailableError):
     """The database does not answer, or another process has kept it locked; the text says which."""
 
 
-class LakeConflictError(StorewatchError):
+class LakeConflictError(UnavailableError):
     """Other writers kept winning the same commit; nothing was written, try again."""
 
 
-class MissingKeyError(StorewatchError):
+class MissingKeyError(UnauthorizedError):
     """The service asks for an API key and the request brought none."""
 
     def __init__(self, *, through_proxy: bool = False) -> None:
@@ -136,7 +186,7 @@ class MissingKeyError(StorewatchError):
         super().__init__(f"{why}Send an API key as `Authorization: Bearer sw_...`; `storewatch key create` makes one.")
 
 
-class ForeignHostError(StorewatchError):
+class ForeignHostError(MisdirectedError):
     """A service that asks this machine for no key was addressed by a name that is not this machine's."""
 
     def __init__(self, host: str) -> None:
@@ -146,7 +196,7 @@ class ForeignHostError(StorewatchError):
         )
 
 
-class ForeignOriginError(StorewatchError):
+class ForeignOriginError(ForbiddenError):
     """A page of another web site tried to use a service that asks this machine for no key."""
 
     def __init__(self, origin: str) -> None:
@@ -156,28 +206,28 @@ class ForeignOriginError(StorewatchError):
         )
 
 
-class InvalidKeyError(StorewatchError):
+class InvalidKeyError(UnauthorizedError):
     """The API key that was sent is unknown, expired or revoked; which of them is not told."""
 
     def __init__(self) -> None:
         super().__init__("This API key is unknown, expired or revoked; ask an administrator for a new one.")
 
 
-class RoleTooLowError(StorewatchError):
+class RoleTooLowError(ForbiddenError):
     """The key is good, but its role may not do this."""
 
     def __init__(self, role: str, needed: str) -> None:
         super().__init__(f"A key with the role {role} may not do this; it takes the role {needed}.")
 
 
-class ScopedKeyError(StorewatchError):
+class ScopedKeyError(ForbiddenError):
     """The key is good, but this shows figures of all stores and the key's scope shows only some."""
 
     def __init__(self) -> None:
         super().__init__("A key with a scope may not see figures of the whole installation; use one without a scope.")
 
 
-class UnknownKeyError(StorewatchError):
+class UnknownKeyError(NotFoundError):
     """No API key has this id."""
 
     def __init__(self, key_id: str) -> None:
@@ -186,21 +236,21 @@ class UnknownKeyError(StorewatchError):
         )
 
 
-class UnknownStoreError(StorewatchError):
+class UnknownStoreError(NotFoundError):
     """No store has this id, or none that the caller may see: the two are not told apart."""
 
     def __init__(self, store_id: str) -> None:
         super().__init__(f"There is no store with the id {store_id!r}. GET /v1/stores lists them.")
 
 
-class StoreExistsError(StorewatchError):
+class StoreExistsError(ConflictError):
     """A store has this id already."""
 
     def __init__(self, store_id: str) -> None:
         super().__init__(f"The store {store_id!r} exists already. PATCH /v1/stores/{{store_id}} changes it.")
 
 
-class StoreInUseError(StorewatchError):
+class StoreInUseError(ConflictError):
     """The lake holds polls of the store, so every report names it, whatever the catalog says (SEMANTICS 16)."""
 
     def __init__(self, store_id: str) -> None:
@@ -210,7 +260,7 @@ class StoreInUseError(StorewatchError):
         )
 
 
-class TooManyRowsError(StorewatchError):
+class TooManyRowsError(TooLargeError):
     """One request holds more observations, or unpacks to more bytes, than are taken at once."""
 
     def __init__(self, max_rows: int) -> None:
@@ -220,31 +270,47 @@ class TooManyRowsError(StorewatchError):
         )
 
 
-class UnknownMediaTypeError(StorewatchError):
+class UnknownMediaTypeError(UnsupportedError):
     """The body of the request has a Content-Type that is not taken here."""
 
     def __init__(self, found: str, wanted: tuple[str, ...]) -> None:
         super().__init__(f"Content-Type {found[:80]!r} is not taken here; send one of {', '.join(wanted)} (in UTF-8).")
 
 
-class OverCapacityError(StorewatchError):
+class OverCapacityError(UnavailableError):
     """More is waiting for its commit than fits into memory; nothing of this request was stored, try again."""
 
     def __init__(self) -> None:
         super().__init__("More observations are waiting than fit into memory; nothing of these was stored. Try again.")
 
 
-class LakeUnavailableError(StorewatchError):
+class LakeUnavailableError(UnavailableError):
     """The lake could not be written; nothing is known to be stored, and sending it again does no harm."""
 
     def __init__(self) -> None:
         super().__init__("The observations could not be stored; the service's log says why. Send them again later.")
 
 
-class ScopedChangeError(StorewatchError):
+class ScopedChangeError(ForbiddenError):
     """The key is good, but its scope lets it change its own stores and what is said of them, and nothing else."""
 
     def __init__(self) -> None:
         super().__init__(
             "A key with a scope can only change its own stores and what is said of them; use one without a scope."
         )
+
+
+FAMILIES: Final = tuple(StorewatchError.__subclasses__())
+
+
+def family_of(error: type[StorewatchError]) -> type[StorewatchError]:
+    """Return the family of an error."""
+    return next(kind for kind in error.mro() if kind in FAMILIES)
+
+
+def problem_name(error: type[StorewatchError]) -> str:
+    """Return the problem type of an error: unknown-report for UnknownReportError and the errors derived from it."""
+    kinds = error.mro()
+    kind = kinds[max(0, kinds.index(family_of(error)) - 1)]
+    words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__)
+    return words.removeprefix("-").removesuffix("-error")

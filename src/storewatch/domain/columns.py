@@ -4,8 +4,6 @@ Instants are UTC with microseconds; in arrays they are int64 microseconds since 
 Spans and windows are half open, `[start, end)`.
 """
 
-from datetime import UTC, datetime, timedelta
-from enum import IntEnum
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -17,14 +15,6 @@ Int32s: TypeAlias = npt.NDArray[np.int32]
 UInt8s: TypeAlias = npt.NDArray[np.uint8]
 
 INSTANT: Final = pl.Datetime("us", "UTC")
-
-SECOND_US: Final = 1_000_000
-MINUTE_US: Final = 60 * SECOND_US
-HOUR_US: Final = 60 * MINUTE_US
-DAY_US: Final = 24 * HOUR_US
-DAY_SECONDS: Final = 86_400
-WEEK_SECONDS: Final = 7 * DAY_SECONDS
-END_OF_DAY_FROM_S: Final = 23 * 3600 + 59 * 60  # an end of 23:59:00 or later means 24:00 (SEMANTICS 2)
 
 # What was seen, as ingest hands it to the lake and the lake gives it back.
 # `loaded_at` orders repeated observations of one (store_id, observed_at): the latest wins (SEMANTICS 1).
@@ -48,26 +38,3 @@ CLOSURES: Final = pl.Schema({"store_id": pl.String(), "start_at": INSTANT, "end_
 RECLASSIFICATIONS: Final = pl.Schema(
     {"store_id": pl.String(), "start_at": INSTANT, "end_at": INSTANT, "status": pl.UInt8()}
 )
-
-
-class Status(IntEnum):
-    """The status of a store at an instant of its business time; PLANNED: closed on purpose, or said to have been."""
-
-    DOWN = 0
-    UP = 1
-    UNKNOWN = 2
-    PLANNED = 3
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-def instant_us(instant: datetime) -> int:
-    """Turn an aware datetime into microseconds since 1970, exactly."""
-    return (instant - _EPOCH) // _MICROSECOND
-
-
-def instant_of(microseconds: int) -> datetime:
-    """Turn microseconds since 1970 into a datetime in UTC, exactly."""
-    return _EPOCH + microseconds * _MICROSECOND

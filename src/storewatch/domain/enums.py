@@ -1,0 +1,207 @@
+"""The words with a fixed set of values. Each is defined here once; its values are those of the API and the database."""
+
+from enum import IntEnum, StrEnum
+from typing import Final
+
+
+class Status(IntEnum):
+    """The status of a store at an instant of its business time. PLANNED: closed by plan, or reclassified as planned."""
+
+    DOWN = 0
+    UP = 1
+    UNKNOWN = 2
+    PLANNED = 3
+
+
+class StoreState(StrEnum):
+    """The state of a store at an instant, in the order in which people want to look at stores."""
+
+    DOWN = "down"
+    UNKNOWN = "unknown"
+    UP = "up"
+    CLOSED = "closed"
+
+
+class StoreOrder(StrEnum):
+    """The orders of lists of stores, each then by store_id. Stores without a name or a poll come last."""
+
+    ID = "store_id"
+    ID_DOWN = "-store_id"
+    NAME = "name"
+    NAME_DOWN = "-name"
+    LAST_POLL = "last_poll"
+    LAST_POLL_DOWN = "-last_poll"
+    STATE = "state"
+    STATE_DOWN = "-state"
+
+
+class PolicyName(StrEnum):
+    """The policies that a request can name (SEMANTICS 10)."""
+
+    FILL = "fill"
+    OBSERVED = "observed"
+
+
+class Source(StrEnum):
+    """Where the hours or the time zone of a store come from."""
+
+    GIVEN = "given"
+    DEFAULT = "default"
+
+
+class ImportTable(StrEnum):
+    """The tables that can be imported."""
+
+    OBSERVATIONS = "observations"
+    WEEKLY_HOURS = "weekly_hours"
+    TIMEZONES = "timezones"
+    STORES = "stores"
+    SPECIAL_HOURS = "special_hours"
+    TARGETS = "targets"
+    SALES = "sales"
+
+
+class EntryKind(StrEnum):
+    """The tables whose rows name a store or a label."""
+
+    SPECIAL_HOURS = "special_hours"
+    TARGETS = "targets"
+    SALES = "sales"
+
+
+class Reclassification(StrEnum):
+    """What the down time of an annotated stretch counts as."""
+
+    PLANNED = "planned"
+    UNKNOWN = "unknown"
+    NOT_AN_OUTAGE = "not_an_outage"
+
+
+class ClosureMode(StrEnum):
+    """What planned closures do to the sessions they touch (SEMANTICS 19)."""
+
+    HONOUR = "honour"
+    IGNORE = "ignore"
+    EXCLUDE = "exclude"
+
+
+class AnnotationMode(StrEnum):
+    """Whether reclassified down time counts as what its annotation says."""
+
+    APPLY = "apply"
+    IGNORE = "ignore"
+
+
+class ReportFormat(StrEnum):
+    """The forms in which a report can be written. csv: the classic seven columns."""
+
+    CSV = "csv"
+    WIDE_CSV = "wide_csv"
+    JSON = "json"
+    NDJSON = "ndjson"
+    PARQUET = "parquet"
+    XLSX = "xlsx"
+    PDF = "pdf"
+
+    @property
+    def suffix(self) -> str:
+        return "csv" if self is ReportFormat.WIDE_CSV else self.value
+
+    @property
+    def holds_one_table(self) -> bool:
+        return self in (ReportFormat.WIDE_CSV, ReportFormat.PARQUET)
+
+
+class ReportTable(StrEnum):
+    """The tables of a report: those of every report, those of a breakdown, those of the sections asked for."""
+
+    SUMMARY = "summary"
+    STORES = "stores"
+    GROUPS = "groups"
+    BUCKETS = "buckets"
+    TREND = "trend"
+    OUTAGES = "outages"
+    MASS_OUTAGES = "mass_outages"
+    PATTERN = "pattern"
+    BLIND_SPOTS = "blind_spots"
+    DOCTOR = "doctor"
+
+
+class Breakdown(StrEnum):
+    """The local stretches that a window is split into."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Section(StrEnum):
+    """The parts that a report can have beyond its figures."""
+
+    OUTAGES = "outages"
+    PATTERNS = "patterns"
+    QUALITY = "quality"
+    LOST_SALES = "lost_sales"
+    DOCTOR = "doctor"
+
+
+class Paper(StrEnum):
+    """The size of a PDF's pages."""
+
+    A4 = "a4"
+    LETTER = "letter"
+
+
+class Finding(StrEnum):
+    """What the doctor finds wrong with the hours of a store."""
+
+    LATE_OPEN = "late_open"
+    EARLY_CLOSE = "early_close"
+    OPENS_EARLIER = "opens_earlier"
+    STAYS_OPEN = "stays_open"
+    ACTIVE_OUTSIDE = "active_outside"
+    WRONG_ZONE = "wrong_zone"
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    REPORT = "report"
+    IMPORT = "import"
+    OPTIMIZE = "optimize"
+    RETENTION = "retention"
+
+
+class JobState(StrEnum):
+    """queued -> running -> one of the others, and back to queued when an attempt did not end."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED: Final = frozenset({JobState.COMPLETE, JobState.FAILED, JobState.CANCELLED})
+
+
+class Role(StrEnum):
+    """What a caller may do; each role may do everything that those before it may."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def includes(self, needed: "Role") -> bool:
+        """Return whether a caller with this role may do what takes the role `needed`."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+class AuditOutcome(StrEnum):
+    """What became of an action in the audit log."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"

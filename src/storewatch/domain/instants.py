@@ -1,0 +1,86 @@
+"""Instants, durations and local dates: their units, and how they are read and written as text.
+
+Instants are UTC. As numbers they are microseconds since 1970-01-01T00:00Z (suffix `_us`).
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from storewatch.domain.errors import InvalidInputError
+
+SECOND_US: Final = 1_000_000
+MINUTE_US: Final = 60 * SECOND_US
+HOUR_US: Final = 60 * MINUTE_US
+DAY_US: Final = 24 * HOUR_US
+DAY_SECONDS: Final = 86_400
+WEEK_SECONDS: Final = 7 * DAY_SECONDS
+END_OF_DAY_FROM_S: Final = 23 * 3600 + 59 * 60  # an end of 23:59:00 or later means 24:00 (SEMANTICS 2)
+
+# What storewatch computes with: dates and instants of users lie in these years.
+FIRST_YEAR: Final = 1970
+END_YEAR: Final = 9000
+EARLIEST: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(END_YEAR, 1, 1, tzinfo=UTC)
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DURATION: Final = re.compile(r"(\d{1,9})\s*(s|m|min|h|d|w)", re.IGNORECASE)
+_UNIT_SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def instant_us(instant: datetime) -> int:
+    """Return an aware datetime as microseconds since 1970, exactly."""
+    return (instant - EARLIEST) // _MICROSECOND
+
+
+def instant_of(microseconds: int) -> datetime:
+    """Return microseconds since 1970 as a datetime in UTC, exactly."""
+    return EARLIEST + microseconds * _MICROSECOND
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an instant: ISO 8601, or as in the public data set (`2023-01-25 18:13:22.47922 UTC`); no zone means UTC.
+
+    Raises InvalidInputError.
+    """
+    stripped = text.strip().removesuffix("UTC").strip()
+    try:
+        instant = datetime.fromisoformat(stripped)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInputError(
+            f"{text!r} is not an instant; write it as 2023-01-25T18:13:22Z, with a zone or in UTC."
+        ) from None
+
+
+def format_instant(instant: datetime) -> str:
+    """Write an instant as RFC 3339 in UTC, with microseconds only where there are any."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a duration such as `90m`, `3h`, `7d` (s, m, h, d, w). Raises InvalidInputError."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise InvalidInputError(f"{text!r} is not a duration; write a number and a unit, such as 90m, 3h or 7d.")
+    try:
+        return timedelta(seconds=int(match[1]) * _UNIT_SECONDS[match[2].lower()])
+    except OverflowError:
+        raise InvalidInputError(f"{text!r} is longer than any report; write something such as 3h or 7d.") from None
+
+
+def parse_duration_us(text: str) -> int:
+    """Read a duration such as `90m` as microseconds. Raises InvalidInputError."""
+    return parse_duration(text) // _MICROSECOND
+
+
+def parse_local_date(text: str) -> date:
+    """Read a local date such as 2026-12-24, from 1970 to 8999. Raises InvalidInputError."""
+    try:
+        found = date.fromisoformat(text) if _DATE.fullmatch(text) else None
+    except ValueError:
+        found = None
+    if found is None or not FIRST_YEAR <= found.year < END_YEAR:
+        raise InvalidInputError(f"{text[:20]!r} is no date: want a day from 1970 to 8999, e.g. 2026-12-24")
+    return found

@@ -1,0 +1,31 @@
+"""Labels of stores, and scopes: which stores exist for a caller."""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+
+class Label(NamedTuple):
+    """A label of a store and its value, such as owner=acme."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """The stores that exist for a caller: those that carry `label`, or every store where it is None."""
+
+    label: Label | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether some stores may be outside the scope."""
+        return self.label is not None
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels that a store must carry to be in the scope."""
+        return () if self.label is None else (self.label,)
+
+
+ALL_STORES: Final = Scope()
