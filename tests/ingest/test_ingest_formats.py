@@ -23,17 +23,17 @@ ROWS = [
     {"store_id": "2", "status": "inactive", "timestamp_utc": AT},
 ]
 NDJSON = "".join(json.dumps(row) + "\n" for row in ROWS)
-ZIPPED = gzip.compress(CSV.encode())
+ZIPPED = gzip.compress(CSV.encode(), mtime=0)
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("polls.csv.gz", gzip.compress(CSV.encode())),
-        ("polls", gzip.compress(CSV.encode()[:50]) + gzip.compress(CSV.encode()[50:])),
+        ("polls.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
+        ("polls", gzip.compress(CSV.encode()[:50], mtime=0) + gzip.compress(CSV.encode()[50:], mtime=0)),
         ("polls.ndjson", NDJSON.encode()),
         ("polls.csv", b"\xef\xbb\xbf\n" + NDJSON.replace("\n", "\r\n\r\n").encode()),
-        ("polls.jsonl.gz", gzip.compress(NDJSON.strip().encode())),
+        ("polls.jsonl.gz", gzip.compress(NDJSON.strip().encode(), mtime=0)),
     ],
 )
 def test_format_is_seen_by_its_bytes(name: str, content: bytes, tmp_path: Path, parse: Parse) -> None:
@@ -166,7 +166,7 @@ def test_parquet_column_of_a_type_that_cannot_be_right(
     [
         ("empty.csv", b"", " is empty."),
         ("bom.csv", b"\xef\xbb\xbf \n\r\n", " is empty."),
-        ("empty.csv.gz", gzip.compress(b""), " is empty."),
+        ("empty.csv.gz", gzip.compress(b"", mtime=0), " is empty."),
         ("utf16.csv", CSV.encode("utf-16"), " is UTF-16 text; save it as UTF-8 and import it again."),
         (
             "book.xlsx",
