@@ -73,6 +73,7 @@ def create_service(parts: Parts) -> FastAPI:
         description="How long every store was really online during the hours it says it is open.",
         lifespan=life,
     )
+    service.state.installation = parts
     install_problems(service)
     install_openapi(service)
     access = add_layers(service, parts)
