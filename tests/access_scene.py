@@ -6,16 +6,17 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from storewatch.access import AccessRules, KeyRule, Scope
+from storewatch.access import AccessRules, KeyRule
 from storewatch.access.keys import create_key
 from storewatch.app import App, service_parts, utc_now
 from storewatch.domain.enums import Role
+from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.web.service import create_service
 
 REQUIRED = AccessRules(keys=KeyRule.REQUIRED)
 
 
-def key_of(app: App, role: Role = Role.ADMIN, scope: Scope | None = None, **changes: Any) -> str:
+def key_of(app: App, role: Role = Role.ADMIN, scope: Scope = ALL_STORES, **changes: Any) -> str:
     """Make a key and give its text."""
     words = {"name": role.name.lower(), "role": role, "scope": scope, "now": utc_now()} | changes
     return create_key(app.catalog, **words).text

@@ -6,11 +6,11 @@ from hashlib import sha256
 
 import pytest
 
-from storewatch.access import Scope
 from storewatch.access.keys import KEY_PATTERN, create_key, find_key, public_id, revoke_key
 from storewatch.catalog import ApiKey, Catalog
 from storewatch.domain.enums import Role
 from storewatch.domain.errors import InvalidInputError, UnknownKeyError
+from storewatch.domain.labels import Label, Scope
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ def make(catalog: Catalog, **changes):
 
 
 def test_key_is_stored_as_its_sha256_and_nothing_of_its_secret(catalog: Catalog) -> None:
-    new = make(catalog, scope=Scope(label="owner", value="acme"), expires_at=NOW + timedelta(days=90), created_by="k")
+    new = make(catalog, scope=Scope(label=Label("owner", "acme")), expires_at=NOW + timedelta(days=90), created_by="k")
     assert catalog.find_key(new.key.key_id) == ApiKey(
         key_id=new.key.key_id,
         name="poller",
@@ -73,10 +73,10 @@ def test_look_alike_is_no_key(catalog: Catalog, damage) -> None:
         {"name": "two\nlines"},
         {"name": "nul\0"},
         {"expires_at": NOW},
-        {"scope": Scope(label="", value="acme")},
-        {"scope": Scope(label="owner", value="nul\0")},
-        {"scope": Scope(label="owner", value="x" * 201)},
-        {"role": Role.ADMIN, "scope": Scope(label="owner", value="acme")},
+        {"scope": Scope(label=Label("", "acme"))},
+        {"scope": Scope(label=Label("owner", "nul\0"))},
+        {"scope": Scope(label=Label("owner", "x" * 201))},
+        {"role": Role.ADMIN, "scope": Scope(label=Label("owner", "acme"))},
     ],
 )
 def test_key_that_could_not_be_used_or_would_leak_is_refused(catalog: Catalog, wrong) -> None:

@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 from waiting import wait_for
 
-from storewatch.access import Principal, Scope
+from storewatch.access import Principal
 from storewatch.access.gate import TRUST, Gate
 from storewatch.access.keys import _checksum as checksum
 from storewatch.access.keys import create_key, public_id, revoke_key
 from storewatch.catalog import Catalog
 from storewatch.domain.enums import Role
 from storewatch.domain.errors import InvalidKeyError
+from storewatch.domain.labels import Label, Scope
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def make(catalog: Catalog, clock, **changes):
 
 
 def test_good_key_gives_its_principal(catalog: Catalog, gate: Gate, clock) -> None:
-    scope = Scope(label="owner", value="acme")
+    scope = Scope(label=Label("owner", "acme"))
     new = make(catalog, clock, scope=scope)
     caller = Principal(key_id=new.key.key_id, name="poller", role=Role.OPERATOR, scope=scope)
     assert gate.remembered(new.text) is None

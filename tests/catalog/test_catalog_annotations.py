@@ -9,10 +9,11 @@ import pytest
 from storewatch.catalog import Annotation, Catalog, NewAnnotation, labels_frame
 from storewatch.domain.enums import Reclassification, Status
 from storewatch.domain.errors import InvalidInputError, UnknownStoreError
+from storewatch.domain.labels import Label, Scope
 
 NOW = datetime(2026, 11, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-ACME = (("owner", "acme"),)
+ACME = Scope(label=Label("owner", "acme"))
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_annotations_are_listed_and_found(stores: Catalog) -> None:
     ]
     assert stores.list_annotations() == made[::-1]
     assert stores.list_annotations(limit=1, before=made[2].annotation_id) == [made[1]]
-    assert stores.list_annotations(carrying=ACME) == [made[2], made[0]]
+    assert stores.list_annotations(scope=ACME) == [made[2], made[0]]
     assert stores.list_annotations(store_id="b") == [made[1]]
     assert stores.list_annotations(from_=NOW + HOUR) == [made[2]]
     assert stores.list_annotations(to=NOW + HOUR) == [made[1], made[0]]

@@ -21,6 +21,7 @@ from storewatch.catalog.entries import _whole_entries
 from storewatch.catalog.rows import BATCH_ROWS
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.errors import InvalidInputError, UnknownStoreError
+from storewatch.domain.labels import Label, Scope
 
 NOW = datetime(2026, 11, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 RECORD = ImportRecord(file="f.csv", table_name="weekly_hours", rows=1, accepted=1, rejected=0)
@@ -189,7 +190,7 @@ def test_special_hours_are_listed_and_deleted(catalog: Catalog) -> None:
     first = catalog.list_entries(EntryKind.SPECIAL_HOURS, limit=1)
     rest = catalog.list_entries(EntryKind.SPECIAL_HOURS, after=first["special_hours_id"][0])
     assert pl.concat([first, rest]).equals(whole)
-    scoped = catalog.list_entries(EntryKind.SPECIAL_HOURS, carrying=(("region", "south"),))
+    scoped = catalog.list_entries(EntryKind.SPECIAL_HOURS, scope=Scope(label=Label("region", "south")))
     assert scoped.select(SPECIAL_ROWS.names()).rows() == [rows[3]]
     of_a = catalog.list_entries(EntryKind.SPECIAL_HOURS, store_id="a")
     assert sorted(of_a.select(SPECIAL_ROWS.names()).rows(), key=str) == sorted(rows[:3], key=str)
@@ -253,8 +254,8 @@ def test_closures_are_listed_found_and_deleted(catalog: Catalog) -> None:
     assert made == [Closure(**vars(one), closure_id=kept.closure_id) for one, kept in zip(new, made, strict=True)]
     assert catalog.list_closures() == made[::-1]
     assert catalog.list_closures(before=made[2].closure_id, limit=1) == [made[1]]
-    assert catalog.list_closures(carrying=(("region", "north"),)) == [made[2], made[0]]
-    assert catalog.list_closures(carrying=(("region", "south"),)) == [made[3], made[2], made[1]]
+    assert catalog.list_closures(scope=Scope(label=Label("region", "north"))) == [made[2], made[0]]
+    assert catalog.list_closures(scope=Scope(label=Label("region", "south"))) == [made[3], made[2], made[1]]
     assert catalog.list_closures(store_id="a") == [made[2], made[0]]
     assert catalog.find_closure(made[0].closure_id) == made[0]
     assert catalog.find_closure(made[0].closure_id, (("region", "south"),)) is None

@@ -7,11 +7,12 @@ import pytest
 
 from storewatch.catalog import Catalog, Job, WorkerRecord
 from storewatch.domain.enums import JobKind, JobState
+from storewatch.domain.labels import Label, Scope
 
 NOW = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=2)
 PARAMETERS: dict[str, Any] = {"policy": "fill", "as_of": None, "max_gap_us": 604_800_000_000, "stores": ["é", "b"]}
-ACME = ("owner", "acme")
+ACME = Scope(label=Label("owner", "acme"))
 QUEUED = Job(job_id="j1", kind=JobKind.REPORT, state=JobState.QUEUED, parameters=PARAMETERS, created_at=NOW)
 WORKER = WorkerRecord(worker_id="w1", host="here", pid=7, started_at=NOW, beat_at=NOW)
 
@@ -144,7 +145,7 @@ def test_jobs_are_listed_newest_first_in_pages(catalog: Catalog) -> None:
 
 def test_jobs_are_listed_and_counted_by_kind_state_and_scope(catalog: Catalog) -> None:
     add(catalog, "ours", scope=ACME, created_by="key")
-    add(catalog, "theirs", scope=("owner", "other"))
+    add(catalog, "theirs", scope=Scope(label=Label("owner", "other")))
     add(catalog, "import", JobKind.IMPORT)
     catalog.request_cancel("theirs", NOW)
     assert [job.job_id for job in catalog.jobs(kind=JobKind.IMPORT)] == ["import"]

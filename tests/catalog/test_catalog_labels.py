@@ -9,7 +9,7 @@ from sqlalchemy import event
 from storewatch.catalog import PATTERNS, Catalog, ImportRecord, StoreFilter, StoreRows, labels_frame
 from storewatch.catalog.rows import BATCH_ROWS
 from storewatch.domain.enums import StoreOrder
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import Label, Scope
 
 NOW = datetime(2023, 1, 25, tzinfo=UTC)
 RECORD = ImportRecord(file="f.csv", table_name="stores", rows=1, accepted=1, rejected=0)
@@ -166,32 +166,32 @@ def test_find_store_gives_what_is_known_of_it_only(catalog: Catalog) -> None:
     )
     catalog.replace_stores(hours=hours, now=NOW)
     zoned(catalog, a1="Asia/Beirut")
-    found = catalog.find_store("a1", (("owner", "acme"),))
+    found = catalog.find_store("a1", Scope(label=Label("owner", "acme")))
     assert found is not None
     assert found.frame.rows() == [("a1", found.patterns["weekly_hours_id"][0], "Asia/Beirut")]
     assert found.patterns["intervals"].to_list() == [[MONDAY]]
     assert (found.labels, found.catalog_version) == ({"a1": CHAIN["a1"]}, catalog.version())
 
 
-@pytest.mark.parametrize(("store_id", "labels"), [("nobody", ()), ("a1", (("owner", "bolt"),)), ("a\0", ())])
-def test_store_that_is_not_there_or_not_in_scope_is_not_found(
-    catalog: Catalog, store_id: str, labels: tuple[Label, ...]
-) -> None:
+@pytest.mark.parametrize(
+    ("store_id", "scope"), [("nobody", Scope()), ("a1", Scope(label=Label("owner", "bolt"))), ("a\0", Scope())]
+)
+def test_store_that_is_not_there_or_not_in_scope_is_not_found(catalog: Catalog, store_id: str, scope: Scope) -> None:
     put(catalog, CHAIN)
-    assert catalog.find_store(store_id, labels) is None
+    assert catalog.find_store(store_id, scope) is None
 
 
 def test_select_stores_gives_them_in_the_order_asked_for(catalog: Catalog) -> None:
     put(catalog, CHAIN)
     assert ids(catalog.select_stores(["c", "a1", "nobody", "B1"])) == ["c", "a1", "B1"]
-    assert ids(catalog.select_stores(["c", "a1", "B1"], (("region", "north"),))) == ["a1", "B1"]
+    assert ids(catalog.select_stores(["c", "a1", "B1"], Scope(label=Label("region", "north")))) == ["a1", "B1"]
 
 
 def test_visible_ids_are_those_of_the_stores_with_the_label(catalog: Catalog) -> None:
     put(catalog, CHAIN)
     asked = pl.Series("store_id", ["nobody", "c", "B1", "a2"])
-    assert catalog.visible_ids(asked, ("owner", "acme")).to_list() == ["a2"]
-    assert catalog.visible_ids(asked, ("owner", "nobody")).to_list() == []
+    assert catalog.visible_ids(asked, Scope(label=Label("owner", "acme"))).to_list() == ["a2"]
+    assert catalog.visible_ids(asked, Scope(label=Label("owner", "nobody"))).to_list() == []
 
 
 def test_create_store_makes_it_once(catalog: Catalog) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from storewatch.catalog import SALES, TARGETS, Catalog, Definition, Target, labels_frame
 from storewatch.domain.enums import EntryKind
+from storewatch.domain.labels import Label, Scope
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 LABELS = {
@@ -93,7 +94,7 @@ def test_sales_of_a_target_are_replaced_whole_and_the_last_of_equal_rows_counts(
     assert stores.list_entries(EntryKind.SALES, store_id="a").select(SALES.names()).rows() == [
         ("a", None, None, 0, 9, 1.0)
     ]
-    assert stores.list_entries(EntryKind.SALES, carrying=(("region", "south"),)).is_empty()
+    assert stores.list_entries(EntryKind.SALES, scope=Scope(label=Label("region", "south"))).is_empty()
     assert stores.delete_entries(EntryKind.SALES, Target(store_id="a")) == 1
 
 

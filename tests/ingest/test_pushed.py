@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from storewatch.domain.errors import InvalidInputError, TooManyRowsError
+from storewatch.domain.labels import Label, Scope
 from storewatch.ingest.pushed import MAX_ROWS, Checked, PushFormat, PushReject, check_pushed, read_pushed
 
 GOOD = {"store_id": "cafe", "observed_at": "2023-01-25T18:00:00Z", "status": "active"}
@@ -246,11 +247,15 @@ def test_requests_checked_together_keep_their_order_and_their_rejects(now: datet
 
 
 def test_scope_lets_only_its_stores_in_and_tells_nothing_of_others(now: datetime) -> None:
-    stores = {("owner", "acme"): ["mine", "also"], ("owner", "other"): ["theirs"]}
+    stores = {"acme": ["mine", "also"], "other": ["theirs"]}
     rows = [{**GOOD, "store_id": store_id} for store_id in ("mine", "theirs", "nobody's", " also ")]
     body = json.dumps([*rows, {**GOOD, "store_id": "theirs", "status": "x"}]).encode()
-    requests = [read_pushed(body, PushFormat.JSON, ("owner", owner)) for owner in ("acme", "other", "none")]
-    good, checked = check_pushed(requests, now, lambda ids, label: ids.filter(ids.is_in(stores.get(label, []))))
+    requests = [
+        read_pushed(body, PushFormat.JSON, Scope(label=Label("owner", owner))) for owner in ("acme", "other", "none")
+    ]
+    good, checked = check_pushed(
+        requests, now, lambda ids, scope: ids.filter(ids.is_in(stores.get(scope.label.value, [])))
+    )
     assert good["store_id"].to_list() == ["mine", "also", "theirs"]
     assert [each.accepted for each in checked] == [2, 1, 0]
     assert checked[0].rejects == (

@@ -12,6 +12,7 @@ from waiting import wait_for
 
 from storewatch.catalog import Catalog, labels_frame
 from storewatch.domain.errors import LakeUnavailableError, OverCapacityError
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.ingest.group_commit import FULL_ROWS, GroupCommit, Outcome
 from storewatch.ingest.pushed import Pushed, PushFormat, PushReject, read_pushed
 from storewatch.lake import Lake
@@ -19,7 +20,7 @@ from storewatch.lake import Lake
 Polls = Callable[[], list[tuple[str, str, str]]]
 
 
-def pushed(*store_ids: str, status: str = "active", scope: tuple[str, str] | None = None) -> Pushed:
+def pushed(*store_ids: str, status: str = "active", scope: Scope = ALL_STORES) -> Pushed:
     rows = [{"store_id": store_id, "observed_at": "2023-01-25T18:00:00Z", "status": status} for store_id in store_ids]
     return read_pushed(json.dumps(rows).encode(), PushFormat.JSON, scope)
 
@@ -165,7 +166,7 @@ def test_scoped_request_writes_only_stores_of_its_scope(
 ) -> None:
     for store_id, owner in (("mine", "acme"), ("theirs", "other")):
         sqlite_catalog.create_store(store_id, labels=labels_frame({store_id: {"owner": owner}}), now=now)
-    outcome = commits.submit(pushed("mine", "theirs", "new", scope=("owner", "acme"))).result()
+    outcome = commits.submit(pushed("mine", "theirs", "new", scope=Scope(label=Label("owner", "acme")))).result()
     assert outcome == Outcome(
         accepted=1,
         rejected=2,

@@ -12,6 +12,7 @@ from storewatch.app import App, compute_report
 from storewatch.catalog import NewAnnotation, NewClosure, labels_frame
 from storewatch.domain.enums import JobKind, Reclassification, ReportFormat
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.labels import Label, Scope
 from storewatch.domain.timezones import TZDATA_VERSION
 from storewatch.ingest import import_file
 from storewatch.reports.manifest import Manifest, Verification, manifest_file, verify
@@ -198,7 +199,7 @@ def test_versions_of_another_software_and_tzdata_are_told(app: App, tmp_path: Pa
 
 def test_stored_report_is_verified_by_its_job_with_its_scope(app: App) -> None:
     app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme"}}), now=NOW)
-    scope = ("owner", "acme")
+    scope = Scope(label=Label("owner", "acme"))
     app.catalog.create_job("one", JobKind.REPORT, ReportRequest().parameters(), NOW, scope=scope)
     job = app.catalog.claim_job("w", [JobKind.REPORT], NOW)
     assert job is not None

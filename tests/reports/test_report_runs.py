@@ -18,17 +18,18 @@ from storewatch.domain.errors import (
     UnknownReportError,
     UnknownStoreError,
 )
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.domain.timezones import TZDATA_VERSION
 from storewatch.reports.exports.header import totals
 from storewatch.reports.request import ReportRequest, read_request
 from storewatch.reports.runs import check_stores
 
 NOW = datetime(2023, 1, 24, tzinfo=UTC)
-ACME = ("owner", "acme")
+ACME = Scope(label=Label("owner", "acme"))
 CAFE = "cafe,0.0,2.25,2.25,0.0,0.75,0.75\n"
 
 
-def ask(app: App, request: ReportRequest | None = None, scope: tuple[str, str] | None = None) -> Job:
+def ask(app: App, request: ReportRequest | None = None, scope: Scope = ALL_STORES) -> Job:
     """Accept a report and take it as a worker does."""
     job_id = f"r{len(app.catalog.jobs())}"
     app.catalog.create_job(job_id, JobKind.REPORT, (request or ReportRequest()).parameters(), NOW, scope=scope)
@@ -37,7 +38,7 @@ def ask(app: App, request: ReportRequest | None = None, scope: tuple[str, str] |
     return job
 
 
-def run(app: App, request: ReportRequest | None = None, scope: tuple[str, str] | None = None) -> Job:
+def run(app: App, request: ReportRequest | None = None, scope: Scope = ALL_STORES) -> Job:
     job = ask(app, request, scope)
     done = app.reports.run(job, app.lake.snapshot())
     assert app.catalog.complete_job(job, done.result(), NOW, fingerprint=done.fingerprint)
@@ -104,7 +105,7 @@ def test_groups_of_zones_and_hours_need_no_label(app: App, by: str) -> None:
 
 def test_store_that_does_not_exist_or_is_of_others_is_told(app: App) -> None:
     label(app, cafe="acme", bar="bolt")
-    for unknown, scope in (("nobody", None), ("bar", ACME)):
+    for unknown, scope in (("nobody", ALL_STORES), ("bar", ACME)):
         with pytest.raises(UnknownStoreError, match=f"There is no store with the id '{unknown}'"):
             check_stores(ReportRequest(store_ids=("cafe", unknown)), app.catalog, scope)
     check_stores(ReportRequest(store_ids=("cafe", "bar")), app.catalog)
@@ -144,7 +145,7 @@ def test_report_of_some_stores_holds_only_their_rows(app: App) -> None:
 
 def test_report_by_label_and_scope_holds_only_their_rows(app: App) -> None:
     label(app, cafe="acme", bar="other")
-    assert text_of(app, run(app, ReportRequest(labels=(ACME,)))) == HEADER + CAFE
+    assert text_of(app, run(app, ReportRequest(labels=ACME.labels))) == HEADER + CAFE
     # As if no other store existed: its now is cafe's newest poll at 17:30, so its last hour had 30 minutes down.
     scoped = run(app, scope=ACME)
     assert scoped.result is not None
@@ -160,7 +161,7 @@ def test_report_of_a_scope_without_polls_has_no_now(app: App) -> None:
 
 
 def test_store_that_changes_its_label_changes_the_report(app: App) -> None:
-    request = ReportRequest(labels=(ACME,))
+    request = ReportRequest(labels=ACME.labels)
     label(app, cafe="acme")
     before = text_of(app, run(app, request))
     label(app, cafe="other", bar="acme")
@@ -204,7 +205,7 @@ def test_report_that_does_not_exist_is_unknown(app: App) -> None:
 def test_report_of_another_scope_is_unknown(app: App) -> None:
     report = ask(app, scope=ACME)
     assert app.reports.find(report.job_id, ACME) == app.reports.find(report.job_id)
-    for scope in (("owner", "other"), ("brand", "acme")):
+    for scope in (Scope(label=Label("owner", "other")), Scope(label=Label("brand", "acme"))):
         with pytest.raises(UnknownReportError):
             app.reports.find(report.job_id, scope)
     with pytest.raises(UnknownReportError):
@@ -253,7 +254,7 @@ def test_peers_under_a_scope_are_its_own_stores(app: App) -> None:
     app.catalog.replace_stores(labels=labels_frame(labels), now=NOW)
     asked = {"format": "wide_csv", "windows": ["last_week"], "rolling": True, "peers": "owner", "store_ids": ["cafe"]}
     stores = {}
-    for scope in (None, ("team", "x")):
+    for scope in (ALL_STORES, Scope(label=Label("team", "x"))):
         header, row = text_of(app, run(app, read_request(asked), scope)).splitlines()
         stores[scope] = dict(zip(header.split(","), row.split(","), strict=True))["peer_stores"]
-    assert stores == {None: "3", ("team", "x"): "1"}
+    assert stores == {ALL_STORES: "3", Scope(label=Label("team", "x")): "1"}

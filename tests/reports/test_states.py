@@ -13,6 +13,7 @@ from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.enums import StoreOrder, StoreState
 from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.instants import instant_us
+from storewatch.domain.labels import Label, Scope
 from storewatch.reports.current import CurrentStores
 from storewatch.reports.figures import newest_of
 from storewatch.reports.states import Spread, last_polls, states_at
@@ -94,7 +95,7 @@ def test_newest_of_some_stores(app: App) -> None:
 
 
 def test_clock_of_a_scope_is_its_own_newest_poll(app: App, stores: CurrentStores) -> None:
-    scope = ("owner", "acme")
+    scope = Scope(label=Label("owner", "acme"))
     app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme"}}), now=NEWEST)
     moment, cafe = stores.find("cafe", scope)
     assert moment.as_of_us == cafe.last_poll_us == instant_us(datetime(2023, 1, 23, 17, 30, tzinfo=UTC))

@@ -9,11 +9,12 @@ from access_scene import REQUIRED, bearer, key_of, serving
 from fastapi.testclient import TestClient
 from scene import settings_in
 
-from storewatch.access import AccessRules, KeyRule, Scope
+from storewatch.access import AccessRules, KeyRule
 from storewatch.access.keys import revoke_key
 from storewatch.app import App, open_app
 from storewatch.catalog import AuditFilter
 from storewatch.domain.enums import Role
+from storewatch.domain.labels import Label, Scope
 
 LOOPBACK = AccessRules(keys=KeyRule.LOOPBACK)
 
@@ -45,7 +46,7 @@ def test_request_without_key_is_refused_before_anything_else(client: TestClient)
     "sent", [bearer, lambda key: {"Authorization": f"bearer  {key} "}, lambda key: {"X-API-Key": key}]
 )
 def test_good_key_is_let_in_by_either_header(app: App, client: TestClient, sent) -> None:
-    key = key_of(app, Role.VIEWER, Scope(label="owner", value="acme"))
+    key = key_of(app, Role.VIEWER, Scope(label=Label("owner", "acme")))
     response = client.get("/v1/me", headers=sent(key))
     assert response.json() == {
         "key_id": key[3:13],

@@ -11,9 +11,10 @@ from fastapi.testclient import TestClient
 from scene import HOURS, POLLS, REPORT, ZONES, settings_in
 from waiting import wait_for
 
-from storewatch.access import AccessRules, Scope
+from storewatch.access import AccessRules
 from storewatch.app import App, open_app
 from storewatch.domain.enums import Role
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.settings import Settings
 
 BAD_ROWS = "".join(f"cafe,open,2023-01-23 16:0{n}:00 UTC\n" for n in range(5))
@@ -216,7 +217,7 @@ def test_scoped_key_writes_only_its_stores_and_sees_only_its_imports(app: App) -
     with serving(app, with_worker=True) as client:
         admin, scoped = (
             {"headers": bearer(key_of(app, role, scope))}
-            for role, scope in ((Role.ADMIN, None), (Role.OPERATOR, Scope(label="owner", value="acme")))
+            for role, scope in ((Role.ADMIN, ALL_STORES), (Role.OPERATOR, Scope(label=Label("owner", "acme"))))
         )
         stores = "store_id,name,owner\ncafe,Cafe,acme\nbar,Bar,other\n"
         [labels] = upload(client, ("stores.csv", stores), **admin).json()["items"]

@@ -11,11 +11,12 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from scene import import_scene, settings_in
 
-from storewatch.access import AccessRules, Scope
+from storewatch.access import AccessRules
 from storewatch.access.keys import create_key
 from storewatch.access.rules import KeyRule
 from storewatch.app import App, open_app, service_parts
 from storewatch.domain.enums import JobKind, Role
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.ingest import import_file
 from storewatch.web.service import create_service
 
@@ -148,7 +149,7 @@ def test_observations_reports_and_commits_are_counted(app: App, tmp_path: Path) 
     [("none", False, 401), ("scoped", False, 403), ("whole", False, 200), ("none", True, 200)],
 )
 def test_metrics_want_a_key_that_sees_everything(app: App, sent: str, opened: bool, status: int) -> None:
-    scopes = {"scoped": Scope(label="owner", value="acme"), "whole": None}
+    scopes = {"scoped": Scope(label=Label("owner", "acme")), "whole": ALL_STORES}
     keys = {
         name: create_key(app.catalog, name=name, role=Role.VIEWER, scope=scope, now=datetime.now(UTC)).text
         for name, scope in scopes.items()

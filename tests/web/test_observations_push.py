@@ -15,11 +15,11 @@ from fastapi.testclient import TestClient
 from scene import settings_in
 from waiting import wait_for
 
-from storewatch.access import Scope
 from storewatch.access.rules import AccessRules
 from storewatch.app import App, open_app, utc_now
 from storewatch.catalog import labels_frame
 from storewatch.domain.enums import Role
+from storewatch.domain.labels import Label, Scope
 from storewatch.web.limits import zstd
 
 CAFE = {"store_id": "cafe", "observed_at": "2023-01-23T15:14:00Z", "status": "active"}
@@ -203,7 +203,7 @@ def test_scoped_key_writes_only_its_stores_and_learns_nothing_of_others(app: App
     for store_id, owner in (("mine", "acme"), ("theirs", "other")):
         app.catalog.create_store(store_id, labels=labels_frame({store_id: {"owner": owner}}), now=utc_now())
     with serving(app) as client:
-        key = bearer(key_of(app, Role.OPERATOR, Scope(label="owner", value="acme")))
+        key = bearer(key_of(app, Role.OPERATOR, Scope(label=Label("owner", "acme"))))
         mixed = push(client, [{**CAFE, "store_id": store_id} for store_id in ("theirs", "mine", "new")], **key)
         assert [reject["reason"] for reject in mixed.json()["rejects"]] == [
             "there is no store 'theirs' for this key",

@@ -11,9 +11,10 @@ from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 from waiting import wait_for
 
-from storewatch.access import AccessRules, Scope
+from storewatch.access import AccessRules
 from storewatch.app import App, open_app
 from storewatch.domain.enums import JobKind, Role
+from storewatch.domain.labels import Label, Scope
 
 MONDAY = {"windows": ["last_week"], "by": "day", "policy": "observed", "format": "ndjson"}
 
@@ -115,7 +116,7 @@ def test_operators_save_and_viewers_read_and_scopes_see_nothing(app: App) -> Non
     with serving(app) as client:
         body = {"name": "monday", "parameters": MONDAY}
         viewer, operator = bearer(key_of(app, Role.VIEWER)), bearer(key_of(app, Role.OPERATOR))
-        scoped = bearer(key_of(app, Role.OPERATOR, Scope(label="owner", value="acme")))
+        scoped = bearer(key_of(app, Role.OPERATOR, Scope(label=Label("owner", "acme"))))
         assert problem(client.post("/v1/report-definitions", json=body, headers=viewer)) == (403, "role-too-low")
         assert problem(client.post("/v1/report-definitions", json=body, headers=scoped)) == (403, "scoped-key")
         assert client.post("/v1/report-definitions", json=body, headers=operator).status_code == 201

@@ -13,12 +13,13 @@ from fastapi.testclient import TestClient
 from scene import HEADER, REPORT, import_scene, settings_in
 from waiting import wait_for
 
-from storewatch.access import AccessRules, Scope
+from storewatch.access import AccessRules
 from storewatch.app import App, open_app
 from storewatch.catalog import labels_frame
 from storewatch.domain.enums import Role
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 
-ACME = Scope(label="owner", value="acme")
+ACME = Scope(label=Label("owner", "acme"))
 CAFE = "cafe,0.0,2.25,2.25,0.0,0.75,0.75\n"
 
 
@@ -258,7 +259,7 @@ def test_scoped_key_gets_and_sees_only_what_is_its_own(app: App) -> None:
     with serving(app, with_worker=True) as client:
         scoped, other, whole = (
             {"headers": bearer(key_of(app, Role.OPERATOR, scope))}
-            for scope in (ACME, Scope(label="owner", value="other"), None)
+            for scope in (ACME, Scope(label=Label("owner", "other")), ALL_STORES)
         )
         theirs = client.post("/v1/reports", json={}, **scoped).json()["report_id"]
         all_stores = client.post("/v1/reports", json={}, **whole).json()["report_id"]

@@ -11,12 +11,13 @@ from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 
 from storewatch import __version__
-from storewatch.access import AccessRules, Scope
+from storewatch.access import AccessRules
 from storewatch.app import App, open_app
 from storewatch.catalog import labels_frame
 from storewatch.domain.enums import JobKind, Role
+from storewatch.domain.labels import Label, Scope
 
-ACME = Scope(label="owner", value="acme")
+ACME = Scope(label=Label("owner", "acme"))
 WEEKLY = {
     "name": "weekly",
     "kind": "report",

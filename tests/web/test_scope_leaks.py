@@ -14,12 +14,12 @@ from fastapi.testclient import TestClient
 from scene import settings_in
 from waiting import wait_for
 
-from storewatch.access import Scope
 from storewatch.app import App, open_app
 from storewatch.domain.enums import Role
+from storewatch.domain.labels import Label, Scope
 from storewatch.ingest import import_file
 
-ACME = Scope(label="owner", value="acme")
+ACME = Scope(label=Label("owner", "acme"))
 OWN, FOREIGN, NOBODYS = "acme-shop", "rival-shop", "never-was"
 FILES = {
     "stores.csv": f"store_id,name,owner\n{OWN},Our shop,acme\n{FOREIGN},Their shop,rival\nfree-shop,No shop,\n",

@@ -9,12 +9,12 @@ from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 
-from storewatch.access import Scope
 from storewatch.app import App, open_app, utc_now
 from storewatch.catalog import labels_frame
 from storewatch.domain.enums import Role
+from storewatch.domain.labels import Label, Scope
 
-ACME, BOLT = Scope(label="owner", value="acme"), Scope(label="owner", value="bolt")
+ACME, BOLT = Scope(label=Label("owner", "acme")), Scope(label=Label("owner", "bolt"))
 ROW = {"day": 0, "start_time_local": "09:00:00", "end_time_local": "12:00:00"}
 
 

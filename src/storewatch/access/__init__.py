@@ -1,6 +1,6 @@
 """Who may do what, and which stores they may see."""
 
-from storewatch.access.principal import ANYONE, Principal, Scope
+from storewatch.access.principal import ANYONE, Principal
 from storewatch.access.rules import AccessRules, KeyRule
 
-__all__ = ["ANYONE", "AccessRules", "KeyRule", "Principal", "Scope"]
+__all__ = ["ANYONE", "AccessRules", "KeyRule", "Principal"]

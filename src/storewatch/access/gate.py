@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from storewatch.access.keys import digest, public_id
-from storewatch.access.principal import Principal, Scope
+from storewatch.access.principal import Principal
 from storewatch.catalog import ApiKey, Catalog
 from storewatch.domain.enums import Role
 from storewatch.domain.errors import InvalidKeyError
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 
 TRUST: Final = timedelta(seconds=5)  # how long a key that another process revoked may still be taken
 USE_NOTED_EVERY: Final = timedelta(seconds=60)
@@ -78,5 +79,5 @@ class Gate:
 
 
 def _principal(key: ApiKey) -> Principal:
-    scope = Scope(label=key.scope_label, value=key.scope_value or "") if key.scope_label is not None else None
+    scope = ALL_STORES if key.scope_label is None else Scope(label=Label(key.scope_label, key.scope_value or ""))
     return Principal(key_id=key.key_id, name=key.name, role=Role(key.role), scope=scope)

@@ -9,10 +9,10 @@ from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Final
 from zlib import crc32
 
-from storewatch.access.principal import Scope
 from storewatch.catalog import ApiKey, Catalog
 from storewatch.domain.enums import Role
 from storewatch.domain.errors import InvalidInputError, UnknownKeyError
+from storewatch.domain.labels import ALL_STORES, Scope
 
 # sw_ + 10 characters that name the key + _ + 43 that hold 256 random bits + 6 of a CRC-32 over all before, which lets
 # scanners for leaked secrets tell a key from a look-alike (as GitHub's tokens do). All base 62.
@@ -35,7 +35,7 @@ def create_key(
     *,
     name: str,
     role: Role,
-    scope: Scope | None = None,
+    scope: Scope = ALL_STORES,
     expires_at: datetime | None = None,
     created_by: str | None = None,
     now: datetime,
@@ -45,9 +45,9 @@ def create_key(
         raise InvalidInputError(f"Give the key a name of 1 to {MAX_NAME_LENGTH} printable characters.")
     if expires_at is not None and expires_at <= now:
         raise InvalidInputError("The key would expire in the past; give a later instant.")
-    if scope is not None and not (scope.label and _fits(scope.label) and _fits(scope.value)):
+    if scope.label is not None and not (scope.label.name and all(map(_fits, scope.label))):
         raise InvalidInputError(f"A scope is a label and a value of up to {MAX_NAME_LENGTH} printable characters each.")
-    if scope is not None and role is Role.ADMIN:
+    if scope.is_limited and role is Role.ADMIN:
         raise InvalidInputError("An admin sees every key and the whole audit log, so its key cannot have a scope.")
     key_id = "".join(secrets.choice(_DIGITS) for _ in range(10))
     body = f"sw_{key_id}_{_base62(secrets.randbits(256), 43)}"
@@ -57,8 +57,8 @@ def create_key(
         name=name,
         role=role,
         sha256=digest(text),
-        scope_label=scope.label if scope else None,
-        scope_value=scope.value if scope else None,
+        scope_label=scope.label.name if scope.label else None,
+        scope_value=scope.label.value if scope.label else None,
         created_at=now,
         created_by=created_by,
         expires_at=expires_at,

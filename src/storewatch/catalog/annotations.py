@@ -13,7 +13,7 @@ from storewatch.catalog.state import lock_stores, move_version
 from storewatch.catalog.targeting import ids_carrying, require_store
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.errors import InvalidInputError
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import ALL_STORES, Scope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +38,9 @@ class Annotation(NewAnnotation):
 
 
 class Annotations(Database):
-    """What somebody knows of stores. carrying: labels of the stores that exist for the caller."""
+    """What somebody knows of stores."""
 
-    def create_annotation(self, annotation: NewAnnotation, carrying: tuple[Label, ...] = ()) -> Annotation:
+    def create_annotation(self, annotation: NewAnnotation, scope: Scope = ALL_STORES) -> Annotation:
         """Add an annotation.
 
         Raises InvalidInputError when it ends before it starts, UnknownStoreError when the store is not there.
@@ -48,7 +48,7 @@ class Annotations(Database):
         _check(annotation)
         with self.writing() as connection:
             lock_stores(connection)
-            require_store(connection, annotation.store_id, carrying)
+            require_store(connection, annotation.store_id, scope)
             adding = insert(annotations).values(asdict(annotation))
             annotation_id: int = connection.execute(adding).inserted_primary_key[0]  # type: ignore[index]
             move_version(connection)
@@ -57,7 +57,7 @@ class Annotations(Database):
     def list_annotations(
         self,
         *,
-        carrying: tuple[Label, ...] = (),
+        scope: Scope = ALL_STORES,
         store_id: str | None = None,
         from_: datetime | None = None,
         to: datetime | None = None,
@@ -69,7 +69,7 @@ class Annotations(Database):
         before: an annotation_id, for only older ones.
         """
         query = select(annotations).order_by(annotations.c.annotation_id.desc()).limit(limit)
-        query = _visible(query, carrying)
+        query = _visible(query, scope)
         if store_id is not None:
             query = query.where(annotations.c.store_id == store_id)
         if from_ is not None:
@@ -81,20 +81,20 @@ class Annotations(Database):
         with self.reading() as connection:
             return [_annotation(row) for row in connection.execute(query).mappings()]
 
-    def find_annotation(self, annotation_id: int, carrying: tuple[Label, ...] = ()) -> Annotation | None:
-        query = _visible(select(annotations).where(annotations.c.annotation_id == annotation_id), carrying)
+    def find_annotation(self, annotation_id: int, scope: Scope = ALL_STORES) -> Annotation | None:
+        query = _visible(select(annotations).where(annotations.c.annotation_id == annotation_id), scope)
         with self.reading() as connection:
             row = connection.execute(query).mappings().first()
             return _annotation(row) if row else None
 
     def change_annotation(
-        self, annotation_id: int, changes: Mapping[str, Any], carrying: tuple[Label, ...] = ()
+        self, annotation_id: int, changes: Mapping[str, Any], scope: Scope = ALL_STORES
     ) -> Annotation | None:
         """Give fields of an annotation other values and return it; None when there is none for the caller.
 
         changes: any of start_at, end_at, cause, note, reclassify_as. Raises InvalidInputError as `create_annotation`.
         """
-        query = _visible(select(annotations).where(annotations.c.annotation_id == annotation_id), carrying)
+        query = _visible(select(annotations).where(annotations.c.annotation_id == annotation_id), scope)
         with self.writing() as connection:
             lock_stores(connection)
             row = connection.execute(query).mappings().first()
@@ -109,9 +109,9 @@ class Annotations(Database):
                 move_version(connection)
             return changed
 
-    def delete_annotation(self, annotation_id: int, carrying: tuple[Label, ...] = ()) -> bool:
+    def delete_annotation(self, annotation_id: int, scope: Scope = ALL_STORES) -> bool:
         removing = delete(annotations).where(
-            annotations.c.annotation_id == annotation_id, annotations.c.store_id.in_(ids_carrying(carrying))
+            annotations.c.annotation_id == annotation_id, annotations.c.store_id.in_(ids_carrying(scope.labels))
         )
         with self.writing() as connection:
             lock_stores(connection)
@@ -126,8 +126,8 @@ def _check(annotation: NewAnnotation) -> None:
         raise InvalidInputError("An annotation must end after it starts.")
 
 
-def _visible(query: Select[Any], carrying: tuple[Label, ...]) -> Select[Any]:
-    return query.where(annotations.c.store_id.in_(ids_carrying(carrying))) if carrying else query
+def _visible(query: Select[Any], scope: Scope) -> Select[Any]:
+    return query.where(annotations.c.store_id.in_(ids_carrying(scope.labels))) if scope else query
 
 
 def _annotation(row: Mapping[Any, Any]) -> Annotation:

@@ -10,7 +10,7 @@ from storewatch.catalog.schema import closures
 from storewatch.catalog.state import lock_stores, move_version
 from storewatch.catalog.targeting import Target, is_visible, require_store
 from storewatch.domain.errors import InvalidInputError
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import ALL_STORES, Scope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,9 @@ class Closure(NewClosure):
 
 
 class PlannedClosures(Database):
-    """What is closed on purpose. carrying: labels of the stores that exist for the caller."""
+    """What is closed on purpose."""
 
-    def create_closure(self, closure: NewClosure, carrying: tuple[Label, ...] = ()) -> Closure:
+    def create_closure(self, closure: NewClosure, scope: Scope = ALL_STORES) -> Closure:
         """Add a closure.
 
         Raises InvalidInputError when it ends before it starts, or is of a store and a label at once, UnknownStoreError
@@ -47,7 +47,7 @@ class PlannedClosures(Database):
         with self.writing() as connection:
             lock_stores(connection)
             if closure.store_id is not None:
-                require_store(connection, closure.store_id, carrying)
+                require_store(connection, closure.store_id, scope)
             adding = insert(closures).values(asdict(closure))
             closure_id: int = connection.execute(adding).inserted_primary_key[0]  # type: ignore[index]
             move_version(connection)
@@ -56,22 +56,22 @@ class PlannedClosures(Database):
     def list_closures(
         self,
         *,
-        carrying: tuple[Label, ...] = (),
+        scope: Scope = ALL_STORES,
         store_id: str | None = None,
         before: int | None = None,
         limit: int = 100,
     ) -> list[Closure]:
         """The newest closures that bear on stores of the caller, and on one store; `before` a closure_id older ones."""
         query = select(closures).order_by(closures.c.closure_id.desc()).limit(limit)
-        query = query.where(*is_visible(closures, carrying, store_id))
+        query = query.where(*is_visible(closures, scope, store_id))
         if before is not None:
             query = query.where(closures.c.closure_id < before)
         with self.reading() as connection:
             return [Closure(**row) for row in connection.execute(query).mappings()]
 
-    def find_closure(self, closure_id: int, carrying: tuple[Label, ...] = ()) -> Closure | None:
+    def find_closure(self, closure_id: int, scope: Scope = ALL_STORES) -> Closure | None:
         """Give a closure that bears on stores of the caller."""
-        query = select(closures).where(closures.c.closure_id == closure_id, *is_visible(closures, carrying, None))
+        query = select(closures).where(closures.c.closure_id == closure_id, *is_visible(closures, scope, None))
         with self.reading() as connection:
             row = connection.execute(query).mappings().first()
             return Closure(**row) if row else None

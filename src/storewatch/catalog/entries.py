@@ -13,7 +13,7 @@ from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows, write_ro
 from storewatch.catalog.state import lock_stores, move_version
 from storewatch.catalog.targeting import TARGET, Target, is_visible, read_said
 from storewatch.domain.enums import EntryKind
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import ALL_STORES, Scope
 
 SPECIAL_ROWS: Final = pl.Schema({**TARGET, "date": pl.Date(), "start_s": pl.Int32(), "end_s": pl.Int32()})
 TARGETS: Final = pl.Schema({**TARGET, "objective": pl.Float64()})
@@ -54,7 +54,7 @@ class Entries(Database):
     """What is said of stores and of labels: special hours, targets, sales.
 
     Rows name a store_id, or a label and its value. Lists give them with their id, page by page: those that bear on
-    stores `carrying` these labels, and on one store.
+    stores of a scope, and on one store.
     """
 
     def replace_entries(self, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
@@ -73,7 +73,7 @@ class Entries(Database):
         self,
         kind: EntryKind,
         *,
-        carrying: tuple[Label, ...] = (),
+        scope: Scope = ALL_STORES,
         store_id: str | None = None,
         after: int = 0,
         limit: int = 100,
@@ -82,7 +82,7 @@ class Entries(Database):
         form = _FORMS[kind]
         row_id = form.table.c[form.row_id]
         query = select(row_id, *(form.table.c[name] for name in form.schema)).order_by(row_id).limit(limit)
-        query = query.where(row_id > after, *is_visible(form.table, carrying, store_id))
+        query = query.where(row_id > after, *is_visible(form.table, scope, store_id))
         with self.reading() as connection:
             return read_rows(connection, query, pl.Schema({form.row_id: pl.Int64(), **form.schema}))
 

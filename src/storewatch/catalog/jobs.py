@@ -23,7 +23,7 @@ from sqlalchemy import (
 from storewatch.catalog.database import Database
 from storewatch.catalog.schema import jobs
 from storewatch.domain.enums import ENDED, JobKind, JobState
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +54,9 @@ class Job:
     error: str | None = None
 
     @property
-    def scope(self) -> Label | None:
-        """The label that the stores of this job carry; None means every store."""
-        return None if self.scope_label is None else Label(self.scope_label, self.scope_value or "")
+    def scope(self) -> Scope:
+        """The scope of the caller that created the job."""
+        return Scope() if self.scope_label is None else Scope(label=Label(self.scope_label, self.scope_value or ""))
 
 
 class Jobs(Database):
@@ -74,7 +74,7 @@ class Jobs(Database):
         now: datetime,
         *,
         created_by: str | None = None,
-        scope: Label | None = None,
+        scope: Scope = ALL_STORES,
         request_id: str | None = None,
     ) -> None:
         """Accept a job: when this returns, it will be run even if the process dies."""
@@ -98,7 +98,7 @@ class Jobs(Database):
         *,
         kind: JobKind | None = None,
         states: Collection[JobState] = (),
-        scope: Label | None = None,
+        scope: Scope = ALL_STORES,
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[Job]:
@@ -111,17 +111,17 @@ class Jobs(Database):
             query = query.where(jobs.c.kind == kind)
         if states:
             query = query.where(jobs.c.state.in_(states))
-        if scope is not None:
-            query = query.where(jobs.c.scope_label == scope[0], jobs.c.scope_value == scope[1])
+        if scope.label is not None:
+            query = query.where(jobs.c.scope_label == scope.label.name, jobs.c.scope_value == scope.label.value)
         if after is not None:
             query = query.where(tuple_(jobs.c.created_at, jobs.c.job_id) < tuple_(*after))
         return self._select(query)
 
-    def count_jobs(self, scope: Label | None = None) -> dict[JobKind, dict[JobState, int]]:
+    def count_jobs(self, scope: Scope = ALL_STORES) -> dict[JobKind, dict[JobState, int]]:
         """How many jobs of each kind are in each state; kinds and states without any are left out."""
         query = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
-        if scope is not None:
-            query = query.where(jobs.c.scope_label == scope[0], jobs.c.scope_value == scope[1])
+        if scope.label is not None:
+            query = query.where(jobs.c.scope_label == scope.label.name, jobs.c.scope_value == scope.label.value)
         counts: dict[JobKind, dict[JobState, int]] = {}
         with self.reading() as connection:
             for kind, state, count in connection.execute(query.order_by(jobs.c.kind, jobs.c.state)):
@@ -253,11 +253,11 @@ def insert_job(
     now: datetime,
     *,
     created_by: str | None = None,
-    scope: Label | None = None,
+    scope: Scope = ALL_STORES,
     request_id: str | None = None,
 ) -> None:
     """Put a job into the queue within a transaction."""
-    label, value = scope or (None, None)
+    label, value = scope.label or (None, None)
     connection.execute(
         insert(jobs).values(
             job_id=job_id,

@@ -16,7 +16,7 @@ from storewatch.catalog.state import read_version
 from storewatch.catalog.stores import STORES, read_patterns, read_stores
 from storewatch.catalog.targeting import TARGET, ids_carrying
 from storewatch.domain.enums import StoreOrder
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.opening import HoursChanges
 
@@ -69,18 +69,18 @@ class StoreLists(Database):
         with self.reading() as connection:
             return _read_rows(connection, _in_order(connection, where, order, after, limit))
 
-    def select_stores(self, store_ids: Sequence[str], labels: tuple[Label, ...] = ()) -> StoreRows:
-        """Read the stores with these ids that carry all these labels, in the order of the ids."""
-        query, _ = _matching(StoreFilter(labels=labels))
+    def select_stores(self, store_ids: Sequence[str], scope: Scope = ALL_STORES) -> StoreRows:
+        """Read the stores with these ids that are in the scope, in the order of the ids."""
+        query, _ = _matching(StoreFilter(labels=scope.labels))
         with self.reading() as connection:
             found = read_rows(connection, query.where(stores.c.store_id.in_(store_ids)), STORES)
             asked = pl.DataFrame({"store_id": store_ids}, schema={"store_id": pl.String})
             return _read_rows(connection, asked.join(found, on="store_id", maintain_order="left"))
 
-    def find_store(self, store_id: str, labels: tuple[Label, ...] = ()) -> StoreRows | None:
-        """Read one store, None when there is none with this id that carries all these labels."""
+    def find_store(self, store_id: str, scope: Scope = ALL_STORES) -> StoreRows | None:
+        """Read one store, None when there is none with this id in the scope."""
         # PostgreSQL refuses to compare text with NUL in it.
-        rows = None if "\0" in store_id else self.select_stores([store_id], labels)
+        rows = None if "\0" in store_id else self.select_stores([store_id], scope)
         return rows if rows is not None and rows.frame.height else None
 
     def store_ids(self, where: StoreFilter, *, order: StoreOrder = StoreOrder.ID, after: Place = ()) -> pl.Series:
@@ -98,17 +98,17 @@ class StoreLists(Database):
                 pl.Schema(dict.fromkeys(("store_id", "value"), pl.String)),
             )
 
-    def has_label(self, label: str, carrying: tuple[Label, ...] = ()) -> bool:
-        """Whether any store that carries all of `carrying` has a label of this name."""
-        query = select(1).where(store_labels.c.label == label, *_of_carriers(carrying)).limit(1)
+    def has_label(self, label: str, scope: Scope = ALL_STORES) -> bool:
+        """Whether any store of the scope has a label of this name."""
+        query = select(1).where(store_labels.c.label == label, *_of_stores(scope)).limit(1)
         with self.reading() as connection:
             return "\0" not in label and connection.execute(query).first() is not None
 
-    def label_names(self, carrying: tuple[Label, ...] = ()) -> list[str]:
-        """Name the labels of the stores that carry all of `carrying`."""
+    def label_names(self, scope: Scope = ALL_STORES) -> list[str]:
+        """List the names of the labels of the stores of a scope."""
         label = store_labels.c.label
         with self.reading() as connection:
-            found = connection.execute(select(label).where(*_of_carriers(carrying)).distinct().order_by(label))
+            found = connection.execute(select(label).where(*_of_stores(scope)).distinct().order_by(label))
             return list(found.scalars())
 
     def label_values(self) -> pl.DataFrame:
@@ -117,11 +117,9 @@ class StoreLists(Database):
             query = select(store_labels.c.store_id, store_labels.c.label, store_labels.c.value)
             return read_rows(connection, query.order_by(*store_labels.primary_key), TARGET)
 
-    def visible_ids(self, store_ids: pl.Series, label: Label) -> pl.Series:
-        """Of these ids, those of stores that carry the label."""
-        carried = select(store_labels.c.store_id).where(
-            store_labels.c.label == label[0], store_labels.c.value == label[1]
-        )
+    def visible_ids(self, store_ids: pl.Series, scope: Scope) -> pl.Series:
+        """Return those of these ids that are stores of a limited scope."""
+        carried = select(store_labels.c.store_id).where(store_labels.c.store_id.in_(ids_carrying(scope.labels)))
         with self.reading() as connection:
             found = [
                 read_rows(
@@ -172,8 +170,8 @@ def _matching(where: StoreFilter) -> tuple[Select[Any], ColumnElement[str]]:
     return query, key
 
 
-def _of_carriers(carrying: tuple[Label, ...]) -> list[ColumnElement[bool]]:
-    return [store_labels.c.store_id.in_(ids_carrying(carrying))] if carrying else []
+def _of_stores(scope: Scope) -> list[ColumnElement[bool]]:
+    return [store_labels.c.store_id.in_(ids_carrying(scope.labels))] if scope.is_limited else []
 
 
 def _after_prefix(prefix: str) -> str:

@@ -1,6 +1,6 @@
 """The stores, their weekly hours and their time zones."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Final
@@ -15,7 +15,7 @@ from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows, write_ro
 from storewatch.catalog.schema import catalog_state, hours_versions, stores, weekly_hours
 from storewatch.catalog.state import lock_stores, move_version, read_version
 from storewatch.domain.enums import EntryKind
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import ALL_STORES, Scope
 
 INTERVALS: Final = pl.List(pl.Struct({"start_s": pl.Int32, "end_s": pl.Int32}))
 
@@ -99,7 +99,7 @@ class Stores(Database):
     def change_store(
         self,
         store_id: str,
-        carrying: Iterable[Label] = (),
+        scope: Scope = ALL_STORES,
         *,
         hours: pl.DataFrame | None = None,
         hours_from: date | None = None,
@@ -116,7 +116,7 @@ class Stores(Database):
             lock_stores(connection)
             known = read_labels(connection, [store_id]).get(store_id, {})
             found = connection.execute(select(stores.c.store_id).where(stores.c.store_id == store_id)).first()
-            if found is None or not set(carrying) <= known.items():
+            if found is None or not set(scope.labels) <= known.items():
                 return False
             merged = {label: value for label, value in {**known, **(labels or {})}.items() if value is not None}
             change_stores(

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, sele
 from storewatch.catalog.rows import read_rows, select_rows
 from storewatch.catalog.schema import store_labels, stores
 from storewatch.domain.errors import UnknownStoreError
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import Label, Scope
 
 TARGET: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
 # Up to so many stores are asked for by their ids; of more, everything is read.
@@ -66,10 +66,10 @@ def ids_carrying(labels: Iterable[Label]) -> Select[Any]:
     return query
 
 
-def require_store(connection: Connection, store_id: str, carrying: Iterable[Label]) -> None:
+def require_store(connection: Connection, store_id: str, scope: Scope) -> None:
     """Raise UnknownStoreError unless there is this store, and it carries all these labels."""
     found = select(stores.c.store_id).where(
-        stores.c.store_id == store_id, stores.c.store_id.in_(ids_carrying(carrying))
+        stores.c.store_id == store_id, stores.c.store_id.in_(ids_carrying(scope.labels))
     )
     if connection.execute(found).first() is None:
         raise UnknownStoreError(store_id)
@@ -85,9 +85,9 @@ def bears_on(table: Table, ids: Select[Any]) -> ColumnElement[bool]:
     )
 
 
-def is_visible(table: Table, carrying: tuple[Label, ...], store_id: str | None) -> list[ColumnElement[bool]]:
+def is_visible(table: Table, scope: Scope, store_id: str | None) -> list[ColumnElement[bool]]:
     """The conditions for a row that bears on a store that carries all these labels, and on this store."""
-    conditions = [bears_on(table, ids_carrying(carrying))] if carrying else []
+    conditions = [bears_on(table, ids_carrying(scope.labels))] if scope.is_limited else []
     if store_id is not None:
         conditions.append(bears_on(table, select(stores.c.store_id).where(stores.c.store_id == store_id)))
     return conditions

@@ -7,9 +7,9 @@ import typer
 
 from storewatch.cli.home import Home, installation, note
 from storewatch.domain.enums import Role
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 
 if TYPE_CHECKING:
-    from storewatch.access import Scope
     from storewatch.catalog import ApiKey
 
 keys = typer.Typer(
@@ -42,7 +42,7 @@ def create(
             app.catalog,
             name=name,
             role=role,
-            scope=_parse_scope(scope) if scope is not None else None,
+            scope=ALL_STORES if scope is None else _parse_scope(scope),
             expires_at=_parse_expiry(expires, now) if expires is not None else None,
             now=now,
         )
@@ -88,14 +88,13 @@ def revoke(
     typer.echo(f"Key {key_id} is revoked.")
 
 
-def _parse_scope(text: str) -> "Scope":
-    from storewatch.access import Scope
+def _parse_scope(text: str) -> Scope:
     from storewatch.domain.errors import InvalidInputError
 
     label, equals, value = text.partition("=")
     if not equals:
         raise InvalidInputError(f"{text!r} is not a scope; write it as label=value, such as owner=acme.")
-    return Scope(label=label, value=value)
+    return Scope(label=Label(label, value))
 
 
 def _parse_expiry(text: str, now: datetime) -> datetime:

@@ -15,7 +15,7 @@ from storewatch.catalog import ENTRIES, LABELS, Catalog, ImportRecord
 from storewatch.domain.columns import TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.engine.opening import weekly_intervals
 from storewatch.ingest.blocks import Source
 from storewatch.ingest.formats import open_source
@@ -73,7 +73,7 @@ def import_file(
     progress: Progress | None = None,
     name: str | None = None,
     job_id: str | None = None,
-    scope: Label | None = None,
+    scope: Scope = ALL_STORES,
     valid_from: date | None = None,
 ) -> ImportResult:
     """Import one file: all of its good rows become visible, or none.
@@ -89,9 +89,9 @@ def import_file(
     file = name or os.fsencode(path).decode(errors="replace")
     with open_source(path) as source, Rejects() as rejects:
         table, positions = recognise(file, source.names)
-        if scope is not None and table.name is ImportTable.STORES:
+        if scope.is_limited and table.name is ImportTable.STORES:
             raise InvalidInputError(f"{file} is a table of stores; a key with a scope cannot import labels.")
-        if scope is not None and "label" in table.columns:
+        if scope.is_limited and "label" in table.columns:
             raise InvalidInputError(f"{file} is of labels; a key with a scope can import what is of stores only.")
         if valid_from is not None and table.name is not ImportTable.WEEKLY_HOURS:
             raise InvalidInputError(
@@ -108,7 +108,7 @@ def import_file(
             progress=progress,
             job_id=job_id,
             valid_from=valid_from,
-            allowed=None if scope is None else partial(catalog.visible_ids, label=scope),
+            allowed=partial(catalog.visible_ids, scope=scope) if scope.is_limited else None,
         )
         import_id = _IMPORTS[table.name](reading, catalog, lake)
         return ImportResult(

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from storewatch.domain.errors import InvalidInputError, TooManyRowsError
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.ingest.blocks import Block, Rows, Source, no_rejects
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.formats import open_columns
@@ -36,8 +36,8 @@ SHOWN_REJECTS: Final = 100
 
 _BODY: Final = Path("The body")
 
-# (ids, label) -> those of the ids that stores with the label have.
-Visible = Callable[[pl.Series, Label], pl.Series]
+# (ids, scope) -> those of the ids that are stores of the scope.
+Visible = Callable[[pl.Series, Scope], pl.Series]
 
 
 class PushFormat(StrEnum):
@@ -59,7 +59,7 @@ class Pushed:
 
     blocks: tuple[Block, ...]
     first_line: int
-    scope: Label | None = None
+    scope: Scope = ALL_STORES
 
     @property
     def rows(self) -> int:
@@ -84,7 +84,7 @@ class Checked:
     rejects: tuple[PushReject, ...]
 
 
-def read_pushed(body: bytes, form: PushFormat, scope: Label | None = None) -> Pushed:
+def read_pushed(body: bytes, form: PushFormat, scope: Scope = ALL_STORES) -> Pushed:
     """Split a request's body into rows and columns.
 
     Raises InvalidInputError when it is not what its form says, TooManyRowsError when it holds or unpacks to too much.
@@ -121,11 +121,9 @@ def check_pushed(requests: Sequence[Pushed], now: datetime, visible: Visible) ->
     ]
 
 
-def _check(
-    columns: pl.DataFrame, now: datetime, scope: Label | None, visible: Visible
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _check(columns: pl.DataFrame, now: datetime, scope: Scope, visible: Visible) -> tuple[pl.DataFrame, pl.DataFrame]:
     checked = check_observations(columns, now)
-    if scope is not None:
+    if scope.is_limited:
         checked = within_scope(checked, columns, lambda ids: visible(ids, scope))
     return checked.good, checked.bad
 

@@ -19,7 +19,7 @@ from storewatch.catalog import LABELS, PATTERNS, REJECTS, Catalog, labels_frame
 from storewatch.domain.columns import TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError, LakeConflictError, StoreInUseError, UnknownStoreError
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.engine.opening import weekly_intervals
 from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import Checked
@@ -82,7 +82,7 @@ class StoreChange:
     problems: list[Problem] = field(default_factory=list)
 
 
-def read_change(store_id: str, said: Mapping[str, Any], scope: Label | None = None) -> StoreChange:
+def read_change(store_id: str, said: Mapping[str, Any], scope: Scope = ALL_STORES) -> StoreChange:
     """Check what is said of one store: any of timezone, weekly_hours, labels.
 
     timezone, weekly_hours: None is the default of SEMANTICS 2 and 3. weekly_hours: rows with the columns of that table.
@@ -114,7 +114,7 @@ def create_store(store_id: str, change: StoreChange, *, catalog: Catalog, now: d
     )
 
 
-def delete_store(store_id: str, *, catalog: Catalog, lake: Lake, scope: Label | None, now: datetime) -> None:
+def delete_store(store_id: str, *, catalog: Catalog, lake: Lake, scope: Scope, now: datetime) -> None:
     """Forget a store that was never observed, with its hours, zone and labels.
 
     Raises UnknownStoreError, StoreInUseError when the lake holds polls of it, LakeConflictError when polls come in so
@@ -123,7 +123,7 @@ def delete_store(store_id: str, *, catalog: Catalog, lake: Lake, scope: Label | 
     for _ in range(DELETE_ATTEMPTS):
         follow_lake(catalog, lake, now)
         snapshot = lake.snapshot()
-        if catalog.find_store(store_id, () if scope is None else (scope,)) is None:
+        if catalog.find_store(store_id, scope) is None:
             raise UnknownStoreError(store_id)
         if snapshot.read(-(2**62), 2**62, stores=[store_id]).height:
             raise StoreInUseError(store_id)
@@ -137,7 +137,7 @@ def replace_hours(
     form: BulkFormat,
     *,
     catalog: Catalog,
-    scope: Label | None = None,
+    scope: Scope = ALL_STORES,
     valid_from: date | None = None,
     now: datetime,
 ) -> BulkChange:
@@ -157,14 +157,16 @@ def replace_hours(
 
 
 def replace_entries(
-    kind: EntryKind, body: bytes, form: BulkFormat, *, catalog: Catalog, scope: Label | None = None, now: datetime
+    kind: EntryKind, body: bytes, form: BulkFormat, *, catalog: Catalog, scope: Scope = ALL_STORES, now: datetime
 ) -> BulkChange:
     """Replace special hours, targets or sales of the stores, or of the labels, that the rows of a body name.
 
     The rows have the columns of that table of files. Else as in `replace_hours`; with a scope nothing may be said of
     labels.
     """
-    tables = [table for table in TABLES if table.name == kind.value and (scope is None or "label" not in table.columns)]
+    tables = [
+        table for table in TABLES if table.name == kind.value and (not scope.is_limited or "label" not in table.columns)
+    ]
     read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
     table, rows = read(body, tables)
     good, change = _check(rows, lambda columns: table.check(columns, now), catalog, scope)
@@ -174,7 +176,7 @@ def replace_entries(
 
 
 def replace_labels(
-    body: bytes, form: BulkFormat, *, catalog: Catalog, scope: Label | None = None, now: datetime
+    body: bytes, form: BulkFormat, *, catalog: Catalog, scope: Scope = ALL_STORES, now: datetime
 ) -> BulkChange:
     """Replace the labels of the stores named by the rows of a body; the scope's own label stays what it is.
 
@@ -200,15 +202,15 @@ class _Rows:
 
 
 def _check(
-    rows: _Rows, check: Callable[[pl.DataFrame], Checked], catalog: Catalog, scope: Label | None
+    rows: _Rows, check: Callable[[pl.DataFrame], Checked], catalog: Catalog, scope: Scope
 ) -> tuple[pl.DataFrame, BulkChange]:
     good: list[pl.DataFrame] = []
     with Rejects(shown=SHOWN_REJECTS, kept=False) as rejects:
         for block in rows.blocks:
             checked = check(block.columns)
-            if scope is not None:
-                checked = within_scope(checked, block.columns, partial(catalog.visible_ids, label=scope))
-                checked = _protected(checked, block.columns.height, scope)
+            if scope.label is not None:
+                checked = within_scope(checked, block.columns, partial(catalog.visible_ids, scope=scope))
+                checked = _protected(checked, block.columns.height, scope.label)
             rejects.add_block(block, checked.bad)
             good.append(checked.good)
     accepted = sum(frame.height for frame in good)
@@ -221,27 +223,28 @@ def _check(
     )
 
 
-def _protected(checked: Checked, rows: int, scope: Label) -> Checked:
+def _protected(checked: Checked, rows: int, mine: Label) -> Checked:
     """Keep the scope's label where labels are replaced, and refuse to give it another value."""
     if "labels" not in checked.good.columns:
         return checked
-    label, value = scope
+    label, value = mine
     pair = pl.element()
     said = (
         pl.col("labels").list.eval(pair.struct.field("value").filter(pair.struct.field("label") == label)).list.first()
     )
-    mine = pl.lit([{"label": label, "value": value}], LABELS["labels"])
+    kept_label = pl.lit([{"label": label, "value": value}], LABELS["labels"])
     numbers = pl.int_range(rows, dtype=pl.Int64, eager=True)
     good = checked.good.with_columns(row=numbers.filter(~numbers.is_in(checked.bad["row"].implode())), said=said)
     kept = good.filter(pl.col("said").fill_null(value) == value).select(
-        "store_id", labels=pl.when(pl.col("said").is_null()).then(pl.concat_list("labels", mine)).otherwise("labels")
+        "store_id",
+        labels=pl.when(pl.col("said").is_null()).then(pl.concat_list("labels", kept_label)).otherwise("labels"),
     )
-    refused = good.filter(pl.col("said") != value).select("row", reason=pl.lit(_scope_reason(scope)))
+    refused = good.filter(pl.col("said") != value).select("row", reason=pl.lit(_scope_reason(mine)))
     return Checked(good=kept, bad=pl.concat([checked.bad, refused]).sort("row"))
 
 
-def _scope_reason(scope: Label) -> str:
-    return f"the label {scope[0]} is the scope of this key, which cannot change it from '{scope[1]}'"
+def _scope_reason(mine: Label) -> str:
+    return f"the label {mine.name} is the scope of this key, which cannot change it from '{mine.value}'"
 
 
 def _csv_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:
@@ -337,7 +340,7 @@ def _hours(store_id: str, rows: Sequence[Mapping[str, str]] | None, problems: li
     return weekly_intervals(checked.good)
 
 
-def _labels(said: Mapping[str, str | None], scope: Label | None, problems: list[Problem]) -> dict[str, str | None]:
+def _labels(said: Mapping[str, str | None], scope: Scope, problems: list[Problem]) -> dict[str, str | None]:
     # Names are checked with any value, because to remove a label it must have a name that can be.
     named = [{"label": label, "value": (value or "").strip() or "-"} for label, value in said.items()]
     checked = check_labels(pl.DataFrame([("-", named)], LABELS, orient="row"))
@@ -346,6 +349,7 @@ def _labels(said: Mapping[str, str | None], scope: Label | None, problems: list[
         return {}
     names = [pair["label"] for pair in checked.good["labels"][0]]
     labels = {name: (value or "").strip() or None for name, value in zip(names, said.values(), strict=True)}
-    if scope is not None and labels.get(scope[0], scope[1]) != scope[1]:
-        problems.append((("labels", scope[0]), _scope_reason(scope)))
+    mine = scope.label
+    if mine is not None and labels.get(mine.name, mine.value) != mine.value:
+        problems.append((("labels", mine.name), _scope_reason(mine)))
     return labels

@@ -39,7 +39,7 @@ class JobQueue:
             parameters,
             self._clock(),
             created_by=principal.key_id,
-            scope=principal.label,
+            scope=principal.scope,
             request_id=current_request_id(),
         )
         self._wake()

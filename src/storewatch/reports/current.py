@@ -11,7 +11,7 @@ import polars as pl
 from storewatch.catalog import Catalog, StoreFilter, StoreRows
 from storewatch.domain.enums import StoreOrder, StoreState
 from storewatch.domain.errors import UnknownStoreError
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.lake import Lake
 from storewatch.reports.figures import newest_of
 from storewatch.reports.states import Moment, Spread, last_polls, states_at
@@ -64,23 +64,23 @@ class CurrentStores:
 
     catalog: Catalog
     lake: Lake
-    _moments: dict[Label | None, Moment] = field(default_factory=dict)
-    _wholes: dict[Label | None, _Whole] = field(default_factory=dict)
-    _last_polls: dict[Label | None, tuple[Moment, pl.Series]] = field(default_factory=dict)
+    _moments: dict[Scope, Moment] = field(default_factory=dict)
+    _wholes: dict[Scope, _Whole] = field(default_factory=dict)
+    _last_polls: dict[Scope, tuple[Moment, pl.Series]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def moment(self, scope: Label | None = None) -> Moment:
+    def moment(self, scope: Scope = ALL_STORES) -> Moment:
         """Give the newest data and their clock; with a scope, that of the stores that carry the label."""
         snapshot, version = self.lake.snapshot(), self.catalog.version()
         known = self._moments.get(scope)
         if known is not None and (known.snapshot.version, known.catalog_version) == (snapshot.version, version):
             return known
-        as_of_us = snapshot.newest_us() if scope is None else newest_of(snapshot, self._ids(scope))
+        as_of_us = newest_of(snapshot, self._ids(scope)) if scope.is_limited else snapshot.newest_us()
         return _keep(self._moments, scope, Moment(snapshot=snapshot, catalog_version=version, as_of_us=as_of_us))
 
-    def find(self, store_id: str, scope: Label | None = None) -> tuple[Moment, StoreNow]:
+    def find(self, store_id: str, scope: Scope = ALL_STORES) -> tuple[Moment, StoreNow]:
         """Give one store; raises UnknownStoreError when there is none that carries the scope's label."""
-        rows = self.catalog.find_store(store_id, _carrying(scope))
+        rows = self.catalog.find_store(store_id, scope)
         if rows is None:
             raise UnknownStoreError(store_id)
         moment = self.moment(scope)
@@ -90,7 +90,7 @@ class CurrentStores:
         self,
         where: StoreFilter,
         *,
-        scope: Label | None = None,
+        scope: Scope = ALL_STORES,
         state: StoreState | None = None,
         order: StoreOrder = StoreOrder.ID,
         after: Place = (),
@@ -104,12 +104,12 @@ class CurrentStores:
         spread = Spread.SPARSE
         if order not in BY_CATALOG:
             ids = self._ordered(where, scope, state, order, after, limit + 1)
-            rows = self.catalog.select_stores(ids, _carrying(scope))
+            rows = self.catalog.select_stores(ids, scope)
         elif state is not None:
             ids = self._in_state(where, scope, state, order, after).head(limit + 1).to_list()
-            rows = self.catalog.select_stores(ids, _carrying(scope))
+            rows = self.catalog.select_stores(ids, scope)
         else:
-            labels = (*_carrying(scope), *where.labels)
+            labels = (*scope.labels, *where.labels)
             if not labels and order in (StoreOrder.ID, StoreOrder.ID_DOWN):
                 spread = Spread.DENSE
             rows = self.catalog.list_stores(
@@ -118,14 +118,14 @@ class CurrentStores:
         stores = _describe(rows, moment, spread)
         return StoreListing(as_of_us=moment.as_of_us, stores=stores, places=[_place(store, order) for store in stores])
 
-    def count(self, where: StoreFilter | None = None, *, scope: Label | None = None) -> dict[StoreState, int]:
+    def count(self, where: StoreFilter | None = None, *, scope: Scope = ALL_STORES) -> dict[StoreState, int]:
         """Count the stores of the filter and the scope by their state."""
         states = self._filtered(self._whole(scope).frame, where or StoreFilter())
         counts = dict(states["state"].value_counts().iter_rows())
         return {state: counts.get(state.value, 0) for state in StoreState}
 
     def _in_state(
-        self, where: StoreFilter, scope: Label | None, state: StoreState, order: StoreOrder, after: Place
+        self, where: StoreFilter, scope: Scope, state: StoreState, order: StoreOrder, after: Place
     ) -> pl.Series:
         states = self._whole(scope).frame.filter(pl.col("state") == state.value)
         if where == StoreFilter() and order is StoreOrder.ID:
@@ -141,7 +141,7 @@ class CurrentStores:
     def _ordered(
         self,
         where: StoreFilter,
-        scope: Label | None,
+        scope: Scope,
         state: StoreState | None,
         order: StoreOrder,
         after: Place,
@@ -164,20 +164,20 @@ class CurrentStores:
         # The stores are in the order of their ids already.
         return frame.sort("key", maintain_order=True).head(limit)["store_id"].to_list()
 
-    def _whole(self, scope: Label | None) -> _Whole:
+    def _whole(self, scope: Scope) -> _Whole:
         with self._lock:
             moment, known = self.moment(scope), self._wholes.get(scope)
             if known is not None and known.moment.same_data(moment):
                 return known
             rows = self.catalog.read_stores()
             stores = rows.frame
-            if scope is not None:
+            if scope.is_limited:
                 stores = stores.join(self._ids(scope).to_frame(), on="store_id", how="semi", maintain_order="left")
             states = states_at(moment, stores, rows.patterns, rows.changes, _spread_of(scope), rows.reclassifications)
             frame = stores.select("store_id", state=states)
             return _keep(self._wholes, scope, _Whole(moment=moment, frame=frame))
 
-    def _polls(self, scope: Label | None, whole: _Whole) -> pl.Series:
+    def _polls(self, scope: Scope, whole: _Whole) -> pl.Series:
         """Give the last polls of these stores, in their order."""
         with self._lock:
             known = self._last_polls.get(scope)
@@ -186,12 +186,12 @@ class CurrentStores:
                 known = _keep(self._last_polls, scope, (whole.moment, polls))
             return known[1]
 
-    def _ids(self, scope: Label) -> pl.Series:
-        return self.catalog.store_ids(StoreFilter(labels=(scope,)))
+    def _ids(self, scope: Scope) -> pl.Series:
+        return self.catalog.store_ids(StoreFilter(labels=scope.labels))
 
 
-def _spread_of(scope: Label | None) -> Spread:
-    return Spread.WHOLE if scope is None else Spread.SPARSE
+def _spread_of(scope: Scope) -> Spread:
+    return Spread.SPARSE if scope.is_limited else Spread.WHOLE
 
 
 def _describe(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]:
@@ -240,11 +240,7 @@ def _texts(after: Sequence[str | int | None]) -> tuple[str | None, ...]:
     return tuple(None if value is None else str(value) for value in after)
 
 
-def _carrying(scope: Label | None) -> tuple[Label, ...]:
-    return () if scope is None else (scope,)
-
-
-def _keep(kept: dict[Label | None, T], scope: Label | None, value: T) -> T:
+def _keep(kept: dict[Scope, T], scope: Scope, value: T) -> T:
     if len(kept) >= _KEPT_SCOPES:
         kept.pop(next(iter(kept)), None)
     kept[scope] = value

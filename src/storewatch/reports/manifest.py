@@ -11,7 +11,7 @@ from typing import Any, Final
 from storewatch.domain.enums import ReportFormat
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import SECOND_US, format_instant, instant_of
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.lake import Snapshot
 from storewatch.reports.content import Content, Versions
 from storewatch.reports.exports.header import totals
@@ -38,7 +38,7 @@ class Manifest:
     file: str
     sha256: str
     request: ReportRequest
-    scope: Label | None
+    scope: Scope
     versions: Versions
     totals: Totals | None
 
@@ -48,15 +48,13 @@ class Manifest:
             file=file,
             sha256=sha256,
             request=asked_of(content),
-            scope=None,
+            scope=ALL_STORES,
             versions=content.versions,
             totals=totals(content),
         )
 
     @classmethod
-    def of_report(
-        cls, file: str, parameters: Mapping[str, Any], result: Mapping[str, Any], scope: Label | None
-    ) -> "Manifest":
+    def of_report(cls, file: str, parameters: Mapping[str, Any], result: Mapping[str, Any], scope: Scope) -> "Manifest":
         """Make the manifest of a complete report from its job's parameters and result."""
         unknown = "unknown"  # before 0.2 a report did not keep them
         return cls(
@@ -85,7 +83,9 @@ class Manifest:
             "catalog_version": self.versions.catalog,
             "tzdata_version": self.versions.tzdata,
             "software_version": self.versions.software,
-            "scope": None if self.scope is None else {"label": self.scope[0], "value": self.scope[1]},
+            "scope": None
+            if self.scope.label is None
+            else {"label": self.scope.label.name, "value": self.scope.label.value},
             "parameters": request.parameters(),
             "totals": self.totals,
         }
@@ -99,7 +99,7 @@ class Manifest:
                 file=kept["file"],
                 sha256=kept["sha256"],
                 request=ReportRequest.from_parameters(kept["parameters"]),
-                scope=None if scope is None else Label(scope["label"], scope["value"]),
+                scope=ALL_STORES if scope is None else Scope(label=Label(scope["label"], scope["value"])),
                 versions=Versions(
                     lake=kept["lake_version"],
                     catalog=kept["catalog_version"],

@@ -26,7 +26,7 @@ from storewatch.domain.errors import (
     UnknownStoreError,
 )
 from storewatch.domain.instants import format_instant, instant_of
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.lake import Lake, Snapshot
 from storewatch.reports.computing import BY_HOURS, BY_TIMEZONE, compute_content
@@ -76,12 +76,12 @@ class Reports:
     folder: Path
     _store_list: StoreList | None = None
 
-    def find(self, report_id: str, scope: Label | None = None) -> Job:
+    def find(self, report_id: str, scope: Scope = ALL_STORES) -> Job:
         """Give a report; one that was asked for under another scope does not exist."""
         job = None if "\0" in report_id else self.catalog.find_job(report_id)
         if job is None or job.kind is not JobKind.REPORT:
             raise UnknownReportError(report_id)
-        if scope is not None and job.scope != scope:
+        if scope.is_limited and job.scope != scope:
             raise UnknownReportError(report_id)
         return job
 
@@ -136,7 +136,7 @@ class Reports:
 
     @contextmanager
     def compute(
-        self, request: ReportRequest, snapshot: Snapshot, scope: Label | None = None, progress: Progress | None = None
+        self, request: ReportRequest, snapshot: Snapshot, scope: Scope = ALL_STORES, progress: Progress | None = None
     ) -> Iterator[Content]:
         """Compute a report without storing it; every store in the snapshot must be registered in the catalog.
 
@@ -147,7 +147,7 @@ class Reports:
         with self._computed(request, basis, chosen, progress, ".report.") as content:
             yield content
 
-    def check(self, request: ReportRequest, snapshot: Snapshot, scope: Label | None) -> None:
+    def check(self, request: ReportRequest, snapshot: Snapshot, scope: Scope) -> None:
         """Raise InvalidInputError for what can be told at once: no such window or label, too small a form."""
         basis, chosen = self._basis(request, snapshot, scope)
         self._refuse_too_large(request, basis, len(chosen))
@@ -191,11 +191,11 @@ class Reports:
             return None
         return str(equal.result["sha256"]), int(equal.result["rows"]), equal.result.get("totals")
 
-    def _basis(self, request: ReportRequest, snapshot: Snapshot, scope: Label | None) -> tuple[Basis, pl.Series]:
+    def _basis(self, request: ReportRequest, snapshot: Snapshot, scope: Scope) -> tuple[Basis, pl.Series]:
         """Give what the report is computed from, and the ids of its stores: all of the basis but their peers."""
         visible = self._stores()
-        if scope:
-            visible = visible.only(self.catalog.store_ids(StoreFilter(labels=(scope,))))
+        if scope.is_limited:
+            visible = visible.only(self.catalog.store_ids(StoreFilter(labels=scope.labels)))
         chosen = visible
         if request.labels:
             chosen = chosen.only(self.catalog.store_ids(StoreFilter(labels=request.labels)))
@@ -208,21 +208,20 @@ class Reports:
         basis = Basis(
             store_list=chosen if request.peers is None else self._with_peers(request.peers, chosen, visible),
             snapshot=snapshot,
-            as_of_us=resolve_as_of(request, snapshot, visible.store_ids if scope else None),
+            as_of_us=resolve_as_of(request, snapshot, visible.store_ids if scope.is_limited else None),
             policy=request.policy,
             closures=request.closures,
             annotations=request.annotations,
         )
         return basis, chosen.store_ids
 
-    def _check_labels(self, request: ReportRequest, scope: Label | None) -> None:
-        carrying = (scope,) if scope else ()
+    def _check_labels(self, request: ReportRequest, scope: Scope) -> None:
         for member, label in (("group_by", request.group_by), ("peers", request.peers)):
             if label is None or (member == "group_by" and label in (BY_TIMEZONE, BY_HOURS)):
                 continue
-            if self.catalog.has_label(label, carrying):
+            if self.catalog.has_label(label, scope):
                 continue
-            known = ", ".join(self.catalog.label_names(carrying))
+            known = ", ".join(self.catalog.label_names(scope))
             told = f"the labels are {known}" if known else "import a table of stores to give them labels"
             raise InvalidParameterError(member, f"No store has a label {label!r}; {told}.")
 
@@ -239,13 +238,13 @@ class Reports:
         return known
 
 
-def check_stores(request: ReportRequest, catalog: Catalog, scope: Label | None = None) -> None:
+def check_stores(request: ReportRequest, catalog: Catalog, scope: Scope = ALL_STORES) -> None:
     """Raise UnknownStoreError for a store that is asked for and not there when the report is asked for.
 
     One that is deleted before it runs is left out.
     """
     asked = request.store_ids or ()
-    found = set(catalog.select_stores(asked, (scope,) if scope else ()).frame["store_id"]) if asked else set()
+    found = set(catalog.select_stores(asked, scope).frame["store_id"]) if asked else set()
     for store_id in asked:
         if store_id not in found:
             raise UnknownStoreError(store_id)

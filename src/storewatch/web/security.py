@@ -61,7 +61,7 @@ admin = _at_least(Role.ADMIN)
 
 async def unscoped(principal: Annotated[Principal, Depends(viewer)]) -> Principal:
     """Refuse a key with a scope: for figures of the whole installation, which would tell about others' stores."""
-    if principal.scope is not None:
+    if principal.scope.is_limited:
         raise ScopedKeyError
     return principal
 

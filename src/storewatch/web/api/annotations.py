@@ -10,7 +10,7 @@ from storewatch.catalog import Annotation, NewAnnotation
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.errors import UnknownAnnotationError
 from storewatch.web.api.jobs import StoreId, Text
-from storewatch.web.api.targeting import OptionalText, carrying, id_number
+from storewatch.web.api.targeting import OptionalText, id_number
 from storewatch.web.api.timelines import From, To
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
@@ -131,7 +131,7 @@ def annotations_routes(parts: Parts) -> APIRouter:
             created_by=caller.key_id,
         )
         with field("body", "to"):
-            annotation = catalog.create_annotation(wanted, carrying(caller))
+            annotation = catalog.create_annotation(wanted, caller.scope)
         request.state.audit_object = annotation.annotation_id
         request.state.audit_detail = {"store_id": annotation.store_id}
         response.headers["Location"] = f"/v1/annotations/{annotation.annotation_id}"
@@ -149,7 +149,7 @@ def annotations_routes(parts: Parts) -> APIRouter:
         """List the annotations, the newest first; with a range, those that touch it."""
         place = decode_cursor(cursor, int)
         found = catalog.list_annotations(
-            carrying=carrying(caller),
+            scope=caller.scope,
             store_id=store_id,
             from_=instant(begin, "query", "from"),
             to=instant(to, "query", "to"),
@@ -175,7 +175,7 @@ def _add_one(router: APIRouter, parts: Parts) -> None:
     def get_annotation(annotation_id: str, caller: Viewer) -> AnnotationModel:
         """Give one annotation."""
         number = id_number(annotation_id)
-        return known(None if number is None else catalog.find_annotation(number, carrying(caller)), annotation_id)
+        return known(None if number is None else catalog.find_annotation(number, caller.scope), annotation_id)
 
     @router.patch(
         "/{annotation_id}",
@@ -191,7 +191,7 @@ def _add_one(router: APIRouter, parts: Parts) -> None:
         request.state.audit_detail = body.model_dump(exclude_unset=True, by_alias=True)
         number = id_number(annotation_id)
         with field("body", "to"):
-            changed = None if number is None else catalog.change_annotation(number, changes, carrying(caller))
+            changed = None if number is None else catalog.change_annotation(number, changes, caller.scope)
         return known(changed, annotation_id)
 
     @router.delete(
@@ -204,5 +204,5 @@ def _add_one(router: APIRouter, parts: Parts) -> None:
     def delete_annotation(annotation_id: str, caller: Operator) -> None:
         """Delete an annotation: the figures are as without it again."""
         number = id_number(annotation_id)
-        if number is None or not catalog.delete_annotation(number, carrying(caller)):
+        if number is None or not catalog.delete_annotation(number, caller.scope):
             raise UnknownAnnotationError(annotation_id)

@@ -21,7 +21,7 @@ async def replace_rows(
 
     def run() -> BulkChange:
         with field("body"):
-            return replace(body, form, catalog=parts.catalog, scope=caller.label, now=parts.clock())
+            return replace(body, form, catalog=parts.catalog, scope=caller.scope, now=parts.clock())
 
     changed = await run_sync(run)
     request.state.audit_detail = {"accepted": changed.accepted, "rejected": changed.rejected}

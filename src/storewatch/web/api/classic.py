@@ -75,7 +75,7 @@ def classic_routes(parts: Parts) -> APIRouter:
     ) -> Response:
         """Give `Running`, or the CSV when the report is ready."""
         request.state.audit_object = report_id
-        report = parts.reports.find(report_id, caller.label)
+        report = parts.reports.find(report_id, caller.scope)
         file = parts.reports.finished_file(report)
         if file is None:
             request.state.audit = None  # nothing was downloaded

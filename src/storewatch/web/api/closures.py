@@ -11,7 +11,7 @@ from storewatch.catalog import Closure, NewClosure
 from storewatch.domain.errors import ScopedChangeError, UnknownClosureError
 from storewatch.ingest.cells import MAX_LABEL_LENGTH
 from storewatch.web.api.jobs import StoreId, Text
-from storewatch.web.api.targeting import OfStore, carrying, check_may_change, id_number
+from storewatch.web.api.targeting import OfStore, check_may_change, id_number
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import field, invalid, needed_instant
@@ -97,7 +97,7 @@ def closures_routes(parts: Parts) -> APIRouter:
 
     def find(closure_id: str, caller: Principal) -> Closure:
         number = id_number(closure_id)
-        closure = None if number is None else catalog.find_closure(number, carrying(caller))
+        closure = None if number is None else catalog.find_closure(number, caller.scope)
         if closure is None:
             raise UnknownClosureError(closure_id)
         return closure
@@ -116,7 +116,7 @@ def closures_routes(parts: Parts) -> APIRouter:
         wanted = body.closure(caller, parts.clock())
         check_may_change(wanted, caller, catalog)
         with field("body", "to"):
-            closure = catalog.create_closure(wanted, carrying(caller))
+            closure = catalog.create_closure(wanted, caller.scope)
         request.state.audit_object = closure.closure_id
         response.headers["Location"] = f"/v1/closures/{closure.closure_id}"
         return ClosureModel.of(closure)
@@ -128,7 +128,7 @@ def closures_routes(parts: Parts) -> APIRouter:
         """List the closures, the newest first."""
         place = decode_cursor(cursor, int)
         found = catalog.list_closures(
-            carrying=carrying(caller), store_id=store_id, before=place[0] if place else None, limit=limit + 1
+            scope=caller.scope, store_id=store_id, before=place[0] if place else None, limit=limit + 1
         )
         page = Page[Closure].of(found, limit, lambda closure: (closure.closure_id,))
         return Page[ClosureModel](items=[ClosureModel.of(closure) for closure in page.items], next=page.next)
@@ -148,7 +148,7 @@ def closures_routes(parts: Parts) -> APIRouter:
     def delete_closure(closure_id: str, caller: Operator) -> None:
         """Delete a closure: its time is business time again."""
         closure = find(closure_id, caller)
-        if caller.scope is not None and closure.store_id is None:
+        if caller.scope.is_limited and closure.store_id is None:
             raise ScopedChangeError
         if not catalog.delete_closure(closure.closure_id):
             raise UnknownClosureError(closure_id)

@@ -14,11 +14,11 @@ from storewatch.access import Principal
 from storewatch.catalog import Catalog, Target
 from storewatch.domain.clock_words import clock_text
 from storewatch.domain.enums import EntryKind
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import Scope
 from storewatch.ingest.stores import replace_entries
 from storewatch.web.api.bulk import replace_rows
 from storewatch.web.api.store_models import BulkAnswer, end_text
-from storewatch.web.api.targeting import OfStore, OptionalText, carrying, check_may_change, one_target
+from storewatch.web.api.targeting import OfStore, OptionalText, check_may_change, one_target
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import invalid, local_date
@@ -237,7 +237,7 @@ def _page(
     cursor: str | None,
 ) -> Page[Any]:
     place = decode_cursor(cursor, int)
-    rows = _rows(catalog, kind, carrying(caller), store_id, keep, place[0] if place else 0, limit + 1)
+    rows = _rows(catalog, kind, caller.scope, store_id, keep, place[0] if place else 0, limit + 1)
     row_id = rows.columns[0]
     page = Page[dict[str, Any]].of(rows.to_dicts(), limit, lambda row: (row[row_id],))
     return Page[Any](items=[kind.item(row) for row in page.items], next=page.next)
@@ -246,7 +246,7 @@ def _page(
 def _rows(
     catalog: Catalog,
     kind: _Kind,
-    labels: tuple[Label, ...],
+    scope: Scope,
     store_id: str | None,
     keep: list[pl.Expr],
     after: int,
@@ -257,7 +257,7 @@ def _rows(
     def batches() -> Iterator[pl.DataFrame]:
         place, found, size = after, 0, _ROWS_AT_ONCE if keep else limit
         while True:
-            rows = catalog.list_entries(kind.kind, carrying=labels, store_id=store_id, after=place, limit=size)
+            rows = catalog.list_entries(kind.kind, scope=scope, store_id=store_id, after=place, limit=size)
             kept = rows.filter(*keep) if keep else rows
             yield kept
             found += kept.height

@@ -146,7 +146,7 @@ def imports_routes(parts: Parts) -> APIRouter:
         found = catalog.jobs(
             kind=JobKind.IMPORT,
             states=[JobState(state)] if state else [],
-            scope=caller.label,
+            scope=caller.scope,
             after=page_after(cursor),
             limit=limit + 1,
         )
@@ -215,7 +215,7 @@ def _add_rejects(router: APIRouter, catalog: Catalog) -> None:
 
 def _find(catalog: Catalog, import_id: str, caller: Principal) -> Job:
     job = None if "\0" in import_id else catalog.find_job(import_id)
-    if job is None or job.kind is not JobKind.IMPORT or (caller.label is not None and job.scope != caller.label):
+    if job is None or job.kind is not JobKind.IMPORT or (caller.scope.is_limited and job.scope != caller.scope):
         raise UnknownImportError(import_id)
     return job
 

@@ -59,7 +59,7 @@ def jobs_routes(parts: Parts) -> APIRouter:
         found = parts.catalog.jobs(
             kind=kind,
             states=[JobState(state)] if state else [],
-            scope=caller.label,
+            scope=caller.scope,
             after=page_after(cursor),
             limit=limit + 1,
         )

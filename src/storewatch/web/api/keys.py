@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from storewatch.access import Scope
 from storewatch.access.keys import MAX_NAME_LENGTH, NewKey, create_key, find_key, revoke_key
 from storewatch.catalog import ApiKey
 from storewatch.domain.enums import Role
 from storewatch.domain.instants import format_instant, parse_instant
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.web.api.me import ScopeModel
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
@@ -70,7 +70,7 @@ def keys_routes(parts: Parts) -> APIRouter:
                 catalog,
                 name=body.name,
                 role=body.role,
-                scope=Scope(label=body.scope.label, value=body.scope.value) if body.scope else None,
+                scope=Scope(label=Label(body.scope.label, body.scope.value)) if body.scope else ALL_STORES,
                 expires_at=body.expires_at,
                 created_by=caller.key_id,
                 now=parts.clock(),

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from storewatch.access import Principal, Scope
+from storewatch.access import Principal
+from storewatch.domain.labels import Scope
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Viewer
 
@@ -17,8 +18,8 @@ class ScopeModel(BaseModel):
     value: Annotated[str, Field(max_length=200, examples=["acme"])]
 
     @classmethod
-    def of(cls, scope: Scope | None) -> "ScopeModel | None":
-        return cls(label=scope.label, value=scope.value) if scope else None
+    def of(cls, scope: Scope) -> "ScopeModel | None":
+        return cls(label=scope.label.name, value=scope.label.value) if scope.label else None
 
 
 class Me(BaseModel):

@@ -188,7 +188,7 @@ async def _read(request: Request, room: _Room) -> bytes:
 
 
 async def _parse(body: bytes, form: PushFormat, caller: Principal, reading: anyio.CapacityLimiter) -> Pushed:
-    scope = caller.label
+    scope = caller.scope
     if len(body) <= INLINE_BYTES:
         return read_pushed(body, form, scope)
     return await run_sync(read_pushed, body, form, scope, limiter=reading)

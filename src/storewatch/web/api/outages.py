@@ -129,7 +129,7 @@ def outages_routes(parts: Parts) -> APIRouter:
 
         The policy is that of reports, `fill`, where none is sent.
         """
-        store, moment = find_rows(parts, store_id, caller.label)
+        store, moment = find_rows(parts, store_id, caller.scope)
         etag = etag_of(moment, ("outages", store_id, min_duration, *question.words()))
         if (known := not_modified(request, etag)) is not None:
             return known

@@ -72,7 +72,7 @@ def reports_routes(parts: Parts) -> APIRouter:
         found = parts.catalog.jobs(
             kind=JobKind.REPORT,
             states=[JobState(state)] if state else [],
-            scope=caller.label,
+            scope=caller.scope,
             after=page_after(cursor),
             limit=limit + 1,
         )
@@ -82,7 +82,7 @@ def reports_routes(parts: Parts) -> APIRouter:
     @router.get("/{report_id}", operation_id="get_report_state", responses=problem_responses(404, 422))
     def get_report_state(report_id: str, caller: Viewer) -> ReportModel:
         """Give a report's state and progress and, when it is complete, its figures."""
-        return ReportModel.of(parts.reports.find(report_id, caller.label))
+        return ReportModel.of(parts.reports.find(report_id, caller.scope))
 
     @router.post(
         "/{report_id}/cancel",
@@ -93,10 +93,10 @@ def reports_routes(parts: Parts) -> APIRouter:
     )
     def cancel_report(report_id: str, caller: Operator) -> ReportModel:
         """Cancel a report: at once while it is queued, within two seconds when it runs."""
-        report = parts.reports.find(report_id, caller.label)
+        report = parts.reports.find(report_id, caller.scope)
         if not parts.jobs.cancel(report_id):
             raise JobEndedError(report_id, report.state)
-        return ReportModel.of(parts.reports.find(report_id, caller.label))
+        return ReportModel.of(parts.reports.find(report_id, caller.scope))
 
     @router.delete(
         "/{report_id}",
@@ -107,7 +107,7 @@ def reports_routes(parts: Parts) -> APIRouter:
     )
     def delete_report(report_id: str, caller: Operator) -> None:
         """Delete a report that has ended, and its file."""
-        report = parts.reports.find(report_id, caller.label)
+        report = parts.reports.find(report_id, caller.scope)
         if not parts.catalog.delete_job(report_id):
             raise JobNotEndedError(report_id, report.state)
         parts.reports.remove_files(report_id)
@@ -134,7 +134,7 @@ def _add_file(router: APIRouter, parts: Parts) -> None:
     )
     def get_report_file(report_id: str, caller: Viewer, request: Request) -> Response:
         """Download the file of a complete report."""
-        report = parts.reports.find(report_id, caller.label)
+        report = parts.reports.find(report_id, caller.scope)
         if report.state is not JobState.COMPLETE:
             raise ReportNotReadyError(report_id, report.state)
         file = parts.reports.finished_file(report)
@@ -153,7 +153,7 @@ def _add_file(router: APIRouter, parts: Parts) -> None:
     )
     def get_report_manifest(report_id: str, caller: Viewer) -> ManifestModel:
         """Give what it takes to make the file of a complete report again, and its SHA-256."""
-        report = parts.reports.find(report_id, caller.label)
+        report = parts.reports.find(report_id, caller.scope)
         if report.state is not JobState.COMPLETE or report.result is None:
             raise ReportNotReadyError(report_id, report.state)
         manifest = Manifest.of_report(download_name(report), report.parameters, report.result, report.scope)
@@ -169,7 +169,7 @@ def _add_events(router: APIRouter, parts: Parts) -> None:
         last: ReportProgress | None = None
         while not parts.stopping.is_set():
             try:
-                report = await run_in_threadpool(parts.reports.find, report_id, caller.label)
+                report = await run_in_threadpool(parts.reports.find, report_id, caller.scope)
             except UnknownReportError:  # deleted meanwhile
                 return
             now = ReportProgress(state=report.state, progress=report.progress, error=report.error)
@@ -182,7 +182,7 @@ def _add_events(router: APIRouter, parts: Parts) -> None:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def existing(report_id: str, caller: Viewer) -> None:
-        await run_in_threadpool(parts.reports.find, report_id, caller.label)
+        await run_in_threadpool(parts.reports.find, report_id, caller.scope)
 
     router.get(
         "/{report_id}/events",
@@ -198,12 +198,12 @@ def _wanted(parts: Parts, body: ReportBody, caller: Principal) -> ReportRequest:
 
     A definition may name stores of anybody, so a key with a scope asks for its report by its members.
     """
-    if body.definition is not None and caller.scope is not None:
+    if body.definition is not None and caller.scope.is_limited:
         raise ScopedKeyError
     as_of = instant(body.as_of, "body", "as_of")
     with field("body"), members("body"):
         wanted = read_request(resolve_definition(body.asked(), parts.catalog), as_of=as_of)
-    check_stores(wanted, parts.catalog, caller.label)
+    check_stores(wanted, parts.catalog, caller.scope)
     needs_look = wanted.windows or wanted.group_by or wanted.peers
     if needs_look or wanted.format in (ReportFormat.XLSX, ReportFormat.PDF):
         _check(parts, wanted, caller)
@@ -212,8 +212,8 @@ def _wanted(parts: Parts, body: ReportBody, caller: Principal) -> ReportRequest:
 
 def _check(parts: Parts, wanted: ReportRequest, caller: Principal) -> None:
     """Refuse windows and labels that are not there, forms too small; where nothing was observed yet the job will."""
-    moment = parts.stores.moment(caller.label)
+    moment = parts.stores.moment(caller.scope)
     now = wanted.as_of or (None if moment.as_of_us is None else instant_of(moment.as_of_us))
     if now is not None:
         with field("body"), members("body"):
-            parts.reports.check(replace(wanted, as_of=now), moment.snapshot, caller.label)
+            parts.reports.check(replace(wanted, as_of=now), moment.snapshot, caller.scope)

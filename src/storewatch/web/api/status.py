@@ -44,9 +44,9 @@ def status_routes(parts: Parts) -> APIRouter:
     def get_status(caller: Viewer) -> StatusModel:
         """Tell what there is: stores, polls, days, sizes, and jobs by kind and state."""
         catalog = parts.catalog
-        if caller.label is not None:
-            jobs = _by_name(catalog.count_jobs(caller.label))
-            stores = catalog.store_ids(StoreFilter(labels=(caller.label,))).len()
+        if caller.scope.is_limited:
+            jobs = _by_name(catalog.count_jobs(caller.scope))
+            stores = catalog.store_ids(StoreFilter(labels=caller.scope.labels)).len()
             hidden = dict.fromkeys(StatusModel.model_fields.keys() - {"version", "stores", "jobs"})
             return StatusModel(version=__version__, stores=stores, jobs=jobs, **hidden)
         now, queued = reader.read(catalog, parts.lake.snapshot()), catalog.oldest_queued_at()

@@ -38,7 +38,6 @@ from storewatch.web.api.store_models import (
     StorePage,
     optional_instant,
 )
-from storewatch.web.api.targeting import carrying
 from storewatch.web.api.timelines import timeline_routes
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
@@ -95,7 +94,7 @@ def _add_many(router: APIRouter, parts: Parts) -> None:
         order = ORDERS[sort]
         found = parts.stores.page(
             _filter(q, prefix, label, zone),
-            scope=caller.label,
+            scope=caller.scope,
             state=state,
             order=order,
             after=_place(cursor, order),
@@ -116,7 +115,7 @@ def _add_many(router: APIRouter, parts: Parts) -> None:
         zone: Zone = None,
     ) -> StoreCounts:
         """Count the stores that a list with these parameters would have, by state."""
-        scope = caller.label
+        scope = caller.scope
         counts = parts.stores.count(_filter(q, prefix, label, zone), scope=scope)
         as_of_us = parts.stores.moment(scope).as_of_us
         return StoreCounts(as_of=optional_instant(as_of_us), stores=sum(counts.values()), by_state=counts)
@@ -131,7 +130,7 @@ def _add_many(router: APIRouter, parts: Parts) -> None:
     def create(body: NewStore, caller: Operator, request: Request, response: Response) -> StoreDetail:
         """Make a store known before anything else names it; polls, hours and zones do so by themselves."""
         request.state.audit_object = body.store_id
-        if caller.scope is not None:
+        if caller.scope.is_limited:
             raise ScopedChangeError
         store_id, problems = read_id(body.store_id)
         change = read_change(store_id, body.said())
@@ -172,7 +171,7 @@ def _add_one(router: APIRouter, parts: Parts) -> None:
     )
     def delete(store_id: StoreId, caller: Operator) -> None:
         """Forget a store that was never polled, with its hours, zone and labels."""
-        delete_store(store_id, catalog=parts.catalog, lake=parts.lake, scope=caller.label, now=parts.clock())
+        delete_store(store_id, catalog=parts.catalog, lake=parts.lake, scope=caller.scope, now=parts.clock())
 
 
 def _add_hours(router: APIRouter, parts: Parts) -> None:
@@ -236,7 +235,7 @@ def _add_bulk(router: APIRouter, name: str, operation_id: str, route: Callable[.
 
 
 def _change(parts: Parts, store_id: str, caller: Principal, body: StoreChangeRequest) -> None:
-    scope = caller.label
+    scope = caller.scope
     said = body.said()
     valid_from = local_date(body.valid_from, "body", "valid_from")
     if valid_from is not None and "weekly_hours" not in said:
@@ -247,7 +246,7 @@ def _change(parts: Parts, store_id: str, caller: Principal, body: StoreChangeReq
         raise invalid_fields((("body", *path), reason) for path, reason in change.problems)
     changed = parts.catalog.change_store(
         store_id,
-        carrying(caller),
+        caller.scope,
         hours=change.hours,
         hours_from=valid_from,
         zones=change.zones,
@@ -259,16 +258,16 @@ def _change(parts: Parts, store_id: str, caller: Principal, body: StoreChangeReq
 
 
 def _detail(parts: Parts, store_id: str, caller: Principal) -> StoreDetail:
-    moment, store = parts.stores.find(store_id, caller.label)
+    moment, store = parts.stores.find(store_id, caller.scope)
     return StoreDetail.at(store, _rows(parts, store_id, caller), moment.as_of_us)
 
 
 def _hours(parts: Parts, store_id: str, caller: Principal) -> StoreHours:
-    return StoreHours.of(parts.stores.find(store_id, caller.label)[1], _rows(parts, store_id, caller))
+    return StoreHours.of(parts.stores.find(store_id, caller.scope)[1], _rows(parts, store_id, caller))
 
 
 def _rows(parts: Parts, store_id: str, caller: Principal) -> StoreRows:
-    rows = parts.catalog.find_store(store_id, carrying(caller))
+    rows = parts.catalog.find_store(store_id, caller.scope)
     if rows is None:
         raise UnknownStoreError(store_id)
     return rows

@@ -7,7 +7,6 @@ from fastapi import Query
 from storewatch.access import Principal
 from storewatch.catalog import Catalog, Target
 from storewatch.domain.errors import ScopedChangeError, UnknownStoreError
-from storewatch.domain.labels import Label
 from storewatch.ingest.cells import MAX_LABEL_LENGTH
 from storewatch.web.parameters import invalid
 
@@ -24,18 +23,13 @@ def one_target(store_id: str | None, label: str | None, value: str | None) -> Ta
     return Target(store_id=store_id, label=None if label is None else label.lower(), value=value)
 
 
-def carrying(caller: Principal) -> tuple[Label, ...]:
-    """Give the labels of the stores that exist for the caller."""
-    return () if caller.label is None else (caller.label,)
-
-
 def check_may_change(target: Target, caller: Principal, catalog: Catalog) -> None:
     """Raise for what a key with a scope may not change: what is of a label or of all, or of others' stores."""
-    if caller.scope is None:
+    if not caller.scope.is_limited:
         return
     if target.store_id is None:
         raise ScopedChangeError
-    if catalog.find_store(target.store_id, carrying(caller)) is None:
+    if catalog.find_store(target.store_id, caller.scope) is None:
         raise UnknownStoreError(target.store_id)
 
 

@@ -14,7 +14,7 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import AnnotationMode, ClosureMode, Status
 from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.instants import SECOND_US, instant_of, instant_us
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import Scope
 from storewatch.domain.policies import OBSERVED, Policy, choose_policy
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.measures import Measures
@@ -278,7 +278,7 @@ def timeline_routes(parts: Parts) -> APIRouter:
         store_id: StoreId, request: Request, caller: Viewer, question: Annotated[Asked, Depends(asked)]
     ) -> Response:
         """Give a store's sessions, spans of status and polls, with the figures of the range."""
-        store, moment = find_rows(parts, store_id, caller.label)
+        store, moment = find_rows(parts, store_id, caller.scope)
         etag = etag_of(moment, ("timeline", store_id, *question.words()))
         if (known := not_modified(request, etag)) is not None:
             return known
@@ -320,7 +320,7 @@ def timeline_routes(parts: Parts) -> APIRouter:
 
         At most 400 days by day, 32 by hour.
         """
-        store, moment = find_rows(parts, store_id, caller.label)
+        store, moment = find_rows(parts, store_id, caller.scope)
         etag = etag_of(moment, ("availability", store_id, by.value, *question.words()))
         if (known := not_modified(request, etag)) is not None:
             return known
@@ -357,7 +357,7 @@ def timeline_routes(parts: Parts) -> APIRouter:
         cursor: Cursor = None,
     ) -> Page[Observation]:
         """List what was observed of a store in the range, in order; of an instant pushed twice, the later push."""
-        store, moment = find_rows(parts, store_id, caller.label)
+        store, moment = find_rows(parts, store_id, caller.scope)
         question = Asked(begin=instant(begin, "query", "from"), end=instant(to, "query", "to"), policy=OBSERVED)
         place = decode_cursor(cursor, int)
         with field("query", "from"):
@@ -371,9 +371,9 @@ def timeline_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def find_rows(parts: Parts, store_id: str, scope: Label | None) -> tuple[StoreRows, Moment]:
+def find_rows(parts: Parts, store_id: str, scope: Scope) -> tuple[StoreRows, Moment]:
     """Find a store, and the moment of the data for the caller; raises UnknownStoreError."""
-    store = parts.catalog.find_store(store_id, () if scope is None else (scope,))
+    store = parts.catalog.find_store(store_id, scope)
     if store is None:
         raise UnknownStoreError(store_id)
     return store, parts.stores.moment(scope)
