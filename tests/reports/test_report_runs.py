@@ -94,7 +94,7 @@ def test_label_that_no_store_has_is_told_with_those_that_there_are(app: App, mem
     with pytest.raises(InvalidParameterError, match=r"^No store has a label 'Brand'; the labels are brand, owner, reg"):
         run(app, read_request({member: "Brand", "format": "json"}))
     with pytest.raises(InvalidParameterError, match=r"^No store has a label 'brand'; the labels are owner, region\.$"):
-        run(app, asked, ("owner", "acme"))
+        run(app, asked, ACME)
     run(app, asked)
 
 
@@ -230,16 +230,16 @@ def test_report_whose_file_was_removed_says_so(app: App) -> None:
 def test_report_that_its_form_cannot_hold_is_refused_before_it_is_computed(app: App) -> None:
     label(app, **{f"s{number}": "acme" for number in range(60)})
     asked = {"format": "xlsx", "windows": ["2020-01-01/2023-01-01"], "by": "hour"}
-    app.reports.check(read_request(asked | {"worst": 10}), app.lake.snapshot(), None)
+    app.reports.check(read_request(asked | {"worst": 10}), app.lake.snapshot(), ALL_STORES)
     with pytest.raises(InvalidParameterError, match="a sheet of Excel holds") as told:
-        app.reports.check(read_request(asked), app.lake.snapshot(), None)
+        app.reports.check(read_request(asked), app.lake.snapshot(), ALL_STORES)
     assert told.value.name == "format"
 
 
 def test_report_on_windows_that_cannot_be_is_refused_before_it_is_computed(app: App) -> None:
     request = read_request({"format": "json", "windows": ["today"], "rolling": True})
     with pytest.raises(InvalidParameterError, match="today has no rolling form"):
-        app.reports.check(request, app.lake.snapshot(), None)
+        app.reports.check(request, app.lake.snapshot(), ALL_STORES)
 
 
 def test_run_leaves_no_folder_of_its_own_behind(app: App) -> None:
