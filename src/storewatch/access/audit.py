@@ -1,16 +1,16 @@
-"""Writes the audit log: entries that arrive together share a commit, like entries of a minute may share a row."""
+"""Write the audit log. Entries that arrive together share a commit; similar entries of a minute can share a row."""
 
 import getpass
 import logging
 import os
 import socket
 import threading
-import time
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from storewatch.batcher import Batcher, BatcherFullError, BatchLimits
 from storewatch.catalog import AuditEntry, Catalog
 
 SUM_SECONDS: Final = 60.0
@@ -21,28 +21,29 @@ log = logging.getLogger(__name__)
 
 
 class AuditWriter:
-    """One thread that commits entries as they come. `close` writes what is left."""
+    """Write entries from any thread. `close` writes the entries that are left."""
 
     def __init__(self, catalog: Catalog, *, sum_seconds: float = SUM_SECONDS) -> None:
+        """sum_seconds: how long similar entries are summed before their row is written."""
         self._catalog = catalog
-        self._sum_seconds = sum_seconds
-        self._changed = threading.Condition()
-        self._waiting: list[tuple[AuditEntry, Future[None]]] = []
+        self._entries: Batcher[AuditEntry, None] = Batcher(
+            self._append, name="audit", limits=BatchLimits(batch_size=BATCH, waiting_size=MAX_WAITING)
+        )
+        # Its only items are reminders: one waits here as long as there are sums.
+        self._reminders: Batcher[None, None] = Batcher(
+            self._append_sums, name="audit-sums", limits=BatchLimits(wait_s=sum_seconds, full_size=2)
+        )
         self._sums: dict[tuple[Any, ...], AuditEntry] = {}
-        self._sums_due = 0.0
-        self._closing = False
-        self._thread: threading.Thread | None = None  # started by the first entry
+        self._sums_lock = threading.Lock()
 
-    def write(self, entry: AuditEntry) -> Future[None]:
-        """Write an entry; the future ends when it is committed, or with the error that prevented it."""
-        written: Future[None] = Future()
-        with self._changed:
-            if self._closing or len(self._waiting) >= MAX_WAITING:
-                written.set_exception(RuntimeError("the audit log does not keep up"))
-                return written
-            self._waiting.append((entry, written))
-            self._wake()
-        return written
+    def write(self, entry: AuditEntry) -> "Future[None]":
+        """Write an entry; the future ends when the entry is committed, or with the error that prevented it."""
+        try:
+            return self._entries.submit(entry)
+        except BatcherFullError:
+            refused: Future[None] = Future()
+            refused.set_exception(RuntimeError("The audit log is closed, or too many entries wait to be written."))
+            return refused
 
     def add(self, entry: AuditEntry) -> None:
         """Write an entry together with those of this minute that differ only in time, request and counts.
@@ -50,63 +51,37 @@ class AuditWriter:
         The row holds the time of the first; its detail holds `requests`, `last_at` and the sum of every number.
         """
         alike = (entry.actor_id, entry.actor_name, entry.address, entry.action, entry.object_type, entry.object_id)
-        with self._changed:
-            kept = self._sums.get((*alike, entry.outcome))
-            self._sums[*alike, entry.outcome] = _sum(kept, entry)
-            if len(self._sums) == 1 and kept is None:
-                self._sums_due = time.monotonic() + self._sum_seconds
-                self._wake()
+        with self._sums_lock:
+            if not self._sums:
+                try:
+                    self._reminders.submit(None)
+                except BatcherFullError:
+                    log.error("audit log closed, an entry is lost from it: %s", entry)  # noqa: TRY400 - no bug to trace
+                    return
+            self._sums[*alike, entry.outcome] = _sum(self._sums.get((*alike, entry.outcome)), entry)
 
     def close(self) -> None:
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        if self._thread is not None:
-            self._thread.join()
+        """Write what is left and accept no more."""
+        self._reminders.close()
+        self._entries.close()
 
-    def _wake(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
-            self._thread.start()
-        self._changed.notify()
+    def _append_sums(self, reminders: list[None]) -> list[None]:
+        with self._sums_lock:
+            sums, self._sums = list(self._sums.values()), {}
+        self._append(sums)
+        return reminders
 
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(self._has_work, timeout=self._patience())
-                closing = self._closing
-                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                sums: list[AuditEntry] = []
-                if self._sums and (closing or time.monotonic() >= self._sums_due):
-                    sums, self._sums = list(self._sums.values()), {}
-                finished = closing and not self._waiting
-            self._commit(batch, sums)
-            if finished:
-                return
-
-    def _has_work(self) -> bool:
-        return bool(self._waiting) or self._closing or (bool(self._sums) and time.monotonic() >= self._sums_due)
-
-    def _patience(self) -> float | None:
-        return max(0.0, self._sums_due - time.monotonic()) if self._sums else None
-
-    def _commit(self, batch: list[tuple[AuditEntry, "Future[None]"]], sums: list[AuditEntry]) -> None:
-        entries = [entry for entry, _ in batch] + sums
-        if not entries:
-            return
+    def _append(self, entries: list[AuditEntry]) -> list[None]:
         try:
             self._catalog.append_audit(entries)
-        except Exception as error:
-            log.exception("the audit log could not be written; lost from it: %s", entries)
-            for _, written in batch:
-                written.set_exception(error)
-        else:
-            for _, written in batch:
-                written.set_result(None)
+        except Exception:
+            log.exception("audit log not written, these entries are lost from it: %s", entries)
+            raise
+        return [None] * len(entries)
 
 
 def from_command_line(action: str, object_type: str, object_id: str, now: datetime) -> AuditEntry:
-    """An entry for what this machine's user has done with a command."""
+    """Return the entry for what the user of this machine has done with a command."""
     return AuditEntry(
         at=now,
         actor_id=None,
@@ -122,7 +97,7 @@ def from_command_line(action: str, object_type: str, object_id: str, now: dateti
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
+    except (KeyError, OSError):  # the user of a container need not have a name
         return f"user {os.getuid()}"
 
 
