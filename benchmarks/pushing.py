@@ -29,10 +29,12 @@ import polars as pl
 from benchmarks.measure import Line
 from benchmarks.page import budgets
 from storewatch.app import open_app
-from storewatch.ingest.group_commit import GroupCommit
-from storewatch.ingest.pushed import PushFormat, read_pushed
+from storewatch.domain.enums import PushFormat
+from storewatch.ingest.ingestion import Ingestion, IngestionLimits
+from storewatch.ingest.pushed import read_pushed
 from storewatch.reports.request import ReportRequest
 from storewatch.settings import Settings
+from storewatch.web.api.observations import MEDIA_TYPES
 
 STORES = 14_000
 BATCH_ROWS = 5_000
@@ -103,7 +105,8 @@ def service(home: Path) -> Iterator[int]:
 async def client(port: int, form: PushFormat, bodies: Iterator[bytes], seconds: list[float]) -> None:
     """Push one body after the other over one connection; every answer must be 200."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    head = f"POST /v1/observations HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: {form}\r\nContent-Length: "
+    address, media_type = f"127.0.0.1:{port}", MEDIA_TYPES[form]
+    head = f"POST /v1/observations HTTP/1.1\r\nHost: {address}\r\nContent-Type: {media_type}\r\nContent-Length: "
     for body in bodies:
         begun = time.perf_counter()
         writer.write(head.encode() + str(len(body)).encode() + b"\r\n\r\n" + body)
@@ -181,18 +184,19 @@ def measure_steady(home: Path, commits: int) -> Iterator[Line]:
     step = timedelta(seconds=80_000 / commits)
     now = start
     with open_app(Settings.from_environment(home)) as app:
-        group = GroupCommit(catalog=app.catalog, lake=app.lake, clock=lambda: now, wait_s=0)
+        limits = IngestionLimits(wait_s=0)
+        ingestion = Ingestion(catalog=app.catalog, lake=app.lake, clock=lambda: now, limits=limits)
         most_files = 0
         begun = time.perf_counter()
         for number in range(1, commits + 1):
             now = start + number * step
-            group.submit(read_pushed(as_json(polls(100, number, now)), PushFormat.JSON)).result()
+            ingestion.submit(read_pushed(as_json(polls(100, number, now)), PushFormat.JSON)).result()
             if number % 50 == 0:
                 files = app.lake.snapshot().listing.group_by("day").len()["len"].max()
                 assert isinstance(files, int)
                 most_files = max(most_files, files)
         took_s = time.perf_counter() - begun
-        group.stop()
+        ingestion.stop()
         pushed = report_seconds(app.reports.compute, app.lake.snapshot)
         opened = median_seconds(app.lake.snapshot)
         app.lake.optimize(now=start + timedelta(days=2))

@@ -74,6 +74,7 @@ def service_parts(
 ) -> "Parts":
     """Put together what the service is made of, with a worker of its own unless told otherwise."""
     from storewatch.access import AccessRules
+    from storewatch.ingest.ingestion import Ingestion
     from storewatch.jobs.queue import JobQueue
     from storewatch.reports.current import CurrentStores
     from storewatch.web.parts import Parts
@@ -87,6 +88,7 @@ def service_parts(
         reports=app.reports,
         stores=CurrentStores(catalog=app.catalog, lake=app.lake),
         jobs=JobQueue(catalog=app.catalog, clock=clock, **wake),
+        ingestion=Ingestion(catalog=app.catalog, lake=app.lake, clock=clock),
         worker=worker,
         clock=clock,
         access=access or AccessRules(),

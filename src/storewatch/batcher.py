@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, kw_only=True)
 class BatchLimits:
-    """When a batch begins and what it may hold. All sizes are sums of the sizes of items; by default an item has size 1.
+    """When a batch begins and what it may hold. Sizes are sums of the sizes of items (1 by default).
 
     wait_s: how long the first item of a batch waits for others. full_size: a waiting batch of this size begins at once.
     batch_size: a batch holds no more, unless its first item alone is larger. waiting_size: no more may wait, unless it

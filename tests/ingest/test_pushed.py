@@ -7,9 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import InvalidInputError, TooManyRowsError
 from storewatch.domain.labels import Label, Scope
-from storewatch.ingest.pushed import MAX_ROWS, Checked, PushFormat, PushReject, check_pushed, read_pushed
+from storewatch.ingest.pushed import MAX_ROWS, CheckedRequest, PushReject, check_pushed, read_pushed
 
 GOOD = {"store_id": "cafe", "observed_at": "2023-01-25T18:00:00Z", "status": "active"}
 ROW = ("cafe", "2023-01-25T18:00:00+00:00", True)
@@ -20,10 +21,12 @@ def nobody(ids: pl.Series, label: tuple[str, str]) -> pl.Series:
 
 
 @pytest.fixture
-def push(now: datetime) -> Callable[..., tuple[list[tuple[str, str, bool]], Checked]]:
+def push(now: datetime) -> Callable[..., tuple[list[tuple[str, str, bool]], CheckedRequest]]:
     """Read and check one body: the good rows, and what became of all."""
 
-    def run(body: bytes | object, form: PushFormat = PushFormat.JSON) -> tuple[list[tuple[str, str, bool]], Checked]:
+    def run(
+        body: bytes | object, form: PushFormat = PushFormat.JSON
+    ) -> tuple[list[tuple[str, str, bool]], CheckedRequest]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         good, [checked] = check_pushed([read_pushed(data, form)], now, nobody)
         return [(store_id, at.isoformat(), active) for store_id, at, active in good.rows()], checked
@@ -43,12 +46,12 @@ def arrow(frame: pl.DataFrame, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def taken(rows: int) -> Checked:
-    return Checked(accepted=rows, rejected=0, rejects=())
+def taken(rows: int) -> CheckedRequest:
+    return CheckedRequest(accepted=rows, rejected=0, rejects=())
 
 
-def rejected(reason: str, accepted: int = 0, index: int = 0) -> Checked:
-    return Checked(accepted=accepted, rejected=1, rejects=(PushReject(index=index, reason=reason),))
+def rejected(reason: str, accepted: int = 0, index: int = 0) -> CheckedRequest:
+    return CheckedRequest(accepted=accepted, rejected=1, rejects=(PushReject(index=index, reason=reason),))
 
 
 @pytest.mark.parametrize(

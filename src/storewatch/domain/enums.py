@@ -61,6 +61,16 @@ class ImportTable(StrEnum):
     SALES = "sales"
 
 
+class PushFormat(StrEnum):
+    """The formats in which polls can be pushed. Each transport has names of its own for them (HTTP: media types)."""
+
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+
+
 class EntryKind(StrEnum):
     """The tables whose rows name a store or a label."""
 

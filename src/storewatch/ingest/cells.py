@@ -24,7 +24,7 @@ _DATE: Final = r"^(19[7-9]\d|[2-8]\d{3})-\d\d-\d\d$"  # from 1970 on, and not so
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked:
+class CheckedRows:
     """good: the rows that can be right, in file order; bad: `row` (number in the block) and `reason` of the others."""
 
     good: pl.DataFrame
@@ -37,13 +37,13 @@ def split(
     problems: list[pl.Expr],
     originals: pl.DataFrame,
     output: Sequence[str | pl.Expr],
-) -> Checked:
+) -> CheckedRows:
     """problems: expressions over `parsed` and `originals`; the first that is not null is the reason."""
     is_right = parsed.select(right.fill_null(value=False)).to_series()
     if is_right.all():
-        return Checked(good=parsed.select(output), bad=pl.DataFrame(schema={"row": pl.Int64, "reason": pl.String}))
+        return CheckedRows(good=parsed.select(output), bad=pl.DataFrame(schema={"row": pl.Int64, "reason": pl.String}))
     wrong = pl.concat([parsed, originals], how="horizontal").with_row_index("row").filter(~is_right)
-    return Checked(
+    return CheckedRows(
         good=parsed.filter(is_right).select(output),
         bad=wrong.select(pl.col("row").cast(pl.Int64), pl.coalesce(problems).alias("reason")),
     )

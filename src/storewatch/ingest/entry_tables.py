@@ -7,7 +7,7 @@ import polars as pl
 from storewatch.catalog import SALES, SPECIAL_ROWS, TARGETS
 from storewatch.domain.instants import DAY_SECONDS, END_OF_DAY_FROM_S
 from storewatch.ingest.cells import (
-    Checked,
+    CheckedRows,
     dates,
     id_problem,
     is_empty,
@@ -21,7 +21,7 @@ from storewatch.ingest.cells import (
 )
 
 
-def check_special_hours(columns: pl.DataFrame, now: datetime) -> Checked:  # noqa: ARG001 - they may be of any date
+def check_special_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - they may be of any date
     """Text of a target, date and two local times -> SPECIAL_ROWS; both times empty: closed that date."""
     start, end = stripped("start_time_local").fill_null(""), stripped("end_time_local").fill_null("")
     target, is_target, problems = _target(columns)
@@ -64,7 +64,7 @@ def check_special_hours(columns: pl.DataFrame, now: datetime) -> Checked:  # noq
     return split(parsed, right, problems, originals, output)
 
 
-def check_targets(columns: pl.DataFrame, now: datetime) -> Checked:  # noqa: ARG001 - targets are not dated
+def check_targets(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - targets are not dated
     """Text of a target and an objective -> TARGETS; a number over 1, or with a percent sign, is percent."""
     text = stripped("objective")
     number = numbers(text.str.strip_suffix("%").str.strip_chars_end())
@@ -82,7 +82,7 @@ def check_targets(columns: pl.DataFrame, now: datetime) -> Checked:  # noqa: ARG
     return split(parsed, right, problems, columns.select(found="objective"), TARGETS.names())
 
 
-def check_sales(columns: pl.DataFrame, now: datetime) -> Checked:  # noqa: ARG001 - sales are not dated
+def check_sales(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - sales are not dated
     """Text of a target, amount_per_hour and, if they are there, weekday and hour -> SALES."""
     absent = [name for name in ("weekday", "hour") if name not in columns.columns]
     found = columns.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)

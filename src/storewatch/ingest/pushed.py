@@ -7,7 +7,6 @@ same words, whichever way it comes.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import InvalidInputError, TooManyRowsError
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.ingest.blocks import Block, Rows, Source, no_rejects
@@ -38,16 +38,6 @@ _BODY: Final = Path("The body")
 
 # (ids, scope) -> those of the ids that are stores of the scope.
 Visible = Callable[[pl.Series, Scope], pl.Series]
-
-
-class PushFormat(StrEnum):
-    """The media types in which observations are taken."""
-
-    JSON = "application/json"
-    NDJSON = "application/x-ndjson"
-    CSV = "text/csv"
-    PARQUET = "application/vnd.apache.parquet"
-    ARROW = "application/vnd.apache.arrow.stream"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +66,7 @@ class PushReject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked:
+class CheckedRequest:
     """What became of one request's rows; of its rejects the first SHOWN_REJECTS."""
 
     accepted: int
@@ -95,8 +85,10 @@ def read_pushed(body: bytes, form: PushFormat, scope: Scope = ALL_STORES) -> Pus
     return Pushed(blocks=blocks, first_line=first_line, scope=scope)
 
 
-def check_pushed(requests: Sequence[Pushed], now: datetime, visible: Visible) -> tuple[pl.DataFrame, list[Checked]]:
-    """Check the rows of many requests at once: the good ones in their order, and what became of each request's."""
+def check_pushed(
+    requests: Sequence[Pushed], now: datetime, visible: Visible
+) -> tuple[pl.DataFrame, list[CheckedRequest]]:
+    """Check the rows of many requests at once; return the good rows in their order, and the result of each request."""
     # A check takes 3 ms for one row and 10 ms for 5,000.
     rejects = [Rejects(shown=SHOWN_REJECTS, kept=False) for _ in requests]
     accepted = [0] * len(requests)
@@ -116,7 +108,7 @@ def check_pushed(requests: Sequence[Pushed], now: datetime, visible: Visible) ->
             accepted[number] += block.columns.height - ours.height
             first += block.columns.height
     return pl.concat(goods) if goods else pl.DataFrame(), [
-        Checked(accepted=taken, rejected=refused.count, rejects=_indexed(refused.first, request.first_line))
+        CheckedRequest(accepted=taken, rejected=refused.count, rejects=_indexed(refused.first, request.first_line))
         for request, taken, refused in zip(requests, accepted, rejects, strict=True)
     ]
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import polars as pl
 
-from storewatch.ingest.cells import Checked
+from storewatch.ingest.cells import CheckedRows
 
 # Of some store ids those that may be written.
 Allowed = Callable[[pl.Series], pl.Series]
 
 
-def within_scope(checked: Checked, columns: pl.DataFrame, allowed: Allowed) -> Checked:
+def within_scope(checked: CheckedRows, columns: pl.DataFrame, allowed: Allowed) -> CheckedRows:
     """Turn the good rows of other stores into bad ones, in the same words for a store of somebody else and for none.
 
     columns: what was checked, with its column store_id as it was found.
@@ -28,4 +28,4 @@ def within_scope(checked: Checked, columns: pl.DataFrame, allowed: Allowed) -> C
         .select("row", reason=pl.format("there is no store '{}' for this key", pl.col("store_id").str.slice(0, 60)))
     )
     good = checked.good.filter(pl.col("store_id").is_in(ours.implode()))
-    return Checked(good=good, bad=pl.concat([checked.bad, outside]).sort("row"))
+    return CheckedRows(good=good, bad=pl.concat([checked.bad, outside]).sort("row"))

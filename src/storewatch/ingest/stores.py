@@ -22,7 +22,7 @@ from storewatch.domain.errors import InvalidInputError, LakeConflictError, Store
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.engine.opening import weekly_intervals
 from storewatch.ingest.blocks import Block
-from storewatch.ingest.cells import Checked
+from storewatch.ingest.cells import CheckedRows
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.imports import follow_lake
 from storewatch.ingest.lines import JSON_DECODER, Repeated, line_blocks, row_line
@@ -202,7 +202,7 @@ class _Rows:
 
 
 def _check(
-    rows: _Rows, check: Callable[[pl.DataFrame], Checked], catalog: Catalog, scope: Scope
+    rows: _Rows, check: Callable[[pl.DataFrame], CheckedRows], catalog: Catalog, scope: Scope
 ) -> tuple[pl.DataFrame, BulkChange]:
     good: list[pl.DataFrame] = []
     with Rejects(shown=SHOWN_REJECTS, kept=False) as rejects:
@@ -223,7 +223,7 @@ def _check(
     )
 
 
-def _protected(checked: Checked, rows: int, mine: Label) -> Checked:
+def _protected(checked: CheckedRows, rows: int, mine: Label) -> CheckedRows:
     """Keep the scope's label where labels are replaced, and refuse to give it another value."""
     if "labels" not in checked.good.columns:
         return checked
@@ -240,7 +240,7 @@ def _protected(checked: Checked, rows: int, mine: Label) -> Checked:
         labels=pl.when(pl.col("said").is_null()).then(pl.concat_list("labels", kept_label)).otherwise("labels"),
     )
     refused = good.filter(pl.col("said") != value).select("row", reason=pl.lit(_scope_reason(mine)))
-    return Checked(good=kept, bad=pl.concat([checked.bad, refused]).sort("row"))
+    return CheckedRows(good=kept, bad=pl.concat([checked.bad, refused]).sort("row"))
 
 
 def _scope_reason(mine: Label) -> str:

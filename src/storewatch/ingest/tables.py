@@ -20,7 +20,7 @@ from storewatch.domain.instants import DAY_SECONDS
 from storewatch.domain.timezones import is_timezone
 from storewatch.ingest.cells import (
     LABEL_NAME,
-    Checked,
+    CheckedRows,
     id_problem,
     instants,
     is_empty,
@@ -46,7 +46,7 @@ class Table:
     name: ImportTable
     title: str
     columns: Mapping[str, tuple[str, ...]]
-    check: Callable[[pl.DataFrame, datetime], Checked]
+    check: Callable[[pl.DataFrame, datetime], CheckedRows]
     optional: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -120,7 +120,7 @@ def recognise(file: str, header: Sequence[str], tables: Sequence[Table] | None =
     return table, positions
 
 
-def check_observations(columns: pl.DataFrame, now: datetime) -> Checked:
+def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
     """Text of store_id, observed_at and status -> store_id, observed_at, active."""
     latest = now + CLOCK_TOLERANCE
     found = columns["observed_at"]
@@ -148,7 +148,7 @@ def check_observations(columns: pl.DataFrame, now: datetime) -> Checked:
     return split(parsed, right, problems, originals, ["store_id", "observed_at", (status == "active").alias("active")])
 
 
-def check_hours(columns: pl.DataFrame, now: datetime) -> Checked:  # noqa: ARG001 - hours are not dated
+def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - hours are not dated
     """Text of store_id, day and the two local times -> WEEKLY_HOURS."""
     day, start, end = stripped("day"), stripped("start_time_local"), stripped("end_time_local")
     parsed = columns.select(
@@ -187,7 +187,7 @@ def check_hours(columns: pl.DataFrame, now: datetime) -> Checked:  # noqa: ARG00
     return split(parsed, right, problems, originals, list(WEEKLY_HOURS))
 
 
-def check_zones(columns: pl.DataFrame, now: datetime) -> Checked:  # noqa: ARG001 - zones are not dated
+def check_zones(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - zones are not dated
     """Text of store_id and timezone -> TIMEZONES."""
     parsed = columns.select(stripped("store_id"), stripped("timezone"))
     names = parsed["timezone"].drop_nulls().unique()
@@ -201,21 +201,21 @@ def check_zones(columns: pl.DataFrame, now: datetime) -> Checked:  # noqa: ARG00
     return split(parsed, right, problems, pl.DataFrame(), list(TIMEZONES))
 
 
-def check_stores(columns: pl.DataFrame, now: datetime) -> Checked:  # noqa: ARG001 - labels are not dated
+def check_stores(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - labels are not dated
     """Text of store_id and one column a label -> LABELS."""
     # Of 1 M rows with three labels 4 s less than by making the lists first.
     pairs = columns.drop("store_id").with_row_index("\0").unpivot(index="\0").rename({"\0": "row", "variable": "label"})
     return _check_pairs(columns["store_id"], pairs)
 
 
-def check_labels(rows: pl.DataFrame) -> Checked:
+def check_labels(rows: pl.DataFrame) -> CheckedRows:
     """LABELS as they were found -> LABELS: names in lower case, values trimmed, labels without a value left out."""
     numbered = rows.select("labels").with_row_index("row")
     pairs = numbered.explode("labels", empty_as_null=False, keep_nulls=False).unnest("labels")
     return _check_pairs(rows["store_id"], pairs)
 
 
-def _check_pairs(store_ids: pl.Series, pairs: pl.DataFrame) -> Checked:
+def _check_pairs(store_ids: pl.Series, pairs: pl.DataFrame) -> CheckedRows:
     """pairs: row (index into store_ids), label and value of all labels."""
     found = pairs.select("row", stripped("label").str.to_lowercase(), stripped("value")).filter(pl.col("value") != "")
     problems = found.select("row", problem=_label_problem()).drop_nulls().unique("row", keep="first")
@@ -243,7 +243,7 @@ def _entry_tables(
     name: ImportTable,
     title: str,
     columns: Mapping[str, tuple[str, ...]],
-    check: Callable[[pl.DataFrame, datetime], Checked],
+    check: Callable[[pl.DataFrame, datetime], CheckedRows],
     optional: Mapping[str, tuple[str, ...]] | None = None,
 ) -> tuple[Table, Table]:
     """The table of stores and the one of labels."""

@@ -7,6 +7,7 @@ from threading import Event
 
 from storewatch.access import AccessRules
 from storewatch.catalog import Catalog
+from storewatch.ingest.ingestion import Ingestion
 from storewatch.jobs.queue import JobQueue
 from storewatch.jobs.worker import Worker
 from storewatch.lake import Lake
@@ -29,6 +30,7 @@ class Parts:
     reports: Reports
     stores: CurrentStores
     jobs: JobQueue
+    ingestion: Ingestion
     clock: Callable[[], datetime]
     worker: Worker | None = None
     stopping: Event = field(default_factory=Event)

@@ -65,6 +65,7 @@ def create_service(parts: Parts) -> FastAPI:
             parts.stopping.set()
             if parts.worker is not None:
                 await asyncio.to_thread(parts.worker.stop)
+            await asyncio.to_thread(parts.ingestion.stop)
             await asyncio.to_thread(access.close)
 
     service = FastAPIOffline(

@@ -1,21 +1,20 @@
 """Polls pushed over HTTP, durable when they are acknowledged."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
 import anyio
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
 from storewatch.access import Principal
+from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import OverCapacityError, UnknownMediaTypeError
-from storewatch.ingest.group_commit import REQUEST_BYTES, GroupCommit, Outcome
-from storewatch.ingest.pushed import SHOWN_REJECTS, Pushed, PushFormat, read_pushed
+from storewatch.ingest.ingestion import REQUEST_BYTES, Ingestion, PushOutcome
+from storewatch.ingest.pushed import SHOWN_REJECTS, Pushed, read_pushed
 from storewatch.web.audit import audited
 from storewatch.web.parts import Parts
 from storewatch.web.problems import problem, problem_responses
@@ -25,6 +24,15 @@ from storewatch.web.security import Operator
 INLINE_BYTES: Final = 32_000
 # More would not be faster on the interpreter's lock, and each may need ten times its body in memory.
 READING_AT_ONCE: Final = 2
+
+MEDIA_TYPES: Final = {
+    PushFormat.JSON: "application/json",
+    PushFormat.NDJSON: "application/x-ndjson",
+    PushFormat.CSV: "text/csv",
+    PushFormat.PARQUET: "application/vnd.apache.parquet",
+    PushFormat.ARROW: "application/vnd.apache.arrow.stream",
+}
+_FORMATS: Final = {media_type: form for form, media_type in MEDIA_TYPES.items()}
 
 _ONE: Final = {"store_id": "cafe", "observed_at": "2023-01-23T15:14:00Z", "status": "active"}
 _TWO: Final = {"store_id": "bar", "observed_at": "2023-01-23T15:14:02.5Z", "status": "inactive"}
@@ -88,19 +96,13 @@ def _body_documentation() -> dict[str, Any]:
         PushFormat.PARQUET: binary,
         PushFormat.ARROW: binary,
     }
-    return {"requestBody": {"required": True, "content": {form.value: entry for form, entry in content.items()}}}
+    return {"requestBody": {"required": True, "content": {MEDIA_TYPES[form]: entry for form, entry in content.items()}}}
 
 
 def observations_routes(parts: Parts) -> APIRouter:
-    commits = GroupCommit(catalog=parts.catalog, lake=parts.lake, clock=parts.clock)
     reading = anyio.CapacityLimiter(READING_AT_ONCE)
 
-    @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await run_sync(commits.stop)
-
-    router = APIRouter(tags=["observations"], lifespan=life)
+    router = APIRouter(tags=["observations"])
 
     @router.post(
         "/v1/observations",
@@ -125,11 +127,11 @@ def observations_routes(parts: Parts) -> APIRouter:
         Arrow IPC stream, plain or with Content-Encoding gzip or zstd.
         """
         form = _form(request.headers.get("content-type", ""))
-        room = _Room(commits)
+        room = _Room(parts.ingestion)
         try:
             body = await _read(request, room)
             pushed = await _parse(body, form, caller, reading)
-            future = commits.submit(pushed)
+            future = parts.ingestion.submit(pushed)
         except ClientDisconnect:
             room.leave()
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
@@ -137,7 +139,7 @@ def observations_routes(parts: Parts) -> APIRouter:
             room.leave()
             raise
         future.add_done_callback(lambda _: room.leave())
-        # Taken is taken: it is stored although the client leaves.
+        # The polls are stored although the client leaves.
         outcome = await asyncio.shield(asyncio.wrap_future(future))
         request.state.audit_detail = {"accepted": outcome.accepted, "rejected": outcome.rejected}
         return _answer(outcome)
@@ -148,24 +150,24 @@ def observations_routes(parts: Parts) -> APIRouter:
 class _Room:
     """The memory that one request holds."""
 
-    def __init__(self, commits: GroupCommit) -> None:
-        self._commits, self._bytes = commits, 0
+    def __init__(self, ingestion: Ingestion) -> None:
+        self._ingestion, self._bytes = ingestion, 0
 
     def take(self, size_bytes: int) -> None:
-        self._commits.hold(size_bytes)
+        self._ingestion.hold(size_bytes)
         self._bytes += size_bytes
 
     def leave(self) -> None:
-        self._commits.release(self._bytes)
+        self._ingestion.release(self._bytes)
         self._bytes = 0
 
 
 def _form(content_type: str) -> PushFormat:
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
-    if media_type not in list(PushFormat) or charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnknownMediaTypeError(content_type, tuple(PushFormat))
-    return PushFormat(media_type)
+    if media_type not in _FORMATS or charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnknownMediaTypeError(content_type, tuple(_FORMATS))
+    return _FORMATS[media_type]
 
 
 async def _read(request: Request, room: _Room) -> bytes:
@@ -194,7 +196,7 @@ async def _parse(body: bytes, form: PushFormat, caller: Principal, reading: anyi
     return await run_sync(read_pushed, body, form, scope, limiter=reading)
 
 
-def _answer(outcome: Outcome) -> Response:
+def _answer(outcome: PushOutcome) -> Response:
     if not outcome.accepted:
         detail = f"No observation was good, {outcome.rejected:,} rejected; nothing was stored."
         errors = [{"field": f"body.{reject.index}", "message": reject.reason} for reject in outcome.rejects]

@@ -11,10 +11,11 @@ import pytest
 from waiting import wait_for
 
 from storewatch.catalog import Catalog, labels_frame
+from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import LakeUnavailableError, OverCapacityError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
-from storewatch.ingest.group_commit import FULL_ROWS, GroupCommit, Outcome
-from storewatch.ingest.pushed import Pushed, PushFormat, PushReject, read_pushed
+from storewatch.ingest.ingestion import FULL_ROWS, Ingestion, IngestionLimits, PushOutcome
+from storewatch.ingest.pushed import Pushed, PushReject, read_pushed
 from storewatch.lake import Lake
 
 Polls = Callable[[], list[tuple[str, str, str]]]
@@ -26,38 +27,38 @@ def pushed(*store_ids: str, status: str = "active", scope: Scope = ALL_STORES) -
 
 
 @pytest.fixture
-def commits(sqlite_catalog: Catalog, lake: Lake, now: datetime) -> Iterator[GroupCommit]:
-    commits = GroupCommit(catalog=sqlite_catalog, lake=lake, clock=lambda: now, wait_s=0.2)
-    yield commits
-    commits.stop()
+def ingestion(sqlite_catalog: Catalog, lake: Lake, now: datetime) -> Iterator[Ingestion]:
+    ingestion = Ingestion(catalog=sqlite_catalog, lake=lake, clock=lambda: now, limits=IngestionLimits(wait_s=0.2))
+    yield ingestion
+    ingestion.stop()
 
 
-def test_requests_of_a_moment_share_a_commit(commits: GroupCommit, lake: Lake, polls: Polls) -> None:
-    futures = [commits.submit(pushed(f"store-{number}")) for number in range(50)]
-    futures.append(commits.submit(pushed("bad", status="x")))
-    taken = Outcome(accepted=1, rejected=0, rejects=(), lake_version=1)
+def test_requests_of_a_moment_share_a_commit(ingestion: Ingestion, lake: Lake, polls: Polls) -> None:
+    futures = [ingestion.submit(pushed(f"store-{number}")) for number in range(50)]
+    futures.append(ingestion.submit(pushed("bad", status="x")))
+    taken = PushOutcome(accepted=1, rejected=0, rejects=(), lake_version=1)
     reject = PushReject(index=0, reason="status 'x' is neither active nor inactive")
     assert [future.result() for future in futures[:50]] == [taken] * 50
-    assert futures[50].result() == Outcome(accepted=0, rejected=1, rejects=(reject,), lake_version=None)
+    assert futures[50].result() == PushOutcome(accepted=0, rejected=1, rejects=(reject,), lake_version=None)
     assert (lake.snapshot().version, len(polls())) == (1, 50)
 
 
 def test_full_commit_does_not_wait(sqlite_catalog: Catalog, lake: Lake, now: datetime) -> None:
-    commits = GroupCommit(catalog=sqlite_catalog, lake=lake, clock=lambda: now, wait_s=3_600)
-    assert commits.submit(pushed(*["a"] * FULL_ROWS)).result(timeout=60).accepted == FULL_ROWS
-    commits.stop()
+    ingestion = Ingestion(catalog=sqlite_catalog, lake=lake, clock=lambda: now, limits=IngestionLimits(wait_s=3_600))
+    assert ingestion.submit(pushed(*["a"] * FULL_ROWS)).result(timeout=60).accepted == FULL_ROWS
+    ingestion.stop()
 
 
-def test_request_with_only_rejects_commits_nothing(commits: GroupCommit, lake: Lake) -> None:
-    assert commits.submit(pushed("a", status="x")).result().lake_version is None
+def test_request_with_only_rejects_commits_nothing(ingestion: Ingestion, lake: Lake) -> None:
+    assert ingestion.submit(pushed("a", status="x")).result().lake_version is None
     assert lake.snapshot().version == 0
 
 
-def test_later_requests_win_while_the_clock_stands_still(commits: GroupCommit, polls: Polls) -> None:
+def test_later_requests_win_while_the_clock_stands_still(ingestion: Ingestion, polls: Polls) -> None:
     for status in ("active", "inactive", "active", "inactive"):
-        commits.submit(pushed("cafe", status=status)).result()
+        ingestion.submit(pushed("cafe", status=status)).result()
     assert polls() == [("cafe", "2023-01-25T18:00:00+00:00", "inactive")]
-    together = [commits.submit(pushed("cafe", status=status)) for status in ("inactive", "active")]
+    together = [ingestion.submit(pushed("cafe", status=status)) for status in ("inactive", "active")]
     assert {future.result().lake_version for future in together} == {5}
     assert polls() == [("cafe", "2023-01-25T18:00:00+00:00", "active")]
 
@@ -66,95 +67,101 @@ def test_later_requests_win_after_the_clock_was_set_back(
     sqlite_catalog: Catalog, lake: Lake, now: datetime, polls: Polls
 ) -> None:
     clock = iter([now + timedelta(hours=1), now + timedelta(hours=1), now])
-    commits = GroupCommit(catalog=sqlite_catalog, lake=lake, clock=lambda: next(clock, now), wait_s=0)
+    ingestion = Ingestion(
+        catalog=sqlite_catalog, lake=lake, clock=lambda: next(clock, now), limits=IngestionLimits(wait_s=0)
+    )
     for status in ("active", "inactive"):
-        commits.submit(pushed("cafe", status=status)).result()
+        ingestion.submit(pushed("cafe", status=status)).result()
     assert polls() == [("cafe", "2023-01-25T18:00:00+00:00", "inactive")]
-    commits.stop()
+    ingestion.stop()
 
 
-def test_the_same_sent_again_changes_nothing(commits: GroupCommit, lake: Lake, polls: Polls) -> None:
-    commits.submit(pushed("cafe", "bar")).result()
+def test_the_same_sent_again_changes_nothing(ingestion: Ingestion, lake: Lake, polls: Polls) -> None:
+    ingestion.submit(pushed("cafe", "bar")).result()
     before = polls()
-    commits.submit(pushed("cafe", "bar")).result()
+    ingestion.submit(pushed("cafe", "bar")).result()
     assert polls() == before
     lake.optimize(now=datetime(2023, 2, 1, tzinfo=UTC))
     assert (polls(), lake.snapshot().rows) == (before, 2)
 
 
-def test_stop_finishes_what_was_taken_and_takes_no_more(commits: GroupCommit, polls: Polls) -> None:
-    futures = [commits.submit(pushed(f"store-{number}")) for number in range(20)]
-    commits.stop()
+def test_stop_finishes_what_was_taken_and_takes_no_more(ingestion: Ingestion, polls: Polls) -> None:
+    futures = [ingestion.submit(pushed(f"store-{number}")) for number in range(20)]
+    ingestion.stop()
     assert all(future.done() for future in futures)
     assert len(polls()) == 20
     with pytest.raises(OverCapacityError):
-        commits.submit(pushed("late"))
+        ingestion.submit(pushed("late"))
 
 
 def test_failed_commit_fails_its_requests_and_the_next_go_on(
     tmp_path: Path, sqlite_catalog: Catalog, lake: Lake, now: datetime, polls: Polls
 ) -> None:
-    commits = GroupCommit(catalog=sqlite_catalog, lake=lake, clock=lambda: now, wait_s=0.1)
-    commits.submit(pushed("first")).result()
+    ingestion = Ingestion(catalog=sqlite_catalog, lake=lake, clock=lambda: now, limits=IngestionLimits(wait_s=0.1))
+    ingestion.submit(pushed("first")).result()
     (tmp_path / "lake").rename(tmp_path / "away")
     (tmp_path / "lake").write_text("a file where the folder was")
-    failing = [commits.submit(pushed(f"lost-{number}")) for number in range(3)]
+    failing = [ingestion.submit(pushed(f"lost-{number}")) for number in range(3)]
     for future in failing:
         with pytest.raises(LakeUnavailableError, match="could not be stored"):
             future.result()
     (tmp_path / "lake").unlink()
     (tmp_path / "away").rename(tmp_path / "lake")
-    commits.submit(pushed("second")).result()
-    commits.stop()
+    ingestion.submit(pushed("second")).result()
+    ingestion.stop()
     assert [store_id for store_id, _, _ in polls()] == ["first", "second"]
 
 
 def test_bodies_beyond_the_capacity_are_refused_until_there_is_room(
     sqlite_catalog: Catalog, lake: Lake, now: datetime
 ) -> None:
-    commits = GroupCommit(catalog=sqlite_catalog, lake=lake, clock=lambda: now, max_waiting_bytes=100)
-    commits.hold(60)
+    ingestion = Ingestion(
+        catalog=sqlite_catalog, lake=lake, clock=lambda: now, limits=IngestionLimits(waiting_bytes=100)
+    )
+    ingestion.hold(60)
     with pytest.raises(OverCapacityError):
-        commits.hold(41)
-    commits.hold(40)
-    commits.release(60)
-    commits.hold(60)
+        ingestion.hold(41)
+    ingestion.hold(40)
+    ingestion.release(60)
+    ingestion.hold(60)
 
 
 def test_rows_beyond_the_capacity_are_refused_until_there_is_room(
     sqlite_catalog: Catalog, lake: Lake, now: datetime
 ) -> None:
-    commits = GroupCommit(catalog=sqlite_catalog, lake=lake, clock=lambda: now, wait_s=0.2, max_waiting_rows=2)
-    taken = commits.submit(pushed("a", "b", "c"))
+    ingestion = Ingestion(
+        catalog=sqlite_catalog, lake=lake, clock=lambda: now, limits=IngestionLimits(wait_s=0.2, waiting_rows=2)
+    )
+    taken = ingestion.submit(pushed("a", "b", "c"))
     with pytest.raises(OverCapacityError):
-        commits.submit(pushed("d"))
+        ingestion.submit(pushed("d"))
     assert taken.result().accepted == 3
-    assert commits.submit(pushed("d")).result().accepted == 1
-    commits.stop()
+    assert ingestion.submit(pushed("d")).result().accepted == 1
+    ingestion.stop()
 
 
-def test_new_stores_are_registered_soon(commits: GroupCommit, sqlite_catalog: Catalog) -> None:
-    commits.submit(pushed("cafe", "bar")).result()
+def test_new_stores_are_registered_soon(ingestion: Ingestion, sqlite_catalog: Catalog) -> None:
+    ingestion.submit(pushed("cafe", "bar")).result()
     assert wait_for(lambda: sqlite_catalog.stores()["store_id"].to_list() or None) == ["bar", "cafe"]
 
 
 def test_commits_are_compacted_as_they_come(sqlite_catalog: Catalog, lake: Lake, now: datetime, polls: Polls) -> None:
-    commits = GroupCommit(catalog=sqlite_catalog, lake=lake, clock=lambda: now, wait_s=0)
+    ingestion = Ingestion(catalog=sqlite_catalog, lake=lake, clock=lambda: now, limits=IngestionLimits(wait_s=0))
     most_files = 0
     for number in range(300):
-        commits.submit(pushed(f"store-{number}", f"other-{number}")).result()
+        ingestion.submit(pushed(f"store-{number}", f"other-{number}")).result()
         most_files = max(most_files, lake.snapshot().files)
-    commits.stop()
+    ingestion.stop()
     assert most_files <= 64
     assert len(polls()) == 600
 
 
-def test_threads_that_push_at_once_lose_and_mix_nothing(commits: GroupCommit, polls: Polls) -> None:
+def test_threads_that_push_at_once_lose_and_mix_nothing(ingestion: Ingestion, polls: Polls) -> None:
     barrier = threading.Barrier(8)
 
     def push(client: int) -> list[int]:
         barrier.wait()
-        return [commits.submit(pushed(f"{client}-{n}", f"{client}-{n}-b")).result().accepted for n in range(5)]
+        return [ingestion.submit(pushed(f"{client}-{n}", f"{client}-{n}-b")).result().accepted for n in range(5)]
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(push, range(8))) == [[2] * 5] * 8
@@ -162,12 +169,12 @@ def test_threads_that_push_at_once_lose_and_mix_nothing(commits: GroupCommit, po
 
 
 def test_scoped_request_writes_only_stores_of_its_scope(
-    sqlite_catalog: Catalog, commits: GroupCommit, now: datetime, polls: Polls
+    sqlite_catalog: Catalog, ingestion: Ingestion, now: datetime, polls: Polls
 ) -> None:
     for store_id, owner in (("mine", "acme"), ("theirs", "other")):
         sqlite_catalog.create_store(store_id, labels=labels_frame({store_id: {"owner": owner}}), now=now)
-    outcome = commits.submit(pushed("mine", "theirs", "new", scope=Scope(label=Label("owner", "acme")))).result()
-    assert outcome == Outcome(
+    outcome = ingestion.submit(pushed("mine", "theirs", "new", scope=Scope(label=Label("owner", "acme")))).result()
+    assert outcome == PushOutcome(
         accepted=1,
         rejected=2,
         rejects=(

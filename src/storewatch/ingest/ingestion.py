@@ -1,0 +1,148 @@
+"""Store pushed polls durably, from any transport: many small requests share one commit of the lake."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from storewatch import telemetry
+from storewatch.batcher import Batcher, BatcherFullError, BatchLimits
+from storewatch.catalog import Catalog
+from storewatch.domain.columns import OBSERVATIONS
+from storewatch.domain.errors import InvalidInputError, LakeUnavailableError, OverCapacityError, StorewatchError
+from storewatch.ingest.pushed import CheckedRequest, Pushed, check_pushed
+from storewatch.ingest.upkeep import LakeUpkeep
+from storewatch.lake import Lake
+
+# 100 clients with one poll each, 2 cores: waiting 0 ms gave 700 requests/s in 15 commits/s; 30 ms 800, 16; 60 ms 690,
+# 10; 100 ms 600, 7; 200 ms 380, 4. Fewer commits leave fewer files and a shorter log.
+WAIT_S: Final = 0.1
+# So many waiting rows are a commit of their own: waiting longer would only cost time.
+FULL_ROWS: Final = 5_000
+MAX_COMMIT_ROWS: Final = 1_000_000
+# What a waiting request costs besides its body.
+REQUEST_BYTES: Final = 2_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestionLimits:
+    """How long requests wait for each other, and how much may wait.
+
+    wait_s: how long the first request of a commit waits for others. waiting_bytes: of all bodies that are being read,
+    wait or are committed. waiting_rows: of all requests that wait, if they are several; as columns even the shortest
+    rows take 50 bytes each.
+    """
+
+    wait_s: float = WAIT_S
+    waiting_bytes: int = 256_000_000
+    waiting_rows: int = 2_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushOutcome(CheckedRequest):
+    """The result of a request. lake_version: the version of the lake that holds its good rows; None without any."""
+
+    lake_version: int | None
+
+
+class Ingestion:
+    """Accept requests from any thread and store them in the order in which they were submitted.
+
+    One thread checks and commits, one commit at a time. A second thread maintains the lake after the commits.
+    """
+
+    def __init__(
+        self, *, catalog: Catalog, lake: Lake, clock: Callable[[], datetime], limits: IngestionLimits | None = None
+    ) -> None:
+        """Start nothing yet: the threads start with the first request."""
+        self._catalog, self._lake, self._clock = catalog, lake, clock
+        limits = limits or IngestionLimits()
+        self._commits: Batcher[Pushed, PushOutcome] = Batcher(
+            self._commit,
+            name="group-commit",
+            limits=BatchLimits(
+                wait_s=limits.wait_s,
+                full_size=FULL_ROWS,
+                batch_size=MAX_COMMIT_ROWS,
+                waiting_size=limits.waiting_rows,
+            ),
+            size_of=lambda pushed: pushed.rows,
+        )
+        self._upkeep = LakeUpkeep(catalog=catalog, lake=lake, clock=clock)
+        self._max_held_bytes, self._held_bytes = limits.waiting_bytes, 0
+        self._held_lock = threading.Lock()
+        self._last_loaded_at = datetime.min.replace(tzinfo=clock().tzinfo)
+
+    def hold(self, size_bytes: int) -> None:
+        """Reserve memory for a part of a body before it is read; `release` frees it again.
+
+        Raises OverCapacityError when there is not enough.
+        """
+        with self._held_lock:
+            if self._held_bytes + size_bytes > self._max_held_bytes:
+                raise OverCapacityError
+            self._held_bytes += size_bytes
+
+    def release(self, size_bytes: int) -> None:
+        """Free memory that `hold` reserved."""
+        with self._held_lock:
+            self._held_bytes -= size_bytes
+
+    def submit(self, pushed: Pushed) -> "Future[PushOutcome]":
+        """Store a request; its future ends when its good rows are durable, or with the error of its commit.
+
+        Raises OverCapacityError when too much waits, and when the service is stopping.
+        """
+        try:
+            return self._commits.submit(pushed)
+        except BatcherFullError:
+            raise OverCapacityError from None
+
+    def stop(self) -> None:
+        """Commit what was submitted and accept nothing more."""
+        self._commits.close()
+        self._upkeep.stop()
+
+    def _commit(self, requests: list[Pushed]) -> list[PushOutcome]:
+        try:
+            return self._check_and_append(requests)
+        except StorewatchError:
+            raise
+        except BaseException:  # a panic of Polars is no Exception
+            log.exception("a commit of pushed observations failed")
+            raise
+
+    def _check_and_append(self, requests: list[Pushed]) -> list[PushOutcome]:
+        now = self._clock()
+        good, checked = check_pushed(requests, now, self._catalog.visible_ids)
+        # Of equal polls the later loaded wins, also when the clock stands still or is set back.
+        loaded_at = self._last_loaded_at = max(now, self._last_loaded_at + timedelta(microseconds=1))
+        version = None
+        if not good.is_empty():
+            version = self._append(good.with_columns(loaded_at=pl.lit(loaded_at)).select(OBSERVATIONS.names()))
+            self._upkeep.note_commit()
+        telemetry.OBSERVATIONS.labels("push", "accepted").inc(good.height)
+        telemetry.OBSERVATIONS.labels("push", "rejected").inc(sum(each.rejected for each in checked))
+        return [
+            PushOutcome(
+                accepted=each.accepted,
+                rejected=each.rejected,
+                rejects=each.rejects,
+                lake_version=version if each.accepted else None,
+            )
+            for each in checked
+        ]
+
+    def _append(self, observations: pl.DataFrame) -> int:
+        try:
+            return self._lake.append([observations])
+        except (InvalidInputError, OSError) as error:  # the lake's folder or bucket is at fault, not the request
+            log.warning("the lake cannot be written", extra={"reason": str(error)})
+            raise LakeUnavailableError from error
