@@ -18,7 +18,7 @@ from storewatch.domain.instants import HOUR_US, MINUTE_US
 from storewatch.domain.policies import FILL, OBSERVED, Policy
 from storewatch.engine.availability import Evidence, evidence_range, group_evidence, totals
 from storewatch.engine.measures import in_unit
-from storewatch.engine.opening import Sessions, open_sessions
+from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.reports.figures import StoreList
 from storewatch.reports.windows import CLASSIC_WINDOWS, ROLLING_US
 

@@ -15,9 +15,13 @@ from reference.worlds import World
 from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, RECLASSIFICATIONS, SPECIAL_HOURS, WEEKLY_HOURS
 from storewatch.domain.enums import ClosureMode, Status
 from storewatch.domain.policies import Policy
-from storewatch.engine import availability, opening
+from storewatch.engine import availability
 from storewatch.engine.availability import Evidence, OutageState, Reclassified
-from storewatch.engine.opening import Calendars, HoursChanges
+from storewatch.engine.opening.calendars import Calendars, assign_calendars
+from storewatch.engine.opening.changes import HoursChanges
+from storewatch.engine.opening.sessions import open_sessions
+from storewatch.engine.opening.weekly import end_of_row, weekly_intervals
+from storewatch.engine.opening.zones import local_edges
 
 Totals = list[list[dict[str, int]]]
 Changes = Sequence[Sequence[Change]]
@@ -34,10 +38,10 @@ def frame_of(stores: Sequence[Store]) -> pl.DataFrame:
 
 def calendars_of(stores: Sequence[Store]) -> Calendars:
     versions = [replace(each, rows=version.rows) for each in stores for version in each.versions]
-    weekly = opening.weekly_intervals(frame_of([*stores, *versions]))
+    weekly = weekly_intervals(frame_of([*stores, *versions]))
     ids = {store_id: number for number, store_id in enumerate(weekly["store_id"])}
     of_versions = [ids.get(f"{number:04}") for number in range(len(stores), len(stores) + len(versions))]
-    return opening.assign_calendars(
+    return assign_calendars(
         pl.DataFrame(
             [(f"{number:04}", ids.get(f"{number:04}"), store.timezone) for number, store in enumerate(stores)],
             {"store_id": pl.String, "weekly_hours_id": pl.Int64, "timezone": pl.String},
@@ -58,7 +62,7 @@ def changes_of(stores: Sequence[Store], of_versions: Sequence[int | None]) -> Ho
         versions=pl.DataFrame(
             [(*dated, hours) for dated, hours in zip(dates, of_versions, strict=True)], HOURS_VERSIONS, orient="row"
         ),
-        special=pl.DataFrame(special, SPECIAL_HOURS, orient="row").with_columns(end_s=opening.end_of_row()),
+        special=pl.DataFrame(special, SPECIAL_HOURS, orient="row").with_columns(end_s=end_of_row()),
         closures=pl.DataFrame(closures, dict.fromkeys(CLOSURES, pl.Int64) | {"store_id": pl.String}, orient="row").cast(
             CLOSURES
         ),
@@ -93,7 +97,7 @@ def engine_totals(world: World, changes: Changes | None = None) -> Totals:
     reach = availability.evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
     answer = availability.totals(
         evidence_of(world.stores),
-        opening.open_sessions(calendars_of(world.stores), *reach),
+        open_sessions(calendars_of(world.stores), *reach),
         np.array(world.windows, np.int64),
         as_of_us=world.as_of_us,
         policy=policy,
@@ -110,7 +114,7 @@ def engine_zone_totals(world: World, shift_us: int) -> Totals:
     later_us = np.arange(len(calendars.zones), dtype=np.int64) * shift_us
     answer = availability.totals(
         evidence_of(world.stores),
-        opening.open_sessions(calendars, *reach),
+        open_sessions(calendars, *reach),
         np.array(world.windows, np.int64)[None] + later_us[:, None, None],
         as_of_us=world.as_of_us,
         policy=policy,
@@ -133,13 +137,13 @@ def engine_buckets(world: World, by: str, changes: Changes | None = None, cells:
     """cells: the buckets are dealt to so many cells in turn."""
     policy, calendars = policy_of(world), calendars_of(world.stores)
     last_day = world.first_day + timedelta(days=world.days - 1)
-    edges = np.array([opening.local_edges(zone, world.first_day, last_day, by) for zone in calendars.zones], np.int64)
+    edges = np.array([local_edges(zone, world.first_day, last_day, by) for zone in calendars.zones], np.int64)
     if not world.stores:
         return []
     reach = availability.evidence_range(int(edges.min()), int(edges.max()), as_of_us=world.as_of_us, policy=policy)
     answer = availability.bucket_totals(
         evidence_of(world.stores),
-        opening.open_sessions(calendars, *reach),
+        open_sessions(calendars, *reach),
         edges,
         calendars.zone_of,
         as_of_us=world.as_of_us,
@@ -170,7 +174,7 @@ def engine_spans(world: World, changes: Changes | None = None) -> list[list[Span
     reach = availability.evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
     answer = availability.spans(
         evidence_of(world.stores),
-        opening.open_sessions(calendars_of(world.stores), *reach),
+        open_sessions(calendars_of(world.stores), *reach),
         world.from_us,
         world.to_us,
         as_of_us=world.as_of_us,
@@ -203,7 +207,7 @@ def naive_sessions(stores: Sequence[Store], from_us: int, to_us: int) -> list[li
 
 def engine_hours(stores: Sequence[Store], from_us: int, to_us: int, closures: str) -> Hours:
     """The sessions of every store, and its planned stretches."""
-    found = opening.open_sessions(calendars_of(stores), from_us, to_us, ClosureMode(closures))
+    found = open_sessions(calendars_of(stores), from_us, to_us, ClosureMode(closures))
     sessions = list(zip(found.open_us.tolist(), found.close_us.tolist(), strict=True))
     planned = list(zip(found.planned_start_us.tolist(), found.planned_end_us.tolist(), strict=True))
     return (
@@ -262,7 +266,7 @@ def engine_outages(world: World, changes: Changes, min_duration_us: int = 0) -> 
     )
     found = availability.outages(
         evidence_of(world.stores),
-        opening.open_sessions(calendars, *reach),
+        open_sessions(calendars, *reach),
         zone_windows(world, calendars),
         calendars.zone_of,
         as_of_us=world.as_of_us,
@@ -294,7 +298,7 @@ def engine_openings(world: World, changes: Changes) -> list[Openings]:
     reach = availability.evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
     found = availability.openings(
         evidence_of(world.stores),
-        opening.open_sessions(calendars, *reach),
+        open_sessions(calendars, *reach),
         zone_windows(world, calendars),
         calendars.zone_of,
         as_of_us=world.as_of_us,
@@ -308,7 +312,7 @@ def engine_poll_gaps(world: World) -> list[PollGaps]:
     calendars = calendars_of(world.stores)
     found = availability.poll_gaps(
         evidence_of(world.stores),
-        opening.open_sessions(calendars, world.from_us, world.to_us),
+        open_sessions(calendars, world.from_us, world.to_us),
         zone_windows(world, calendars),
         calendars.zone_of,
         as_of_us=world.as_of_us,

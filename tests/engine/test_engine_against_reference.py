@@ -23,7 +23,7 @@ from reference.naive import HOUR_US, Store
 from reference.worlds import World, weekly_rows, worlds
 
 from storewatch.domain.enums import ClosureMode
-from storewatch.engine.opening import weekly_intervals
+from storewatch.engine.opening.weekly import weekly_intervals
 
 
 @given(st.lists(weekly_rows(), max_size=4))

@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 from reference.naive import DAY_US, STATUSES
 from reference.worlds import World, worlds
 
-from storewatch.engine import availability, opening
+from storewatch.engine import availability
+from storewatch.engine.opening.sessions import open_sessions
+from storewatch.engine.opening.zones import local_edges
 
 
 def added(cells: list[dict[str, int]]) -> dict[str, int]:
@@ -65,7 +67,7 @@ def test_bucket_totals_hours_add_up_to_days_and_days_to_the_window(world: World)
     assert [[added(row[day * 24 : day * 24 + 24]) for day in range(world.days)] for row in hours] == days
     last_day = world.first_day + timedelta(days=world.days - 1)
     for store, row in zip(world.stores, days, strict=True):
-        edges = opening.local_edges(store.timezone, world.first_day, last_day, "day").tolist()
+        edges = local_edges(store.timezone, world.first_day, last_day, "day").tolist()
         alone = replace(world, stores=(store,))
         assert [[added(row)]] == totals_of(alone, [(edges[0], edges[-1])])
 
@@ -120,7 +122,7 @@ def test_totals_evidence_outside_evidence_range_changes_nothing(world: World) ->
     def ask(evidence_reach: tuple[int, int], session_reach: tuple[int, int]) -> Totals:
         answer = availability.totals(
             evidence_of(world.stores, *evidence_reach),
-            opening.open_sessions(calendars_of(world.stores), *session_reach),
+            open_sessions(calendars_of(world.stores), *session_reach),
             np.array(world.windows, np.int64),
             as_of_us=world.as_of_us,
             policy=policy,

@@ -15,7 +15,9 @@ from reference.plain import row, store, utc
 from reference.worlds import World, worlds
 
 from storewatch.domain.columns import SPECIAL_HOURS
-from storewatch.engine.opening import end_of_row, local_edges, open_sessions
+from storewatch.engine.opening.sessions import open_sessions
+from storewatch.engine.opening.weekly import end_of_row
+from storewatch.engine.opening.zones import local_edges
 
 HoursOf = Callable[[Sequence[Store], int, int, str], Hours]
 Texts = list[tuple[str, str]]

@@ -10,7 +10,8 @@ from reference import naive
 from reference.naive import DAY_US, HOUR_US, Row, Store
 from reference.plain import row, store, utc
 
-from storewatch.engine.opening import local_edges, weekly_intervals
+from storewatch.engine.opening.weekly import weekly_intervals
+from storewatch.engine.opening.zones import local_edges
 
 SessionsOf = Callable[[Sequence[Store], int, int], list[list[tuple[int, int]]]]
 

@@ -7,7 +7,7 @@ from reference import naive
 from reference.worlds import weekly_rows as any_hours
 
 from storewatch.domain.columns import WEEKLY_HOURS
-from storewatch.engine.opening import weekly_intervals, weekly_rows
+from storewatch.engine.opening.weekly import weekly_intervals, weekly_rows
 
 DAY = 86_400
 

@@ -14,7 +14,8 @@ from reference.naive_outages import PollGaps
 from reference.plain import MINUTE_US, row, store, utc
 from reference.worlds import World, worlds
 
-from storewatch.engine import availability, opening
+from storewatch.engine import availability
+from storewatch.engine.opening.sessions import open_sessions
 
 DAY = "2023-01-23"  # a Monday
 MORNING = (row(0, "09:00", "12:00"),)
@@ -47,7 +48,7 @@ def test_unpolled_random_world(world: World, blind_after_us: int) -> None:
 def add_unpolled(
     stores: tuple[Store, ...], window: tuple[int, int], counts: np.ndarray, *, as_of_us: int, blind_after_us: int
 ) -> None:
-    sessions = opening.open_sessions(calendars_of(stores), *window)
+    sessions = open_sessions(calendars_of(stores), *window)
     availability.count_unpolled(
         evidence_of(stores), sessions, *window, *counts, as_of_us=as_of_us, blind_after_us=blind_after_us
     )

@@ -14,7 +14,7 @@ from reference.naive import zone_of
 
 from storewatch.domain.instants import DAY_SECONDS, SECOND_US
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION, is_timezone
-from storewatch.engine.opening import _offset_changes
+from storewatch.engine.opening.zones import offset_changes
 
 FROM_S = int(datetime(1970, 1, 4, tzinfo=UTC).timestamp())
 TABLES_END_S = int(datetime(2037, 1, 1, tzinfo=UTC).timestamp())
@@ -47,7 +47,7 @@ def tables() -> dict[bytes, str]:
     return {folder.joinpath(*name.split("/")).read_bytes(): name for name in reversed(names())}
 
 
-def offset_changes(tzif: bytes) -> list[tuple[int, int]]:
+def table_changes(tzif: bytes) -> list[tuple[int, int]]:
     """The instants at which the UTC offset changes, and the new offset, in seconds (RFC 9636, 64-bit block)."""
 
     def counts(at: int) -> tuple[int, ...]:
@@ -69,7 +69,7 @@ def offset_changes(tzif: bytes) -> list[tuple[int, int]]:
 
 def engine_changes(zone: str, from_s: int, to_s: int) -> list[tuple[int, int]]:
     """The engine's changes in whole UTC days around `[from_s, to_s)`, without its opening entry."""
-    starts_us, offsets_us = _offset_changes(zone, from_s // DAY_SECONDS, -(-to_s // DAY_SECONDS))
+    starts_us, offsets_us = offset_changes(zone, from_s // DAY_SECONDS, -(-to_s // DAY_SECONDS))
     return list(zip((starts_us[1:] // SECOND_US).tolist(), (offsets_us[1:] // SECOND_US).tolist(), strict=True))
 
 
@@ -135,9 +135,7 @@ def test_default_timezone_is_one() -> None:
 def test_offset_changes_never_twice_in_a_day_of_any_zone() -> None:
     """The engine samples offsets once a UTC day: two changes inside one would be lost if the second undid the first."""
     crowded = {
-        name: [
-            (a, b) for (a, _), (b, _) in pairwise(offset_changes(tzif)) if a // DAY_SECONDS == (b - 1) // DAY_SECONDS
-        ]
+        name: [(a, b) for (a, _), (b, _) in pairwise(table_changes(tzif)) if a // DAY_SECONDS == (b - 1) // DAY_SECONDS]
         for tzif, name in tables().items()
     }
     assert {name: found for name, found in crowded.items() if found} == {}
@@ -147,7 +145,7 @@ def test_offset_changes_of_every_zone_as_in_its_table() -> None:
     """Asked around every change of 1970-2036; in a thorough run about all these years at once."""
     wrong = []
     for tzif, zone in tables().items():
-        expected = [change for change in offset_changes(tzif) if FROM_S <= change[0] < TABLES_END_S]
+        expected = [change for change in table_changes(tzif) if FROM_S <= change[0] < TABLES_END_S]
         if os.environ.get("STOREWATCH_HYPOTHESIS") == "thorough":
             found = engine_changes(zone, FROM_S, TABLES_END_S)
         else:

@@ -15,7 +15,7 @@ from storewatch.catalog import SALES, Catalog, NewAnnotation, NewClosure, labels
 from storewatch.domain.columns import OBSERVATIONS, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ReportTable
 from storewatch.domain.instants import instant_of, parse_instant
-from storewatch.engine.opening import weekly_intervals
+from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest import followed_snapshot
 from storewatch.reports.collecting import Collector, Plan
 from storewatch.reports.computing import compute_content

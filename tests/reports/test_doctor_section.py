@@ -18,7 +18,7 @@ from section_scene import annotation, collected, report_on, rows_of
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.instants import HOUR_US
 from storewatch.engine.availability import Evidence
-from storewatch.engine.opening import Sessions
+from storewatch.engine.opening.sessions import Sessions
 from storewatch.reports.content import DOCTOR, Content
 from storewatch.reports.contradictions import find_active_outside, find_wrong_edges, find_wrong_zones
 from storewatch.reports.doctor import DoctorCollector

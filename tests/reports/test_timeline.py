@@ -17,7 +17,7 @@ from storewatch.domain.columns import OBSERVATIONS, WEEKLY_HOURS
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_US, HOUR_US, instant_of, instant_us
 from storewatch.domain.policies import Policy
-from storewatch.engine.opening import weekly_intervals
+from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.reports.current import CurrentStores
 from storewatch.reports.timeline import (
     Range,

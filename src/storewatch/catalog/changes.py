@@ -10,7 +10,7 @@ from storewatch.catalog.schema import annotations, closures, hours_versions, spe
 from storewatch.catalog.targeting import ids_asked, only_of, read_said
 from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, INSTANT, RECLASSIFICATIONS, SPECIAL_HOURS
 from storewatch.domain.enums import Reclassification, Status
-from storewatch.engine.opening import HoursChanges
+from storewatch.engine.opening.changes import HoursChanges
 
 _STATUS: Final = {
     Reclassification.PLANNED: Status.PLANNED,

@@ -18,7 +18,7 @@ from storewatch.catalog.targeting import TARGET, ids_carrying
 from storewatch.domain.enums import StoreOrder
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
-from storewatch.engine.opening import HoursChanges
+from storewatch.engine.opening.changes import HoursChanges
 
 Place = tuple[str | None, ...]
 

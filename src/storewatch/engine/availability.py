@@ -19,7 +19,7 @@ from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US
 from storewatch.domain.policies import FILL, Policy
 from storewatch.engine import timeline
-from storewatch.engine.opening import Sessions
+from storewatch.engine.opening.sessions import Sessions
 
 # Instants are far from the ends of int64 (year 1 ... 9999), so adding a gap never overflows.
 # How far `outages` looks around its window: over a week with one session.
@@ -218,7 +218,7 @@ def bucket_totals(
 ) -> Int64s:
     """Add up down, up, unknown and planned business time of every store between the edges of its zone.
 
-    edges_us: int64[Z,B+1], ascending (see opening.local_edges); zone_of: int64[S], the row of edges of each store.
+    edges_us: int64[Z,B+1], ascending (see zones.local_edges); zone_of: int64[S], the row of edges of each store.
     cell_of: int64[Z,B], 0 <= cell < cells, where a bucket counts (such as its hour of the week); without it each
     bucket is a cell.
     Returns int64[S,B,4], or int64[S,cells,4], microseconds, last axis by Status.

@@ -16,7 +16,7 @@ from storewatch.domain.columns import TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope
-from storewatch.engine.opening import weekly_intervals
+from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Source
 from storewatch.ingest.formats import open_source
 from storewatch.ingest.rejects import Reject, Rejects

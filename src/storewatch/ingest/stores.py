@@ -20,7 +20,7 @@ from storewatch.domain.columns import TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError, LakeConflictError, StoreInUseError, UnknownStoreError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
-from storewatch.engine.opening import weekly_intervals
+from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import CheckedRows
 from storewatch.ingest.delimited import open_csv

@@ -13,7 +13,7 @@ from storewatch.catalog import Catalog, Schedule
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
 from storewatch.domain.timezones import is_timezone
-from storewatch.engine.opening import first_instant, local_time
+from storewatch.engine.opening.zones import first_instant, local_time
 from storewatch.jobs.retention import Limits
 from storewatch.reports.definitions import resolve_definition
 from storewatch.reports.request import read_request

@@ -12,7 +12,7 @@ from storewatch.catalog import Catalog
 from storewatch.domain.columns import INSTANT, Int64s
 from storewatch.domain.enums import Breakdown, ReportTable, Status
 from storewatch.engine.availability import bucket_totals, totals
-from storewatch.engine.opening import local_readings
+from storewatch.engine.opening.zones import local_readings
 from storewatch.reports.content import BUCKETS, FIGURES, TREND, Table, figures_frame
 from storewatch.reports.figures import Basis, Shard
 from storewatch.reports.request import ReportRequest

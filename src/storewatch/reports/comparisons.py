@@ -10,7 +10,7 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import Status
 from storewatch.domain.instants import DAY_SECONDS
 from storewatch.engine.measures import RollUp, measure, roll_up
-from storewatch.engine.opening import weekly_rows
+from storewatch.engine.opening.weekly import weekly_rows
 from storewatch.reports.content import BEFORE, GROUPS, PEERS, SPREAD, TARGET, Table, figures_frame
 
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -16,7 +16,7 @@ from storewatch.domain.enums import ReportFormat, ReportTable, Status
 from storewatch.domain.instants import instant_of
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.engine.measures import measure, roll_up
-from storewatch.engine.opening import local_time
+from storewatch.engine.opening.zones import local_time
 from storewatch.reports.collecting import (
     NO_COLUMNS,
     BucketCollector,

@@ -12,15 +12,10 @@ from storewatch.domain.clock_words import clock_words
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ClosureMode, Finding
 from storewatch.domain.instants import DAY_US, MINUTE_US, SECOND_US, instant_of
-from storewatch.engine.opening import (
-    Calendars,
-    Sessions,
-    Stretches,
-    assign_calendars,
-    local_readings,
-    local_time,
-    open_sessions,
-)
+from storewatch.engine.opening.calendars import Calendars, assign_calendars
+from storewatch.engine.opening.sessions import Sessions, open_sessions
+from storewatch.engine.opening.stretches import Stretches
+from storewatch.engine.opening.zones import local_readings, local_time
 from storewatch.reports.comparisons import DAYS
 from storewatch.reports.contradictions import WrongEdge
 

@@ -18,7 +18,7 @@ from storewatch.domain.enums import Finding, ReportTable, Status
 from storewatch.domain.instants import DAY_US, MINUTE_US, SECOND_US
 from storewatch.engine.availability import Evidence, Reclassified, evidence_range, totals
 from storewatch.engine.measures import measure
-from storewatch.engine.opening import Sessions
+from storewatch.engine.opening.sessions import Sessions
 from storewatch.reports.collecting import NO_COLUMNS, Plan
 from storewatch.reports.content import DOCTOR, Table
 from storewatch.reports.contradictions import (

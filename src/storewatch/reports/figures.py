@@ -17,7 +17,9 @@ from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_US, instant_us
 from storewatch.domain.policies import Policy
 from storewatch.engine.availability import Evidence, Reclassified, evidence_range, group_evidence, group_reclassified
-from storewatch.engine.opening import Calendars, HoursChanges, Sessions, assign_calendars, open_sessions
+from storewatch.engine.opening.calendars import Calendars, assign_calendars
+from storewatch.engine.opening.changes import HoursChanges
+from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.lake import Snapshot
 from storewatch.reports.request import ReportRequest
 

@@ -16,7 +16,9 @@ from storewatch.domain.enums import Status, StoreState
 from storewatch.domain.instants import DAY_US, instant_of, instant_us
 from storewatch.domain.policies import OBSERVED
 from storewatch.engine.availability import evidence_range, group_reclassified, totals
-from storewatch.engine.opening import HoursChanges, assign_calendars, open_sessions
+from storewatch.engine.opening.calendars import assign_calendars
+from storewatch.engine.opening.changes import HoursChanges
+from storewatch.engine.opening.sessions import open_sessions
 from storewatch.lake import Snapshot
 from storewatch.reports.figures import read_evidence
 

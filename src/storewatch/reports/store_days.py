@@ -9,7 +9,7 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import Status
 from storewatch.domain.instants import instant_of
 from storewatch.engine.availability import Spans, spans
-from storewatch.engine.opening import local_edges, local_time
+from storewatch.engine.opening.zones import local_edges, local_time
 from storewatch.reports.collecting import Plan
 from storewatch.reports.content import StoreDay, Stretch
 from storewatch.reports.figures import shards

@@ -27,7 +27,9 @@ from storewatch.engine.availability import (
     totals,
 )
 from storewatch.engine.measures import Measures, measure
-from storewatch.engine.opening import Sessions, assign_calendars, local_edges, open_sessions
+from storewatch.engine.opening.calendars import assign_calendars
+from storewatch.engine.opening.sessions import Sessions, open_sessions
+from storewatch.engine.opening.zones import local_edges
 from storewatch.lake import Snapshot
 from storewatch.reports.computing import compute_content
 from storewatch.reports.figures import Basis, StoreList, read_evidence

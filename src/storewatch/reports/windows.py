@@ -14,7 +14,7 @@ from storewatch.domain.enums import Breakdown
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 from storewatch.domain.instants import DAY_US, HOUR_US, instant_of, instant_us, parse_instant
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
-from storewatch.engine.opening import first_instant, local_edges, local_time
+from storewatch.engine.opening.zones import first_instant, local_edges, local_time
 from storewatch.reports.request import ReportRequest
 
 # The windows of the classic report (SEMANTICS 15).

@@ -13,7 +13,8 @@ from storewatch.domain.clock_words import clock_text
 from storewatch.domain.enums import Source, StoreState
 from storewatch.domain.instants import DAY_SECONDS, WEEK_SECONDS, instant_of
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
-from storewatch.engine.opening import local_time, weekly_rows
+from storewatch.engine.opening.weekly import weekly_rows
+from storewatch.engine.opening.zones import local_time
 from storewatch.ingest.cells import MAX_ID_LENGTH, MAX_LABEL_LENGTH
 from storewatch.ingest.stores import SHOWN_REJECTS, BulkChange
 from storewatch.reports.current import StoreNow
