@@ -19,8 +19,8 @@ from storewatch.domain.policies import FILL, OBSERVED, Policy
 from storewatch.engine.availability import Evidence, evidence_range, group_evidence, totals
 from storewatch.engine.measures import in_unit
 from storewatch.engine.opening.sessions import Sessions, open_sessions
-from storewatch.reports.figures import StoreList
-from storewatch.reports.windows import CLASSIC_WINDOWS, ROLLING_US
+from storewatch.reports.compute.figures import StoreList
+from storewatch.reports.request.windows import CLASSIC_WINDOWS, ROLLING_US
 
 
 class Case:

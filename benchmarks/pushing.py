@@ -32,7 +32,7 @@ from storewatch.app import open_app
 from storewatch.domain.enums import PushFormat
 from storewatch.ingest.ingestion import Ingestion, IngestionLimits
 from storewatch.ingest.pushed import read_pushed
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.request.request import ReportRequest
 from storewatch.settings import Settings
 from storewatch.web.api.observations import MEDIA_TYPES
 

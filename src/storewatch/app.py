@@ -15,10 +15,10 @@ from storewatch.catalog import Catalog
 from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest import followed_snapshot
 from storewatch.lake import Lake
-from storewatch.reports.content import Content
-from storewatch.reports.figures import Progress
-from storewatch.reports.request import ReportRequest
-from storewatch.reports.runs import Reports
+from storewatch.reports.archive.runs import Reports
+from storewatch.reports.compute.content import Content
+from storewatch.reports.compute.figures import Progress
+from storewatch.reports.request.request import ReportRequest
 from storewatch.settings import Settings
 
 if TYPE_CHECKING:

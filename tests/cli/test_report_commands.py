@@ -18,7 +18,7 @@ from storewatch.app import open_app
 from storewatch.cli.asking import OPTIONS, with_format
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidParameterError
-from storewatch.reports.request import ReportRequest, read_request
+from storewatch.reports.request.request import ReportRequest, read_request
 
 NOW = datetime(2023, 1, 24, tzinfo=UTC)
 

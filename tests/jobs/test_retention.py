@@ -9,7 +9,7 @@ from storewatch.app import App, open_app
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError
 from storewatch.jobs.retention import Limits, Removed, apply_retention, preview_retention
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.request.request import ReportRequest
 
 NOW = datetime(2023, 3, 1, 12, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from storewatch.catalog import Catalog, Definition, Schedule
 from storewatch.domain.enums import JobKind, ReportFormat
 from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
 from storewatch.jobs.schedules import fire_due, latest_due, new_schedule, next_run
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.request.request import ReportRequest
 
 
 def utc(text: str) -> datetime:

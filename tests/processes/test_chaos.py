@@ -31,7 +31,7 @@ from storewatch.catalog import Job
 from storewatch.domain.enums import ENDED, JobKind, JobState, ReportFormat
 from storewatch.ingest import find_files, import_file
 from storewatch.reports.exports import WRITERS
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.request.request import ReportRequest
 
 CHAOS_SECONDS: Final = float(os.environ.get("STOREWATCH_CHAOS_SECONDS", "8"))
 SEED: Final = int(os.environ.get("STOREWATCH_CHAOS_SEED", "1"))

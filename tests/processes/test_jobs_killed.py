@@ -17,7 +17,7 @@ from storewatch.app import App, open_app, service_parts
 from storewatch.catalog import Job
 from storewatch.domain.enums import ENDED, JobKind, JobState
 from storewatch.jobs.queue import JobQueue
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.request.request import ReportRequest
 
 PROGRAM = Path(__file__).with_name("job_process.py")
 

@@ -13,7 +13,7 @@ from waiting import wait_for
 
 from storewatch.app import open_app, service_parts
 from storewatch.domain.enums import JobKind, JobState
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.request.request import ReportRequest
 
 
 def finished(client: httpx.Client, report_id: str) -> httpx.Response:

@@ -15,8 +15,8 @@ from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.policies import OBSERVED
 from storewatch.domain.timezones import TZDATA_VERSION
 from storewatch.ingest import import_file
-from storewatch.reports.request import ReportRequest
-from storewatch.reports.runs import write_file
+from storewatch.reports.archive.runs import write_file
+from storewatch.reports.request.request import ReportRequest
 
 
 def written(app: App, request: ReportRequest, file: Path) -> str:

@@ -14,8 +14,8 @@ from storewatch.domain.enums import StoreOrder, StoreState
 from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.instants import instant_us
 from storewatch.domain.labels import Label, Scope
+from storewatch.reports.compute.figures import newest_of
 from storewatch.reports.current import CurrentStores
-from storewatch.reports.figures import newest_of
 from storewatch.reports.states import Spread, last_polls, states_at
 
 NEWEST = datetime(2023, 6, 1, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from waiting import wait_for
 from storewatch.app import App, open_app, service_parts
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import StorewatchError
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.request.request import ReportRequest
 from storewatch.web.problems import STATUS_OF
 from storewatch.web.service import create_service
 

@@ -16,8 +16,8 @@ from storewatch.access import AccessRules
 from storewatch.app import App, open_app
 from storewatch.catalog import labels_frame
 from storewatch.domain.enums import ReportFormat
-from storewatch.reports.manifest import Manifest
-from storewatch.reports.request import _MEMBERS
+from storewatch.reports.archive.manifest import Manifest
+from storewatch.reports.request.request import _MEMBERS
 from storewatch.web.api.report_models import ReportBody, ReportMembers, ReportParameters
 from storewatch.web.report_files import MEDIA_TYPES
 

@@ -13,7 +13,7 @@ from storewatch.domain.labels import Label
 
 if TYPE_CHECKING:
     from storewatch.catalog import Catalog
-    from storewatch.reports.request import ReportRequest
+    from storewatch.reports.request.request import ReportRequest
 
 Asked = dict[str, Any]
 Command = Callable[..., None]
@@ -125,9 +125,9 @@ def read_asked(asked: Mapping[str, Any], catalog: "Catalog", output: str = "-") 
     Without a format it follows the name of the output; of a CSV it is the classic one, as long as that can say it all.
     Raises UnknownStoreError for a store that is not there.
     """
-    from storewatch.reports.definitions import resolve_definition
-    from storewatch.reports.request import read_request
-    from storewatch.reports.runs import check_stores
+    from storewatch.reports.archive.runs import check_stores
+    from storewatch.reports.request.definitions import resolve_definition
+    from storewatch.reports.request.request import read_request
 
     given = dict(asked)
     said = given.pop("as_of", None)
@@ -142,7 +142,7 @@ def read_asked(asked: Mapping[str, Any], catalog: "Catalog", output: str = "-") 
 
 def with_format(parameters: Asked, output: str = "-") -> Asked:
     """Choose the format for what is asked: by the name of the output, as it says itself, classic or wide CSV."""
-    from storewatch.reports.request import read_request
+    from storewatch.reports.request.request import read_request
 
     suffix = Path(output).suffix.lower()
     if suffix in _SUFFIXES:

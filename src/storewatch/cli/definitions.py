@@ -26,8 +26,8 @@ def save(name: Name, asked: Asked, home: Home = None) -> None:
     Then:    storewatch report --definition weekly --output reports/
     """
     from storewatch.catalog import Definition
-    from storewatch.reports.definitions import check_name
-    from storewatch.reports.request import read_request
+    from storewatch.reports.request.definitions import check_name
+    from storewatch.reports.request.request import read_request
 
     check_name(name)
     parameters = with_format(asked)
@@ -57,7 +57,7 @@ def show(name: Name, home: Home = None) -> None:
 
     Example: storewatch definition show weekly
     """
-    from storewatch.reports.definitions import resolve_definition
+    from storewatch.reports.request.definitions import resolve_definition
 
     with installation(home) as app:
         parameters = resolve_definition({"definition": name}, app.catalog)

@@ -17,7 +17,7 @@ from storewatch.domain.clock_words import duration_words
 if TYPE_CHECKING:
     import polars as pl
 
-    from storewatch.reports.content import Content
+    from storewatch.reports.compute.content import Content
 
 MOST_ROWS: Final = 50
 MOST_SILENCES: Final = 3

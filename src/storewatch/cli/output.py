@@ -13,7 +13,7 @@ import typer
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 
 if TYPE_CHECKING:
-    from storewatch.reports.content import Content
+    from storewatch.reports.compute.content import Content
 
 Output = Annotated[
     str, typer.Option(help="A file, or a folder that gets one with a good name; - is standard output.", metavar="FILE")
@@ -63,8 +63,8 @@ def write_output(content: "Content", output: str) -> str:
 
 def _file_in(folder: Path, content: "Content") -> Path:
     """Name a file in a folder: a new one or that of the same report; with -2, -3, ... where others have the name."""
-    from storewatch.reports.file_names import file_name
-    from storewatch.reports.manifest import Manifest, asked_of, manifest_file
+    from storewatch.reports.archive.manifest import Manifest, asked_of, manifest_file
+    from storewatch.reports.request.file_names import file_name
 
     request = asked_of(content)
     assert request.as_of is not None  # noqa: S101 - that of the content
@@ -81,8 +81,8 @@ def _file_in(folder: Path, content: "Content") -> Path:
 
 
 def _write_file(content: "Content", file: Path) -> None:
-    from storewatch.reports.manifest import Manifest, manifest_file
-    from storewatch.reports.runs import write_file
+    from storewatch.reports.archive.manifest import Manifest, manifest_file
+    from storewatch.reports.archive.runs import write_file
 
     sha256 = write_file(content, file.resolve())
     text = json.dumps(Manifest.of(content, file.name, sha256).as_json(), indent=1, ensure_ascii=False)
@@ -90,7 +90,7 @@ def _write_file(content: "Content", file: Path) -> None:
 
 
 def _write_stream(content: "Content", device: Path | None) -> None:
-    from storewatch.reports.runs import write_file
+    from storewatch.reports.archive.runs import write_file
 
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "report"

@@ -14,7 +14,7 @@ from storewatch.cli.tables import count
 
 if TYPE_CHECKING:
     from storewatch.app import App
-    from storewatch.reports.manifest import Manifest
+    from storewatch.reports.archive.manifest import Manifest
 
 
 @takes(OPTIONS, *OPTIONS)
@@ -61,7 +61,7 @@ def verify(
     Example: storewatch verify reports/storewatch_2023-01-25_last-week.xlsx
     """
     from storewatch.ingest import followed_snapshot
-    from storewatch.reports.manifest import verify as make_again
+    from storewatch.reports.archive.manifest import verify as make_again
 
     with installation(home) as app:
         manifest, file = _find(report, app)
@@ -82,7 +82,7 @@ def verify(
 
 def _find(report: str, app: "App") -> "tuple[Manifest, Path]":
     from storewatch.domain.errors import InvalidInputError, ReportNotReadyError
-    from storewatch.reports.manifest import Manifest, manifest_file
+    from storewatch.reports.archive.manifest import Manifest, manifest_file
 
     file = Path(report)
     if file.is_file():

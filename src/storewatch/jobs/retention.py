@@ -9,7 +9,7 @@ from storewatch.catalog import Catalog, Job
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError
 from storewatch.lake import Lake
-from storewatch.reports.runs import Reports
+from storewatch.reports.archive.runs import Reports
 
 
 @dataclass(frozen=True, kw_only=True)

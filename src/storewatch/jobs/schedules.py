@@ -15,8 +15,8 @@ from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
 from storewatch.domain.timezones import is_timezone
 from storewatch.engine.opening.zones import first_instant, local_time
 from storewatch.jobs.retention import Limits
-from storewatch.reports.definitions import resolve_definition
-from storewatch.reports.request import read_request
+from storewatch.reports.request.definitions import resolve_definition
+from storewatch.reports.request.request import read_request
 
 # The five fields of cron(5), without what croniter adds to them (seconds, years, random and hashed values).
 _FIELD: Final = r"[0-9*,/\-]+|(?i:[a-z]{3})(?:[,\-](?i:[a-z]{3}))*"

@@ -15,7 +15,7 @@ from storewatch.jobs.retention import Limits, apply_retention
 from storewatch.jobs.run import Outcome, Run
 from storewatch.jobs.schedules import read_definition
 from storewatch.lake import Lake
-from storewatch.reports.runs import Reports
+from storewatch.reports.archive.runs import Reports
 from storewatch.telemetry import REPORT_SECONDS
 
 # An upload that no job names yet may still be under way.

@@ -13,7 +13,7 @@ from storewatch.domain.enums import StoreOrder, StoreState
 from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.lake import Lake
-from storewatch.reports.figures import newest_of
+from storewatch.reports.compute.figures import newest_of
 from storewatch.reports.states import Moment, Spread, last_polls, states_at
 
 _KEPT_SCOPES: Final = 64

@@ -31,9 +31,9 @@ from storewatch.engine.opening.calendars import assign_calendars
 from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.engine.opening.zones import local_edges
 from storewatch.lake import Snapshot
-from storewatch.reports.computing import compute_content
-from storewatch.reports.figures import Basis, StoreList, read_evidence
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.compute.computing import compute_content
+from storewatch.reports.compute.figures import Basis, StoreList, read_evidence
+from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.states import Moment
 
 DEFAULT_DAYS: Final = 7

@@ -11,8 +11,8 @@ from storewatch.ingest.ingestion import Ingestion
 from storewatch.jobs.queue import JobQueue
 from storewatch.jobs.worker import Worker
 from storewatch.lake import Lake
+from storewatch.reports.archive.runs import Reports
 from storewatch.reports.current import CurrentStores
-from storewatch.reports.runs import Reports
 from storewatch.settings import Settings
 
 

@@ -9,8 +9,8 @@ from fastapi.responses import FileResponse
 from storewatch.catalog import Job
 from storewatch.domain.enums import ReportFormat
 from storewatch.domain.instants import parse_instant
-from storewatch.reports.file_names import file_name
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.request.file_names import file_name
+from storewatch.reports.request.request import ReportRequest
 
 MEDIA_TYPES: Final = {
     ReportFormat.CSV: "text/csv",

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Final
 
 from storewatch.domain.enums import ReportFormat, ReportTable
-from storewatch.reports.content import Content
-from storewatch.reports.exports.classic_csv import write_classic_csv
-from storewatch.reports.exports.json_report import write_json
-from storewatch.reports.exports.ndjson import write_ndjson
+from storewatch.reports.compute.content import Content
 from storewatch.reports.exports.parquet import write_parquet
-from storewatch.reports.exports.wide_csv import write_wide_csv
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.exports.text.classic_csv import write_classic_csv
+from storewatch.reports.exports.text.json_report import write_json
+from storewatch.reports.exports.text.ndjson import write_ndjson
+from storewatch.reports.exports.text.wide_csv import write_wide_csv
+from storewatch.reports.request.request import ReportRequest
 
 # What a sheet of Excel holds below its header, and what still opens in reasonable time in all sheets together.
 EXCEL_SHEET_ROWS: Final = 1_048_575

@@ -6,9 +6,9 @@ import polars as pl
 
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.instants import SECOND_US, format_instant, instant_of
-from storewatch.reports.content import Content
+from storewatch.reports.compute.content import Content
 from storewatch.reports.exports.columns import in_seconds
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.request.request import ReportRequest
 
 OWN_ZONES: Final = "each store's own"
 # The members of the header that stand on every row of a form with one table; those that the table of stores has a

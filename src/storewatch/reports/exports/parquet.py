@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from storewatch.reports.content import Content
+from storewatch.reports.compute.content import Content
 from storewatch.reports.exports.columns import in_seconds
 from storewatch.reports.exports.header import header, stamp, summary, totals
 

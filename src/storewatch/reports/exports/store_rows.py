@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from storewatch.domain.enums import ReportTable
-from storewatch.reports.content import Content
+from storewatch.reports.compute.content import Content
 from storewatch.reports.exports.header import summary
 
 

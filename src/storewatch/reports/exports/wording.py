@@ -7,8 +7,8 @@ from typing import Final
 from storewatch.domain.enums import AnnotationMode, ClosureMode, ReportTable, Section
 from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US, SECOND_US, format_instant, instant_of
 from storewatch.domain.policies import FILL
-from storewatch.reports.content import Content
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.compute.content import Content
+from storewatch.reports.request.request import ReportRequest
 
 _CLOSURES_BRIEFLY: Final = {
     ClosureMode.HONOUR: "honoured: shown as planned",

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from storewatch.domain.enums import JobKind
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.request.request import ReportRequest
 from storewatch.web.audit import audited
 from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses

@@ -9,7 +9,7 @@ from storewatch.access import Principal
 from storewatch.catalog import Definition
 from storewatch.domain.errors import DefinitionExistsError, UnknownDefinitionError
 from storewatch.domain.instants import format_instant
-from storewatch.reports.request import read_request
+from storewatch.reports.request.request import read_request
 from storewatch.web.api.report_models import Name, ReportMembers
 from storewatch.web.audit import audited
 from storewatch.web.parameters import field, members

@@ -17,7 +17,7 @@ from storewatch.domain.enums import (
     Section,
 )
 from storewatch.domain.instants import SECOND_US, format_instant
-from storewatch.reports.request import MAX_WINDOWS
+from storewatch.reports.request.request import MAX_WINDOWS
 from storewatch.web.api.jobs import MAX_STORES, Labels, StoreId, Text
 
 Name = Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]

@@ -21,10 +21,10 @@ from storewatch.domain.errors import (
     UnknownReportError,
 )
 from storewatch.domain.instants import instant_of
-from storewatch.reports.definitions import resolve_definition
-from storewatch.reports.manifest import Manifest
-from storewatch.reports.request import ReportRequest, read_request
-from storewatch.reports.runs import check_stores
+from storewatch.reports.archive.manifest import Manifest
+from storewatch.reports.archive.runs import check_stores
+from storewatch.reports.request.definitions import resolve_definition
+from storewatch.reports.request.request import ReportRequest, read_request
 from storewatch.web.api.jobs import job_place, page_after
 from storewatch.web.api.report_models import ManifestModel, ReportBody, ReportModel, ReportProgress
 from storewatch.web.audit import audited

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from storewatch.domain.enums import Breakdown, ReportTable, Status
 from storewatch.domain.instants import DAY_US
-from storewatch.reports.content import StoreDay
+from storewatch.reports.compute.content import StoreDay
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 

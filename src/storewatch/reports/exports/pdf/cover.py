@@ -6,7 +6,7 @@ from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 from storewatch.reports.exports.pdf.tables import Cell, column, table
 from storewatch.reports.exports.wording import briefly
-from storewatch.reports.request import ReportRequest
+from storewatch.reports.request.request import ReportRequest
 
 _PARTS: Final = (("up", "Up"), ("down", "Down"), ("unknown", "Unknown"), ("planned", "Planned"))
 

@@ -9,7 +9,7 @@ import typst
 
 from storewatch.domain.enums import Breakdown
 from storewatch.domain.instants import instant_of
-from storewatch.reports.content import Content
+from storewatch.reports.compute.content import Content
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.charts import days_block, heat_block, trend_blocks
 from storewatch.reports.exports.pdf.cover import cover

@@ -7,7 +7,7 @@ from typing import Any, Final
 import polars as pl
 
 from storewatch.domain.enums import ReportTable
-from storewatch.reports.content import Content, Table
+from storewatch.reports.compute.content import Content, Table
 
 WORST_STORES: Final = 25
 Row = dict[str, Any]

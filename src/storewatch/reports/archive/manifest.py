@@ -1,0 +1,208 @@
+"""What it takes to make a report again, and whether that gives the same file."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Final
+
+from storewatch.domain.enums import ReportFormat
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import SECOND_US, format_instant, instant_of
+from storewatch.domain.labels import ALL_STORES, Label, Scope
+from storewatch.lake import Snapshot
+from storewatch.reports.archive.runs import Reports, file_digest, write_file
+from storewatch.reports.compute.content import Content, Versions
+from storewatch.reports.exports.header import totals
+from storewatch.reports.request.request import ReportRequest
+
+SUFFIX: Final = ".manifest.json"
+
+Totals = Mapping[str, Mapping[str, Any]]
+
+# How much of two lines that differ is shown, and how much of that before the first difference.
+_SHOWN, _SHOWN_BEFORE = 160, 60
+_TEXTS: Final = (ReportFormat.CSV, ReportFormat.WIDE_CSV, ReportFormat.JSON, ReportFormat.NDJSON)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A report's file and all that decides what is in it.
+
+    request: with its as_of. scope: of the key that asked for it. versions: catalog is that of the hours too. totals: by
+    window and figure, as in the JSON form; None where the report did not keep them.
+    """
+
+    file: str
+    sha256: str
+    request: ReportRequest
+    scope: Scope
+    versions: Versions
+    totals: Totals | None
+
+    @classmethod
+    def of(cls, content: Content, file: str, sha256: str) -> "Manifest":
+        return cls(
+            file=file,
+            sha256=sha256,
+            request=asked_of(content),
+            scope=ALL_STORES,
+            versions=content.versions,
+            totals=totals(content),
+        )
+
+    @classmethod
+    def of_report(cls, file: str, parameters: Mapping[str, Any], result: Mapping[str, Any], scope: Scope) -> "Manifest":
+        """Make the manifest of a complete report from its job's parameters and result."""
+        unknown = "unknown"  # before 0.2 a report did not keep them
+        return cls(
+            file=file,
+            sha256=result["sha256"],
+            request=ReportRequest.from_parameters({**parameters, "as_of": result["as_of"]}),
+            scope=scope,
+            versions=Versions(
+                lake=result["lake_version"],
+                catalog=result["catalog_version"],
+                tzdata=result.get("tzdata_version", unknown),
+                software=result.get("software_version", unknown),
+            ),
+            totals=result.get("totals"),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        request = self.request
+        return {
+            "file": self.file,
+            "sha256": self.sha256,
+            "as_of": format_instant(request.as_of) if request.as_of else None,
+            "policy": request.policy.name,
+            "max_gap_seconds": request.policy.max_gap_us / SECOND_US,
+            "lake_version": self.versions.lake,
+            "catalog_version": self.versions.catalog,
+            "tzdata_version": self.versions.tzdata,
+            "software_version": self.versions.software,
+            "scope": None
+            if self.scope.label is None
+            else {"label": self.scope.label.name, "value": self.scope.label.value},
+            "parameters": request.parameters(),
+            "totals": self.totals,
+        }
+
+    @classmethod
+    def read(cls, text: str) -> "Manifest":
+        try:
+            kept = json.loads(text)
+            scope = kept["scope"]
+            return cls(
+                file=kept["file"],
+                sha256=kept["sha256"],
+                request=ReportRequest.from_parameters(kept["parameters"]),
+                scope=ALL_STORES if scope is None else Scope(label=Label(scope["label"], scope["value"])),
+                versions=Versions(
+                    lake=kept["lake_version"],
+                    catalog=kept["catalog_version"],
+                    tzdata=kept["tzdata_version"],
+                    software=kept["software_version"],
+                ),
+                totals=_read_totals(kept.get("totals")),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidInputError) as error:
+            raise InvalidInputError(f"This is no manifest of a report ({error}); storewatch writes them.") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What came of making a report again. changed: what it is made from that is not what it was, in words.
+
+    file_intact: the file is the one that was written. same: made again it is that one, to the byte. difference: where
+    the file there is first differs from the one made again. figures: the totals that are not what they were, in words.
+    """
+
+    file_intact: bool
+    same: bool
+    changed: tuple[str, ...]
+    difference: str | None
+    figures: tuple[str, ...] = ()
+
+    @property
+    def is_identical(self) -> bool:
+        return self.file_intact and self.same
+
+
+def asked_of(content: Content) -> ReportRequest:
+    """Give what makes the report again: what was asked for, with the as_of that was used."""
+    return replace(content.request, as_of=instant_of(content.as_of_us))
+
+
+def manifest_file(file: Path) -> Path:
+    """Give where the manifest of a report's file lies: beside it."""
+    return file.with_name(file.name + SUFFIX)
+
+
+def verify(manifest: Manifest, file: Path, reports: Reports, snapshot: Snapshot) -> Verification:
+    """Make a report again from the version of the lake in its manifest and compare.
+
+    snapshot: of that version. Hours, zones and what else the catalog says are today's; the versions that the new file
+    states are those of the manifest, so that only figures and texts can differ.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        again = Path(folder) / file.name
+        with reports.compute(manifest.request, snapshot, manifest.scope) as content:
+            sha256 = write_file(replace(content, versions=manifest.versions), again)
+        found, same = file_digest(file), sha256 == manifest.sha256
+        return Verification(
+            file_intact=found == manifest.sha256,
+            same=same,
+            changed=tuple(_changed(manifest.versions, content.versions)),
+            difference=None if found == sha256 else _difference(manifest.request.format, file, again),
+            figures=tuple(_figures(manifest.totals or {}, totals(content))),
+        )
+
+
+def _changed(then: Versions, now: Versions) -> Iterator[str]:
+    if then.catalog != now.catalog:
+        yield f"stores, hours, closures and annotations: version {then.catalog} then, {now.catalog} now"
+    if then.tzdata != now.tzdata:
+        yield f"time zones: {then.tzdata} then, {now.tzdata} now"
+    if then.software != now.software:
+        yield f"storewatch: {then.software} then, {now.software} now"
+
+
+def _figures(then: Totals, now: Totals) -> Iterator[str]:
+    for window, figures in now.items():
+        before = then.get(window, {})
+        for name, figure in figures.items():
+            if name in before and before[name] != figure:
+                yield f"{window}: {name} {_said(before[name])} then, {_said(figure)} now"
+
+
+def _said(figure: Any) -> str:
+    return "unknown" if figure is None else str(figure)
+
+
+def _read_totals(kept: Any) -> Totals | None:
+    if kept is not None and not all(isinstance(figures, dict) for figures in kept.values()):
+        raise TypeError("totals are objects of figures")
+    return kept  # type: ignore[no-any-return]
+
+
+def _difference(form: ReportFormat, file: Path, again: Path) -> str:
+    if form not in _TEXTS:
+        sizes = f"{file.stat().st_size:,} bytes in the file, {again.stat().st_size:,} made again"
+        return f"{sizes}; a text form would tell where"
+    with file.open(encoding="utf-8", errors="replace") as then, again.open(encoding="utf-8") as now:
+        for line, (before, after) in enumerate(zip_longest(then, now, fillvalue=""), 1):
+            if before.rstrip("\n") != after.rstrip("\n"):
+                at = next(at for at, (one, other) in enumerate(zip_longest(before, after)) if one != other)
+                return f"line {line}: {_cut(before, at)} in the file, {_cut(after, at)} made again"
+    return "the ends of lines or the encoding"
+
+
+def _cut(line: str, at: int) -> str:
+    """Show a line around a position."""
+    line = line.rstrip("\n")
+    first = max(0, at - _SHOWN_BEFORE) if len(line) > _SHOWN else 0
+    last = first + _SHOWN
+    return f"{'…' if first else ''}{line[first:last]!r}{'…' if last < len(line) else ''}"

@@ -1,0 +1,293 @@
+"""A request becomes a run, a run becomes a stored file."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from storewatch import __version__
+from storewatch.catalog import Catalog, Job, StoreFilter
+from storewatch.domain.enums import JobKind, JobState, ReportTable
+from storewatch.domain.errors import (
+    FailedReportError,
+    InvalidParameterError,
+    MissingReportFileError,
+    UnknownReportError,
+    UnknownStoreError,
+)
+from storewatch.domain.instants import format_instant, instant_of
+from storewatch.domain.labels import ALL_STORES, Scope
+from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
+from storewatch.lake import Lake, Snapshot
+from storewatch.reports.compute.computing import BY_HOURS, BY_TIMEZONE, compute_content
+from storewatch.reports.compute.content import Content
+from storewatch.reports.compute.figures import Basis, Progress, StoreList, resolve_as_of
+from storewatch.reports.exports import WRITERS, too_large
+from storewatch.reports.exports.header import totals
+from storewatch.reports.request.request import ReportRequest
+from storewatch.reports.request.windows import cut, resolve_windows
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportRun:
+    """What one run of a report left: its file in the reports folder and what the file says.
+
+    rows: how many stores. totals: as in the JSON form, None of an equal report that did not keep them. fingerprint: of
+    everything that decides its content; equal fingerprints, equal files.
+    """
+
+    fingerprint: str
+    file: str
+    sha256: str
+    rows: int
+    totals: dict[str, dict[str, Any]] | None
+    as_of: datetime
+    lake_version: int
+    catalog_version: int
+    tzdata_version: str = TZDATA_VERSION
+    software_version: str = __version__
+
+    def result(self) -> dict[str, Any]:
+        """Give what is kept with the job, as JSON."""
+        kept = {name: value for name, value in vars(self).items() if name != "fingerprint"}
+        return kept | {"as_of": format_instant(self.as_of)}
+
+
+@dataclass(kw_only=True)
+class Reports:
+    """The reports of one installation.
+
+    catalog: keeps a row a report; folder: keeps their files. The stores, their hours and zones are kept in memory per
+    catalog version and never re-read for a report while nothing changed.
+    """
+
+    catalog: Catalog
+    lake: Lake
+    folder: Path
+    _store_list: StoreList | None = None
+
+    def find(self, report_id: str, scope: Scope = ALL_STORES) -> Job:
+        """Give a report; one that was asked for under another scope does not exist."""
+        job = None if "\0" in report_id else self.catalog.find_job(report_id)
+        if job is None or job.kind is not JobKind.REPORT:
+            raise UnknownReportError(report_id)
+        if scope.is_limited and job.scope != scope:
+            raise UnknownReportError(report_id)
+        return job
+
+    def finished_file(self, report: Job) -> Path | None:
+        """Give the file of a report, None while it is queued or runs."""
+        if report.state in (JobState.FAILED, JobState.CANCELLED):
+            raise FailedReportError(report.error or "The report was cancelled.")
+        if report.result is None:
+            return None
+        file = self.folder / str(report.result["file"])
+        if not file.is_file():
+            raise MissingReportFileError(report.job_id)
+        return file
+
+    def run(self, report: Job, snapshot: Snapshot, progress: Progress | None = None) -> ReportRun:
+        """Compute a report and store its file, or take that of an equal one.
+
+        snapshot: every store in it must be registered in the catalog. The file is this try's own: one that was taken
+        from its worker cannot replace the file of the one that finished.
+        """
+        request = ReportRequest.from_parameters(report.parameters)
+        basis, chosen = self._basis(request, snapshot, report.scope)
+        self._refuse_too_large(request, basis, len(chosen))
+        fingerprint = _fingerprint(request, basis, chosen)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / f"{report.job_id}.{report.attempts}.{request.format.suffix}"
+        self.remove_files(report.job_id, but=file.name)
+        equal = self._take_equal(fingerprint, file)
+        if equal is None:
+            with self._computed(request, basis, chosen, progress, f".{report.job_id}.") as content:
+                equal = write_file(content, file), content.stores, totals(content)
+        sha256, stores, kept_totals = equal
+        return ReportRun(
+            fingerprint=fingerprint,
+            file=file.name,
+            sha256=sha256,
+            rows=stores,
+            totals=kept_totals,
+            as_of=instant_of(basis.as_of_us),
+            lake_version=snapshot.version,
+            catalog_version=basis.store_list.catalog_version,
+        )
+
+    def remove_files(self, report_id: str, *, but: str | None = None) -> None:
+        """Remove what any try of a report left, unfinished files included."""
+        for pattern in (f"{report_id}.*", f".{report_id}.*"):
+            for file in self.folder.glob(pattern):
+                if file.is_dir():
+                    shutil.rmtree(file, ignore_errors=True)
+                elif file.name != but:
+                    file.unlink(missing_ok=True)
+
+    @contextmanager
+    def compute(
+        self, request: ReportRequest, snapshot: Snapshot, scope: Scope = ALL_STORES, progress: Progress | None = None
+    ) -> Iterator[Content]:
+        """Compute a report without storing it; every store in the snapshot must be registered in the catalog.
+
+        The content can be written as long as the context lasts.
+        """
+        basis, chosen = self._basis(request, snapshot, scope)
+        self._refuse_too_large(request, basis, len(chosen))
+        with self._computed(request, basis, chosen, progress, ".report.") as content:
+            yield content
+
+    def check(self, request: ReportRequest, snapshot: Snapshot, scope: Scope) -> None:
+        """Raise InvalidInputError for what can be told at once: no such window or label, too small a form."""
+        basis, chosen = self._basis(request, snapshot, scope)
+        self._refuse_too_large(request, basis, len(chosen))
+
+    @contextmanager
+    def _computed(
+        self, request: ReportRequest, basis: Basis, chosen: pl.Series, progress: Progress | None, prefix: str
+    ) -> Iterator[Content]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=self.folder) as folder:
+            content = compute_content(
+                request, basis, chosen, catalog=self.catalog, folder=Path(folder), progress=progress
+            )
+            rows = {name: table.height for name, table in content.tables.items()}
+            if why := too_large(request, rows):
+                raise InvalidParameterError("format", why)
+            yield content
+
+    def _refuse_too_large(self, request: ReportRequest, basis: Basis, stores: int) -> None:
+        """Refuse before anything is computed what is known to be too large for its form."""
+        windows = resolve_windows(request, basis.as_of_us, basis.store_list.calendars.zones)
+        stores = min(stores, request.worst or stores)
+        rows = {ReportTable.STORES: stores * len(windows.names)}
+        if request.by is not None:
+            parts = (cut(windows, number, request.by).starts.shape[1] for number in range(len(windows.names)))
+            rows[ReportTable.BUCKETS] = stores * sum(parts)
+        if not request.with_outages and (why := too_large(request, rows)):
+            raise InvalidParameterError("format", why)
+
+    def _take_equal(self, fingerprint: str, file: Path) -> tuple[str, int, dict[str, dict[str, Any]] | None] | None:
+        """Make `file` another name of an equal report's file; give its SHA-256, stores and totals, None without one."""
+        equal = self.catalog.finished_job(fingerprint)
+        if equal is None or equal.result is None:
+            return None
+        try:
+            if file_digest(self.folder / equal.result["file"]) != equal.result["sha256"]:
+                return None
+            file.unlink(missing_ok=True)
+            file.hardlink_to(self.folder / equal.result["file"])
+        except OSError:  # it was deleted, or this file system has no second names
+            return None
+        return str(equal.result["sha256"]), int(equal.result["rows"]), equal.result.get("totals")
+
+    def _basis(self, request: ReportRequest, snapshot: Snapshot, scope: Scope) -> tuple[Basis, pl.Series]:
+        """Give what the report is computed from, and the ids of its stores: all of the basis but their peers."""
+        visible = self._stores()
+        if scope.is_limited:
+            visible = visible.only(self.catalog.store_ids(StoreFilter(labels=scope.labels)))
+        chosen = visible
+        if request.labels:
+            chosen = chosen.only(self.catalog.store_ids(StoreFilter(labels=request.labels)))
+        if request.store_ids is not None:
+            chosen = chosen.only(pl.Series(request.store_ids, dtype=pl.String))
+        if request.zone is not None:
+            in_zone = chosen.frame["timezone"].fill_null(DEFAULT_TIMEZONE) == request.zone
+            chosen = chosen.at(in_zone.to_numpy())
+        self._check_labels(request, scope)
+        basis = Basis(
+            store_list=chosen if request.peers is None else self._with_peers(request.peers, chosen, visible),
+            snapshot=snapshot,
+            as_of_us=resolve_as_of(request, snapshot, visible.store_ids if scope.is_limited else None),
+            policy=request.policy,
+            closures=request.closures,
+            annotations=request.annotations,
+        )
+        return basis, chosen.store_ids
+
+    def _check_labels(self, request: ReportRequest, scope: Scope) -> None:
+        for member, label in (("group_by", request.group_by), ("peers", request.peers)):
+            if label is None or (member == "group_by" and label in (BY_TIMEZONE, BY_HOURS)):
+                continue
+            if self.catalog.has_label(label, scope):
+                continue
+            known = ", ".join(self.catalog.label_names(scope))
+            told = f"the labels are {known}" if known else "import a table of stores to give them labels"
+            raise InvalidParameterError(member, f"No store has a label {label!r}; {told}.")
+
+    def _with_peers(self, label: str, chosen: StoreList, visible: StoreList) -> StoreList:
+        carriers = self.catalog.labels_of(label)
+        values = carriers.join(chosen.frame, on="store_id", how="semi")["value"]
+        peers = carriers.filter(pl.col("value").is_in(values.unique().implode()))["store_id"]
+        return visible.only(pl.concat([chosen.store_ids, peers]))
+
+    def _stores(self) -> StoreList:
+        known = self._store_list
+        if known is None or known.catalog_version != self.catalog.version():
+            known = self._store_list = StoreList.read(self.catalog)
+        return known
+
+
+def check_stores(request: ReportRequest, catalog: Catalog, scope: Scope = ALL_STORES) -> None:
+    """Raise UnknownStoreError for a store that is asked for and not there when the report is asked for.
+
+    One that is deleted before it runs is left out.
+    """
+    asked = request.store_ids or ()
+    found = set(catalog.select_stores(asked, scope).frame["store_id"]) if asked else set()
+    for store_id in asked:
+        if store_id not in found:
+            raise UnknownStoreError(store_id)
+
+
+def write_file(content: Content, file: Path) -> str:
+    """Write a report's file whole or not at all, durably, and return its SHA-256."""
+    part = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
+    try:
+        WRITERS[content.request.format](content, part)
+        if file.exists():
+            shutil.copymode(file, part)
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+            sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+        part.replace(file)
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    finally:
+        part.unlink(missing_ok=True)
+    return sha256
+
+
+def file_digest(file: Path) -> str:
+    """Give the SHA-256 of a file."""
+    with file.open("rb") as written:
+        return hashlib.file_digest(written, "sha256").hexdigest()
+
+
+def _fingerprint(request: ReportRequest, basis: Basis, chosen: pl.Series) -> str:
+    """Name everything that decides a report's content: equal fingerprints, equal files."""
+    store_list = basis.store_list
+    content = request.parameters() | {
+        "as_of": basis.as_of_us,
+        "lake_version": basis.snapshot.version,
+        "catalog_version": store_list.catalog_version,
+        "tzdata_version": TZDATA_VERSION,
+        "software_version": __version__,
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    if not store_list.is_complete:  # labels and scopes choose other stores as time goes by
+        digest.update("\0".join([*store_list.store_ids, "", *chosen]).encode())
+    return digest.hexdigest()

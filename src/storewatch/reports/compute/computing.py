@@ -1,0 +1,325 @@
+"""A request becomes content: which stores, which windows, which figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from storewatch import __version__
+from storewatch.catalog import NAME, Catalog
+from storewatch.domain.columns import INSTANT, Int64s
+from storewatch.domain.enums import ReportFormat, ReportTable, Status
+from storewatch.domain.instants import instant_of
+from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
+from storewatch.engine.measures import measure, roll_up
+from storewatch.engine.opening.zones import local_time
+from storewatch.reports.compute.collecting import (
+    NO_COLUMNS,
+    BucketCollector,
+    Collector,
+    Plan,
+    TotalsCollector,
+    label_values,
+)
+from storewatch.reports.compute.comparisons import (
+    before_columns,
+    group_table,
+    hours_names,
+    peer_columns,
+    spread_of,
+    target_columns,
+)
+from storewatch.reports.compute.content import (
+    ROWS_AT_ONCE,
+    SPREAD,
+    STORES,
+    SUMMARY,
+    Content,
+    Table,
+    Versions,
+    figures_frame,
+)
+from storewatch.reports.compute.figures import SHARD_ROWS, Basis, Progress, shards
+from storewatch.reports.compute.store_days import store_days
+from storewatch.reports.request.request import ReportRequest
+from storewatch.reports.request.windows import resolve_windows
+from storewatch.reports.sections import section_collectors
+
+# Group by one of these, or by a label.
+BY_TIMEZONE: Final = "timezone"
+BY_HOURS: Final = "hours"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the catalog says of the stores of a plan, in their order, beside hours and zones.
+
+    names: String, null without one; peers: String, null without, or None where nobody asked; objectives: float64[S],
+    NaN without one, or None where there are none at all.
+    """
+
+    names: pl.Series
+    peers: pl.Series | None
+    objectives: npt.NDArray[np.float64] | None
+
+
+def compute_content(
+    request: ReportRequest,
+    basis: Basis,
+    chosen: pl.Series,
+    *,
+    catalog: Catalog,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+    shard_rows: int = SHARD_ROWS,
+) -> Content:
+    """Compute a report on those of the stores of `basis` whose ids are `chosen`; the others are only their peers.
+
+    folder: where tables that grow with the stores are kept until they are written; None is in memory.
+    """
+    plan = _plan(request, basis, folder)
+    known = _known(plan, catalog)
+    in_report = np.ones(plan.stores, bool)
+    if len(chosen) < plan.stores:
+        in_report = basis.store_list.store_ids.is_in(chosen.implode()).to_numpy()
+    totals = TotalsCollector(plan)
+    # Details are gathered of the stores that are kept, which a choice by figures tells only after a walk of its own.
+    has_details = request.by is not None or bool(request.include)
+    in_two_walks = has_details and (request.with_outages or request.worst is not None or not in_report.all())
+    details = [] if in_two_walks else _detail_collectors(plan, catalog)
+    _walk(plan, [totals, *details], progress, shard_rows)
+    compared = _comparisons(known, totals)
+    kept = _choose(request, in_report, totals.totals_us)
+    if not kept.all():
+        plan = _plan(request, replace(basis, store_list=basis.store_list.at(kept)), folder)
+        compared = compared.filter(pl.Series(np.repeat(kept, len(plan.windows.names)))) if compared.width else compared
+        known = replace(known, names=known.names.filter(pl.Series(kept)))
+    if in_two_walks:
+        details = _detail_collectors(plan, catalog)
+        _walk(plan, details, progress, shard_rows)
+    totals_us = totals.totals_us[kept]
+    extra = pl.concat([compared, *(each.store_columns() for each in details)], how="horizontal")
+    tables = {
+        ReportTable.SUMMARY: _summary(plan, totals_us, totals.before_us, kept, extra, details),
+        ReportTable.STORES: _stores(plan, known, totals_us, extra),
+    }
+    if request.group_by is not None:
+        tables[ReportTable.GROUPS] = group_table(totals_us, _groups(plan, catalog), plan.windows.names)
+    for each in details:
+        tables |= each.tables()
+    return Content(
+        request=request,
+        as_of_us=basis.as_of_us,
+        versions=Versions(
+            lake=basis.snapshot.version,
+            catalog=basis.store_list.catalog_version,
+            tzdata=TZDATA_VERSION,
+            software=__version__,
+        ),
+        stores=plan.stores,
+        tables={name: tables[name] for name in request.tables},
+        labels=_labels(plan, catalog),
+        days=store_days(plan) if plan.stores == 1 and request.format is ReportFormat.PDF else {},
+    )
+
+
+def _plan(request: ReportRequest, basis: Basis, folder: Path | None) -> Plan:
+    windows = resolve_windows(request, basis.as_of_us, basis.store_list.calendars.zones)
+    return Plan(request=request, basis=basis, windows=windows, folder=folder)
+
+
+def _detail_collectors(plan: Plan, catalog: Catalog) -> list[Collector]:
+    found: list[Collector] = [] if plan.request.by is None else [BucketCollector(plan, plan.request.by)]
+    return found + section_collectors(plan, catalog)
+
+
+def _walk(plan: Plan, collectors: Sequence[Collector], progress: Progress | None, shard_rows: int) -> None:
+    windows = plan.windows
+    bounds_us = [windows.spans_us, windows.before_us] if plan.request.compare_before else [windows.spans_us]
+    around_us = max(each.lookaround_us for each in collectors)
+    walked = shards(
+        plan.basis,
+        min(int(each.min()) for each in bounds_us) - around_us,
+        max(int(each.max()) for each in bounds_us) + around_us,
+        cells=sum(each.cells for each in collectors),
+        progress=progress,
+        shard_rows=shard_rows,
+    )
+    for shard in walked:
+        for each in collectors:
+            each.add(shard)
+
+
+def _known(plan: Plan, catalog: Catalog) -> Known:
+    nothing = pl.Series("name", [None], dtype=pl.String).new_from_index(0, plan.stores)
+    if plan.request.format is ReportFormat.CSV:  # seven columns have no room for any of it
+        return Known(names=nothing, peers=None, objectives=None)
+    request = plan.request
+    return Known(
+        names=label_values(plan, catalog, NAME),
+        peers=None if request.peers is None else label_values(plan, catalog, request.peers),
+        objectives=_objectives(plan, catalog),
+    )
+
+
+def _objectives(plan: Plan, catalog: Catalog) -> npt.NDArray[np.float64] | None:
+    own = catalog.targets_of(plan.store_ids)
+    default = None if plan.request.target is None else plan.request.target / 100
+    if own.is_empty() and default is None:
+        return None
+    joined = plan.store_ids.to_frame().join(own, on="store_id", how="left", maintain_order="left")["objective"]
+    values: npt.NDArray[np.float64] = joined.fill_null(float("nan") if default is None else default).to_numpy()
+    return values
+
+
+def _groups(plan: Plan, catalog: Catalog) -> pl.Series:
+    store_list = plan.basis.store_list
+    if plan.request.group_by == BY_TIMEZONE:
+        return store_list.frame["timezone"].fill_null(DEFAULT_TIMEZONE)
+    if plan.request.group_by == BY_HOURS:
+        return hours_names(_hours_in_force(plan), store_list.patterns)
+    return label_values(plan, catalog, str(plan.request.group_by))
+
+
+def _hours_in_force(plan: Plan) -> pl.Series:
+    """Give the weekly_hours_id, null for the default, of each store on the last local date of the first window."""
+    store_list = plan.basis.store_list
+    versions = store_list.changes.versions
+    if versions.is_empty() or not plan.stores:
+        return store_list.frame["weekly_hours_id"]
+    zones = store_list.calendars.zones
+    last_days = [
+        local_time(zone, instant_of(int(to_us) - 1)).date()
+        for zone, to_us in zip(zones, plan.windows.spans_us[:, 0, 1], strict=True)
+    ]
+    dated = versions.sort("valid_from").rename({"weekly_hours_id": "dated_id"})
+    found = (
+        store_list.frame.with_row_index("place")
+        .with_columns(last_day=pl.Series(last_days, dtype=pl.Date).gather(store_list.calendars.zone_of))
+        .sort("last_day")
+        .join_asof(dated, left_on="last_day", right_on="valid_from", by="store_id", check_sortedness=False)
+        .sort("place")
+    )
+    has_version = pl.col("valid_from").is_not_null()
+    return found.select(pl.when(has_version).then("dated_id").otherwise("weekly_hours_id")).to_series()
+
+
+def _labels(plan: Plan, catalog: Catalog) -> dict[str, str]:
+    if plan.stores != 1:
+        return {}
+    ids = plan.store_ids.to_list()
+    return catalog.select_stores(ids).labels.get(ids[0], {})
+
+
+def _comparisons(known: Known, totals: TotalsCollector) -> pl.DataFrame:
+    columns = []
+    if known.objectives is not None:
+        columns.append(target_columns(totals.totals_us, known.objectives))
+    if totals.before_us is not None:
+        columns.append(before_columns(totals.totals_us, totals.before_us))
+    if known.peers is not None:
+        columns.append(peer_columns(totals.totals_us, known.peers))
+    return pl.concat(columns, how="horizontal") if columns else NO_COLUMNS
+
+
+def _choose(request: ReportRequest, in_report: npt.NDArray[np.bool_], totals_us: Int64s) -> npt.NDArray[np.bool_]:
+    """Tell which stores the report keeps: those asked for, with down time in any window, the worst of the first."""
+    kept = in_report.copy()
+    if request.with_outages:
+        kept &= (totals_us[..., Status.DOWN] > 0).any(axis=1)
+    if request.worst is not None:
+        first_us = totals_us[:, 0]
+        availability = measure(first_us).availability
+        # Of equal ones the one that was down longer; without anything known they come last, then by store_id.
+        order = np.lexsort((-first_us[:, Status.DOWN], np.where(np.isnan(availability), 2, availability), ~kept))
+        worst = np.zeros(len(kept), bool)
+        worst[order[: request.worst]] = True
+        kept &= worst
+    return kept
+
+
+def _summary(
+    plan: Plan,
+    totals_us: Int64s,
+    before_us: Int64s | None,
+    kept: npt.NDArray[np.bool_],
+    extra: pl.DataFrame,
+    details: Sequence[Collector],
+) -> Table:
+    names = plan.windows.names
+    summed = [roll_up(totals_us[:, number]) for number in range(len(names))]
+    sums_us = np.array([each.totals_us for each in summed])
+    spans_us = plan.windows.spans_us
+    parts = [
+        pl.DataFrame(
+            {
+                "window": names,
+                "from_at": spans_us[:, :, 0].min(axis=0),
+                "to_at": spans_us[:, :, 1].max(axis=0),
+                "stores": [plan.stores] * len(names),
+            },
+            schema_overrides={"from_at": INSTANT, "to_at": INSTANT},
+        ),
+        figures_frame(sums_us),
+        pl.DataFrame([spread_of(each) for each in summed], schema=SPREAD),
+    ]
+    if before_us is not None:
+        parts.append(before_columns(sums_us, before_us[kept].sum(axis=0)))
+    if "target_met" in extra.columns:
+        judged = extra["target_met"].reshape((plan.stores, len(names)))
+        met = [judged.arr.get(number) for number in range(len(names))]
+        parts.append(
+            pl.DataFrame(
+                {"stores_with_target": [each.count() for each in met], "stores_on_target": [each.sum() for each in met]}
+            )
+        )
+    parts += [each.summary_columns() for each in details]
+    frame = pl.concat([part for part in parts if part.width], how="horizontal")
+    table = Table(schema=pl.Schema({**SUMMARY, **{name: frame.schema[name] for name in frame.columns}}))
+    table.append(frame)
+    return table
+
+
+def _stores(plan: Plan, known: Known, totals_us: Int64s, extra: pl.DataFrame) -> Table:
+    """Lay out the rows of all stores; they are made when they are written, some stores at a time."""
+    table = Table(schema=pl.Schema({**STORES, **extra.schema}))
+    windows = len(plan.windows.names)
+    hours_ids = _hours_in_force(plan)
+    at_once = max(1, ROWS_AT_ONCE // windows)
+    for first in range(0, plan.stores, at_once):
+        last = min(first + at_once, plan.stores)
+
+        def make(first: int = first, last: int = last) -> pl.DataFrame:
+            rows = [
+                _store_rows(plan, known, hours_ids, first, last),
+                figures_frame(totals_us[first:last].reshape(-1, len(Status))),
+            ]
+            if extra.width:
+                rows.append(extra.slice(first * windows, (last - first) * windows))
+            return pl.concat(rows, how="horizontal").select(table.schema.names())
+
+        table.append_later(make, (last - first) * windows)
+    return table
+
+
+def _store_rows(plan: Plan, known: Known, hours_ids: pl.Series, first: int, last: int) -> pl.DataFrame:
+    names = plan.windows.names
+    store_list = plan.basis.store_list
+    spans_us = plan.windows.spans_us[store_list.calendars.zone_of[first:last]].reshape(-1, 2)
+    given, default = pl.lit("given"), pl.lit("default")
+    stores = store_list.frame[first:last].select(
+        "store_id",
+        known.names[first:last].alias("name"),
+        pl.col("timezone").fill_null(DEFAULT_TIMEZONE),
+        timezone_source=pl.when(pl.col("timezone").is_not_null()).then(given).otherwise(default),
+        hours_source=pl.when(hours_ids[first:last].is_not_null()).then(given).otherwise(default),
+    )
+    return stores[np.repeat(np.arange(last - first), len(names))].with_columns(
+        pl.Series("window", list(names) * (last - first), dtype=pl.String),
+        pl.Series("from_at", spans_us[:, 0]).cast(INSTANT),
+        pl.Series("to_at", spans_us[:, 1]).cast(INSTANT),
+    )

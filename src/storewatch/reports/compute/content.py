@@ -1,0 +1,290 @@
+"""What a report says, as tables that every form writes: one set of numbers, computed once.
+
+Durations are whole microseconds (`_us`, Int64), ratios unrounded (null where there is nothing to divide by), instants
+UTC, local times without a zone. A form chooses units and rounds once, when it writes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import polars as pl
+
+from storewatch.domain.columns import INSTANT, Int64s
+from storewatch.domain.enums import ReportTable, Status
+from storewatch.engine.measures import measure
+from storewatch.reports.request.request import ReportRequest
+
+ROWS_AT_ONCE: Final = 50_000
+
+
+FIGURES: Final = pl.Schema(
+    {
+        "business_us": pl.Int64,
+        "up_us": pl.Int64,
+        "down_us": pl.Int64,
+        "unknown_us": pl.Int64,
+        "planned_us": pl.Int64,
+        "availability": pl.Float64,
+        "coverage": pl.Float64,
+        "availability_lowest": pl.Float64,
+        "availability_highest": pl.Float64,
+    }
+)
+# How stores spread around the ratio of their sums (SEMANTICS 13).
+SPREAD: Final = pl.Schema(
+    {
+        "availability_median": pl.Float64,
+        "availability_p5": pl.Float64,
+        "availability_p95": pl.Float64,
+        "share_without_downtime": pl.Float64,
+    }
+)
+# Blocks of columns that some tables have when they are asked for. target: in percent.
+TARGET: Final = pl.Schema(
+    {"target": pl.Float64, "target_met": pl.Boolean, "error_budget_us": pl.Int64, "error_budget_left_us": pl.Int64}
+)
+BEFORE: Final = pl.Schema({"before_availability": pl.Float64, "availability_change": pl.Float64})
+PEERS: Final = pl.Schema(
+    {
+        "peer_group": pl.String,
+        "peer_availability": pl.Float64,
+        "peer_difference": pl.Float64,
+        "peer_rank": pl.Int64,
+        "peer_stores": pl.Int64,
+    }
+)
+# outage_us: of the outages that are listed, so without those that min_duration leaves out.
+OUTAGE_FIGURES: Final = pl.Schema(
+    {
+        "outages": pl.Int64,
+        "outage_us": pl.Int64,
+        "longest_outage_us": pl.Int64,
+        "mean_outage_us": pl.Int64,
+        "mttr_us": pl.Int64,
+        "mtbf_us": pl.Int64,
+    }
+)
+OPENINGS: Final = pl.Schema(
+    {
+        "late_open_us": pl.Int64,
+        "late_opens": pl.Int64,
+        "early_close_us": pl.Int64,
+        "early_closes": pl.Int64,
+        "missed_us": pl.Int64,
+        "missed_sessions": pl.Int64,
+    }
+)
+QUALITY: Final = pl.Schema(
+    {
+        "polls": pl.Int64,
+        "polls_outside_hours": pl.Int64,
+        "duplicates": pl.Int64,
+        "median_gap_us": pl.Int64,
+        "longest_gap_us": pl.Int64,
+    }
+)
+# Of the summary: time in which enough stores were open to tell blind spots of the feed.
+FEED: Final = pl.Schema({"feed_judged_us": pl.Int64})
+SALES: Final = pl.Schema({"lost_sales": pl.Float64, "lost_sales_lowest": pl.Float64, "lost_sales_highest": pl.Float64})
+
+_WINDOW: Final = {"window": pl.String(), "from_at": INSTANT, "to_at": INSTANT}
+
+# One row a window. from_at, to_at: the earliest and latest of the stores' zones.
+SUMMARY: Final = pl.Schema({**_WINDOW, "stores": pl.Int64(), **FIGURES, **SPREAD})
+# One row a store and window.
+STORES: Final = pl.Schema(
+    {
+        "store_id": pl.String(),
+        "name": pl.String(),
+        "timezone": pl.String(),
+        "timezone_source": pl.String(),
+        "hours_source": pl.String(),
+        **_WINDOW,
+        **FIGURES,
+    }
+)
+# One row a group and window.
+GROUPS: Final = pl.Schema({"group": pl.String(), "window": pl.String(), "stores": pl.Int64(), **FIGURES, **SPREAD})
+# One row a store, window and local hour, day, week or month; bucket: what the local clock reads at its beginning.
+BUCKETS: Final = pl.Schema(
+    {
+        "store_id": pl.String(),
+        "window": pl.String(),
+        "bucket": pl.Datetime("us"),
+        "from_at": INSTANT,
+        "to_at": INSTANT,
+        **FIGURES,
+    }
+)
+# The buckets of all stores together.
+TREND: Final = pl.Schema({"window": pl.String(), "bucket": pl.Datetime("us"), "stores": pl.Int64(), **FIGURES})
+# One row an outage. start_local, end_local: what the store's clock reads at its ends. position: late_open, early_close,
+# middle or whole; state: ended, ongoing or continues. blind_us: how much of wall_us lies in blind spots of the feed.
+# cause, note: of the annotation that overlaps it and came last.
+OUTAGES: Final = pl.Schema(
+    {
+        "store_id": pl.String(),
+        "name": pl.String(),
+        "window": pl.String(),
+        "start_at": INSTANT,
+        "end_at": INSTANT,
+        "start_local": pl.Datetime("us"),
+        "end_local": pl.Datetime("us"),
+        "down_us": pl.Int64(),
+        "wall_us": pl.Int64(),
+        "blind_us": pl.Int64(),
+        "opened_at": INSTANT,
+        "closed_at": INSTANT,
+        "position": pl.String(),
+        "state": pl.String(),
+        "began_before": pl.Boolean(),
+        "cause": pl.String(),
+        "note": pl.String(),
+    }
+)
+# One row an event: outages of many stores of a label that start together. shared: stores of the label in the report.
+MASS_OUTAGES: Final = pl.Schema(
+    {
+        "window": pl.String(),
+        "label": pl.String(),
+        "value": pl.String(),
+        "first_start_at": INSTANT,
+        "last_start_at": INSTANT,
+        "end_at": INSTANT,
+        "stores": pl.Int64(),
+        "label_stores": pl.Int64(),
+        "down_us": pl.Int64(),
+        "store_ids": pl.List(pl.String()),
+    }
+)
+# One row a window, weekday (0 = Monday) and local hour, all stores together; with one store in the report, its own.
+PATTERN: Final = pl.Schema({"window": pl.String(), "weekday": pl.Int64(), "hour": pl.Int64(), **FIGURES})
+BLIND_SPOTS: Final = pl.Schema(
+    {"window": pl.String(), "start_at": INSTANT, "end_at": INSTANT, "unpolled_share": pl.Float64()}
+)
+# One row a finding. Figures before and after the correction are those of the first window.
+DOCTOR: Final = pl.Schema(
+    {
+        "store_id": pl.String(),
+        "finding": pl.String(),
+        "evidence": pl.String(),
+        "correction": pl.String(),
+        "confidence": pl.Float64(),
+        "availability": pl.Float64(),
+        "availability_corrected": pl.Float64(),
+        "down_us": pl.Int64(),
+        "down_corrected_us": pl.Int64(),
+        "business_us": pl.Int64(),
+        "business_corrected_us": pl.Int64(),
+    }
+)
+
+
+def figures_frame(totals_us: Int64s) -> pl.DataFrame:
+    """Lay out totals int64[N,4] as the columns of FIGURES."""
+    measures = measure(totals_us)
+    return pl.DataFrame(
+        {
+            "business_us": measures.business_us,
+            "up_us": totals_us[:, Status.UP],
+            "down_us": totals_us[:, Status.DOWN],
+            "unknown_us": totals_us[:, Status.UNKNOWN],
+            "planned_us": totals_us[:, Status.PLANNED],
+            "availability": measures.availability,
+            "coverage": measures.coverage,
+            "availability_lowest": measures.lowest,
+            "availability_highest": measures.highest,
+        },
+        schema=FIGURES,
+        nan_to_null=True,
+    )
+
+
+@dataclass(kw_only=True)
+class Table:
+    """Rows in their order: in memory, made when they are asked for, or frame by frame in a folder of the report's.
+
+    finish: puts into rows that are read what was not known yet when they were added.
+    """
+
+    schema: pl.Schema
+    folder: Path | None = None
+    height: int = 0
+    finish: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    _frames: list[pl.DataFrame | Path | Callable[[], pl.DataFrame]] = field(default_factory=list)
+
+    def append(self, frame: pl.DataFrame) -> None:
+        """Add rows; they go to the folder when there is one."""
+        frame = frame.select(self.schema.names()).cast(self.schema)
+        self.height += frame.height
+        if self.folder is None or frame.is_empty():
+            self._frames.append(frame)
+            return
+        file = self.folder / f"{uuid4().hex}.arrow"
+        frame.write_ipc(file)
+        self._frames.append(file)
+
+    def append_later(self, make: Callable[[], pl.DataFrame], height: int) -> None:
+        """Add rows, in the table's schema, that are made when they are asked for."""
+        self.height += height
+        self._frames.append(make)
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Give the rows, at most ROWS_AT_ONCE of them at a time."""
+        for kept in self._frames:
+            made = pl.read_ipc(kept) if isinstance(kept, Path) else kept
+            parts = (made() if callable(made) else made).iter_slices(ROWS_AT_ONCE)
+            yield from parts if self.finish is None else map(self.finish, parts)
+
+    def read(self) -> pl.DataFrame:
+        """Give all rows at once."""
+        return pl.concat([self.schema.to_frame(), *self.frames()])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versions:
+    """What a report was computed from, beside its parameters. catalog: of stores, hours, closures and annotations."""
+
+    lake: int
+    catalog: int
+    tzdata: str
+    software: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """A stretch of one status in a day. start, end: shares of the 24 hours that the clock reads."""
+
+    start: float
+    end: float
+    length_us: int
+    status: Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreDay:
+    """A local day of one store. length_us: of the whole day; stretches: ascending, what lies in the window."""
+
+    day: date
+    length_us: int
+    stretches: tuple[Stretch, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """One report. tables: SUMMARY and STORES always, the others as they were asked for.
+
+    labels: of the one store of a report on one store, else empty. days: its days by window, for a PDF, else empty.
+    """
+
+    request: ReportRequest
+    as_of_us: int
+    versions: Versions
+    stores: int
+    tables: Mapping[ReportTable, Table]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    days: Mapping[str, tuple[StoreDay, ...]] = field(default_factory=dict)

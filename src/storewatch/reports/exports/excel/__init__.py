@@ -1,0 +1,58 @@
+"""The report as an Excel workbook, for people who filter, sort and calculate.
+
+Text goes in as text: neither a formula nor a link is ever made of what others wrote. Equal contents, equal bytes.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from storewatch.domain.enums import Breakdown, ReportTable
+from storewatch.domain.instants import instant_of
+from storewatch.reports.compute.content import Content
+from storewatch.reports.exports.excel.book import Book
+from storewatch.reports.exports.excel.pages import fill_about, fill_pattern
+from storewatch.reports.exports.excel.summary import fill_summary
+
+_SHEETS: Final = {
+    ReportTable.STORES: "Stores",
+    ReportTable.GROUPS: "Groups",
+    ReportTable.TREND: "Trend",
+    ReportTable.BUCKETS: "Days",
+    ReportTable.OUTAGES: "Outages",
+    ReportTable.MASS_OUTAGES: "Mass outages",
+    ReportTable.PATTERN: "Pattern",
+    ReportTable.BLIND_SPOTS: "Blind spots",
+    ReportTable.DOCTOR: "Hours doctor",
+}
+_BUCKETS: Final = {
+    Breakdown.HOUR: "Hours",
+    Breakdown.DAY: "Days",
+    Breakdown.WEEK: "Weeks",
+    Breakdown.MONTH: "Months",
+}
+
+
+def write_excel(content: Content, file: Path) -> None:
+    """Write a summary, a sheet for every other table of the report, and a sheet about it."""
+    with tempfile.TemporaryDirectory(prefix="storewatch-") as scratch:
+        book = Book.create(file, content.request.paper, scratch)
+        _fill(book, content)
+        book.workbook.close()
+
+
+def _fill(book: Book, content: Content) -> None:
+    # A fixed time: the workbook would state when it was written, and differ from its equals.
+    created = instant_of(content.as_of_us).replace(tzinfo=None)
+    book.workbook.set_properties({"title": "Store availability", "author": "storewatch", "created": created})
+    fill_summary(book, book.add_sheet("Summary", landscape=False), content)
+    for name, title in _SHEETS.items():
+        if name not in content.tables:
+            continue
+        by = content.request.by
+        sheet = book.add_sheet(_BUCKETS[by] if name is ReportTable.BUCKETS and by else title)
+        if name is ReportTable.PATTERN:
+            fill_pattern(book, sheet, content.tables[name].read())
+        else:
+            book.fill_table(sheet, content.tables[name])
+    fill_about(book, book.add_sheet("About", landscape=False), content)

@@ -1,0 +1,38 @@
+"""The classic report: seven columns, whose header its readers depend on to the letter (yes, `update`)."""
+
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from storewatch.domain.instants import HOUR_US, MINUTE_US
+from storewatch.engine.measures import in_unit
+from storewatch.reports.compute.content import Content
+from storewatch.reports.exports.columns import safe_text
+from storewatch.reports.exports.store_rows import by_window, whole_stores
+
+_COLUMNS: Final = (
+    ("uptime_last_hour(in minutes)", "last_hour", "up_us", MINUTE_US),
+    ("uptime_last_day(in hours)", "last_day", "up_us", HOUR_US),
+    ("update_last_week(in hours)", "last_week", "up_us", HOUR_US),
+    ("downtime_last_hour(in minutes)", "last_hour", "down_us", MINUTE_US),
+    ("downtime_last_day(in hours)", "last_day", "down_us", HOUR_US),
+    ("downtime_last_week(in hours)", "last_week", "down_us", HOUR_US),
+)
+_SCHEMA: Final = pl.Schema({"store_id": pl.String, **{column[0]: pl.Float64 for column in _COLUMNS}})
+
+
+def write_classic_csv(content: Content, file: Path) -> None:
+    """Write one row a store, ordered by store_id, figures with at most two decimals.
+
+    A store_id that a spreadsheet could run as a formula gets an apostrophe in front.
+    """
+    with file.open("wb") as out:
+        _SCHEMA.to_frame().write_csv(out)
+        for rows in whole_stores(content):
+            windows = by_window(content, rows)
+            columns = {
+                name: in_unit(windows[window][figure].to_numpy(), unit) for name, window, figure, unit in _COLUMNS
+            }
+            stores = windows["last_hour"].select(safe_text(pl.col("store_id")))
+            stores.hstack(pl.DataFrame(columns)).write_csv(out, include_header=False)

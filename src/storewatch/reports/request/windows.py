@@ -1,0 +1,218 @@
+"""The windows of a report as instants, each zone its own, and their hours, days, weeks and months."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import Breakdown
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.instants import DAY_US, HOUR_US, instant_of, instant_us, parse_instant
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
+from storewatch.engine.opening.zones import first_instant, local_edges, local_time
+from storewatch.reports.request.request import ReportRequest
+
+# The windows of the classic report (SEMANTICS 15).
+CLASSIC_WINDOWS: Final = ("last_hour", "last_day", "last_week")
+# How far a rolling window reaches back from as_of; the first two have no calendar form.
+ROLLING_US: Final = {
+    "last_hour": HOUR_US,
+    "last_day": DAY_US,
+    "last_week": 7 * DAY_US,
+    "last_7_days": 7 * DAY_US,
+    "last_30_days": 30 * DAY_US,
+    "last_90_days": 90 * DAY_US,
+}
+ALWAYS_ROLLING: Final = ("last_hour", "last_day")
+MAX_WINDOW_DAYS: Final = 1_100
+
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+
+DateTimes = npt.NDArray[np.datetime64]
+_Local = tuple[datetime, datetime]
+_Spans = tuple[int, int, int, int]
+
+
+def _day(now: datetime) -> datetime:
+    return datetime.combine(now.date(), time())
+
+
+def _week(now: datetime) -> datetime:
+    return _day(now) - timedelta(days=now.weekday())
+
+
+def _month(now: datetime) -> datetime:
+    return _day(now).replace(day=1)
+
+
+def _month_before(local: datetime) -> datetime:
+    """The same day and time of the month before, or the last moment that this month has."""
+    first = _month(_month(local) - timedelta(days=1))
+    return min(first + (local - _month(local)), _month(local))
+
+
+def _before(days: int) -> Callable[[datetime], datetime]:
+    return lambda local: local - timedelta(days=days)
+
+
+def _last_days(count: int) -> Callable[[datetime], _Local]:
+    return lambda now: (_day(now) - timedelta(days=count), _day(now))
+
+
+# Of a local "now": the beginning and end of the window; and where a local time of it lies one period earlier.
+_CALENDAR: Final[dict[str, tuple[Callable[[datetime], _Local], Callable[[datetime], datetime]]]] = {
+    "today": (lambda now: (_day(now), now), _before(1)),
+    "yesterday": (_last_days(1), _before(1)),
+    "this_week": (lambda now: (_week(now), now), _before(7)),
+    "last_week": (lambda now: (_week(now) - timedelta(days=7), _week(now)), _before(7)),
+    "this_month": (lambda now: (_month(now), now), _month_before),
+    "last_month": (lambda now: (_month_before(_month(now)), _month(now)), _month_before),
+    **{f"last_{days}_days": (_last_days(days), _before(days)) for days in (7, 30, 90)},
+}
+PRESETS: Final = tuple(dict.fromkeys([*ROLLING_US, *_CALENDAR]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """W windows in Z zones.
+
+    spans_us, before_us: int64[Z,W,2], [start, end) of the window and of the period before it. clocks: of each zone,
+    whose clock cuts it into days.
+    """
+
+    names: tuple[str, ...]
+    clocks: tuple[str, ...]
+    spans_us: Int64s
+    before_us: Int64s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buckets:
+    """One window cut along the local hours, days, weeks or months of each zone.
+
+    edges_us: int64[Z,B+1], ascending; a zone with fewer buckets has empty ones at the end. starts: datetime64[Z,B],
+    what the clock reads where the local hour, day, week or month begins, NaT for an empty one. There is always one.
+    """
+
+    edges_us: Int64s
+    starts: DateTimes
+
+
+def check_window(text: str) -> None:
+    """Raise InvalidParameterError for what is neither a preset nor an interval."""
+    if text in PRESETS:
+        return
+    begin, slash, end = text.partition("/")
+    if not slash:
+        raise InvalidParameterError(
+            "windows",
+            f"There is no window {text!r}; use one of {', '.join(PRESETS)}, or an interval such as "
+            "2023-01-01/2023-02-01 (local dates) or 2023-01-01T00:00Z/2023-01-02T00:00Z (instants).",
+        )
+    for part in (begin, end):
+        try:
+            date.fromisoformat(part) if _DATE.fullmatch(part) else parse_instant(part)
+        except (ValueError, InvalidInputError):
+            raise InvalidParameterError(
+                "windows", f"{part!r} in the window {text!r} is neither a date nor an instant."
+            ) from None
+
+
+def resolve_windows(request: ReportRequest, as_of_us: int, zones: tuple[str, ...]) -> Windows:
+    """Give the windows of a request for each zone, without any zone for the default one.
+
+    Raises InvalidParameterError for a window that is empty or too long.
+    """
+    names = request.windows or CLASSIC_WINDOWS
+    rolling = request.rolling or not request.windows
+    clocks = tuple(request.timezone or zone for zone in zones or (DEFAULT_TIMEZONE,))
+    of_clock = {clock: [_spans(name, clock, as_of_us, rolling) for name in names] for clock in dict.fromkeys(clocks)}
+    spans_us = np.array([of_clock[clock] for clock in clocks], np.int64).reshape(len(clocks), len(names), 4)
+    return Windows(names=names, clocks=clocks, spans_us=spans_us[:, :, :2], before_us=spans_us[:, :, 2:])
+
+
+def cut(windows: Windows, number: int, by: Breakdown) -> Buckets:
+    """Cut one of the windows; the first and last part are only what lies in it."""
+    of_clock: dict[tuple[str, int, int], tuple[Int64s, DateTimes]] = {}
+    for clock, (from_us, to_us) in zip(windows.clocks, windows.spans_us[:, number].tolist(), strict=True):
+        if (clock, from_us, to_us) not in of_clock:
+            of_clock[clock, from_us, to_us] = _cut(clock, from_us, to_us, by)
+    most = max(1, *(len(starts) for _, starts in of_clock.values()))
+    zones = len(windows.clocks)
+    edges_us = np.empty((zones, most + 1), np.int64)
+    starts = np.full((zones, most), np.datetime64("NaT", "us"))
+    for zone, (clock, span) in enumerate(zip(windows.clocks, windows.spans_us[:, number].tolist(), strict=True)):
+        own_edges_us, own_starts = of_clock[clock, *span]
+        edges_us[zone, : len(own_edges_us)] = own_edges_us
+        edges_us[zone, len(own_edges_us) :] = own_edges_us[-1]
+        starts[zone, : len(own_starts)] = own_starts
+    return Buckets(edges_us=edges_us, starts=starts)
+
+
+def _cut(clock: str, from_us: int, to_us: int, by: Breakdown) -> tuple[Int64s, DateTimes]:
+    first = local_time(clock, instant_of(from_us)).date()
+    # Where the clock goes back over midnight, the next day has begun already while it still reads this one.
+    last = local_time(clock, instant_of(to_us)).date() + timedelta(days=1)
+    edges_us = np.clip(local_edges(clock, first, last, by.value), from_us, to_us)
+    parts = np.flatnonzero(edges_us[:-1] < edges_us[1:])
+    return np.append(edges_us[parts], to_us), _starts(first, len(edges_us) - 1, by)[parts]
+
+
+def _starts(first: date, count: int, by: Breakdown) -> DateTimes:
+    begin = np.datetime64(first, "D")
+    match by:
+        case Breakdown.HOUR:
+            starts = begin.astype("datetime64[h]") + np.arange(count)
+        case Breakdown.DAY:
+            starts = begin + np.arange(count)
+        case Breakdown.WEEK:
+            starts = begin - first.weekday() + 7 * np.arange(count)
+        case Breakdown.MONTH:
+            starts = begin.astype("datetime64[M]") + np.arange(count)
+    found: DateTimes = starts.astype("datetime64[us]")
+    return found
+
+
+def _spans(name: str, clock: str, as_of_us: int, rolling: bool) -> _Spans:
+    if name in ALWAYS_ROLLING or (rolling and name in ROLLING_US):
+        length_us = ROLLING_US[name]
+        return as_of_us - length_us, as_of_us, as_of_us - 2 * length_us, as_of_us - length_us
+    if name in _CALENDAR:
+        if rolling:
+            raise InvalidParameterError("rolling", f"{name} has no rolling form; ask for it without rolling.")
+        of_now, earlier = _CALENDAR[name]
+        now = local_time(clock, instant_of(as_of_us))
+        begin, end = of_now(now)
+        to_us = as_of_us if end == now else _instant_us(clock, end)
+        return _instant_us(clock, begin), to_us, _instant_us(clock, earlier(begin)), _instant_us(clock, earlier(end))
+    return _interval(name, clock)
+
+
+def _interval(name: str, clock: str) -> _Spans:
+    begin, _, end = name.partition("/")
+    from_us, to_us = _bound_us(begin, clock), _bound_us(end, clock)
+    if from_us >= to_us:
+        raise InvalidParameterError("windows", f"The window {name} is empty; its beginning must come before its end.")
+    if to_us - from_us > MAX_WINDOW_DAYS * DAY_US:
+        raise InvalidParameterError("windows", f"The window {name} is longer than {MAX_WINDOW_DAYS} days.")
+    if _DATE.fullmatch(begin) and _DATE.fullmatch(end):
+        first, last = date.fromisoformat(begin), date.fromisoformat(end)
+        return from_us, to_us, _instant_us(clock, datetime.combine(first - (last - first), time())), from_us
+    return from_us, to_us, 2 * from_us - to_us, from_us
+
+
+def _bound_us(text: str, clock: str) -> int:
+    is_local = _DATE.fullmatch(text) is not None
+    bound = datetime.combine(date.fromisoformat(text), time()) if is_local else parse_instant(text)
+    if not 1970 <= bound.year <= 9000:
+        raise InvalidParameterError("windows", "Windows must lie between the years 1970 and 9000.")
+    return _instant_us(clock, bound) if is_local else instant_us(bound)
+
+
+def _instant_us(clock: str, local: datetime) -> int:
+    return instant_us(first_instant(clock, local))

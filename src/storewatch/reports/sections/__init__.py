@@ -1,0 +1,31 @@
+"""What a report can say beyond its figures, and who gathers it."""
+
+from storewatch.catalog import Catalog
+from storewatch.domain.enums import ReportTable, Section
+from storewatch.reports.compute.collecting import Collector, Plan
+from storewatch.reports.sections.doctor import DoctorCollector
+from storewatch.reports.sections.feed import FeedCollector
+from storewatch.reports.sections.lost_sales import SalesCollector
+from storewatch.reports.sections.outages import OutageCollector
+from storewatch.reports.sections.patterns import PatternCollector
+from storewatch.reports.sections.quality import QualityCollector
+
+
+def section_collectors(plan: Plan, catalog: Catalog) -> list[Collector]:
+    """Give the collectors of what a report asks for, in the order of Section; what they say of the feed comes last."""
+    feed = FeedCollector(plan)
+    collectors: dict[Section, Collector] = {}
+    for section in plan.request.include:
+        match section:
+            case Section.OUTAGES:
+                collectors[section] = OutageCollector(plan, catalog, feed.blind_us)
+            case Section.PATTERNS:
+                collectors[section] = PatternCollector(plan, catalog)
+            case Section.QUALITY:
+                collectors[section] = QualityCollector(plan, catalog)
+            case Section.LOST_SALES:
+                collectors[section] = SalesCollector(plan, catalog)
+            case Section.DOCTOR:
+                collectors[section] = DoctorCollector(plan, catalog)
+    asked = [collectors[section] for section in Section if section in collectors]
+    return [*asked, feed] if ReportTable.BLIND_SPOTS in plan.request.tables else asked

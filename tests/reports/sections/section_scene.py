@@ -1,0 +1,130 @@
+"""Reports with sections on stores as the naive twin knows them, through a real catalog and a real lake."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from reference.naive import Store
+from scene import settings_in
+
+from storewatch.app import open_app
+from storewatch.catalog import SALES, Catalog, NewAnnotation, NewClosure, labels_frame
+from storewatch.domain.columns import OBSERVATIONS, TIMEZONES, WEEKLY_HOURS
+from storewatch.domain.enums import EntryKind, ReportTable
+from storewatch.domain.instants import instant_of, parse_instant
+from storewatch.engine.opening.weekly import weekly_intervals
+from storewatch.ingest import followed_snapshot
+from storewatch.reports.compute.collecting import Collector, Plan
+from storewatch.reports.compute.computing import compute_content
+from storewatch.reports.compute.content import Content
+from storewatch.reports.compute.figures import SHARD_ROWS, Basis, StoreList, resolve_as_of, shards
+from storewatch.reports.request.request import ReportRequest, read_request
+from storewatch.reports.request.windows import resolve_windows
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+Labels = dict[str, dict[str, str]]
+
+
+def report_on(
+    folder: Path,
+    stores: Mapping[str, Store],
+    *,
+    as_of: str | None = None,
+    labels: Labels | None = None,
+    sales: Sequence[tuple[Any, ...]] = (),
+    said: Sequence[NewAnnotation] = (),
+    shard_rows: int = SHARD_ROWS,
+    **asked: Any,
+) -> Content:
+    """Compute a report on stores in an installation of its own. sales: rows of SALES; said: annotations."""
+    with _basis(folder, stores, as_of, labels or {}, sales, said, asked) as (catalog, request, basis):
+        chosen = basis.store_list.store_ids
+        return compute_content(request, basis, chosen, catalog=catalog, shard_rows=shard_rows)
+
+
+def collected(
+    folder: Path,
+    stores: Mapping[str, Store],
+    make: Callable[[Plan, Catalog], Collector],
+    *,
+    as_of: str,
+    shard_rows: int,
+    **asked: Any,
+) -> Collector:
+    """Let one collector see all shards of the stores."""
+    with _basis(folder, stores, as_of, {}, (), (), asked) as (catalog, request, basis):
+        windows = resolve_windows(request, basis.as_of_us, basis.store_list.calendars.zones)
+        collector = make(Plan(request=request, basis=basis, windows=windows, folder=None), catalog)
+        around_us, spans_us = collector.lookaround_us, windows.spans_us
+        reach_us = int(spans_us.min()) - around_us, int(spans_us.max()) + around_us
+        for shard in shards(basis, *reach_us, cells=collector.cells, shard_rows=shard_rows):
+            collector.add(shard)
+        return collector
+
+
+@contextmanager
+def _basis(
+    folder: Path,
+    stores: Mapping[str, Store],
+    as_of: str | None,
+    labels: Labels,
+    sales: Sequence[tuple[Any, ...]],
+    said: Sequence[NewAnnotation],
+    asked: Mapping[str, Any],
+) -> Iterator[tuple[Catalog, ReportRequest, Basis]]:
+    with open_app(settings_in(folder)) as app:
+        _put_stores(app.catalog, stores, labels)
+        for store_id, store in stores.items():
+            for start_us, end_us in store.closures:
+                stretch = {"start_at": instant_of(start_us), "end_at": instant_of(end_us)}
+                app.catalog.create_closure(NewClosure(store_id=store_id, reason="", created_at=NOW, **stretch))
+        for batch in _observations(stores):
+            app.lake.append([batch])
+        app.catalog.replace_entries(EntryKind.SALES, pl.DataFrame(list(sales), SALES, orient="row"), NOW)
+        for each in said:
+            app.catalog.create_annotation(each)
+        snapshot = followed_snapshot(app.catalog, app.lake, NOW, None)
+        request = read_request({"format": "json", **asked}, as_of=parse_instant(as_of) if as_of else None)
+        basis = Basis(
+            store_list=StoreList.read(app.catalog),
+            snapshot=snapshot,
+            as_of_us=resolve_as_of(request, snapshot),
+            policy=request.policy,
+            closures=request.closures,
+            annotations=request.annotations,
+        )
+        yield app.catalog, request, basis
+
+
+def rows_of(content: Content, table: ReportTable, *columns: str) -> list[tuple[Any, ...]]:
+    return content.tables[table].read().select(columns).rows()
+
+
+def annotation(store_id: str, start: str, end: str, cause: str, **fields: Any) -> NewAnnotation:
+    stretch = {"start_at": parse_instant(start), "end_at": parse_instant(end)}
+    return NewAnnotation(**{"store_id": store_id, "cause": cause, "created_at": NOW} | stretch | fields)
+
+
+def _put_stores(catalog: Catalog, stores: Mapping[str, Store], labels: Labels) -> None:
+    rows = [(name, row.day, row.start_s, row.end_s) for name, store in stores.items() for row in store.rows]
+    catalog.replace_stores(
+        hours=weekly_intervals(pl.DataFrame(rows, WEEKLY_HOURS, orient="row")),
+        zones=pl.DataFrame([(name, store.timezone) for name, store in stores.items()], TIMEZONES, orient="row"),
+        labels=labels_frame(labels),
+        now=NOW,
+    )
+
+
+def _observations(stores: Mapping[str, Store]) -> list[pl.DataFrame]:
+    """What was seen, a repeat of it in the next batch: of one append the lake keeps every instant once."""
+    rows = [
+        (name, instant_of(seen.observed_us), seen.active, instant_of(seen.loaded_us))
+        for name, store in stores.items()
+        for seen in store.observations
+    ]
+    frame = pl.DataFrame(rows, OBSERVATIONS, orient="row")
+    numbered = frame.with_columns(repeat=pl.int_range(pl.len()).over("store_id", "observed_at")).sort("repeat")
+    return numbered.partition_by("repeat", maintain_order=True, include_key=False)
