@@ -11,7 +11,6 @@ import polars as pl
 from benchmarks.data import installation_at
 from benchmarks.measure import seconds_of
 from benchmarks.rivals import DuckDB, Question, pandas_totals
-from storewatch.app import open_app
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import Status
 from storewatch.domain.instants import HOUR_US, MINUTE_US
@@ -19,6 +18,7 @@ from storewatch.domain.policies import FILL, OBSERVED, Policy
 from storewatch.engine.availability import Evidence, evidence_range, group_evidence, totals
 from storewatch.engine.measures import in_unit
 from storewatch.engine.opening.sessions import Sessions, open_sessions
+from storewatch.installation import open_installation
 from storewatch.reports.compute.figures import StoreList
 from storewatch.reports.request.windows import CLASSIC_WINDOWS, ROLLING_US
 
@@ -27,7 +27,7 @@ class Case:
     """The data of one installation, as the engine and its rivals take it."""
 
     def __init__(self, home: Path) -> None:
-        with open_app(installation_at(home)) as app:
+        with open_installation(installation_at(home)) as app:
             snapshot = app.lake.snapshot()
             newest_us = snapshot.newest_us()
             assert newest_us is not None

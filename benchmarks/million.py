@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.data import installation_at
-from storewatch.app import App, open_app
 from storewatch.catalog import ImportRecord
+from storewatch.installation import Installation, open_installation
 
 MILLION: Final = 1_000_000
 # Odd, so that multiplying by it modulo 2^63 maps distinct numbers to distinct, scattered ids of up to 19 digits.
@@ -28,7 +28,7 @@ def build_million(source: Path, home: Path) -> float:
     """
     shutil.rmtree(home, ignore_errors=True)
     begun, now = time.perf_counter(), datetime.now(UTC)
-    with open_app(installation_at(source)) as app:
+    with open_installation(installation_at(source)) as app:
         rows = app.catalog.read_stores()
         stores, weekly_hours = rows.frame, rows.patterns
         places = stores.select("store_id").with_row_index("place")
@@ -38,7 +38,7 @@ def build_million(source: Path, home: Path) -> float:
             .join(places, on="store_id")
             .select("place", "observed_at", "active", pl.lit(now).alias("loaded_at"))
         )
-    with open_app(installation_at(home)) as app:
+    with open_installation(installation_at(home)) as app:
         version = app.lake.append(_copies_of(polls, stores.height))
         _register(app, stores, weekly_hours, version, now)
     return time.perf_counter() - begun
@@ -51,7 +51,7 @@ def _copies_of(polls: pl.DataFrame, stores: int) -> Iterator[pl.DataFrame]:
         yield ours.select(ids.gather(ours["place"]), "observed_at", "active", "loaded_at")
 
 
-def _register(app: App, stores: pl.DataFrame, weekly_hours: pl.DataFrame, version: int, now: datetime) -> None:
+def _register(app: Installation, stores: pl.DataFrame, weekly_hours: pl.DataFrame, version: int, now: datetime) -> None:
     record = ImportRecord(file="million", table_name="timezones", rows=0, accepted=0, rejected=0)
     for first in range(0, MILLION, stores.height):
         ids = _new_ids(first, stores.height)

@@ -28,10 +28,10 @@ import polars as pl
 
 from benchmarks.measure import Line
 from benchmarks.page import budgets
-from storewatch.app import open_app
 from storewatch.domain.enums import PushFormat
 from storewatch.ingest.ingestion import Ingestion, IngestionLimits
 from storewatch.ingest.pushed import read_pushed
+from storewatch.installation import open_installation
 from storewatch.reports.request.request import ReportRequest
 from storewatch.settings import Settings
 from storewatch.web.api.observations import MEDIA_TYPES
@@ -183,7 +183,7 @@ def measure_steady(home: Path, commits: int) -> Iterator[Line]:
     start = datetime(2026, 3, 2, tzinfo=UTC)
     step = timedelta(seconds=80_000 / commits)
     now = start
-    with open_app(Settings.from_environment(home)) as app:
+    with open_installation(Settings.from_environment(home)) as app:
         limits = IngestionLimits(wait_s=0)
         ingestion = Ingestion(catalog=app.catalog, lake=app.lake, clock=lambda: now, limits=limits)
         most_files = 0

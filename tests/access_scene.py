@@ -8,15 +8,15 @@ from fastapi.testclient import TestClient
 
 from storewatch.access import AccessRules, KeyRule
 from storewatch.access.keys import create_key
-from storewatch.app import App, service_parts, utc_now
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import ALL_STORES, Scope
+from storewatch.installation import Installation, prepare_service, utc_now
 from storewatch.web.service import create_service
 
 REQUIRED = AccessRules(keys=KeyRule.REQUIRED)
 
 
-def key_of(app: App, role: Role = Role.ADMIN, scope: Scope = ALL_STORES, **changes: Any) -> str:
+def key_of(app: Installation, role: Role = Role.ADMIN, scope: Scope = ALL_STORES, **changes: Any) -> str:
     """Make a key and give its text."""
     words = {"name": role.name.lower(), "role": role, "scope": scope, "now": utc_now()} | changes
     return create_key(app.catalog, **words).text
@@ -28,10 +28,10 @@ def bearer(key: str) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    app: App, access: AccessRules = REQUIRED, *, with_worker: bool = False, **options: Any
+    app: Installation, access: AccessRules = REQUIRED, *, with_worker: bool = False, **options: Any
 ) -> Iterator[TestClient]:
     """Give a client of a running service; options are those of TestClient."""
     wanted: dict[str, Any] = {"base_url": "http://127.0.0.1:8000", "raise_server_exceptions": False} | options
-    parts = service_parts(app, with_worker=with_worker, access=access)
+    parts = prepare_service(app, with_worker=with_worker, access=access)
     with TestClient(create_service(parts), **wanted) as client:
         yield client

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from storewatch.app import App
 from storewatch.ingest import find_files, import_file
+from storewatch.installation import Installation
 from storewatch.settings import Settings
 
 # cafe: open Monday 09:00-12:00 New York time (14:00-17:00 UTC): SEMANTICS 10's example. bar: no hours, no zone.
@@ -46,6 +46,6 @@ def settings_in(folder: Path, database_url: str | None = None) -> Settings:
     return Settings.from_environment(home, {"STOREWATCH_DATABASE_URL": database_url} if database_url else {})
 
 
-def import_scene(app: App, folder: Path) -> None:
+def import_scene(app: Installation, folder: Path) -> None:
     for file in find_files([write_scene(folder)]):
         import_file(file, catalog=app.catalog, lake=app.lake, now=datetime.now(UTC))

@@ -11,7 +11,7 @@ from typing import Any
 
 from scene import settings_in
 
-from storewatch.app import open_app, service_parts
+from storewatch.installation import open_installation, prepare_service
 from storewatch.web.service import create_service
 
 ROOT = Path(__file__).parents[1]
@@ -40,8 +40,8 @@ def help_of(*command: str) -> str:
 
 def openapi_of(folder: Path) -> dict[str, Any]:
     """What /openapi.json gives; `folder` is for an installation of its own."""
-    with open_app(settings_in(folder)) as app:
-        return create_service(service_parts(app, with_worker=False)).openapi()
+    with open_installation(settings_in(folder)) as app:
+        return create_service(prepare_service(app, with_worker=False)).openapi()
 
 
 def openapi_page(folder: Path) -> str:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from storewatch.app import open_app
 from storewatch.domain.errors import InvalidInputError
+from storewatch.installation import open_installation
 from storewatch.settings import Settings
 
 
@@ -26,7 +26,7 @@ def test_settings_take_each_variable_and_an_explicit_home_wins(tmp_path: Path) -
 
 def test_home_may_have_any_name(tmp_path: Path) -> None:
     home = tmp_path / "odd ? 100% #ü"
-    with open_app(Settings.from_environment(home, {})) as app:
+    with open_installation(Settings.from_environment(home, {})) as app:
         assert app.lake.snapshot().rows == 0
     assert {entry.name for entry in home.iterdir()} >= {"catalog.sqlite3", "lake"}
 

@@ -10,8 +10,8 @@ import pytest
 from scene import settings_in
 
 from storewatch.access.keys import public_id
-from storewatch.app import open_app
 from storewatch.catalog import AuditFilter
+from storewatch.installation import open_installation
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +41,7 @@ def test_key_is_created_listed_and_revoked(tmp_path: Path) -> None:
     assert listed.startswith(f"{key_id}  active   poller  (operator, only owner=acme, until ")
     assert run(settings.home, "key", "revoke", key_id).stdout == f"Key {key_id} is revoked.\n"
     assert run(settings.home, "key", "list").stdout.startswith(f"{key_id}  revoked  poller")
-    with open_app(settings) as app:
+    with open_installation(settings) as app:
         (kept,) = app.catalog.keys()
         rows = app.catalog.audit(AuditFilter(), limit=10)
     assert kept.expires_at is not None
@@ -71,7 +71,7 @@ def test_wrong_command_makes_no_key_and_exits_with_2(tmp_path: Path, wrong: list
     refused = run(settings.home, "key", *wrong)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "Traceback" not in refused.stderr
-    with open_app(settings) as app:
+    with open_installation(settings) as app:
         assert app.catalog.keys() == []
 
 

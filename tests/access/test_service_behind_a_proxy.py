@@ -13,7 +13,7 @@ from access_scene import bearer, key_of
 from scene import settings_in
 from waiting import wait_for
 
-from storewatch.app import open_app
+from storewatch.installation import open_installation
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def seen_from(client: httpx.Client, key: str, forwarded: str) -> str:
 
 def test_forwarded_address_counts_only_from_a_trusted_proxy(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    with open_app(settings) as app:
+    with open_installation(settings) as app:
         key = key_of(app)
     with service(settings.home, "--require-key") as client:
         assert seen_from(client, key, "203.0.113.9") == "127.0.0.1"

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from storewatch.app import open_app
 from storewatch.catalog import AuditFilter
+from storewatch.installation import open_installation
 from storewatch.settings import Settings
 
 
@@ -37,5 +37,5 @@ def mistake(home: Path, *arguments: str | Path) -> str:
 
 def noted(home: Path) -> list[tuple[str, str | None]]:
     """What the audit log says was done to what, the oldest first."""
-    with open_app(Settings.from_environment(home, {})) as app:
+    with open_installation(Settings.from_environment(home, {})) as app:
         return [(entry.action, entry.object_id) for entry in reversed(app.catalog.audit(AuditFilter(), limit=100))]

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from scene import import_scene, settings_in
 
-from storewatch.app import open_app
 from storewatch.catalog import labels_frame
+from storewatch.installation import open_installation
 
 
 @pytest.fixture(scope="session")
 def scene_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scene")
-    with open_app(settings_in(folder)) as app:
+    with open_installation(settings_in(folder)) as app:
         import_scene(app, folder / "files")
         owners = {"cafe": {"owner": "acme"}, "bar": {"owner": "acme"}, "ghost": {"owner": "other"}}
         app.catalog.replace_stores(labels=labels_frame(owners), now=datetime(2023, 1, 24, tzinfo=UTC))

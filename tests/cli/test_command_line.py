@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from scene import POLLS, REPORT, write_scene
 
-from storewatch.app import open_app
 from storewatch.catalog import AuditFilter
+from storewatch.installation import open_installation
 from storewatch.settings import Settings
 
 STOREWATCH = (sys.executable, "-m", "storewatch")
@@ -145,7 +145,7 @@ def test_simulate_that_cannot_be_written_is_the_users_mistake(tmp_path: Path) ->
 def test_commands_that_change_or_export_are_in_the_audit_log(home: Path) -> None:
     for command in (["report"], ["optimize"], ["rejects", "1"], ["retention", "--observations", "36500"], ["status"]):
         assert storewatch(*command, home=home).returncode == 0
-    with open_app(Settings.from_environment(home, {})) as app:
+    with open_installation(Settings.from_environment(home, {})) as app:
         noted = app.catalog.audit(AuditFilter(), limit=100)
     assert [entry.action for entry in reversed(noted)] == [
         *["import.create"] * 3,

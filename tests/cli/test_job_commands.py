@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from scene import import_scene, settings_in
 
-from storewatch.app import open_app
 from storewatch.catalog import AuditFilter
 from storewatch.domain.enums import JobKind
+from storewatch.installation import open_installation
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    with open_app(settings_in(tmp_path)) as app:
+    with open_installation(settings_in(tmp_path)) as app:
         import_scene(app, tmp_path / "files")
         return app.settings.home
 
@@ -44,7 +44,7 @@ def test_schedule_is_created_listed_and_deleted(home: Path) -> None:
     assert storewatch(home, "schedule", "delete", "weekly").stdout == "weekly deleted\n"
     gone = storewatch(home, "schedule", "delete", "weekly")
     assert (gone.returncode, gone.stderr.startswith("storewatch: There is no schedule named 'weekly'")) == (2, True)
-    with open_app(settings_in(home.parent)) as app:
+    with open_installation(settings_in(home.parent)) as app:
         [schedule] = app.catalog.schedules()
         assert schedule.kind is JobKind.OPTIMIZE
         rows = app.catalog.audit(AuditFilter(), before=None, limit=10)

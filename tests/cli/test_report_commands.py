@@ -14,10 +14,10 @@ import pytest
 from commands import mistake, noted, printed, storewatch
 from scene import REPORT, settings_in
 
-from storewatch.app import open_app
 from storewatch.cli.asking import OPTIONS, with_format
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidParameterError
+from storewatch.installation import open_installation
 from storewatch.reports.request.request import ReportRequest, read_request
 
 NOW = datetime(2023, 1, 24, tzinfo=UTC)
@@ -208,7 +208,7 @@ def test_schedule_of_a_saved_report_names_it(home: Path) -> None:
     assert printed(home, *create, "--definition", "weekly", "--parameters", '{"format": "pdf"}')[0].startswith(
         "monday:"
     )
-    with open_app(settings_in(home.parent)) as app:
+    with open_installation(settings_in(home.parent)) as app:
         schedule = next(schedule for schedule in app.catalog.schedules() if schedule.name == "monday")
     assert schedule.parameters == {"definition": "weekly", "format": "pdf"}
 
@@ -237,10 +237,10 @@ def test_verify_says_identical_or_what_differs(home: Path, tmp_path: Path) -> No
 
 
 def test_verify_takes_the_id_of_a_stored_report(home: Path) -> None:
-    with open_app(settings_in(home.parent)) as app:
+    with open_installation(settings_in(home.parent)) as app:
         app.catalog.create_job("one", JobKind.REPORT, ReportRequest().parameters(), NOW)
     assert "is queued" in mistake(home, "verify", "one")
-    with open_app(settings_in(home.parent)) as app:
+    with open_installation(settings_in(home.parent)) as app:
         job = app.catalog.claim_job("w", [JobKind.REPORT], NOW)
         assert job is not None
         done = app.reports.run(job, app.lake.snapshot())

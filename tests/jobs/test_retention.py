@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from scene import import_scene, settings_in
 
-from storewatch.app import App, open_app
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError
+from storewatch.installation import Installation, open_installation
 from storewatch.jobs.retention import Limits, Removed, apply_retention, preview_retention
 from storewatch.reports.request.request import ReportRequest
 
@@ -15,13 +15,13 @@ NOW = datetime(2023, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         yield app
 
 
-def finish_report(app: App, job_id: str, at: datetime) -> None:
+def finish_report(app: Installation, job_id: str, at: datetime) -> None:
     app.catalog.create_job(job_id, JobKind.REPORT, ReportRequest().parameters(), at)
     job = app.catalog.claim_job("w", [JobKind.REPORT], at)
     assert job is not None
@@ -29,21 +29,21 @@ def finish_report(app: App, job_id: str, at: datetime) -> None:
     app.catalog.complete_job(job, done.result(), at, fingerprint=done.fingerprint)
 
 
-def preview(app: App, limits: Limits, now: datetime = NOW) -> Removed:
+def preview(app: Installation, limits: Limits, now: datetime = NOW) -> Removed:
     return preview_retention(limits, catalog=app.catalog, lake=app.lake, now=now)
 
 
-def apply(app: App, limits: Limits, now: datetime = NOW) -> Removed:
+def apply(app: Installation, limits: Limits, now: datetime = NOW) -> Removed:
     return apply_retention(limits, catalog=app.catalog, lake=app.lake, reports=app.reports, now=now, check=lambda: None)
 
 
-def test_nothing_is_forgotten_by_default(app: App) -> None:
+def test_nothing_is_forgotten_by_default(app: Installation) -> None:
     finish_report(app, "r1", NOW - timedelta(days=9_000))
     assert (preview(app, Limits()), apply(app, Limits())) == (Removed(), Removed())
     assert app.lake.snapshot().rows == 6
 
 
-def test_old_observations_go_by_whole_days(app: App) -> None:
+def test_old_observations_go_by_whole_days(app: Installation) -> None:
     # The polls are of 2023-01-23, 37 days before 2023-03-01.
     assert preview(app, Limits(observations_days=37)) == Removed()
     assert preview(app, Limits(observations_days=36)) == Removed(observations=6)
@@ -53,7 +53,7 @@ def test_old_observations_go_by_whole_days(app: App) -> None:
     assert (app.lake.snapshot().rows, app.catalog.stores().height) == (0, 3)
 
 
-def test_old_reports_go_with_their_files(app: App) -> None:
+def test_old_reports_go_with_their_files(app: Installation) -> None:
     finish_report(app, "old", NOW - timedelta(days=10, seconds=1))
     finish_report(app, "new", NOW - timedelta(days=10))
     app.catalog.create_job("waiting", JobKind.REPORT, {}, NOW - timedelta(days=99))
@@ -63,13 +63,13 @@ def test_old_reports_go_with_their_files(app: App) -> None:
     assert [file.name for file in app.reports.folder.iterdir()] == ["new.1.csv"]
 
 
-def test_old_versions_of_the_lake_are_counted_and_kept_while_young(app: App) -> None:
+def test_old_versions_of_the_lake_are_counted_and_kept_while_young(app: Installation) -> None:
     app.lake.optimize(now=datetime.now(UTC))
     assert preview(app, Limits(lake_versions_days=1), datetime.now(UTC)) == Removed()
     assert apply(app, Limits(lake_versions_days=1), datetime.now(UTC)) == Removed()
 
 
-def test_retention_stops_between_its_parts(app: App) -> None:
+def test_retention_stops_between_its_parts(app: Installation) -> None:
     for number in range(2):
         finish_report(app, f"r{number}", NOW - timedelta(days=20))
 

@@ -11,8 +11,8 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from storewatch.app import open_app
 from storewatch.engine.availability import compile_kernels
+from storewatch.installation import open_installation
 from storewatch.jobs.run import Outcome, Run
 from storewatch.jobs.work import Work
 from storewatch.jobs.worker import Timing, Worker
@@ -48,7 +48,7 @@ def main(home: str, database_url: str, mode: str) -> None:
     settings = Settings.from_environment(Path(home), {"STOREWATCH_DATABASE_URL": database_url})
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    with open_app(settings) as app:
+    with open_installation(settings) as app:
         compile_kernels()
         work = Troubled(
             catalog=app.catalog,

@@ -26,10 +26,10 @@ from real_processes import answers, free_port, start
 from scene import import_scene, settings_in
 from waiting import wait_for
 
-from storewatch.app import App, compute_report, open_app, service_parts
 from storewatch.catalog import Job
 from storewatch.domain.enums import ENDED, JobKind, JobState, ReportFormat
 from storewatch.ingest import find_files, import_file
+from storewatch.installation import Installation, compute_report, open_installation, prepare_service
 from storewatch.reports.exports import WRITERS
 from storewatch.reports.request.request import ReportRequest
 
@@ -204,11 +204,11 @@ def running(home: Path, database_url: str) -> Iterator[Site]:
 
 def test_whatever_was_acknowledged_outlives_a_minute_of_kills(tmp_path: Path, postgres_url: str) -> None:
     chance = random.Random(SEED)
-    with open_app(settings_in(tmp_path, postgres_url)) as app:
+    with open_installation(settings_in(tmp_path, postgres_url)) as app:
         import_scene(app, tmp_path / "files")
         with running(app.settings.home, postgres_url) as site:
             clients = Clients(list(site.urls.values()), SEED)
-            queue = service_parts(app, with_worker=False).jobs
+            queue = prepare_service(app, with_worker=False).jobs
             until = time.monotonic() + CHAOS_SECONDS
             while time.monotonic() < until:
                 queue.accept(JobKind.OPTIMIZE, {})  # rewrites the days that are pushed to
@@ -237,7 +237,7 @@ def tell(site: Site, clients: Clients, jobs: list[Job]) -> None:
         print(" ", *job, "-", count)
 
 
-def check_reports(app: App, site: Site, clients: Clients, jobs: dict[str, Job]) -> None:
+def check_reports(app: Installation, site: Site, clients: Clients, jobs: dict[str, Job]) -> None:
     """Every report that was accepted ended: with one whole file of all the stores known by then, or with a reason."""
     assert clients.accepted.keys() <= jobs.keys()
     assert {job.state for job in jobs.values()} <= {JobState.COMPLETE, JobState.FAILED}
@@ -268,7 +268,7 @@ def final_report(site: Site) -> str:
         return wait_for(ask)
 
 
-def check_polls(app: App, acknowledged: list[Poll]) -> None:
+def check_polls(app: Installation, acknowledged: list[Poll]) -> None:
     """Every poll that was acknowledged is there once; nothing else is, for everything was sent until it was."""
     sent = pl.DataFrame(acknowledged, schema=["store_id", "observed_at", "status"], orient="row").select(
         "store_id", pl.col("observed_at").str.to_datetime("%+", time_zone="UTC"), active=pl.col("status") == "active"
@@ -284,7 +284,7 @@ def check_polls(app: App, acknowledged: list[Poll]) -> None:
 
 def as_imported_afresh(folder: Path, acknowledged: list[Poll]) -> str:
     """The classic report of another installation, on SQLite, into which the same polls were imported from a file."""
-    with open_app(settings_in(folder)) as app:
+    with open_installation(settings_in(folder)) as app:
         import_scene(app, folder / "files")
         polls = folder / "polls.csv"
         with polls.open("w", newline="") as file:

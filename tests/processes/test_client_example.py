@@ -19,8 +19,8 @@ from access_scene import key_of
 from scene import HEADER, import_scene, settings_in
 from waiting import wait_for
 
-from storewatch.app import open_app
 from storewatch.domain.enums import Role
+from storewatch.installation import open_installation
 
 PROGRAM = Path(__file__).parents[2] / "examples" / "client.py"
 
@@ -86,7 +86,7 @@ def answering(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[tuple[str
 
 
 def test_program_pushes_lists_and_saves_a_report(tmp_path: Path) -> None:
-    with open_app(settings_in(tmp_path)) as app:
+    with open_installation(settings_in(tmp_path)) as app:
         import_scene(app, tmp_path / "files")
         home, key = app.settings.home, key_of(app, Role.OPERATOR)
     file = tmp_path / "report.csv"

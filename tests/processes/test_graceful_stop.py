@@ -23,8 +23,8 @@ from scene import REPORT, import_scene, settings_in
 from waiting import wait_for
 
 from storewatch import __version__
-from storewatch.app import open_app
 from storewatch.domain.enums import JobState
+from storewatch.installation import open_installation
 
 PATIENCE_SECONDS = 10
 
@@ -70,7 +70,7 @@ def service(home: Path, *options: str, **settings: str) -> Iterator[Service]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    with open_app(settings_in(tmp_path)) as app:
+    with open_installation(settings_in(tmp_path)) as app:
         import_scene(app, tmp_path / "files")
         return app.settings.home
 
@@ -81,7 +81,7 @@ def test_idle_service_stops_at_once_and_says_so(home: Path) -> None:
         assert running.stop() < PATIENCE_SECONDS
         at = {line["event"]: datetime.fromisoformat(line["timestamp"]) for line in running.lines()}
         assert at["stopped"] - at["stopping"] < timedelta(seconds=3)
-    with open_app(settings_in(home.parent)) as app:
+    with open_installation(settings_in(home.parent)) as app:
         assert app.catalog.workers() == []
 
 
@@ -99,7 +99,7 @@ def test_upload_under_way_is_finished(home: Path) -> None:
         stopping.join()
         assert answer.startswith(b"HTTP/1.1 20")
         assert stopped[0] < PATIENCE_SECONDS
-    with open_app(settings_in(home.parent)) as app:
+    with open_installation(settings_in(home.parent)) as app:
         assert "late" in app.lake.snapshot().store_ids().to_list()
 
 
@@ -133,7 +133,7 @@ def test_stream_of_events_is_ended_not_cut(home: Path) -> None:
 
 
 def test_report_that_takes_long_is_handed_back_and_made_by_the_next(tmp_path: Path, postgres_url: str) -> None:
-    with open_app(settings_in(tmp_path, postgres_url)) as app:
+    with open_installation(settings_in(tmp_path, postgres_url)) as app:
         import_scene(app, tmp_path / "files")
         home = app.settings.home
         with service(home, STOREWATCH_DATABASE_URL=postgres_url) as running, psycopg.connect(postgres_url) as locking:
@@ -149,7 +149,7 @@ def test_report_that_takes_long_is_handed_back_and_made_by_the_next(tmp_path: Pa
 
 
 def test_database_that_hangs_does_not_hold_the_end(tmp_path: Path, postgres_url: str) -> None:
-    with open_app(settings_in(tmp_path, postgres_url)) as app:
+    with open_installation(settings_in(tmp_path, postgres_url)) as app:
         home = app.settings.home
     with service(home, STOREWATCH_DATABASE_URL=postgres_url) as running, psycopg.connect(postgres_url) as locking:
         locking.execute("LOCK TABLE jobs")

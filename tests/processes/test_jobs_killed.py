@@ -13,9 +13,9 @@ import pytest
 from scene import REPORT, import_scene, settings_in
 from waiting import wait_for
 
-from storewatch.app import App, open_app, service_parts
 from storewatch.catalog import Job
 from storewatch.domain.enums import ENDED, JobKind, JobState
+from storewatch.installation import Installation, open_installation, prepare_service
 from storewatch.jobs.queue import JobQueue
 from storewatch.reports.request.request import ReportRequest
 
@@ -23,20 +23,20 @@ PROGRAM = Path(__file__).with_name("job_process.py")
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         yield app
 
 
 @pytest.fixture
-def queue(app: App) -> JobQueue:
+def queue(app: Installation) -> JobQueue:
     """The queue of a process that runs no jobs."""
-    return service_parts(app, with_worker=False).jobs
+    return prepare_service(app, with_worker=False).jobs
 
 
 @contextmanager
-def worker(app: App, mode: str = "run") -> Iterator["subprocess.Popen[str]"]:
+def worker(app: Installation, mode: str = "run") -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, str(PROGRAM), str(app.settings.home), app.settings.database_url, mode]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -51,7 +51,7 @@ def ask_for_report(queue: JobQueue) -> str:
     return queue.accept(JobKind.REPORT, ReportRequest().parameters())
 
 
-def ended(app: App, job_id: str) -> Job:
+def ended(app: Installation, job_id: str) -> Job:
     def ask() -> Job | None:
         job = app.catalog.find_job(job_id)
         return job if job is not None and job.state in ENDED else None
@@ -64,11 +64,13 @@ def line_of(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline().strip()
 
 
-def files_of(app: App) -> list[str]:
+def files_of(app: Installation) -> list[str]:
     return [file.name for file in app.reports.folder.iterdir()]
 
 
-def test_job_of_a_killed_worker_is_taken_up_by_another_and_leaves_one_whole_file(app: App, queue: JobQueue) -> None:
+def test_job_of_a_killed_worker_is_taken_up_by_another_and_leaves_one_whole_file(
+    app: Installation, queue: JobQueue
+) -> None:
     with worker(app, "slow") as dying:
         job_id = ask_for_report(queue)
         assert line_of(dying) == f"slow {job_id} 1"
@@ -85,7 +87,7 @@ def test_job_of_a_killed_worker_is_taken_up_by_another_and_leaves_one_whole_file
     assert (job.state, job.attempts, file.read_text(), files_of(app)) == (JobState.COMPLETE, 2, REPORT, [file.name])
 
 
-def test_worker_that_hangs_loses_its_job_and_cannot_end_it_twice(app: App, queue: JobQueue) -> None:
+def test_worker_that_hangs_loses_its_job_and_cannot_end_it_twice(app: Installation, queue: JobQueue) -> None:
     with worker(app, "slow") as hanging:
         job_id = ask_for_report(queue)
         assert line_of(hanging) == f"slow {job_id} 1"
@@ -98,7 +100,7 @@ def test_worker_that_hangs_loses_its_job_and_cannot_end_it_twice(app: App, queue
     assert (job.state, job.attempts) == (JobState.COMPLETE, 2)
 
 
-def test_job_that_kills_its_process_stops_after_three_tries_with_a_reason(app: App, queue: JobQueue) -> None:
+def test_job_that_kills_its_process_stops_after_three_tries_with_a_reason(app: Installation, queue: JobQueue) -> None:
     job_id = ask_for_report(queue)
     for attempt in (1, 2, 3):
         with worker(app, "die") as dying:
@@ -111,7 +113,7 @@ def test_job_that_kills_its_process_stops_after_three_tries_with_a_reason(app: A
     assert job.error == "The process that ran it died; after 3 tries it is not tried again."
 
 
-def test_jobs_accepted_while_workers_are_killed_all_end(app: App, queue: JobQueue) -> None:
+def test_jobs_accepted_while_workers_are_killed_all_end(app: Installation, queue: JobQueue) -> None:
     accepted = []
     for _ in range(3):
         with worker(app) as dying, worker(app):
@@ -123,7 +125,7 @@ def test_jobs_accepted_while_workers_are_killed_all_end(app: App, queue: JobQueu
     assert sorted(files_of(app)) == sorted(job.result["file"] for job in jobs if job.result)
 
 
-def test_running_job_of_another_process_is_cancelled_within_two_seconds(app: App, queue: JobQueue) -> None:
+def test_running_job_of_another_process_is_cancelled_within_two_seconds(app: Installation, queue: JobQueue) -> None:
     with worker(app, "slow") as process:
         job_id = ask_for_report(queue)
         assert line_of(process) == f"slow {job_id} 1"
@@ -133,7 +135,7 @@ def test_running_job_of_another_process_is_cancelled_within_two_seconds(app: App
         assert time.monotonic() - asked_at < 2
 
 
-def test_sigterm_hands_the_job_back_and_ends_within_ten_seconds(app: App, queue: JobQueue) -> None:
+def test_sigterm_hands_the_job_back_and_ends_within_ten_seconds(app: Installation, queue: JobQueue) -> None:
     with worker(app, "slow") as process:
         job_id = ask_for_report(queue)
         assert line_of(process) == f"slow {job_id} 1"
@@ -146,7 +148,7 @@ def test_sigterm_hands_the_job_back_and_ends_within_ten_seconds(app: App, queue:
         assert ended(app, job_id).state is JobState.COMPLETE
 
 
-def test_import_killed_after_its_commits_is_imported_once(app: App, queue: JobQueue) -> None:
+def test_import_killed_after_its_commits_is_imported_once(app: Installation, queue: JobQueue) -> None:
     polls = "store_id,status,timestamp_utc\n" + "".join(
         f"cafe,active,2023-01-23 15:{n // 60:02}:{n % 60:02} UTC\n" for n in range(900)
     )
@@ -164,7 +166,7 @@ def test_import_killed_after_its_commits_is_imported_once(app: App, queue: JobQu
     assert app.lake.snapshot().rows == 906
 
 
-def test_report_killed_when_its_file_was_there_leaves_one_file(app: App, queue: JobQueue) -> None:
+def test_report_killed_when_its_file_was_there_leaves_one_file(app: Installation, queue: JobQueue) -> None:
     job_id = ask_for_report(queue)
     with worker(app, "die late") as dying:
         dying.wait()
@@ -174,7 +176,7 @@ def test_report_killed_when_its_file_was_there_leaves_one_file(app: App, queue: 
     assert files_of(app) == [f"{job_id}.2.csv"]
 
 
-def test_worker_command_does_jobs_and_ends_on_sigterm(app: App, queue: JobQueue) -> None:
+def test_worker_command_does_jobs_and_ends_on_sigterm(app: Installation, queue: JobQueue) -> None:
     environment = os.environ | {
         "STOREWATCH_HOME": str(app.settings.home),
         "STOREWATCH_DATABASE_URL": app.settings.database_url,

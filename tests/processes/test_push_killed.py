@@ -13,7 +13,7 @@ from real_processes import service
 from scene import settings_in
 from waiting import wait_for
 
-from storewatch.app import open_app
+from storewatch.installation import open_installation
 
 CLIENTS = 20
 SEEN_AT = "2023-01-23T15:14:00Z"
@@ -55,7 +55,7 @@ class Clients:
 
 def stored(home: Path) -> list[str]:
     """The stores in the lake, one entry an observation, after `optimize` dropped repeats."""
-    with open_app(settings_in(home.parent)) as app:
+    with open_installation(settings_in(home.parent)) as app:
         app.lake.optimize(now=datetime.now(UTC))
         return app.lake.snapshot().read(-(2**62), 2**62)["store_id"].to_list()
 

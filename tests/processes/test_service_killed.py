@@ -11,8 +11,8 @@ from real_processes import service
 from scene import REPORT, import_scene, settings_in
 from waiting import wait_for
 
-from storewatch.app import open_app, service_parts
 from storewatch.domain.enums import JobKind, JobState
+from storewatch.installation import open_installation, prepare_service
 from storewatch.reports.request.request import ReportRequest
 
 
@@ -26,7 +26,7 @@ def finished(client: httpx.Client, report_id: str) -> httpx.Response:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    with open_app(settings_in(tmp_path)) as app:
+    with open_installation(settings_in(tmp_path)) as app:
         import_scene(app, tmp_path / "files")
         return app.settings.home
 
@@ -40,7 +40,7 @@ def test_reports_accepted_before_a_kill_are_finished_under_their_id(home: Path) 
             process.wait()
     with service(home) as (_, client):
         assert {finished(client, report_id).text for report_id in accepted} == {REPORT}
-    with open_app(settings_in(home.parent)) as app:
+    with open_installation(settings_in(home.parent)) as app:
         reports = [app.reports.find(report_id) for report_id in accepted]
         assert {report.state for report in reports} == {JobState.COMPLETE}
         files = sorted(report.result["file"] for report in reports if report.result)
@@ -56,14 +56,14 @@ def test_finished_report_outlives_a_restart(home: Path) -> None:
 
 
 def test_report_killed_while_writing_leaves_no_half_file(home: Path) -> None:
-    with open_app(settings_in(home.parent)) as app:
-        report_id = service_parts(app, with_worker=False).jobs.accept(JobKind.REPORT, ReportRequest().parameters())
+    with open_installation(settings_in(home.parent)) as app:
+        report_id = prepare_service(app, with_worker=False).jobs.accept(JobKind.REPORT, ReportRequest().parameters())
         app.reports.folder.mkdir()
         # What a killed writer leaves behind: a part that was never moved into place.
         (app.reports.folder / f".{report_id}.1.csv.0.part").write_text("store_id,upt")
     with service(home) as (_, client):
         assert finished(client, report_id).text == REPORT
-    with open_app(settings_in(home.parent)) as app:
+    with open_installation(settings_in(home.parent)) as app:
         assert [file.name for file in app.reports.folder.iterdir()] == [f"{report_id}.1.csv"]
 
 

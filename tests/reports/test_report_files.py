@@ -8,33 +8,33 @@ from polars.testing import assert_frame_equal
 from scene import REPORT, import_scene, settings_in
 
 from storewatch import __version__
-from storewatch.app import App, compute_report, open_app
 from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.enums import ReportFormat, ReportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.policies import OBSERVED
 from storewatch.domain.timezones import TZDATA_VERSION
 from storewatch.ingest import import_file
+from storewatch.installation import Installation, compute_report, open_installation
 from storewatch.reports.archive.runs import write_file
 from storewatch.reports.request.request import ReportRequest
 
 
-def written(app: App, request: ReportRequest, file: Path) -> str:
+def written(app: Installation, request: ReportRequest, file: Path) -> str:
     with compute_report(app, request) as content:
         write_file(content, file)
     return file.read_text()
 
 
-def ids_in_report(app: App) -> list[str]:
+def ids_in_report(app: Installation) -> list[str]:
     with compute_report(app, ReportRequest()) as content:
         return content.tables[ReportTable.STORES].read()["store_id"].unique(maintain_order=True).to_list()
 
 
-def test_classic_report_of_the_scene_to_the_letter(app: App, tmp_path: Path) -> None:
+def test_classic_report_of_the_scene_to_the_letter(app: Installation, tmp_path: Path) -> None:
     assert written(app, ReportRequest(), tmp_path / "report.csv") == REPORT
 
 
-def test_json_report_carries_exact_figures_and_what_it_takes_to_run_again(app: App, tmp_path: Path) -> None:
+def test_json_report_carries_exact_figures_and_what_it_takes_to_run_again(app: Installation, tmp_path: Path) -> None:
     request = ReportRequest(policy=OBSERVED, format=ReportFormat.JSON)
     report = json.loads(written(app, request, tmp_path / "report.json"))
     header = report["report"]
@@ -71,7 +71,7 @@ def test_json_report_carries_exact_figures_and_what_it_takes_to_run_again(app: A
     assert report["stores"][2]["windows"]["last_hour"]["availability"] is None
 
 
-def test_json_totals_are_ratios_of_sums(app: App, tmp_path: Path) -> None:
+def test_json_totals_are_ratios_of_sums(app: Installation, tmp_path: Path) -> None:
     request = ReportRequest(format=ReportFormat.JSON)
     report = json.loads(written(app, request, tmp_path / "report.json"))
     totals = report["report"]["totals"]["last_day"]
@@ -84,7 +84,7 @@ def test_json_totals_are_ratios_of_sums(app: App, tmp_path: Path) -> None:
     assert totals["share_without_downtime"] == pytest.approx(1 / 3)
 
 
-def test_report_as_of_before_the_first_poll_knows_nothing(app: App) -> None:
+def test_report_as_of_before_the_first_poll_knows_nothing(app: Installation) -> None:
     request = ReportRequest(as_of=datetime(2022, 1, 1, tzinfo=UTC))
     with compute_report(app, request) as content:
         known = content.tables[ReportTable.STORES].read().select("up_us", "down_us").sum().row(0)
@@ -93,14 +93,14 @@ def test_report_as_of_before_the_first_poll_knows_nothing(app: App) -> None:
 
 def test_report_of_an_empty_installation_says_what_to_do(tmp_path: Path) -> None:
     with (
-        open_app(settings_in(tmp_path)) as empty,
+        open_installation(settings_in(tmp_path)) as empty,
         pytest.raises(InvalidInputError, match="Import polls first"),
         compute_report(empty, ReportRequest()),
     ):
         raise AssertionError("nothing was observed")
 
 
-def test_import_of_the_same_files_again_changes_no_figure(app: App, tmp_path: Path) -> None:
+def test_import_of_the_same_files_again_changes_no_figure(app: Installation, tmp_path: Path) -> None:
     with compute_report(app, ReportRequest()) as before:
         import_scene(app, tmp_path / "again")
         with compute_report(app, ReportRequest()) as after:
@@ -108,14 +108,14 @@ def test_import_of_the_same_files_again_changes_no_figure(app: App, tmp_path: Pa
             assert after.versions.catalog == before.versions.catalog
 
 
-def test_new_store_and_zone_reach_the_next_report(app: App, tmp_path: Path) -> None:
+def test_new_store_and_zone_reach_the_next_report(app: Installation, tmp_path: Path) -> None:
     assert ids_in_report(app) == ["bar", "cafe", "ghost"]
     (tmp_path / "zones.csv").write_text("store_id,timezone_str\nbistro,Europe/Paris\n")
     import_file(tmp_path / "zones.csv", catalog=app.catalog, lake=app.lake, now=datetime.now(UTC))
     assert ids_in_report(app) == ["bar", "bistro", "cafe", "ghost"]
 
 
-def test_polls_that_another_engine_appended_are_in_the_report(app: App) -> None:
+def test_polls_that_another_engine_appended_are_in_the_report(app: Installation) -> None:
     seen = datetime(2023, 1, 23, 17, 59, tzinfo=UTC)
     rows = {"store_id": ["stranger"], "observed_at": [seen], "active": [True], "loaded_at": [seen]}
     app.lake.append([pl.DataFrame(rows, OBSERVATIONS)])

@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 from scene import settings_in
 
-from storewatch.app import App, open_app
 from storewatch.catalog import StoreFilter, labels_frame
 from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.enums import StoreOrder, StoreState
 from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.instants import instant_us
 from storewatch.domain.labels import Label, Scope
+from storewatch.installation import Installation, open_installation
 from storewatch.reports.compute.figures import newest_of
 from storewatch.reports.current import CurrentStores
 from storewatch.reports.states import Spread, last_polls, states_at
@@ -22,11 +22,11 @@ NEWEST = datetime(2023, 6, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def stores(app: App) -> CurrentStores:
+def stores(app: Installation) -> CurrentStores:
     return CurrentStores(catalog=app.catalog, lake=app.lake)
 
 
-def poll(app: App, *polls: tuple[str, datetime, bool]) -> None:
+def poll(app: Installation, *polls: tuple[str, datetime, bool]) -> None:
     app.lake.append([pl.DataFrame([(*one, NEWEST) for one in polls], OBSERVATIONS, orient="row")])
     app.catalog.register_stores(pl.Series("store_id", [store_id for store_id, *_ in polls]), now=NEWEST)
 
@@ -51,13 +51,13 @@ def test_states_of_the_scene(stores: CurrentStores) -> None:
     ],
 )
 def test_state_is_that_of_the_last_poll_within_three_hours(
-    app: App, stores: CurrentStores, age: timedelta, active: bool, state: str
+    app: Installation, stores: CurrentStores, age: timedelta, active: bool, state: str
 ) -> None:
     poll(app, ("clock", NEWEST, True), ("new", NEWEST - age, active))
     assert stores.find("new")[1].state == state
 
 
-def test_states_of_a_page_are_those_of_all(app: App, stores: CurrentStores) -> None:
+def test_states_of_a_page_are_those_of_all(app: Installation, stores: CurrentStores) -> None:
     polls = [(f"s{n:02}", NEWEST - timedelta(hours=n / 4), n % 3 > 0) for n in range(40)]
     poll(app, *polls)
     moment = stores.moment()
@@ -73,7 +73,7 @@ def test_states_of_a_page_are_those_of_all(app: App, stores: CurrentStores) -> N
 
 
 @pytest.mark.parametrize("days", [0, 1, 2, 3, 6, 7, 14, 100, 399])
-def test_last_poll_is_found_however_long_ago(app: App, days: int) -> None:
+def test_last_poll_is_found_however_long_ago(app: Installation, days: int) -> None:
     seen = NEWEST - timedelta(days=days, microseconds=days)
     poll(app, ("clock", NEWEST, True), ("old", seen, True), ("old", seen - timedelta(seconds=1), True))
     ids = pl.Series("store_id", ["old", "nobody", "clock"])
@@ -81,12 +81,12 @@ def test_last_poll_is_found_however_long_ago(app: App, days: int) -> None:
         assert last_polls(app.lake.snapshot(), ids, spread).to_list() == [seen, None, NEWEST]
 
 
-def test_last_poll_before_the_bound_is_none(app: App) -> None:
+def test_last_poll_before_the_bound_is_none(app: Installation) -> None:
     poll(app, ("clock", NEWEST, True), ("old", NEWEST - timedelta(days=401), True))
     assert last_polls(app.lake.snapshot(), pl.Series("store_id", ["old"]), Spread.SPARSE).to_list() == [None]
 
 
-def test_newest_of_some_stores(app: App) -> None:
+def test_newest_of_some_stores(app: Installation) -> None:
     poll(app, ("new", NEWEST, True), ("zoo", NEWEST - timedelta(days=3), True))
     snapshot = app.lake.snapshot()
     ids = [["ghost", "new"], ["cafe", "zoo"], ["ghost"], []]
@@ -94,7 +94,7 @@ def test_newest_of_some_stores(app: App) -> None:
     assert found == [instant_us(NEWEST), instant_us(NEWEST - timedelta(days=3)), None, None]
 
 
-def test_clock_of_a_scope_is_its_own_newest_poll(app: App, stores: CurrentStores) -> None:
+def test_clock_of_a_scope_is_its_own_newest_poll(app: Installation, stores: CurrentStores) -> None:
     scope = Scope(label=Label("owner", "acme"))
     app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme"}}), now=NEWEST)
     moment, cafe = stores.find("cafe", scope)
@@ -104,7 +104,7 @@ def test_clock_of_a_scope_is_its_own_newest_poll(app: App, stores: CurrentStores
     assert sum(stores.count(scope=scope).values()) == 1
 
 
-def test_what_is_kept_follows_lake_and_catalog(app: App, stores: CurrentStores) -> None:
+def test_what_is_kept_follows_lake_and_catalog(app: Installation, stores: CurrentStores) -> None:
     order = {"order": StoreOrder.LAST_POLL_DOWN, "limit": 10}
     assert [store.store_id for store in stores.page(StoreFilter(), **order).stores] == ["bar", "cafe", "ghost"]
     poll(app, ("ghost", datetime(2023, 1, 23, 18, 1, tzinfo=UTC), False))
@@ -119,7 +119,7 @@ def test_what_is_kept_follows_lake_and_catalog(app: App, stores: CurrentStores) 
 @pytest.mark.parametrize("order", list(StoreOrder))
 @pytest.mark.parametrize("state", [None, StoreState.UP])
 def test_pages_make_up_the_list_in_every_order(
-    app: App, stores: CurrentStores, order: StoreOrder, state: StoreState | None
+    app: Installation, stores: CurrentStores, order: StoreOrder, state: StoreState | None
 ) -> None:
     poll(app, *((f"s{n}", NEWEST - timedelta(minutes=n % 3), n % 2 > 0) for n in range(7)))
     app.catalog.replace_stores(labels=labels_frame({f"s{n}": {"name": f"N{n % 4}"} for n in range(5)}), now=NEWEST)
@@ -134,7 +134,7 @@ def test_pages_make_up_the_list_in_every_order(
 
 
 def test_empty_installation_has_no_moment(tmp_path: Path) -> None:
-    with open_app(settings_in(tmp_path)) as empty:
+    with open_installation(settings_in(tmp_path)) as empty:
         stores = CurrentStores(catalog=empty.catalog, lake=empty.lake)
         assert (stores.moment().as_of_us, stores.page(StoreFilter(), limit=1).stores) == (None, [])
         assert sum(stores.count().values()) == 0

@@ -11,13 +11,13 @@ import pytest
 from reference import naive
 from scene import settings_in
 
-from storewatch.app import App, open_app
 from storewatch.catalog import StoreRows
 from storewatch.domain.columns import OBSERVATIONS, WEEKLY_HOURS
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_US, HOUR_US, instant_of, instant_us
 from storewatch.domain.policies import Policy
 from storewatch.engine.opening.weekly import weekly_intervals
+from storewatch.installation import Installation, open_installation
 from storewatch.reports.current import CurrentStores
 from storewatch.reports.timeline import (
     Range,
@@ -40,8 +40,8 @@ PLACES = (
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    with open_app(settings_in(tmp_path)) as app:
+def app(tmp_path: Path) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path)) as app:
         yield app
 
 
@@ -64,7 +64,7 @@ def random_store(dice: random.Random, timezone: str, day: date) -> naive.Store:
     return naive.Store(rows=tuple(rows), timezone=timezone, observations=tuple(polls))
 
 
-def store(app: App, given: naive.Store) -> StoreRows:
+def store(app: Installation, given: naive.Store) -> StoreRows:
     """Put a store among others into catalog and lake, and find it."""
     app.catalog.create_store("before", now=NOW)
     rows = pl.DataFrame([("it", row.day, row.start_s, row.end_s) for row in given.rows], WEEKLY_HOURS, orient="row")
@@ -80,7 +80,7 @@ def store(app: App, given: naive.Store) -> StoreRows:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("timezone", "day"), PLACES)
-def test_store_over_time_is_what_the_naive_twin_says(app: App, timezone: str, day: date, seed: int) -> None:
+def test_store_over_time_is_what_the_naive_twin_says(app: Installation, timezone: str, day: date, seed: int) -> None:
     dice = random.Random(f"{timezone}{seed}")
     given = random_store(dice, timezone, day)
     rows = store(app, given)

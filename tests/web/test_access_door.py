@@ -11,22 +11,22 @@ from scene import settings_in
 
 from storewatch.access import AccessRules, KeyRule
 from storewatch.access.keys import revoke_key
-from storewatch.app import App, open_app
 from storewatch.catalog import AuditFilter
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import Label, Scope
+from storewatch.installation import Installation, open_installation
 
 LOOPBACK = AccessRules(keys=KeyRule.LOOPBACK)
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         yield app
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app) as client:
         yield client
 
@@ -45,7 +45,7 @@ def test_request_without_key_is_refused_before_anything_else(client: TestClient)
 @pytest.mark.parametrize(
     "sent", [bearer, lambda key: {"Authorization": f"bearer  {key} "}, lambda key: {"X-API-Key": key}]
 )
-def test_good_key_is_let_in_by_either_header(app: App, client: TestClient, sent) -> None:
+def test_good_key_is_let_in_by_either_header(app: Installation, client: TestClient, sent) -> None:
     key = key_of(app, Role.VIEWER, Scope(label=Label("owner", "acme")))
     response = client.get("/v1/me", headers=sent(key))
     assert response.json() == {
@@ -57,7 +57,7 @@ def test_good_key_is_let_in_by_either_header(app: App, client: TestClient, sent)
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_basic_credentials_of_a_proxy_do_not_disturb_a_key(app: App, client: TestClient) -> None:
+def test_basic_credentials_of_a_proxy_do_not_disturb_a_key(app: Installation, client: TestClient) -> None:
     key = key_of(app)
     assert client.get("/v1/me", headers={"Authorization": "Basic eDp5", "X-API-Key": key}).status_code == 200
     assert refused(client.get("/v1/me", headers={"Authorization": "Basic eDp5"}), 401, "missing-key")
@@ -72,17 +72,17 @@ def test_wrong_key_is_refused(client: TestClient, text: str | bytes) -> None:
     assert response.headers["www-authenticate"] == 'Bearer realm="storewatch", error="invalid_token"'
 
 
-def test_two_different_keys_are_refused(app: App, client: TestClient) -> None:
+def test_two_different_keys_are_refused(app: Installation, client: TestClient) -> None:
     one, two = key_of(app), key_of(app)
     assert refused(client.get("/v1/me", headers={"X-API-Key": two, **bearer(one)}), 401, "invalid-key")
     assert client.get("/v1/me", headers={"X-API-Key": one, **bearer(one)}).status_code == 200
 
 
-def test_key_in_the_query_is_not_taken(app: App, client: TestClient) -> None:
+def test_key_in_the_query_is_not_taken(app: Installation, client: TestClient) -> None:
     assert refused(client.get("/v1/me", params={"api_key": key_of(app)}), 401, "missing-key")
 
 
-def test_expired_and_revoked_keys_are_refused_alike(app: App, client: TestClient) -> None:
+def test_expired_and_revoked_keys_are_refused_alike(app: Installation, client: TestClient) -> None:
     now = datetime.now(UTC)
     expired = key_of(app, expires_at=now - timedelta(days=1), now=now - timedelta(days=2))
     revoked = key_of(app)
@@ -103,12 +103,12 @@ def test_what_the_service_is_may_be_read_without_key(client: TestClient) -> None
 @pytest.mark.parametrize(
     "base_url", ["http://127.0.0.1:8000", "http://localhost:9", "http://[::1]:8000", "http://LOCALHOST"]
 )
-def test_loopback_asks_for_no_key(app: App, base_url: str) -> None:
+def test_loopback_asks_for_no_key(app: Installation, base_url: str) -> None:
     with serving(app, LOOPBACK, base_url=base_url) as client:
         assert client.get("/v1/me").json() == {"key_id": None, "name": "anyone", "role": "admin", "scope": None}
 
 
-def test_key_that_is_sent_counts_on_loopback_too(app: App) -> None:
+def test_key_that_is_sent_counts_on_loopback_too(app: Installation) -> None:
     with serving(app, LOOPBACK) as client:
         assert client.get("/v1/me", headers=bearer(key_of(app, Role.VIEWER))).json()["role"] == "viewer"
         assert refused(client.get("/v1/keys", headers=bearer(key_of(app, Role.VIEWER))), 403, "role-too-low")
@@ -119,19 +119,19 @@ def test_key_that_is_sent_counts_on_loopback_too(app: App) -> None:
     "host", ["evil.example.com", "127.0.0.1.evil.example.com:8000", "", "[", "user@evil.example.com"]
 )
 @pytest.mark.parametrize("path", ["/", "/v1/me", "/docs"])
-def test_loopback_answers_to_its_own_names_only(app: App, host: str, path: str) -> None:
+def test_loopback_answers_to_its_own_names_only(app: Installation, host: str, path: str) -> None:
     with serving(app, LOOPBACK) as client:
         assert refused(client.get(path, headers={"Host": host}), 421, "foreign-host")
 
 
-def test_loopback_answers_to_names_that_are_allowed(app: App) -> None:
+def test_loopback_answers_to_names_that_are_allowed(app: Installation) -> None:
     access = AccessRules(keys=KeyRule.LOOPBACK, allowed_hosts=frozenset({"stores.internal"}))
     with serving(app, access) as client:
         assert client.get("/v1/me", headers={"Host": "Stores.Internal:8000"}).status_code == 200
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host", "Via"])
-def test_loopback_asks_whoever_comes_through_a_proxy_for_a_key(app: App, header: str) -> None:
+def test_loopback_asks_whoever_comes_through_a_proxy_for_a_key(app: Installation, header: str) -> None:
     with serving(app, LOOPBACK) as client:
         response = client.get("/v1/me", headers={header: "127.0.0.1"})
         assert refused(response, 401, "missing-key")
@@ -147,20 +147,20 @@ def test_loopback_asks_whoever_comes_through_a_proxy_for_a_key(app: App, header:
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
     ],
 )
-def test_loopback_takes_nothing_from_pages_of_other_sites(app: App, headers: dict[str, str]) -> None:
+def test_loopback_takes_nothing_from_pages_of_other_sites(app: Installation, headers: dict[str, str]) -> None:
     with serving(app, LOOPBACK) as client:
         for response in (client.get("/v1/me", headers=headers), client.delete("/v1/keys/x", headers=headers)):
             assert refused(response, 403, "foreign-origin")
 
 
-def test_loopback_follows_links_and_its_own_pages(app: App) -> None:
+def test_loopback_follows_links_and_its_own_pages(app: Installation) -> None:
     with serving(app, LOOPBACK) as client:
         link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
         for headers in (link, {"Origin": "http://127.0.0.1:8000"}, {"Origin": "http://localhost:3000"}):
             assert client.get("/v1/me", headers=headers).status_code == 200
 
 
-def test_cors_is_off_unless_origins_are_listed(app: App) -> None:
+def test_cors_is_off_unless_origins_are_listed(app: Installation) -> None:
     key, origin = key_of(app), "https://dashboard.example.com"
     ask = {"Origin": origin, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
     with serving(app) as client:
@@ -177,7 +177,7 @@ def test_cors_is_off_unless_origins_are_listed(app: App) -> None:
             assert client.options("/v1/me", headers=other).status_code in (400, 401)
 
 
-def test_every_answer_carries_the_security_headers(app: App, client: TestClient) -> None:
+def test_every_answer_carries_the_security_headers(app: Installation, client: TestClient) -> None:
     key = key_of(app)
     for response in (
         client.get("/"),
@@ -195,12 +195,12 @@ def test_every_answer_carries_the_security_headers(app: App, client: TestClient)
     assert "cache-control" not in client.get("/").headers
 
 
-def test_https_is_to_stay_https(app: App) -> None:
+def test_https_is_to_stay_https(app: Installation) -> None:
     with serving(app, REQUIRED, base_url="https://storewatch.example.com") as client:
         assert client.get("/").headers["strict-transport-security"] == "max-age=31536000"
 
 
-def test_viewers_upload_is_refused_unread_and_audited(app: App) -> None:
+def test_viewers_upload_is_refused_unread_and_audited(app: Installation) -> None:
     key = key_of(app, Role.VIEWER)
     with serving(app, headers=bearer(key)) as client:
         for path, kind in (("/v1/imports", "multipart/form-data; boundary=b"), ("/v1/keys", "application/json")):
@@ -214,7 +214,7 @@ def test_viewers_upload_is_refused_unread_and_audited(app: App) -> None:
     ]
 
 
-def test_key_revoked_over_http_ends_at_once(app: App, client: TestClient) -> None:
+def test_key_revoked_over_http_ends_at_once(app: Installation, client: TestClient) -> None:
     admin, doomed = key_of(app), key_of(app, Role.VIEWER)
     assert client.get("/v1/me", headers=bearer(doomed)).status_code == 200
     assert client.delete(f"/v1/keys/{doomed[3:13]}", headers=bearer(admin)).status_code == 204

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from scene import settings_in
 from starlette.routing import BaseRoute, Mount, Route
 
-from storewatch.app import App, open_app, service_parts
 from storewatch.domain.enums import Role
+from storewatch.installation import Installation, open_installation, prepare_service
 from storewatch.web import security
 from storewatch.web.service import create_service
 
@@ -55,14 +55,14 @@ def asked(dependant: Dependant) -> Iterator[object]:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    with open_app(settings_in(tmp_path_factory.mktemp("routes"))) as app:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path_factory.mktemp("routes"))) as app:
         yield app
 
 
 @pytest.fixture(scope="module")
-def service(app: App) -> FastAPI:
-    return create_service(service_parts(app, with_worker=False))
+def service(app: Installation) -> FastAPI:
+    return create_service(prepare_service(app, with_worker=False))
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def doors(service: FastAPI) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app) as client:
         yield client
 
@@ -102,7 +102,7 @@ def test_every_route_asks_for_a_key(client: TestClient, doors: list[tuple[str, s
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
 def test_every_route_refuses_a_role_that_is_too_low(
-    app: App, client: TestClient, doors: list[tuple[str, str]], role: Role
+    app: Installation, client: TestClient, doors: list[tuple[str, str]], role: Role
 ) -> None:
     headers = bearer(key_of(app, role))
     above = [door for door in doors if needed_role(*door) > role]
@@ -111,7 +111,7 @@ def test_every_route_refuses_a_role_that_is_too_low(
 
 @pytest.mark.parametrize("role", list(Role))
 def test_every_route_lets_in_a_role_that_suffices(
-    app: App, client: TestClient, doors: list[tuple[str, str]], role: Role
+    app: Installation, client: TestClient, doors: list[tuple[str, str]], role: Role
 ) -> None:
     headers = bearer(key_of(app, role))
     answers = {door: ask(client, *door, headers=headers).status_code for door in doors if needed_role(*door) <= role}

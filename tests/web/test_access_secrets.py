@@ -7,16 +7,16 @@ import pytest
 from access_scene import REQUIRED, bearer, key_of, serving
 from scene import settings_in
 
-from storewatch.app import open_app
 from storewatch.catalog import AuditFilter
 from storewatch.domain.enums import Role
+from storewatch.installation import open_installation
 
 
 def test_key_is_in_no_log_no_audit_row_and_no_problem(
     tmp_path: Path, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with open_app(settings_in(tmp_path, database_url)) as app:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         admin, viewer = key_of(app), key_of(app, Role.VIEWER)
         wrong = admin[:-1] + ("a" if admin[-1] != "a" else "b")
         with serving(app, REQUIRED) as client:

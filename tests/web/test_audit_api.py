@@ -13,9 +13,9 @@ from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
 from scene import settings_in
 
-from storewatch.app import App, open_app
 from storewatch.catalog import AuditEntry, AuditFilter
 from storewatch.domain.enums import Role
+from storewatch.installation import Installation, open_installation
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENTRY = AuditEntry(
@@ -33,18 +33,18 @@ ENTRY = AuditEntry(
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         yield app
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, headers=bearer(key_of(app))) as client:
         yield client
 
 
-def test_log_is_listed_page_by_page(app: App, client: TestClient) -> None:
+def test_log_is_listed_page_by_page(app: Installation, client: TestClient) -> None:
     app.catalog.append_audit([replace(ENTRY, object_id=str(number)) for number in range(3)])
     first = client.get("/v1/audit", params={"limit": 2}).json()
     assert first["items"][0] == {
@@ -70,7 +70,7 @@ def test_log_is_listed_page_by_page(app: App, client: TestClient) -> None:
         {"from": "2026-03-01T13:00:01+01:00", "to": "2026-03-01T12:00:02"},
     ],
 )
-def test_log_is_filtered(app: App, client: TestClient, query) -> None:
+def test_log_is_filtered(app: Installation, client: TestClient, query) -> None:
     other = AuditEntry(
         at=NOW + timedelta(seconds=1),
         actor_id="k2",
@@ -103,12 +103,12 @@ def test_wrong_filter_is_refused_with_its_field(client: TestClient, query) -> No
     assert [error["field"] for error in response.json()["errors"]] == [f"query.{next(iter(query))}"]
 
 
-def test_filter_with_a_nul_finds_nothing(app: App, client: TestClient) -> None:
+def test_filter_with_a_nul_finds_nothing(app: Installation, client: TestClient) -> None:
     app.catalog.append_audit([ENTRY])
     assert client.get("/v1/audit?actor=%00").json() == {"items": [], "next": None}
 
 
-def test_log_is_exported_whole_and_the_export_audited(app: App, client: TestClient) -> None:
+def test_log_is_exported_whole_and_the_export_audited(app: Installation, client: TestClient) -> None:
     app.catalog.append_audit([replace(ENTRY, object_id=str(number)) for number in range(2500)])
     exported = client.get("/v1/audit", params={"format": "csv", "action": "store.delete", "limit": 1})
     assert exported.headers["content-disposition"] == 'attachment; filename="storewatch_audit.csv"'
@@ -130,7 +130,7 @@ def test_empty_log_exports_its_header(client: TestClient) -> None:
     assert client.get("/v1/audit?format=ndjson&action=none").text == ""
 
 
-def test_refused_attempt_is_audited_with_where_it_came_from(app: App) -> None:
+def test_refused_attempt_is_audited_with_where_it_came_from(app: Installation) -> None:
     viewer = key_of(app, Role.VIEWER)
     with serving(app, client=("203.0.113.9", 4711), headers=bearer(viewer)) as client:
         response = client.delete("/v1/keys/0123456789", headers={"X-Request-ID": "r-42"})

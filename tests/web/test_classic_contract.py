@@ -9,24 +9,24 @@ from fastapi.testclient import TestClient
 from scene import REPORT, import_scene, settings_in
 from waiting import wait_for
 
-from storewatch.app import App, open_app, service_parts
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import StorewatchError
+from storewatch.installation import Installation, open_installation, prepare_service
 from storewatch.reports.request.request import ReportRequest
 from storewatch.web.problems import STATUS_OF
 from storewatch.web.service import create_service
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         yield app
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
-    with TestClient(create_service(service_parts(app)), raise_server_exceptions=False) as client:
+def client(app: Installation) -> Iterator[TestClient]:
+    with TestClient(create_service(prepare_service(app)), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -50,16 +50,16 @@ def test_trigger_gives_an_id_and_then_the_csv(client: TestClient, method: str) -
     assert response.headers["x-report-status"] == "Complete"
 
 
-def test_report_that_is_not_ready_is_running(app: App) -> None:
-    with TestClient(create_service(service_parts(app, with_worker=False))) as client:
+def test_report_that_is_not_ready_is_running(app: Installation) -> None:
+    with TestClient(create_service(prepare_service(app, with_worker=False))) as client:
         report_id = client.post("/trigger_report").json()["report_id"]
         response = client.get("/get_report", params={"report_id": report_id})
     assert (response.status_code, response.json()) == (200, {"status": "Running"})
 
 
-def test_report_left_running_is_run_at_the_next_start(app: App) -> None:
-    report_id = service_parts(app, with_worker=False).jobs.accept(JobKind.REPORT, ReportRequest().parameters())
-    with TestClient(create_service(service_parts(app))) as client:
+def test_report_left_running_is_run_at_the_next_start(app: Installation) -> None:
+    report_id = prepare_service(app, with_worker=False).jobs.accept(JobKind.REPORT, ReportRequest().parameters())
+    with TestClient(create_service(prepare_service(app))) as client:
         assert finished(client, report_id).text == REPORT
 
 
@@ -90,8 +90,8 @@ def test_missing_id_is_a_problem_that_names_the_field(client: TestClient) -> Non
 
 def test_failed_report_is_a_problem_with_its_reason(tmp_path: Path) -> None:
     with (
-        open_app(settings_in(tmp_path)) as empty,
-        TestClient(create_service(service_parts(empty)), raise_server_exceptions=False) as client,
+        open_installation(settings_in(tmp_path)) as empty,
+        TestClient(create_service(prepare_service(empty)), raise_server_exceptions=False) as client,
     ):
         response = finished(client, client.post("/trigger_report").json()["report_id"])
     assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")

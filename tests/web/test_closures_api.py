@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 
 from storewatch.access import AccessRules
-from storewatch.app import App, open_app
 from storewatch.catalog import labels_frame
 from storewatch.domain.enums import Role
+from storewatch.installation import Installation, open_installation
 
 DAY = {"from": "2023-01-23T00:00:00Z", "to": "2023-01-24T00:00:00Z"}
 # cafe is open 14:00-17:00 and down from 16:15 on.
@@ -22,15 +22,15 @@ KNOWN = {"store_id": "cafe", "from": "2023-01-23T16:45:00Z", "to": "2023-01-24T0
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme"}}), now=datetime.now(UTC))
         yield app
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules()) as client:
         yield client
 
@@ -224,13 +224,13 @@ def test_outages_have_the_policy_of_reports_and_timelines_the_careful_one(client
 
 
 def test_outages_before_anything_was_observed_are_none(tmp_path: Path) -> None:
-    with open_app(settings_in(tmp_path / "empty")) as empty, serving(empty, AccessRules()) as client:
+    with open_installation(settings_in(tmp_path / "empty")) as empty, serving(empty, AccessRules()) as client:
         client.post("/v1/stores", json={"store_id": "new"})
         answer = client.get("/v1/stores/new/outages", params=DAY).json()
     assert (answer["outages"], answer["as_of"], answer["figures"]["unknown_seconds"]) == ([], None, 86_400.0)
 
 
-def test_changes_are_of_operators_and_audited(app: App) -> None:
+def test_changes_are_of_operators_and_audited(app: Installation) -> None:
     with serving(app) as client:
         viewer, operator = bearer(key_of(app, Role.VIEWER)), bearer(key := key_of(app, Role.OPERATOR))
         for path, body in (("/v1/closures", CLOSED | {"store_id": "cafe"}), ("/v1/annotations", KNOWN)):

@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 
 from storewatch.access import AccessRules
-from storewatch.app import App, open_app
 from storewatch.catalog import labels_frame
+from storewatch.installation import Installation, open_installation
 
 OF_CAFE = {"store_id": "cafe", "label": None, "value": None}
 OF_ACME = {"store_id": None, "label": "owner", "value": "acme"}
@@ -28,15 +28,15 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme"}}), now=datetime.now(UTC))
         yield app
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules()) as client:
         yield client
 
@@ -123,7 +123,7 @@ def test_question_that_cannot_be_is_refused_with_its_field(
     assert (response.status_code, [error["field"] for error in response.json()["errors"]]) == (422, [field])
 
 
-def test_target_changes_the_report_and_nothing_else(client: TestClient, app: App) -> None:
+def test_target_changes_the_report_and_nothing_else(client: TestClient, app: Installation) -> None:
     before = app.catalog.version()
     client.put("/v1/targets", json=[{"store_id": "cafe", "objective": 50}])
     client.put("/v1/targets", json=[{"store_id": "cafe", "objective": 0.5}])

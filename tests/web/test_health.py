@@ -13,20 +13,19 @@ from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 from waiting import wait_for
 
-from storewatch.app import App, open_app, service_parts
+from storewatch.installation import Installation, open_installation, prepare_service
 from storewatch.web.health import health_routes
-from storewatch.web.parts import Parts
 from storewatch.web.service import create_service
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         yield app
 
 
-def probe(parts: Parts) -> tuple[int, dict[str, Any]]:
+def probe(parts: Installation) -> tuple[int, dict[str, Any]]:
     """Ask /readyz of the routes alone, without the worker's life."""
     service = FastAPI()
     service.include_router(health_routes(parts))
@@ -42,8 +41,8 @@ def passed(answer: tuple[int, dict[str, Any]]) -> dict[str, bool]:
     return outcomes
 
 
-def test_service_with_everything_it_needs_is_ready(app: App) -> None:
-    with TestClient(create_service(service_parts(app))) as client:
+def test_service_with_everything_it_needs_is_ready(app: Installation) -> None:
+    with TestClient(create_service(prepare_service(app))) as client:
         assert client.get("/healthz").json() == {"status": "alive"}
         answer = client.get("/readyz")
         assert passed((answer.status_code, answer.json())) == {
@@ -56,41 +55,41 @@ def test_service_with_everything_it_needs_is_ready(app: App) -> None:
         assert answer.json()["checks"]["lake"]["detail"] == f"reachable, version {app.lake.snapshot().version}"
 
 
-def test_service_without_a_worker_does_not_check_one(app: App) -> None:
-    assert passed(probe(service_parts(app, with_worker=False))) == {"catalog": True, "lake": True, "disk": True}
+def test_service_without_a_worker_does_not_check_one(app: Installation) -> None:
+    assert passed(probe(prepare_service(app, with_worker=False))) == {"catalog": True, "lake": True, "disk": True}
 
 
-def test_worker_that_does_not_beat_is_not_ready(app: App) -> None:
-    status, body = probe(service_parts(app))  # never started
+def test_worker_that_does_not_beat_is_not_ready(app: Installation) -> None:
+    status, body = probe(prepare_service(app))  # never started
     assert (status, body["checks"]["worker"]["ok"]) == (503, False)
     assert body["checks"]["worker"]["detail"] == "no heartbeat of the worker in this process"
 
 
-def test_full_disk_is_not_ready(app: App) -> None:
-    parts = service_parts(app, with_worker=False)
+def test_full_disk_is_not_ready(app: Installation) -> None:
+    parts = prepare_service(app, with_worker=False)
     hungry = replace(parts, settings=replace(app.settings, min_free_mb=10**12))
     status, body = probe(hungry)
     assert (status, body["checks"]["disk"]["ok"]) == (503, False)
     assert body["checks"]["disk"]["detail"].endswith("MB free, fewer than 1,000,000,000,000")
 
 
-def test_lake_that_is_gone_is_not_ready_and_tells_no_path(app: App, tmp_path: Path) -> None:
-    parts = service_parts(app, with_worker=False)
+def test_lake_that_is_gone_is_not_ready_and_tells_no_path(app: Installation, tmp_path: Path) -> None:
+    parts = prepare_service(app, with_worker=False)
     (tmp_path / "home" / "lake" / "_delta_log").rename(tmp_path / "moved")
     status, body = probe(parts)
     assert passed((status, body)) == {"catalog": True, "lake": False, "disk": True}
     assert str(tmp_path) not in str(body)
 
 
-def test_database_of_another_version_is_not_ready(app: App) -> None:
+def test_database_of_another_version_is_not_ready(app: Installation) -> None:
     with app.catalog.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    assert passed(probe(service_parts(app, with_worker=False)))["catalog"] is False
+    assert passed(probe(prepare_service(app, with_worker=False)))["catalog"] is False
 
 
 def test_database_that_hangs_is_answered_in_time_and_asked_once(tmp_path: Path, postgres_url: str) -> None:
-    with open_app(settings_in(tmp_path, postgres_url)) as app, psycopg.connect(postgres_url) as locking:
-        parts = service_parts(app, with_worker=False)
+    with open_installation(settings_in(tmp_path, postgres_url)) as app, psycopg.connect(postgres_url) as locking:
+        parts = prepare_service(app, with_worker=False)
         service = FastAPI()
         service.include_router(health_routes(parts, check_seconds=0.2))
         with TestClient(service) as client:

@@ -12,9 +12,9 @@ from scene import HOURS, POLLS, REPORT, ZONES, settings_in
 from waiting import wait_for
 
 from storewatch.access import AccessRules
-from storewatch.app import App, open_app
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import ALL_STORES, Label, Scope
+from storewatch.installation import Installation, open_installation
 from storewatch.settings import Settings
 
 BAD_ROWS = "".join(f"cafe,open,2023-01-23 16:0{n}:00 UTC\n" for n in range(5))
@@ -22,13 +22,13 @@ REASON = "status 'open' is neither active nor inactive"
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         yield app
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules(), with_worker=True) as client:
         yield client
 
@@ -52,7 +52,7 @@ def imported(client: TestClient, *files: tuple[str, str | bytes], **options: Any
     return [ended(client, item["import_id"]) for item in response.json()["items"]]
 
 
-def uploads_of(app: App) -> list[str]:
+def uploads_of(app: Installation) -> list[str]:
     folder = app.settings.uploads_dir
     return [file.name for file in folder.iterdir()] if folder.is_dir() else []
 
@@ -62,7 +62,7 @@ def problem(response: Any) -> tuple[int, str]:
     return response.status_code, response.json()["type"].rsplit(":", 1)[-1]
 
 
-def test_files_become_an_import_each_and_give_the_report(client: TestClient, app: App) -> None:
+def test_files_become_an_import_each_and_give_the_report(client: TestClient, app: Installation) -> None:
     files = (("store_status.csv", POLLS), ("menu_hours.csv", HOURS), ("timezones.csv", ZONES))
     done = imported(client, *files)
     assert [(item["file"], item["state"], item["counts"]) for item in done] == [
@@ -98,7 +98,7 @@ def test_rejects_are_shown_paged_and_downloaded(client: TestClient) -> None:
     assert problem(client.get(path, params={"cursor": "x"})) == (422, "invalid-request")
 
 
-def test_strict_import_fails_and_keeps_nothing(client: TestClient, app: App) -> None:
+def test_strict_import_fails_and_keeps_nothing(client: TestClient, app: Installation) -> None:
     [done] = imported(client, ("polls.csv", POLLS + BAD_ROWS), strict=True)
     assert (done["state"], done["strict"], done["counts"]) == ("failed", True, None)
     assert done["error"].startswith("polls.csv: 5 bad rows, so nothing of it was imported")
@@ -120,7 +120,7 @@ def test_strict_import_fails_and_keeps_nothing(client: TestClient, app: App) -> 
     ],
 )
 def test_file_that_is_no_table_fails_with_a_reason_that_names_it(
-    client: TestClient, app: App, content: bytes, reason: str
+    client: TestClient, app: Installation, content: bytes, reason: str
 ) -> None:
     [done] = imported(client, ("polls.csv", content))
     assert (done["state"], done["attempts"]) == ("failed", 1)
@@ -142,7 +142,7 @@ def test_file_that_is_no_table_fails_with_a_reason_that_names_it(
         ("stör…e.csv", "stör…e.csv"),
     ],
 )
-def test_name_of_an_upload_is_only_a_label(client: TestClient, app: App, name: str, label: str) -> None:
+def test_name_of_an_upload_is_only_a_label(client: TestClient, app: Installation, name: str, label: str) -> None:
     [done] = imported(client, (name, POLLS))
     assert (done["file"], done["state"]) == (label, "complete")
     home = {entry.name for entry in app.settings.home.iterdir()}
@@ -173,14 +173,14 @@ def test_name_with_a_nul_byte_is_only_a_label(client: TestClient) -> None:
         (b"anything", "multipart/form-data"),
     ],
 )
-def test_body_without_a_file_is_refused(client: TestClient, app: App, body: bytes, content_type: str) -> None:
+def test_body_without_a_file_is_refused(client: TestClient, app: Installation, body: bytes, content_type: str) -> None:
     response = client.post("/v1/imports", content=body, headers={"Content-Type": content_type})
     assert problem(response)[0] in (400, 422)
     assert client.get("/v1/imports").json()["items"] == []
     assert uploads_of(app) == []
 
 
-def test_too_many_files_are_refused(client: TestClient, app: App) -> None:
+def test_too_many_files_are_refused(client: TestClient, app: Installation) -> None:
     response = upload(client, *[(f"{n}.csv", POLLS) for n in range(21)])
     assert problem(response) == (422, "invalid-request")
     assert uploads_of(app) == []
@@ -188,14 +188,14 @@ def test_too_many_files_are_refused(client: TestClient, app: App) -> None:
 
 def test_file_over_the_limit_is_413_and_nothing_is_stored(tmp_path: Path) -> None:
     settings = Settings.from_environment(tmp_path / "home", {"STOREWATCH_MAX_UPLOAD_MB": "1"})
-    with open_app(settings) as app, serving(app, AccessRules()) as client:
+    with open_installation(settings) as app, serving(app, AccessRules()) as client:
         response = upload(client, ("polls.csv", b"x" * 1_100_000))
         assert problem(response) == (413, "body-too-large")
         assert client.get("/v1/imports").json()["items"] == []
         assert uploads_of(app) == []
 
 
-def test_queued_import_is_cancelled_and_its_upload_removed_by_the_next_worker(app: App) -> None:
+def test_queued_import_is_cancelled_and_its_upload_removed_by_the_next_worker(app: Installation) -> None:
     with serving(app, AccessRules()) as client:
         [item] = upload(client, ("polls.csv", POLLS)).json()["items"]
         assert uploads_of(app) == [item["import_id"]]
@@ -213,7 +213,7 @@ def test_import_that_does_not_exist_is_unknown(client: TestClient, import_id: st
         assert problem(client.request(method, f"/v1/imports/{import_id}{path}")) == (404, "unknown-import")
 
 
-def test_scoped_key_writes_only_its_stores_and_sees_only_its_imports(app: App) -> None:
+def test_scoped_key_writes_only_its_stores_and_sees_only_its_imports(app: Installation) -> None:
     with serving(app, with_worker=True) as client:
         admin, scoped = (
             {"headers": bearer(key_of(app, role, scope))}
@@ -242,13 +242,13 @@ def test_scoped_key_writes_only_its_stores_and_sees_only_its_imports(app: App) -
         assert problem(client.post(f"/v1/imports/{labels['import_id']}/cancel", **scoped)) == (404, "unknown-import")
 
 
-def test_viewer_may_not_import(app: App) -> None:
+def test_viewer_may_not_import(app: Installation) -> None:
     with serving(app, headers=bearer(key_of(app, Role.VIEWER))) as client:
         assert problem(upload(client, ("polls.csv", POLLS))) == (403, "role-too-low")
     assert uploads_of(app) == []
 
 
-def test_weekly_hours_come_with_the_date_from_which_they_hold(client: TestClient, app: App) -> None:
+def test_weekly_hours_come_with_the_date_from_which_they_hold(client: TestClient, app: Installation) -> None:
     imported(client, ("menu_hours.csv", HOURS))
     changed = {"files": [("file", ("menu_hours.csv", HOURS.replace("09:00", "10:00")))]}
     response = client.post("/v1/imports", data={"valid_from": "2023-02-01"}, **changed)

@@ -9,29 +9,29 @@ from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
 from scene import settings_in
 
-from storewatch.app import App, open_app
 from storewatch.catalog import AuditFilter
 from storewatch.domain.enums import Role
+from storewatch.installation import Installation, open_installation
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         yield app
 
 
 @pytest.fixture
-def admin(app: App) -> str:
+def admin(app: Installation) -> str:
     return key_of(app)
 
 
 @pytest.fixture
-def client(app: App, admin: str) -> Iterator[TestClient]:
+def client(app: Installation, admin: str) -> Iterator[TestClient]:
     with serving(app, headers=bearer(admin)) as client:
         yield client
 
 
-def test_key_is_made_shown_once_and_good(app: App, client: TestClient, admin: str) -> None:
+def test_key_is_made_shown_once_and_good(app: Installation, client: TestClient, admin: str) -> None:
     wanted = {
         "name": "dashboard",
         "role": "viewer",
@@ -76,7 +76,7 @@ def test_key_is_made_shown_once_and_good(app: App, client: TestClient, admin: st
         ({"sha256": "0" * 64}, "body.sha256"),
     ],
 )
-def test_wrong_key_is_not_made(app: App, client: TestClient, wrong, field: str) -> None:
+def test_wrong_key_is_not_made(app: Installation, client: TestClient, wrong, field: str) -> None:
     response = client.post("/v1/keys", json={"name": "dashboard", "role": "viewer"} | wrong)
     assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
     assert [error["field"] for error in response.json()["errors"]] == [field]
@@ -84,14 +84,14 @@ def test_wrong_key_is_not_made(app: App, client: TestClient, wrong, field: str) 
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"\xff"', b"\0", b"[" * 100_000])
-def test_broken_body_makes_no_key(app: App, client: TestClient, body: bytes) -> None:
+def test_broken_body_makes_no_key(app: Installation, client: TestClient, body: bytes) -> None:
     response = client.post("/v1/keys", content=body, headers={"Content-Type": "application/json"})
     assert response.headers["content-type"] == "application/problem+json"
     assert response.status_code in (400, 422)
     assert len(app.catalog.keys()) == 1
 
 
-def test_keys_are_listed_in_pages_with_their_state(app: App, client: TestClient) -> None:
+def test_keys_are_listed_in_pages_with_their_state(app: Installation, client: TestClient) -> None:
     now = datetime.now(UTC)
     key_of(app, Role.VIEWER, now=now - timedelta(days=9), expires_at=now - timedelta(days=8))
     doomed = key_of(app, Role.OPERATOR)
@@ -120,7 +120,7 @@ def test_unknown_key_is_a_problem(client: TestClient, key_id: str) -> None:
         assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
 
 
-def test_changes_are_audited_without_the_key(app: App, client: TestClient, admin: str) -> None:
+def test_changes_are_audited_without_the_key(app: Installation, client: TestClient, admin: str) -> None:
     made = client.post("/v1/keys", json={"name": "dashboard", "role": "viewer"}).json()
     client.delete(f"/v1/keys/{made['key_id']}")
     client.post("/v1/keys", json={"name": "", "role": "viewer"})

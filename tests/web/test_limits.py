@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 from scene import settings_in
 
-from storewatch.app import open_app, service_parts
+from storewatch.installation import open_installation, prepare_service
 from storewatch.web.limits import PIECE_BYTES, BodyLimits, TimeLimit
 from storewatch.web.problems import install_problems
 from storewatch.web.service import create_service
@@ -255,9 +255,9 @@ async def _slow_client(*, parts: list[bytes], last: bool = False) -> int:
 @pytest.mark.parametrize("path", ["/v1/observations", "/v1/weekly_hours", "/v1/imports", "/v1/reports"])
 def test_service_takes_no_bomb_and_stores_nothing(tmp_path: Path, path: str) -> None:
     settings = replace(settings_in(tmp_path), max_body_mb=1, max_upload_mb=1)
-    with open_app(settings) as app:
+    with open_installation(settings) as app:
         before = app.lake.snapshot().version, app.catalog.version()
-        with TestClient(create_service(service_parts(app, with_worker=False))) as client:
+        with TestClient(create_service(prepare_service(app, with_worker=False))) as client:
             for body, coding in ((gzip.compress(bytes(5_000_000), mtime=0), "gzip"), (bytes(5_000_000), "identity")):
                 headers = {"Content-Encoding": coding, "Content-Type": "text/csv"}
                 response = client.post(path, content=body, headers=headers)
@@ -272,8 +272,8 @@ def test_service_takes_no_bomb_and_stores_nothing(tmp_path: Path, path: str) -> 
 def test_service_takes_compressed_observations(tmp_path: Path) -> None:
     line = b'{"store_id": "s1", "observed_at": "2023-01-23T18:00:00Z", "status": "active"}\n'
     with (
-        open_app(settings_in(tmp_path)) as app,
-        TestClient(create_service(service_parts(app, with_worker=False))) as client,
+        open_installation(settings_in(tmp_path)) as app,
+        TestClient(create_service(prepare_service(app, with_worker=False))) as client,
     ):
         for coding, compress in (("gzip", gzip.compress), ("zstd", zstd.compress)):
             headers = {"Content-Encoding": coding, "Content-Type": "application/x-ndjson"}

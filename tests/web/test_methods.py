@@ -6,7 +6,7 @@ import pytest
 from access_scene import bearer, key_of, serving
 from scene import settings_in
 
-from storewatch.app import open_app
+from storewatch.installation import open_installation
 
 
 @pytest.mark.parametrize(
@@ -23,14 +23,14 @@ from storewatch.app import open_app
     ],
 )
 def test_allow_names_every_method_of_the_path(tmp_path: Path, path: str, allowed: str) -> None:
-    with open_app(settings_in(tmp_path)) as app, serving(app) as client:
+    with open_installation(settings_in(tmp_path)) as app, serving(app) as client:
         answer = client.options(path, headers=bearer(key_of(app)))
     assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
     assert answer.json()["type"] == "urn:storewatch:problem:http-405"
 
 
 def test_day_of_weekly_hours_is_a_number(tmp_path: Path) -> None:
-    with open_app(settings_in(tmp_path)) as app, serving(app) as client:
+    with open_installation(settings_in(tmp_path)) as app, serving(app) as client:
         row = {"day": False, "start_time_local": "09:00", "end_time_local": "12:00"}
         answer = client.post(
             "/v1/stores", json={"store_id": "cafe", "weekly_hours": [row]}, headers=bearer(key_of(app))

@@ -14,10 +14,10 @@ from scene import import_scene, settings_in
 from storewatch.access import AccessRules
 from storewatch.access.keys import create_key
 from storewatch.access.rules import KeyRule
-from storewatch.app import App, open_app, service_parts
 from storewatch.domain.enums import JobKind, Role
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.ingest import import_file
+from storewatch.installation import Installation, open_installation, prepare_service
 from storewatch.web.service import create_service
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "operating.md"
@@ -27,8 +27,8 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         yield app
 
@@ -47,8 +47,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def client(app: App, clock: Clock) -> TestClient:
-    return TestClient(create_service(service_parts(app, clock=clock, with_worker=False)))
+def client(app: Installation, clock: Clock) -> TestClient:
+    return TestClient(create_service(prepare_service(app, clock=clock, with_worker=False)))
 
 
 def scrape(client: TestClient) -> Samples:
@@ -75,7 +75,7 @@ def of_installation(samples: Samples) -> Samples:
     return {key: value for key, value in samples.items() if key[0].startswith(ours)}
 
 
-def test_figures_tell_of_the_installation(app: App, client: TestClient) -> None:
+def test_figures_tell_of_the_installation(app: Installation, client: TestClient) -> None:
     app.catalog.create_job("j1", JobKind.REPORT, {}, NOW - timedelta(seconds=90))
     app.catalog.create_job("j2", JobKind.REPORT, {}, NOW - timedelta(seconds=30))
     snapshot = app.lake.snapshot()
@@ -96,7 +96,9 @@ def test_figures_tell_of_the_installation(app: App, client: TestClient) -> None:
     }
 
 
-def test_figures_are_read_again_after_a_while_and_ages_grow_between(app: App, client: TestClient, clock: Clock) -> None:
+def test_figures_are_read_again_after_a_while_and_ages_grow_between(
+    app: Installation, client: TestClient, clock: Clock
+) -> None:
     app.catalog.create_job("j1", JobKind.OPTIMIZE, {}, NOW)
     queued = ("storewatch_jobs", (("kind", "optimize"), ("state", "queued")))
     assert scrape(client)[queued] == 1
@@ -109,14 +111,16 @@ def test_figures_are_read_again_after_a_while_and_ages_grow_between(app: App, cl
 
 
 def test_empty_installation_can_be_scraped(tmp_path: Path) -> None:
-    with open_app(settings_in(tmp_path)) as empty:
-        samples = scrape(TestClient(create_service(service_parts(empty, with_worker=False))))
+    with open_installation(settings_in(tmp_path)) as empty:
+        samples = scrape(TestClient(create_service(prepare_service(empty, with_worker=False))))
     assert ("storewatch_data_freshness_seconds", ()) not in samples
     assert samples["storewatch_lake_rows", ()] == 0
     assert samples["storewatch_queue_oldest_seconds", ()] == 0
 
 
-def test_figures_that_cannot_be_read_do_not_fail_the_scrape(app: App, client: TestClient, tmp_path: Path) -> None:
+def test_figures_that_cannot_be_read_do_not_fail_the_scrape(
+    app: Installation, client: TestClient, tmp_path: Path
+) -> None:
     (tmp_path / "home" / "lake" / "_delta_log").rename(tmp_path / "moved")
     samples = scrape(client)
     assert {source: samples["storewatch_figures_fresh", (("source", source),)] for source in ("jobs", "lake")} == {
@@ -127,14 +131,14 @@ def test_figures_that_cannot_be_read_do_not_fail_the_scrape(app: App, client: Te
     assert ("storewatch_workers", ()) in samples
 
 
-def test_observations_reports_and_commits_are_counted(app: App, tmp_path: Path) -> None:
+def test_observations_reports_and_commits_are_counted(app: Installation, tmp_path: Path) -> None:
     watched = (
         ("storewatch_observations_total", (("outcome", "accepted"), ("source", "import"))),
         ("storewatch_observations_total", (("outcome", "rejected"), ("source", "import"))),
         ("storewatch_commit_rows_sum", ()),
         ("storewatch_commit_seconds_count", ()),
     )
-    client = TestClient(create_service(service_parts(app, with_worker=False)))
+    client = TestClient(create_service(prepare_service(app, with_worker=False)))
     before = scrape(client)
     (tmp_path / "more.csv").write_text(
         "store_id,status,timestamp_utc\nnew,active,2023-01-23 18:00:00 UTC\nnew,odd,2023-01-23 18:01:00 UTC\n"
@@ -148,13 +152,13 @@ def test_observations_reports_and_commits_are_counted(app: App, tmp_path: Path) 
     ("sent", "opened", "status"),
     [("none", False, 401), ("scoped", False, 403), ("whole", False, 200), ("none", True, 200)],
 )
-def test_metrics_want_a_key_that_sees_everything(app: App, sent: str, opened: bool, status: int) -> None:
+def test_metrics_want_a_key_that_sees_everything(app: Installation, sent: str, opened: bool, status: int) -> None:
     scopes = {"scoped": Scope(label=Label("owner", "acme")), "whole": ALL_STORES}
     keys = {
         name: create_key(app.catalog, name=name, role=Role.VIEWER, scope=scope, now=datetime.now(UTC)).text
         for name, scope in scopes.items()
     }
-    parts = service_parts(app, with_worker=False, access=AccessRules(keys=KeyRule.REQUIRED))
+    parts = prepare_service(app, with_worker=False, access=AccessRules(keys=KeyRule.REQUIRED))
     parts = replace(parts, settings=replace(app.settings, metrics_open=opened))
     headers = {"Authorization": f"Bearer {keys[sent]}"} if sent in keys else {}
     client = TestClient(create_service(parts))

@@ -16,10 +16,10 @@ from scene import settings_in
 from waiting import wait_for
 
 from storewatch.access.rules import AccessRules
-from storewatch.app import App, open_app, utc_now
 from storewatch.catalog import labels_frame
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import Label, Scope
+from storewatch.installation import Installation, open_installation, utc_now
 from storewatch.web.limits import zstd
 
 CAFE = {"store_id": "cafe", "observed_at": "2023-01-23T15:14:00Z", "status": "active"}
@@ -28,13 +28,13 @@ JSON = "application/json"
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    with open_app(settings_in(tmp_path)) as app:
+def app(tmp_path: Path) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path)) as app:
         yield app
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules()) as client:
         yield client
 
@@ -44,7 +44,7 @@ def push(client: TestClient, body: Any, media_type: str = JSON, **headers: str):
     return client.post("/v1/observations", content=data, headers={"Content-Type": media_type, **headers})
 
 
-def stored(app: App) -> list[tuple[str, bool]]:
+def stored(app: Installation) -> list[tuple[str, bool]]:
     seen = app.lake.snapshot().read(-(2**62), 2**62).sort("loaded_at", maintain_order=True)
     latest = seen.unique(["store_id", "observed_at"], keep="last").sort("store_id", "observed_at")
     return list(latest.select("store_id", "active").iter_rows())
@@ -79,7 +79,7 @@ def written(frame: pl.DataFrame, method: str) -> bytes:
 )
 @pytest.mark.parametrize("encoding", ["identity", "gzip", "zstd"])
 def test_every_form_is_stored_before_it_is_answered(
-    client: TestClient, app: App, media_type: str, body: bytes, encoding: str
+    client: TestClient, app: Installation, media_type: str, body: bytes, encoding: str
 ) -> None:
     packed = {"identity": bytes, "gzip": gzip.compress, "zstd": zstd.compress}[encoding](body)
     response = push(client, packed, media_type, **{"Content-Encoding": encoding})
@@ -87,7 +87,7 @@ def test_every_form_is_stored_before_it_is_answered(
     assert stored(app) == [("cafe", True)]
 
 
-def test_good_ones_go_in_and_others_come_back_with_their_reason(client: TestClient, app: App) -> None:
+def test_good_ones_go_in_and_others_come_back_with_their_reason(client: TestClient, app: Installation) -> None:
     response = push(client, [CAFE, BAD, {**CAFE, "store_id": "bar"}])
     reason = "status 'open' is neither active nor inactive"
     assert response.json() == taken(1, accepted=2) | {"rejected": 1, "rejects": [{"index": 1, "reason": reason}]}
@@ -96,7 +96,7 @@ def test_good_ones_go_in_and_others_come_back_with_their_reason(client: TestClie
     assert (many["rejected"], len(many["rejects"]), many["rejects_not_shown"]) == (250, 100, 150)
 
 
-def test_request_without_a_good_one_is_a_problem_and_stores_nothing(client: TestClient, app: App) -> None:
+def test_request_without_a_good_one_is_a_problem_and_stores_nothing(client: TestClient, app: Installation) -> None:
     response = push(client, BAD)
     assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
     problem = response.json()
@@ -111,7 +111,7 @@ def test_request_without_a_good_one_is_a_problem_and_stores_nothing(client: Test
     assert app.lake.snapshot().version == 0
 
 
-def test_later_requests_win_and_repeats_change_nothing(client: TestClient, app: App) -> None:
+def test_later_requests_win_and_repeats_change_nothing(client: TestClient, app: Installation) -> None:
     for status in ("active", "inactive", "inactive", "active", "inactive"):
         assert push(client, {**CAFE, "status": status}).status_code == 200
     assert stored(app) == [("cafe", False)]
@@ -141,7 +141,7 @@ def test_later_requests_win_and_repeats_change_nothing(client: TestClient, app: 
     ],
 )
 def test_body_that_cannot_be_used_is_a_problem_and_stores_nothing(
-    client: TestClient, app: App, media_type: str, body: bytes, status: int, name: str
+    client: TestClient, app: Installation, media_type: str, body: bytes, status: int, name: str
 ) -> None:
     response = push(client, body, media_type)
     assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
@@ -158,7 +158,7 @@ def test_unknown_media_type_is_told_which_are_known(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
-def test_zip_bomb_and_large_body_are_too_large(client: TestClient, app: App, pack: Any) -> None:
+def test_zip_bomb_and_large_body_are_too_large(client: TestClient, app: Installation, pack: Any) -> None:
     bomb = pack(b" " * 200_000_000)
     assert len(bomb) < 1_000_000
     for response in (
@@ -169,7 +169,9 @@ def test_zip_bomb_and_large_body_are_too_large(client: TestClient, app: App, pac
     assert app.lake.snapshot().version == 0
 
 
-def test_lake_that_cannot_be_written_is_503_and_comes_back(client: TestClient, app: App, tmp_path: Path) -> None:
+def test_lake_that_cannot_be_written_is_503_and_comes_back(
+    client: TestClient, app: Installation, tmp_path: Path
+) -> None:
     assert push(client, CAFE).status_code == 200
     lake = Path(app.settings.lake_url)
     lake.rename(tmp_path / "away")
@@ -183,7 +185,7 @@ def test_lake_that_cannot_be_written_is_503_and_comes_back(client: TestClient, a
     assert stored(app) == [("bar", True), ("cafe", True)]
 
 
-def test_many_clients_at_once_are_all_stored(client: TestClient, app: App) -> None:
+def test_many_clients_at_once_are_all_stored(client: TestClient, app: Installation) -> None:
     with ThreadPoolExecutor(30) as threads:
         answers = list(threads.map(lambda n: push(client, {**CAFE, "store_id": f"s-{n}"}), range(120)))
     assert {answer.status_code for answer in answers} == {200}
@@ -191,7 +193,7 @@ def test_many_clients_at_once_are_all_stored(client: TestClient, app: App) -> No
     assert app.lake.snapshot().version < 60
 
 
-def test_keys_need_the_role_operator(app: App) -> None:
+def test_keys_need_the_role_operator(app: Installation) -> None:
     with serving(app) as client:
         assert push(client, CAFE).status_code == 401
         assert push(client, CAFE, **bearer(key_of(app, Role.VIEWER))).status_code == 403
@@ -199,7 +201,7 @@ def test_keys_need_the_role_operator(app: App) -> None:
     assert stored(app) == [("cafe", True)]
 
 
-def test_scoped_key_writes_only_its_stores_and_learns_nothing_of_others(app: App) -> None:
+def test_scoped_key_writes_only_its_stores_and_learns_nothing_of_others(app: Installation) -> None:
     for store_id, owner in (("mine", "acme"), ("theirs", "other")):
         app.catalog.create_store(store_id, labels=labels_frame({store_id: {"owner": owner}}), now=utc_now())
     with serving(app) as client:
@@ -213,7 +215,7 @@ def test_scoped_key_writes_only_its_stores_and_learns_nothing_of_others(app: App
     assert stored(app) == [("mine", True)]
 
 
-def test_pushes_of_a_key_share_an_audit_row(app: App) -> None:
+def test_pushes_of_a_key_share_an_audit_row(app: Installation) -> None:
     with serving(app) as client:
         key = bearer(key_of(app, Role.OPERATOR))
         for _ in range(3):

@@ -9,18 +9,18 @@ from scene import settings_in
 
 from storewatch.access import AccessRules, KeyRule
 from storewatch.access.rate_limits import RateLimits
-from storewatch.app import App, open_app
+from storewatch.installation import Installation, open_installation
 
 LIMITED = AccessRules(keys=KeyRule.REQUIRED, rates=RateLimits(per_key="3 per hour", per_address="2 per hour"))
 
 
 @pytest.fixture
-def app(tmp_path: Path, sqlite_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, sqlite_url)) as app:
+def app(tmp_path: Path, sqlite_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, sqlite_url)) as app:
         yield app
 
 
-def test_key_is_told_what_is_left_and_then_to_wait(app: App) -> None:
+def test_key_is_told_what_is_left_and_then_to_wait(app: Installation) -> None:
     with serving(app, LIMITED, headers=bearer(key_of(app))) as client:
         answers = [client.get("/v1/me") for _ in range(4)]
         other = client.get("/v1/me", headers=bearer(key_of(app)))
@@ -41,7 +41,7 @@ def test_key_is_told_what_is_left_and_then_to_wait(app: App) -> None:
     assert other.status_code == 200
 
 
-def test_address_is_counted_for_what_brings_no_good_key(app: App) -> None:
+def test_address_is_counted_for_what_brings_no_good_key(app: Installation) -> None:
     key = key_of(app)
     with serving(app, LIMITED, client=("203.0.113.9", 1)) as client:
         assert client.get("/v1/me", headers=bearer("sw_guess")).status_code == 401
@@ -52,13 +52,13 @@ def test_address_is_counted_for_what_brings_no_good_key(app: App) -> None:
         assert client.get("/").headers["ratelimit"].startswith('"address";r=1;t=')
 
 
-def test_probes_are_never_counted(app: App) -> None:
+def test_probes_are_never_counted(app: Installation) -> None:
     with serving(app, LIMITED) as client:
         answers = [client.get("/healthz") for _ in range(5)]
     assert {answer.status_code for answer in answers} == {200}
     assert not any("ratelimit" in answer.headers for answer in answers)
 
 
-def test_nothing_is_counted_without_limits(app: App) -> None:
+def test_nothing_is_counted_without_limits(app: Installation) -> None:
     with serving(app, AccessRules(keys=KeyRule.REQUIRED)) as client:
         assert "ratelimit" not in client.get("/").headers

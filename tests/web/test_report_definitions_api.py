@@ -12,22 +12,22 @@ from scene import import_scene, settings_in
 from waiting import wait_for
 
 from storewatch.access import AccessRules
-from storewatch.app import App, open_app
 from storewatch.domain.enums import JobKind, Role
 from storewatch.domain.labels import Label, Scope
+from storewatch.installation import Installation, open_installation
 
 MONDAY = {"windows": ["last_week"], "by": "day", "policy": "observed", "format": "ndjson"}
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         yield app
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules(), with_worker=True) as client:
         yield client
 
@@ -105,14 +105,14 @@ def test_schedule_of_a_definition_is_checked_and_names_it(client: TestClient) ->
     assert client.post("/v1/schedules", json=schedule).json()["parameters"] == {"definition": "monday"}
 
 
-def test_scheduled_report_whose_definition_is_gone_fails_and_says_so(app: App, client: TestClient) -> None:
+def test_scheduled_report_whose_definition_is_gone_fails_and_says_so(app: Installation, client: TestClient) -> None:
     app.catalog.create_job("gone", JobKind.REPORT, {"definition": "monday"}, datetime.now(UTC))
     report = wait_for(lambda: found if (found := client.get("/v1/reports/gone").json())["state"] == "failed" else None)
     assert report["error"].startswith("There is no report saved as 'monday'.")
     assert report["parameters"]["definition"] == "monday"
 
 
-def test_operators_save_and_viewers_read_and_scopes_see_nothing(app: App) -> None:
+def test_operators_save_and_viewers_read_and_scopes_see_nothing(app: Installation) -> None:
     with serving(app) as client:
         body = {"name": "monday", "parameters": MONDAY}
         viewer, operator = bearer(key_of(app, Role.VIEWER)), bearer(key_of(app, Role.OPERATOR))

@@ -13,9 +13,9 @@ from scene import import_scene, settings_in
 from waiting import wait_for
 
 from storewatch.access import AccessRules
-from storewatch.app import App, open_app
 from storewatch.catalog import labels_frame
 from storewatch.domain.enums import ReportFormat
+from storewatch.installation import Installation, open_installation
 from storewatch.reports.archive.manifest import Manifest
 from storewatch.reports.request.request import _MEMBERS
 from storewatch.web.api.report_models import ReportBody, ReportMembers, ReportParameters
@@ -63,9 +63,9 @@ EVERYTHING = {
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("forms")
-    with open_app(settings_in(folder)) as app:
+    with open_installation(settings_in(folder)) as app:
         import_scene(app, folder / "files")
         labels = labels_frame({"cafe": {"owner": "acme", "make": "x"}})
         app.catalog.replace_stores(labels=labels, now=datetime.now(UTC))
@@ -73,7 +73,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 @pytest.fixture(scope="module")
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules(), with_worker=True) as client:
         yield client
 
@@ -122,7 +122,7 @@ def test_file_comes_with_its_type_and_a_name_for_people(client: TestClient, form
         assert file.content.startswith(begin)
 
 
-def test_manifest_makes_the_report_again(client: TestClient, app: App) -> None:
+def test_manifest_makes_the_report_again(client: TestClient, app: Installation) -> None:
     report_id = completed(client, **WEEK, format="ndjson")
     file = client.get(f"/v1/reports/{report_id}/file")
     manifest = client.get(f"/v1/reports/{report_id}/manifest")
@@ -137,7 +137,7 @@ def test_manifest_makes_the_report_again(client: TestClient, app: App) -> None:
     assert (read.versions.lake, read.request.windows) == (app.lake.snapshot().version, tuple(WEEK["windows"]))
 
 
-def test_manifest_of_a_report_that_is_not_complete_is_refused(app: App) -> None:
+def test_manifest_of_a_report_that_is_not_complete_is_refused(app: Installation) -> None:
     with serving(app, AccessRules()) as idle:
         report_id = idle.post("/v1/reports", json={"as_of": "2023-01-20T00:00:00Z"}).json()["report_id"]
         response = idle.get(f"/v1/reports/{report_id}/manifest")
@@ -192,7 +192,7 @@ def test_report_that_its_form_cannot_hold_is_refused_at_once(client: TestClient)
 
 
 def test_report_before_anything_was_observed_is_accepted_and_fails(tmp_path: Path) -> None:
-    with open_app(settings_in(tmp_path)) as empty, serving(empty, AccessRules(), with_worker=True) as client:
+    with open_installation(settings_in(tmp_path)) as empty, serving(empty, AccessRules(), with_worker=True) as client:
         response = client.post("/v1/reports", json={"windows": ["last_week"], "format": "pdf"})
         assert response.status_code == 202
         path = f"/v1/reports/{response.json()['report_id']}"

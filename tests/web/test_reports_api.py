@@ -14,18 +14,18 @@ from scene import HEADER, REPORT, import_scene, settings_in
 from waiting import wait_for
 
 from storewatch.access import AccessRules
-from storewatch.app import App, open_app
 from storewatch.catalog import labels_frame
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import ALL_STORES, Label, Scope
+from storewatch.installation import Installation, open_installation
 
 ACME = Scope(label=Label("owner", "acme"))
 CAFE = "cafe,0.0,2.25,2.25,0.0,0.75,0.75\n"
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         labels = labels_frame({"cafe": {"owner": "acme"}, "bar": {"owner": "other"}})
         app.catalog.replace_stores(labels=labels, now=datetime.now(UTC))
@@ -33,13 +33,13 @@ def app(tmp_path: Path, database_url: str) -> Iterator[App]:
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules(), with_worker=True) as client:
         yield client
 
 
 @pytest.fixture
-def idle(app: App) -> Iterator[TestClient]:
+def idle(app: Installation) -> Iterator[TestClient]:
     """A service that runs no jobs."""
     with serving(app, AccessRules()) as client:
         yield client
@@ -223,7 +223,7 @@ def test_queued_report_is_cancelled_at_once_and_deleted(idle: TestClient) -> Non
     assert problem(idle.get(f"/v1/reports/{report_id}")) == (404, "unknown-report")
 
 
-def test_deleted_report_takes_its_file_with_it_and_no_other(client: TestClient, app: App) -> None:
+def test_deleted_report_takes_its_file_with_it_and_no_other(client: TestClient, app: Installation) -> None:
     report_id, equal = ask(client), ask(client)
     for asked in (report_id, equal):
         ended(client, asked)
@@ -232,7 +232,7 @@ def test_deleted_report_takes_its_file_with_it_and_no_other(client: TestClient, 
     assert [file.name for file in app.reports.folder.iterdir()] == [f"{equal}.1.csv"]
 
 
-def test_file_removed_by_hand_is_gone(client: TestClient, app: App) -> None:
+def test_file_removed_by_hand_is_gone(client: TestClient, app: Installation) -> None:
     report_id = ask(client)
     ended(client, report_id)
     app.reports.remove_files(report_id)
@@ -240,7 +240,7 @@ def test_file_removed_by_hand_is_gone(client: TestClient, app: App) -> None:
 
 
 def test_failed_report_tells_why(tmp_path: Path) -> None:
-    with open_app(settings_in(tmp_path)) as empty, serving(empty, AccessRules(), with_worker=True) as client:
+    with open_installation(settings_in(tmp_path)) as empty, serving(empty, AccessRules(), with_worker=True) as client:
         report_id = ask(client)
         report = ended(client, report_id)
         assert report["state"] == "failed"
@@ -255,7 +255,7 @@ def test_events_tell_the_progress_until_the_end(client: TestClient) -> None:
     assert told[-1] == ("complete", {"state": "complete", "progress": 1.0, "error": None})
 
 
-def test_scoped_key_gets_and_sees_only_what_is_its_own(app: App) -> None:
+def test_scoped_key_gets_and_sees_only_what_is_its_own(app: Installation) -> None:
     with serving(app, with_worker=True) as client:
         scoped, other, whole = (
             {"headers": bearer(key_of(app, Role.OPERATOR, scope))}
@@ -289,7 +289,7 @@ def test_scoped_key_gets_and_sees_only_what_is_its_own(app: App) -> None:
         assert foreign_store.json()["detail"] == "There is no store with the id 'bar'. GET /v1/stores lists them."
 
 
-def test_viewer_reads_reports_and_asks_for_none(app: App) -> None:
+def test_viewer_reads_reports_and_asks_for_none(app: Installation) -> None:
     with serving(app) as client:
         viewer = {"headers": bearer(key_of(app, Role.VIEWER))}
         report_id = client.post("/v1/reports", json={}, headers=bearer(key_of(app))).json()["report_id"]
@@ -299,7 +299,7 @@ def test_viewer_reads_reports_and_asks_for_none(app: App) -> None:
             assert problem(response) == (403, "role-too-low")
 
 
-def test_changes_and_downloads_are_audited(app: App) -> None:
+def test_changes_and_downloads_are_audited(app: Installation) -> None:
     with serving(app, with_worker=True, headers=bearer(key_of(app))) as client:
         report_id = ask(client)
         ended(client, report_id)

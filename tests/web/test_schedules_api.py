@@ -12,10 +12,10 @@ from scene import import_scene, settings_in
 
 from storewatch import __version__
 from storewatch.access import AccessRules
-from storewatch.app import App, open_app
 from storewatch.catalog import labels_frame
 from storewatch.domain.enums import JobKind, Role
 from storewatch.domain.labels import Label, Scope
+from storewatch.installation import Installation, open_installation
 
 ACME = Scope(label=Label("owner", "acme"))
 WEEKLY = {
@@ -28,15 +28,15 @@ WEEKLY = {
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    with open_app(settings_in(tmp_path)) as app:
+def app(tmp_path: Path) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path)) as app:
         import_scene(app, tmp_path / "files")
         app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme"}}), now=datetime.now(UTC))
         yield app
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules()) as client:
         yield client
 
@@ -87,7 +87,7 @@ def test_schedule_that_can_never_be_run_is_refused(client: TestClient, change: d
     assert [item["name"] for item in client.get("/v1/schedules").json()["items"]] == ["optimize"]
 
 
-def test_schedules_are_changed_by_admins_and_hidden_from_scopes(app: App) -> None:
+def test_schedules_are_changed_by_admins_and_hidden_from_scopes(app: Installation) -> None:
     with serving(app) as client:
         operator = bearer(key_of(app, Role.OPERATOR))
         assert client.get("/v1/schedules", headers=operator).status_code == 200
@@ -97,7 +97,7 @@ def test_schedules_are_changed_by_admins_and_hidden_from_scopes(app: App) -> Non
         assert problem(client.get("/v1/schedules", headers=scoped)) == (403, "scoped-key")
 
 
-def test_jobs_are_listed_for_operators(app: App) -> None:
+def test_jobs_are_listed_for_operators(app: Installation) -> None:
     with serving(app) as client:
         scoped, whole = (bearer(key_of(app, Role.OPERATOR, scope)) for scope in (ACME, None))
         for headers in (scoped, whole):
@@ -136,7 +136,7 @@ def test_status_tells_what_there_is(client: TestClient) -> None:
     }
 
 
-def test_status_of_a_scope_tells_nothing_of_others(app: App) -> None:
+def test_status_of_a_scope_tells_nothing_of_others(app: Installation) -> None:
     with serving(app) as client:
         client.post("/v1/reports", json={}, headers=bearer(key_of(app)))
         status = client.get("/v1/status", headers=bearer(key_of(app, Role.VIEWER, ACME))).json()

@@ -18,8 +18,8 @@ from schemathesis.core.errors import format_exception
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.python.asgi import shutdown_lifespans
 
-from storewatch.app import open_app, service_parts
 from storewatch.domain.enums import Role
+from storewatch.installation import open_installation, prepare_service
 from storewatch.web.service import create_service
 
 THOROUGH = os.environ.get("STOREWATCH_SCHEMATHESIS") == "thorough"
@@ -131,9 +131,9 @@ def ask_everything(schema: Any) -> tuple[Counter[str], list[str]]:
 
 @pytest.mark.parametrize("role", list(Role), ids=lambda role: role.name.lower())
 def test_service_keeps_what_its_openapi_promises(tmp_path: Path, role: Role) -> None:
-    with open_app(settings_in(tmp_path)) as app:
+    with open_installation(settings_in(tmp_path)) as app:
         import_scene(app, tmp_path / "files")
-        service = create_service(service_parts(app, with_worker=True, access=REQUIRED))
+        service = create_service(prepare_service(app, with_worker=True, access=REQUIRED))
         schema = schemathesis.openapi.from_asgi("/openapi.json", service, config=configuration(key_of(app, role)))
         try:
             asked, found = ask_everything(schema)

@@ -14,10 +14,10 @@ from fastapi.testclient import TestClient
 from scene import settings_in
 from waiting import wait_for
 
-from storewatch.app import App, open_app
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import Label, Scope
 from storewatch.ingest import import_file
+from storewatch.installation import Installation, open_installation
 
 ACME = Scope(label=Label("owner", "acme"))
 OWN, FOREIGN, NOBODYS = "acme-shop", "rival-shop", "never-was"
@@ -60,9 +60,9 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("scope")
-    with open_app(settings_in(folder)) as app:
+    with open_installation(settings_in(folder)) as app:
         for name, text in FILES.items():
             (folder / name).write_text(text)
             import_file(folder / name, catalog=app.catalog, lake=app.lake, now=datetime.now(UTC))
@@ -70,14 +70,14 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 @pytest.fixture(scope="module")
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     """A client with the key of acme; what the admin has made is in `client.ids`."""
     with serving(app, with_worker=True, headers=bearer(key_of(app, Role.OPERATOR, ACME))) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def admin(app: App) -> dict[str, str]:
+def admin(app: Installation) -> dict[str, str]:
     return bearer(key_of(app))
 
 
@@ -200,7 +200,7 @@ def test_list_of_reports_and_imports_holds_only_those_of_the_scope(client: TestC
 
 
 @pytest.mark.parametrize("store_id", [FOREIGN, NOBODYS])
-def test_changes_reach_no_store_outside_the_scope(app: App, client: TestClient, store_id: str) -> None:
+def test_changes_reach_no_store_outside_the_scope(app: Installation, client: TestClient, store_id: str) -> None:
     before = app.catalog.stores()
     hours = {"weekly_hours": [{"day": 0, "start_time_local": "09:00:00", "end_time_local": "12:00:00"}]}
     for method, path, body in (
@@ -217,7 +217,9 @@ def test_changes_reach_no_store_outside_the_scope(app: App, client: TestClient, 
     assert app.catalog.stores().equals(before)
 
 
-def test_pushed_observation_outside_the_scope_is_rejected_without_telling_why(app: App, client: TestClient) -> None:
+def test_pushed_observation_outside_the_scope_is_rejected_without_telling_why(
+    app: Installation, client: TestClient
+) -> None:
     before = app.lake.snapshot().rows
     reasons = {}
     for store_id in (FOREIGN, NOBODYS):
@@ -229,7 +231,7 @@ def test_pushed_observation_outside_the_scope_is_rejected_without_telling_why(ap
     assert app.lake.snapshot().rows == before
 
 
-def test_import_reaches_no_store_outside_the_scope(app: App, client: TestClient, own) -> None:
+def test_import_reaches_no_store_outside_the_scope(app: Installation, client: TestClient, own) -> None:
     before, known = app.lake.snapshot().rows, app.catalog.stores()
     rows = "".join(f"{store_id},active,2023-01-23 13:00:00 UTC\n" for store_id in (FOREIGN, NOBODYS))
     polls = {"file": ("store_status.csv", f"store_id,status,timestamp_utc\n{rows}".encode(), "text/csv")}

@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 
 from storewatch.access import AccessRules
-from storewatch.app import App, open_app
 from storewatch.domain.enums import Role
+from storewatch.installation import Installation, open_installation
 
 CAFE = {
     "store_id": "cafe",
@@ -39,27 +39,27 @@ WHOLE_WEEK = [{"day": day, "start_time_local": "00:00:00", "end_time_local": "24
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
-    with open_app(settings_in(tmp_path, database_url)) as app:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         yield app
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules()) as client:
         yield client
 
 
 @pytest.fixture
-def sqlite_app(tmp_path: Path) -> Iterator[App]:
-    with open_app(settings_in(tmp_path)) as app:
+def sqlite_app(tmp_path: Path) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path)) as app:
         import_scene(app, tmp_path / "files")
         yield app
 
 
 @pytest.fixture
-def sqlite_client(sqlite_app: App) -> Iterator[TestClient]:
+def sqlite_client(sqlite_app: Installation) -> Iterator[TestClient]:
     with serving(sqlite_app, AccessRules()) as client:
         yield client
 
@@ -195,7 +195,7 @@ def test_state_follows_new_polls_and_changed_hours(client: TestClient) -> None:
 
 
 def test_empty_installation_has_no_stores(tmp_path: Path) -> None:
-    with open_app(settings_in(tmp_path)) as app, serving(app, AccessRules()) as client:
+    with open_installation(settings_in(tmp_path)) as app, serving(app, AccessRules()) as client:
         assert client.get("/v1/stores").json() == {"as_of": None, "items": [], "next": None}
         assert client.get("/v1/store_counts").json()["stores"] == 0
         assert client.post("/v1/stores", json={"store_id": "a"}).json()["state"] == "unknown"
@@ -506,7 +506,7 @@ def test_labels_of_many_stores_come_as_json(client: TestClient) -> None:
     ],
 )
 def test_bulk_body_that_cannot_be_is_refused_whole(
-    sqlite_client: TestClient, sqlite_app: App, path: str, body: bytes, content_type: str, status: int
+    sqlite_client: TestClient, sqlite_app: Installation, path: str, body: bytes, content_type: str, status: int
 ) -> None:
     version = sqlite_app.catalog.version()
     response = sqlite_client.post(f"/v1/{path}", content=body, headers={"Content-Type": content_type})
@@ -527,7 +527,9 @@ def test_bulk_body_that_cannot_be_is_refused_whole(
         ("POST", "/v1/labels", [{"store_id": "ghost", "labels": {"a": "b"}}]),
     ],
 )
-def test_change_takes_an_operator_and_leaves_an_audit_row(app: App, method: str, path: str, body: object) -> None:
+def test_change_takes_an_operator_and_leaves_an_audit_row(
+    app: Installation, method: str, path: str, body: object
+) -> None:
     viewer, operator, admin = (key_of(app, role) for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN))
     version = app.catalog.version()
     with serving(app) as client:

@@ -9,19 +9,19 @@ from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 
-from storewatch.app import App, open_app, utc_now
 from storewatch.catalog import labels_frame
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import Label, Scope
+from storewatch.installation import Installation, open_installation, utc_now
 
 ACME, BOLT = Scope(label=Label("owner", "acme")), Scope(label=Label("owner", "bolt"))
 ROW = {"day": 0, "start_time_local": "09:00:00", "end_time_local": "12:00:00"}
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[App]:
+def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
     """cafe is acme's, bar is bolt's (and has the newest poll), ghost is nobody's."""
-    with open_app(settings_in(tmp_path, database_url)) as app:
+    with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         owners = {"cafe": {"owner": "acme", "name": "Cafe"}, "bar": {"owner": "bolt", "name": "Bar"}}
         app.catalog.replace_stores(labels=labels_frame(owners), now=utc_now())
@@ -29,7 +29,7 @@ def app(tmp_path: Path, database_url: str) -> Iterator[App]:
 
 
 @pytest.fixture
-def clients(app: App) -> Iterator[dict[str, TestClient]]:
+def clients(app: Installation) -> Iterator[dict[str, TestClient]]:
     """Operators of both owners and of nobody."""
     keys = {name: key_of(app, Role.OPERATOR, scope) for name, scope in (("acme", ACME), ("bolt", BOLT), ("all", None))}
     with serving(app) as client:
@@ -90,7 +90,7 @@ def test_state_filters_show_only_the_owners_stores(clients: dict[str, Any]) -> N
     ],
 )
 def test_store_of_another_is_answered_like_one_that_does_not_exist(
-    app: App, clients: dict[str, Any], method: str, path: str, body: object
+    app: Installation, clients: dict[str, Any], method: str, path: str, body: object
 ) -> None:
     version = app.catalog.version()
     for store_id in ("bar", "ghost"):
@@ -131,7 +131,7 @@ def test_store_cannot_be_made_under_a_scope(clients: dict[str, Any]) -> None:
         assert (response.status_code, response.json()["type"]) == (403, "urn:storewatch:problem:scoped-change")
 
 
-def test_hours_of_many_take_only_the_owners_stores(app: App, clients: dict[str, Any]) -> None:
+def test_hours_of_many_take_only_the_owners_stores(app: Installation, clients: dict[str, Any]) -> None:
     rows = [{"store_id": store_id} | ROW for store_id in ("cafe", "bar", "ghost", "nobody")]
     before = {store_id: clients["all"]("GET", f"/v1/stores/{store_id}").json() for store_id in ("bar", "ghost")}
     answer = clients["acme"]("POST", "/v1/weekly_hours", json=rows).json()

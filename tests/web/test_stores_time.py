@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 
 from storewatch.access import AccessRules
-from storewatch.app import App, open_app
 from storewatch.domain.columns import OBSERVATIONS
+from storewatch.installation import Installation, open_installation
 
 MONDAY = {"from": "2023-01-23T00:00:00Z", "to": "2023-01-24T00:00:00Z"}
 CAFE_FIGURES = {
@@ -43,14 +43,14 @@ SECONDS = ("business_seconds", "up_seconds", "down_seconds", "unknown_seconds", 
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    with open_app(settings_in(tmp_path)) as app:
+def app(tmp_path: Path) -> Iterator[Installation]:
+    with open_installation(settings_in(tmp_path)) as app:
         import_scene(app, tmp_path / "files")
         yield app
 
 
 @pytest.fixture
-def client(app: App) -> Iterator[TestClient]:
+def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules()) as client:
         yield client
 
@@ -239,7 +239,7 @@ def test_store_that_does_not_exist_is_unknown(client: TestClient, kind: str, sto
 
 
 @pytest.mark.parametrize("kind", ["timeline", "availability"])
-def test_answer_that_the_client_has_is_not_sent_again(client: TestClient, app: App, kind: str) -> None:
+def test_answer_that_the_client_has_is_not_sent_again(client: TestClient, app: Installation, kind: str) -> None:
     url = f"/v1/stores/cafe/{kind}"
     first = client.get(url)
     etag = first.headers["etag"]
@@ -298,7 +298,7 @@ def test_observations_with_a_cursor_at_the_edge_of_numbers_are_answered(client: 
 
 
 def test_installation_without_polls_needs_a_range(tmp_path: Path) -> None:
-    with open_app(settings_in(tmp_path)) as empty, serving(empty, AccessRules()) as client:
+    with open_installation(settings_in(tmp_path)) as empty, serving(empty, AccessRules()) as client:
         client.post("/v1/stores", json={"store_id": "a"})
         for kind in ("timeline", "availability", "observations"):
             assert refused(client.get(f"/v1/stores/a/{kind}")) == "query.from"

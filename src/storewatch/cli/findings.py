@@ -59,8 +59,8 @@ def _with_window(asked: Asked, window: str) -> Asked:
 def _run(
     asked: Asked, section: str, output: str, home: Path | None, show: "Callable[[Content], Iterable[str]]"
 ) -> None:
-    from storewatch.app import compute_report
     from storewatch.domain.errors import InvalidParameterError
+    from storewatch.installation import compute_report
 
     as_text = "format" not in asked and output == "-"
     wanted = asked | {"include": [section]}

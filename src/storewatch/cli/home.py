@@ -13,7 +13,7 @@ import typer
 from storewatch.settings import Settings
 
 if TYPE_CHECKING:
-    from storewatch.app import App
+    from storewatch.installation import Installation
 
 HOME_HELP: Final = "Folder of the data [env: STOREWATCH_HOME; default: storewatch-data]."
 
@@ -29,11 +29,11 @@ def use_home(home: Path | None) -> None:
 
 
 @contextmanager
-def installation(home: Path | None) -> "Iterator[App]":
+def installation(home: Path | None) -> "Iterator[Installation]":
     """Open the installation of a command."""
-    from storewatch.app import open_app
+    from storewatch.installation import open_installation
 
-    with open_app(Settings.from_environment(home)) as app:
+    with open_installation(Settings.from_environment(home)) as app:
         yield app
 
 
@@ -44,7 +44,7 @@ def author(now: datetime) -> str:
     return from_command_line("", "", "", now).actor_name
 
 
-def note(app: "App", action: str, object_type: str, object_id: str) -> None:
+def note(app: "Installation", action: str, object_type: str, object_id: str) -> None:
     """Write into the audit log what this command has done."""
     from storewatch.access.audit import from_command_line
 

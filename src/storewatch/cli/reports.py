@@ -13,7 +13,7 @@ from storewatch.cli.output import Output, check_form, check_output, write_output
 from storewatch.cli.tables import count
 
 if TYPE_CHECKING:
-    from storewatch.app import App
+    from storewatch.installation import Installation
     from storewatch.reports.archive.manifest import Manifest
 
 
@@ -34,7 +34,7 @@ def report(
     Example: storewatch report --windows last_month --by day --include outages --output reports/month.xlsx
     Example: storewatch report --definition weekly --label owner=acme --output reports/
     """
-    from storewatch.app import compute_report
+    from storewatch.installation import compute_report
 
     check_output(output)
     with installation(home) as app, ExitStack() as computed:
@@ -80,7 +80,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _find(report: str, app: "App") -> "tuple[Manifest, Path]":
+def _find(report: str, app: "Installation") -> "tuple[Manifest, Path]":
     from storewatch.domain.errors import InvalidInputError, ReportNotReadyError
     from storewatch.reports.archive.manifest import Manifest, manifest_file
 

@@ -34,7 +34,7 @@ def serve(
 
     Example: storewatch serve --port 8000, then curl http://127.0.0.1:8000/
     """
-    from storewatch.app import serve as run
+    from storewatch.web.server import serve as run
 
     settings = Settings.from_environment(home)
     access = replace(
@@ -58,9 +58,9 @@ def worker(
 
     Example: storewatch worker --home /srv/storewatch, beside storewatch serve --no-worker
     """
-    from storewatch.app import work
+    from storewatch.installation import run_worker
 
-    work(Settings.from_environment(home), (metrics_host, metrics_port) if metrics_port else None)
+    run_worker(Settings.from_environment(home), (metrics_host, metrics_port) if metrics_port else None)
 
 
 def compile_kernels() -> None:

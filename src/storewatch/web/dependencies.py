@@ -4,16 +4,16 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from storewatch.web.parts import Parts
+from storewatch.installation import Installation
 
 
-async def get_installation(request: Request) -> Parts:
+async def get_installation(request: Request) -> Installation:
     """Return the installation of the service that received the request.
 
     Async, because FastAPI runs plain functions in a thread.
     """
-    installation: Parts = request.app.state.installation
+    installation: Installation = request.app.state.installation
     return installation
 
 
-Installed = Annotated[Parts, Depends(get_installation)]
+Installed = Annotated[Installation, Depends(get_installation)]

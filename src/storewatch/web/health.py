@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from storewatch.web.parts import Parts
+from storewatch.installation import Installation
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _tell(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
         log.debug("the loop has ended before the call")
 
 
-def health_routes(parts: Parts, *, check_seconds: float = CHECK_SECONDS) -> APIRouter:
+def health_routes(parts: Installation, *, check_seconds: float = CHECK_SECONDS) -> APIRouter:
     """Build /healthz and /readyz; they ask for no key and tell no secrets."""
     router = APIRouter(tags=["operating"])
     checks = {name: Bounded(check, check_seconds) for name, check in _checks(parts).items()}
@@ -133,7 +133,7 @@ async def _outcome(name: str, check: Bounded[str]) -> Check:
     return Check(ok=ok, ms=round((time.perf_counter() - begun) * 1e3, 1), detail=detail)
 
 
-def _checks(parts: Parts) -> dict[str, Callable[[], str]]:
+def _checks(parts: Installation) -> dict[str, Callable[[], str]]:
     def catalog() -> str:
         if not parts.catalog.is_up_to_date():
             raise NotReadyError("its tables are of another version of storewatch")
@@ -161,6 +161,6 @@ def _checks(parts: Parts) -> dict[str, Callable[[], str]]:
     return checks
 
 
-def _folders(parts: Parts) -> list[Path]:
+def _folders(parts: Installation) -> list[Path]:
     lake = parts.settings.lake_url
     return [parts.settings.home, *([] if "://" in lake else [Path(lake)])]

@@ -5,15 +5,15 @@ from typing import Final
 from fastapi import FastAPI
 from starlette_compress import CompressMiddleware, add_compress_type, remove_compress_type
 
+from storewatch.installation import Installation
 from storewatch.web.limits import BodyLimits, TimeLimit
 from storewatch.web.observing import Observing
-from storewatch.web.parts import Parts
 from storewatch.web.security import Access, SecurityHeaders, install_access
 
 MB: Final = 1_000_000
 
 
-def add_layers(service: FastAPI, parts: Parts) -> Access:
+def add_layers(service: FastAPI, parts: Installation) -> Access:
     """Put the layers around the service; a request meets the last one added first.
 
     Observed > headers > compressed > let in and audited > timed > bounded > route: whoever is turned away has cost no

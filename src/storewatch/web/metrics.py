@@ -14,10 +14,10 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from storewatch.domain.instants import instant_of
+from storewatch.installation import Installation
 from storewatch.reports.current import CurrentStores
 from storewatch.telemetry import REGISTRY
 from storewatch.web.health import WORKER_ALIVE, Bounded
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import unscoped
 
@@ -30,7 +30,7 @@ FIGURES_WAIT_SECONDS: Final = 5.0
 Figures = Callable[[datetime], Sequence[Metric]]
 
 
-def metrics_routes(parts: Parts) -> APIRouter:
+def metrics_routes(parts: Installation) -> APIRouter:
     """Build /metrics. It asks for a key that sees everything, unless the settings open it."""
     router = APIRouter(tags=["operating"])
     sources = [
@@ -91,7 +91,7 @@ class _Given(Collector):
         yield from self._metrics
 
 
-def read_jobs(parts: Parts) -> Figures:
+def read_jobs(parts: Installation) -> Figures:
     counts = parts.catalog.count_jobs()
     oldest = parts.catalog.oldest_queued_at()
     beats = [worker.beat_at for worker in parts.catalog.workers()]
@@ -114,7 +114,7 @@ def read_jobs(parts: Parts) -> Figures:
 class LakeReader:
     """Reads the figures of the lake; the newest poll only when there is a new version, for it takes reading a file."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Installation) -> None:
         self._lake = parts.lake
         self._newest: tuple[int, datetime | None] = (-1, None)
 

@@ -27,8 +27,8 @@ from storewatch.domain.errors import (
     ScopedKeyError,
     StorewatchError,
 )
+from storewatch.installation import Installation
 from storewatch.web.audit import Auditing
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_of
 from storewatch.web.rate_limits import Rates
 
@@ -85,7 +85,7 @@ class Access:
         self.gate.close()
 
 
-def install_access(service: FastAPI, parts: Parts) -> Access:
+def install_access(service: FastAPI, parts: Installation) -> Access:
     """Put the door and the audit log in front of every route; who installs more layers after this, does so outside."""
     rules = parts.access
     access = Access(gate=Gate(catalog=parts.catalog, clock=parts.clock), writer=AuditWriter(parts.catalog))

@@ -1,4 +1,4 @@
-"""Runs the service on its address until a signal."""
+"""Serve HTTP on an address until a signal."""
 
 import logging
 import signal
@@ -10,9 +10,43 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from storewatch.access.rules import choose_rules
+from storewatch.domain.errors import InvalidInputError
+from storewatch.engine.availability import compile_kernels
+from storewatch.installation import end_in_time, log_start, open_installation, prepare_service, utc_now
+from storewatch.settings import Settings
+from storewatch.telemetry import configure_logging
+from storewatch.web.service import create_service
+
 log = logging.getLogger(__name__)
 
 ANSWERS_SECONDS: Final = 5  # for requests to be finished after the signal; then they are cut
+
+
+def serve(settings: Settings, host: str, port: int, *, insecure: bool = False, with_worker: bool = True) -> None:
+    """Serve HTTP until SIGINT or SIGTERM, then finish the requests that run, and finish or hand back the jobs.
+
+    Raises InvalidInputError where the address cannot be used.
+    """
+    configure_logging(settings.log_level)
+    with _listen(host, port) as listener, open_installation(settings) as opened:
+        rules = choose_rules(settings.access, host=host, insecure=insecure, catalog=opened.catalog, now=utc_now())
+        compile_kernels()
+        installation = prepare_service(opened, with_worker=with_worker, access=rules)
+
+        def stop() -> None:
+            end_in_time()
+            installation.stopping.set()
+            if installation.worker is not None:
+                installation.worker.stop()
+
+        log_start(settings, "service", host=host, port=port, worker=with_worker, keys=rules.keys)
+        run_server(
+            create_service(installation),
+            listener,
+            forwarded_allow_ips=list(settings.access.trusted_proxies),
+            on_stop=stop,
+        )
 
 
 def run_server(
@@ -38,6 +72,19 @@ def run_server(
         log.debug("ended by Ctrl-C")
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind the address before anything else is done, so that a port in use is reported at once."""
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise InvalidInputError(
+            f"{host} port {port} cannot be used ({error.strerror}); choose another with --host or --port."
+        ) from None
+    # asyncio sets it on sockets of its own only; without it an answer in two writes waits 40 ms for the client.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 class _Server(uvicorn.Server):

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from storewatch import __version__
+from storewatch.installation import Installation
 from storewatch.web.api.annotations import annotations_routes
 from storewatch.web.api.audit import audit_routes
 from storewatch.web.api.classic import classic_routes
@@ -29,10 +30,9 @@ from storewatch.web.layers import add_layers
 from storewatch.web.metrics import metrics_routes
 from storewatch.web.openapi import install_openapi
 from storewatch.web.pages.welcome import welcome_routes
-from storewatch.web.parts import Parts
 from storewatch.web.problems import install_problems
 
-ROUTES: Final[tuple[Callable[[Parts], APIRouter], ...]] = (
+ROUTES: Final[tuple[Callable[[Installation], APIRouter], ...]] = (
     classic_routes,
     health_routes,
     metrics_routes,
@@ -52,20 +52,16 @@ ROUTES: Final[tuple[Callable[[Parts], APIRouter], ...]] = (
 )
 
 
-def create_service(parts: Parts) -> FastAPI:
+def create_service(parts: Installation) -> FastAPI:
     """Build the service. Its worker, if it has one, starts with it, and finishes or hands back its jobs at the stop."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        if parts.worker is not None:
-            await asyncio.to_thread(parts.worker.start)
+        await asyncio.to_thread(parts.start)
         try:
             yield
         finally:
-            parts.stopping.set()
-            if parts.worker is not None:
-                await asyncio.to_thread(parts.worker.stop)
-            await asyncio.to_thread(parts.ingestion.stop)
+            await asyncio.to_thread(parts.stop)
             await asyncio.to_thread(access.close)
 
     service = FastAPIOffline(

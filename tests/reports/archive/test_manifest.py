@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from storewatch import __version__
-from storewatch.app import App, compute_report
 from storewatch.catalog import NewAnnotation, NewClosure, labels_frame
 from storewatch.domain.enums import JobKind, Reclassification, ReportFormat
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 from storewatch.domain.labels import Label, Scope
 from storewatch.domain.timezones import TZDATA_VERSION
 from storewatch.ingest import import_file
+from storewatch.installation import Installation, compute_report
 from storewatch.reports.archive.manifest import Manifest, Verification, manifest_file, verify
 from storewatch.reports.archive.runs import write_file
 from storewatch.reports.request.request import ReportRequest, read_request
@@ -24,18 +24,18 @@ IDENTICAL = Verification(file_intact=True, same=True, changed=(), difference=Non
 RICH = {"windows": ["last_week", "today"], "by": "day", "include": ["outages", "quality"], "compare_before": True}
 
 
-def made(app: App, file: Path, **asked: Any) -> Manifest:
+def made(app: Installation, file: Path, **asked: Any) -> Manifest:
     """Write a report and give its manifest, as it was written and read again."""
     with compute_report(app, read_request(asked)) as content:
         manifest = Manifest.of(content, file.name, write_file(content, file))
     return Manifest.read(json.dumps(manifest.as_json()))
 
 
-def again(app: App, manifest: Manifest, file: Path) -> Verification:
+def again(app: Installation, manifest: Manifest, file: Path) -> Verification:
     return verify(manifest, file, app.reports, app.lake.snapshot(manifest.versions.lake))
 
 
-def test_manifest_says_what_the_report_was_made_from(app: App, tmp_path: Path) -> None:
+def test_manifest_says_what_the_report_was_made_from(app: Installation, tmp_path: Path) -> None:
     file = tmp_path / "r.json"
     manifest = made(app, file, format="json", policy="observed", max_gap="2h", labels={"owner": "acme"})
     assert manifest.as_json() == {
@@ -63,14 +63,14 @@ def test_manifest_says_what_the_report_was_made_from(app: App, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("form", ReportFormat)
-def test_report_made_again_is_the_same_in_every_form(app: App, tmp_path: Path, form: ReportFormat) -> None:
+def test_report_made_again_is_the_same_in_every_form(app: Installation, tmp_path: Path, form: ReportFormat) -> None:
     file = tmp_path / f"r.{form.suffix}"
     manifest = made(app, file, format=form, **({} if form is ReportFormat.CSV else RICH))
     assert again(app, manifest, file) == IDENTICAL
     assert IDENTICAL.is_identical
 
 
-def test_report_stays_the_same_when_polls_come_and_the_lake_is_optimized(app: App, tmp_path: Path) -> None:
+def test_report_stays_the_same_when_polls_come_and_the_lake_is_optimized(app: Installation, tmp_path: Path) -> None:
     file, more = tmp_path / "r.ndjson", tmp_path / "more.csv"
     manifest = made(app, file, format="ndjson", **RICH)
     more.write_text("store_id,status,timestamp_utc\ncafe,active,2023-01-23 16:30:00 UTC\n", encoding="utf-8")
@@ -80,13 +80,13 @@ def test_report_stays_the_same_when_polls_come_and_the_lake_is_optimized(app: Ap
     assert again(app, manifest, file) == IDENTICAL
 
 
-def add_closure(app: App) -> None:
+def add_closure(app: Installation) -> None:
     at = datetime(2023, 1, 23, 16, 15, tzinfo=UTC)
     whole = NewClosure(store_id="cafe", start_at=at, end_at=at + timedelta(minutes=30), reason="x", created_at=NOW)
     app.catalog.create_closure(whole)
 
 
-def add_annotation(app: App) -> None:
+def add_annotation(app: Installation) -> None:
     at = datetime(2023, 1, 23, 16, 15, tzinfo=UTC)
     app.catalog.create_annotation(
         NewAnnotation(
@@ -100,7 +100,7 @@ def add_annotation(app: App) -> None:
     )
 
 
-def change_hours(app: App) -> None:
+def change_hours(app: Installation) -> None:
     file = app.settings.home / "hours.csv"
     file.write_text("store_id,dayOfWeek,start_time_local,end_time_local\ncafe,0,09:00:00,11:30:00\n", encoding="utf-8")
     import_file(file, catalog=app.catalog, lake=app.lake, now=NOW)
@@ -108,7 +108,7 @@ def change_hours(app: App) -> None:
 
 @pytest.mark.parametrize("change", [add_closure, add_annotation, change_hours])
 def test_change_that_matters_is_told_with_the_first_line_that_differs(
-    app: App, tmp_path: Path, change: Callable[[App], None]
+    app: Installation, tmp_path: Path, change: Callable[[Installation], None]
 ) -> None:
     manifest = made(app, tmp_path / "r.csv")
     before = app.catalog.version()
@@ -123,7 +123,7 @@ def test_change_that_matters_is_told_with_the_first_line_that_differs(
 
 
 @pytest.mark.parametrize("form", ReportFormat)
-def test_figures_that_changed_are_told_in_every_form(app: App, tmp_path: Path, form: ReportFormat) -> None:
+def test_figures_that_changed_are_told_in_every_form(app: Installation, tmp_path: Path, form: ReportFormat) -> None:
     file = tmp_path / f"r.{form.suffix}"
     manifest = made(app, file, format=form)
     add_closure(app)
@@ -133,7 +133,7 @@ def test_figures_that_changed_are_told_in_every_form(app: App, tmp_path: Path, f
     assert not [told for told in figures if told.startswith("last_hour: down_seconds")]
 
 
-def test_manifest_without_totals_still_verifies(app: App, tmp_path: Path) -> None:
+def test_manifest_without_totals_still_verifies(app: Installation, tmp_path: Path) -> None:
     file = tmp_path / "r.csv"
     kept = made(app, file).as_json()
     del kept["totals"]
@@ -144,7 +144,7 @@ def test_manifest_without_totals_still_verifies(app: App, tmp_path: Path) -> Non
     assert (found.same, found.figures, found.difference is None) == (False, (), False)
 
 
-def test_long_lines_are_shown_around_the_first_difference(app: App, tmp_path: Path) -> None:
+def test_long_lines_are_shown_around_the_first_difference(app: Installation, tmp_path: Path) -> None:
     file = tmp_path / "r.json"
     manifest = made(app, file, format="json")
     text = file.read_text()
@@ -156,7 +156,7 @@ def test_long_lines_are_shown_around_the_first_difference(app: App, tmp_path: Pa
     assert ('"down_seconds": 4700.0' in before, '"down_seconds": 4500.0' in after) == (True, True)
 
 
-def test_change_without_effect_is_told_and_the_report_is_the_same(app: App, tmp_path: Path) -> None:
+def test_change_without_effect_is_told_and_the_report_is_the_same(app: Installation, tmp_path: Path) -> None:
     manifest = made(app, tmp_path / "r.csv")
     before = app.catalog.version()
     app.catalog.replace_stores(labels=labels_frame({"bar": {"owner": "acme"}}), now=NOW)
@@ -165,7 +165,7 @@ def test_change_without_effect_is_told_and_the_report_is_the_same(app: App, tmp_
     assert found == replace(IDENTICAL, changed=(changed,))
 
 
-def test_file_that_was_changed_is_told_and_where(app: App, tmp_path: Path) -> None:
+def test_file_that_was_changed_is_told_and_where(app: Installation, tmp_path: Path) -> None:
     file = tmp_path / "r.csv"
     manifest = made(app, file)
     file.write_text(file.read_text().replace("bar,30.0", "bar,31.0"), encoding="utf-8")
@@ -178,7 +178,7 @@ def test_file_that_was_changed_is_told_and_where(app: App, tmp_path: Path) -> No
     )
 
 
-def test_binary_file_that_was_changed_is_told_by_its_size(app: App, tmp_path: Path) -> None:
+def test_binary_file_that_was_changed_is_told_by_its_size(app: Installation, tmp_path: Path) -> None:
     file = tmp_path / "r.parquet"
     manifest = made(app, file, format="parquet")
     size = file.stat().st_size
@@ -188,7 +188,7 @@ def test_binary_file_that_was_changed_is_told_by_its_size(app: App, tmp_path: Pa
     assert found.difference == f"{size + 1:,} bytes in the file, {size:,} made again; a text form would tell where"
 
 
-def test_versions_of_another_software_and_tzdata_are_told(app: App, tmp_path: Path) -> None:
+def test_versions_of_another_software_and_tzdata_are_told(app: Installation, tmp_path: Path) -> None:
     file = tmp_path / "r.json"
     with compute_report(app, read_request({"format": "json"})) as content:
         older = replace(content, versions=replace(content.versions, software="0.0.9", tzdata="2019a"))
@@ -197,7 +197,7 @@ def test_versions_of_another_software_and_tzdata_are_told(app: App, tmp_path: Pa
     assert again(app, manifest, file) == replace(IDENTICAL, changed=changed)
 
 
-def test_stored_report_is_verified_by_its_job_with_its_scope(app: App) -> None:
+def test_stored_report_is_verified_by_its_job_with_its_scope(app: Installation) -> None:
     app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme"}}), now=NOW)
     scope = Scope(label=Label("owner", "acme"))
     app.catalog.create_job("one", JobKind.REPORT, ReportRequest().parameters(), NOW, scope=scope)
@@ -216,7 +216,9 @@ def test_stored_report_is_verified_by_its_job_with_its_scope(app: App) -> None:
 
 
 @pytest.mark.parametrize("change", [{"parameters": {"foo": 1}}, {"totals": 7}, {"totals": {"last_day": 7}}], ids=str)
-def test_manifest_with_members_that_cannot_be_is_none(app: App, tmp_path: Path, change: dict[str, Any]) -> None:
+def test_manifest_with_members_that_cannot_be_is_none(
+    app: Installation, tmp_path: Path, change: dict[str, Any]
+) -> None:
     kept = made(app, tmp_path / "r.csv").as_json()
     kept |= change | {"parameters": kept["parameters"] | change.get("parameters", {})}
     with pytest.raises(InvalidInputError, match="This is no manifest of a report") as told:
@@ -230,7 +232,7 @@ def test_text_that_is_no_manifest_is_refused(text: str) -> None:
         Manifest.read(text)
 
 
-def test_manifest_that_asks_for_what_is_not_there_is_refused(app: App, tmp_path: Path) -> None:
+def test_manifest_that_asks_for_what_is_not_there_is_refused(app: Installation, tmp_path: Path) -> None:
     kept = made(app, tmp_path / "r.csv").as_json()
     kept["parameters"]["by"] = "fortnight"
     with pytest.raises(InvalidInputError, match="There is no by 'fortnight'"):

@@ -7,7 +7,6 @@ import pytest
 from scene import HEADER, REPORT
 
 from storewatch import __version__
-from storewatch.app import App
 from storewatch.catalog import Job, labels_frame
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import (
@@ -20,6 +19,7 @@ from storewatch.domain.errors import (
 )
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.domain.timezones import TZDATA_VERSION
+from storewatch.installation import Installation
 from storewatch.reports.archive.runs import check_stores
 from storewatch.reports.exports.header import totals
 from storewatch.reports.request.request import ReportRequest, read_request
@@ -29,7 +29,7 @@ ACME = Scope(label=Label("owner", "acme"))
 CAFE = "cafe,0.0,2.25,2.25,0.0,0.75,0.75\n"
 
 
-def ask(app: App, request: ReportRequest | None = None, scope: Scope = ALL_STORES) -> Job:
+def ask(app: Installation, request: ReportRequest | None = None, scope: Scope = ALL_STORES) -> Job:
     """Accept a report and take it as a worker does."""
     job_id = f"r{len(app.catalog.jobs())}"
     app.catalog.create_job(job_id, JobKind.REPORT, (request or ReportRequest()).parameters(), NOW, scope=scope)
@@ -38,30 +38,30 @@ def ask(app: App, request: ReportRequest | None = None, scope: Scope = ALL_STORE
     return job
 
 
-def run(app: App, request: ReportRequest | None = None, scope: Scope = ALL_STORES) -> Job:
+def run(app: Installation, request: ReportRequest | None = None, scope: Scope = ALL_STORES) -> Job:
     job = ask(app, request, scope)
     done = app.reports.run(job, app.lake.snapshot())
     assert app.catalog.complete_job(job, done.result(), NOW, fingerprint=done.fingerprint)
     return app.reports.find(job.job_id)
 
 
-def text_of(app: App, report: Job) -> str:
+def text_of(app: Installation, report: Job) -> str:
     file = app.reports.finished_file(report)
     assert file is not None
     return file.read_text()
 
 
-def kept_totals(app: App) -> dict[str, dict[str, Any]]:
+def kept_totals(app: Installation) -> dict[str, dict[str, Any]]:
     with app.reports.compute(ReportRequest(), app.lake.snapshot()) as content:
         return totals(content)
 
 
-def label(app: App, **owners: str) -> None:
+def label(app: Installation, **owners: str) -> None:
     labels = labels_frame({store_id: {"owner": owner} for store_id, owner in owners.items()})
     app.catalog.replace_stores(labels=labels, now=NOW)
 
 
-def test_run_stores_a_whole_file_and_tells_what_it_says(app: App) -> None:
+def test_run_stores_a_whole_file_and_tells_what_it_says(app: Installation) -> None:
     report = run(app)
     file = app.reports.finished_file(report)
     assert file is not None
@@ -80,12 +80,12 @@ def test_run_stores_a_whole_file_and_tells_what_it_says(app: App) -> None:
     assert [entry.name for entry in app.reports.folder.iterdir()] == [file.name]
 
 
-def test_report_that_takes_the_file_of_an_equal_one_keeps_its_totals(app: App) -> None:
+def test_report_that_takes_the_file_of_an_equal_one_keeps_its_totals(app: Installation) -> None:
     assert [run(app).result["totals"] for _ in range(2)] == [kept_totals(app)] * 2  # type: ignore[index]
 
 
 @pytest.mark.parametrize("member", ["group_by", "peers"])
-def test_label_that_no_store_has_is_told_with_those_that_there_are(app: App, member: str) -> None:
+def test_label_that_no_store_has_is_told_with_those_that_there_are(app: Installation, member: str) -> None:
     asked = read_request({member: "brand", "format": "json"})
     with pytest.raises(InvalidParameterError, match=r"^No store has a label 'brand'; import a table of stores"):
         run(app, asked)
@@ -99,11 +99,11 @@ def test_label_that_no_store_has_is_told_with_those_that_there_are(app: App, mem
 
 
 @pytest.mark.parametrize("by", ["timezone", "hours"])
-def test_groups_of_zones_and_hours_need_no_label(app: App, by: str) -> None:
+def test_groups_of_zones_and_hours_need_no_label(app: Installation, by: str) -> None:
     run(app, read_request({"group_by": by, "format": "json"}))
 
 
-def test_store_that_does_not_exist_or_is_of_others_is_told(app: App) -> None:
+def test_store_that_does_not_exist_or_is_of_others_is_told(app: Installation) -> None:
     label(app, cafe="acme", bar="bolt")
     for unknown, scope in (("nobody", ALL_STORES), ("bar", ACME)):
         with pytest.raises(UnknownStoreError, match=f"There is no store with the id '{unknown}'"):
@@ -112,25 +112,25 @@ def test_store_that_does_not_exist_or_is_of_others_is_told(app: App) -> None:
     check_stores(ReportRequest(), app.catalog)
 
 
-def test_run_with_the_same_data_takes_the_finished_file(app: App) -> None:
+def test_run_with_the_same_data_takes_the_finished_file(app: Installation) -> None:
     first, second = (app.reports.finished_file(run(app)) for _ in range(2))
     assert first is not None
     assert second is not None
     assert (first != second, first.stat().st_ino) == (True, second.stat().st_ino)
 
 
-def test_file_outlives_the_equal_report_it_was_taken_from(app: App) -> None:
+def test_file_outlives_the_equal_report_it_was_taken_from(app: Installation) -> None:
     first, second = run(app), run(app)
     app.reports.remove_files(first.job_id)
     assert text_of(app, second) == REPORT
 
 
-def test_run_whose_equal_lost_its_file_writes_it_again(app: App) -> None:
+def test_run_whose_equal_lost_its_file_writes_it_again(app: Installation) -> None:
     app.reports.remove_files(run(app).job_id)
     assert text_of(app, run(app)) == REPORT
 
 
-def test_run_removes_what_an_earlier_try_left(app: App) -> None:
+def test_run_removes_what_an_earlier_try_left(app: Installation) -> None:
     job = ask(app)
     app.reports.folder.mkdir()
     for name in (f"{job.job_id}.0.csv", f".{job.job_id}.0.csv.1.part", "other.1.csv"):
@@ -139,11 +139,11 @@ def test_run_removes_what_an_earlier_try_left(app: App) -> None:
     assert {file.name for file in app.reports.folder.iterdir()} == {done.file, "other.1.csv"}
 
 
-def test_report_of_some_stores_holds_only_their_rows(app: App) -> None:
+def test_report_of_some_stores_holds_only_their_rows(app: Installation) -> None:
     assert text_of(app, run(app, ReportRequest(store_ids=("cafe", "nobody")))) == HEADER + CAFE
 
 
-def test_report_by_label_and_scope_holds_only_their_rows(app: App) -> None:
+def test_report_by_label_and_scope_holds_only_their_rows(app: Installation) -> None:
     label(app, cafe="acme", bar="other")
     assert text_of(app, run(app, ReportRequest(labels=ACME.labels))) == HEADER + CAFE
     # As if no other store existed: its now is cafe's newest poll at 17:30, so its last hour had 30 minutes down.
@@ -154,13 +154,13 @@ def test_report_by_label_and_scope_holds_only_their_rows(app: App) -> None:
     assert text_of(app, run(app, ReportRequest(store_ids=("bar",), as_of=NOW), scope=ACME)) == HEADER
 
 
-def test_report_of_a_scope_without_polls_has_no_now(app: App) -> None:
+def test_report_of_a_scope_without_polls_has_no_now(app: Installation) -> None:
     label(app, ghost="acme")
     with pytest.raises(InvalidInputError, match="Nothing has been observed yet"):
         app.reports.run(ask(app, scope=ACME), app.lake.snapshot())
 
 
-def test_store_that_changes_its_label_changes_the_report(app: App) -> None:
+def test_store_that_changes_its_label_changes_the_report(app: Installation) -> None:
     request = ReportRequest(labels=ACME.labels)
     label(app, cafe="acme")
     before = text_of(app, run(app, request))
@@ -169,7 +169,7 @@ def test_store_that_changes_its_label_changes_the_report(app: App) -> None:
     assert text_of(app, run(app, request)).startswith(HEADER + "bar,")
 
 
-def test_report_of_some_stores_reads_only_them(app: App) -> None:
+def test_report_of_some_stores_reads_only_them(app: Installation) -> None:
     read: list[object] = []
     snapshot = app.lake.snapshot()
 
@@ -182,7 +182,7 @@ def test_report_of_some_stores_reads_only_them(app: App) -> None:
     assert read == [["cafe"]]
 
 
-def test_run_whose_equal_has_a_damaged_file_writes_it_again(app: App) -> None:
+def test_run_whose_equal_has_a_damaged_file_writes_it_again(app: Installation) -> None:
     file = app.reports.finished_file(run(app))
     assert file is not None
     file.write_text("store_id,upt")
@@ -190,19 +190,19 @@ def test_run_whose_equal_has_a_damaged_file_writes_it_again(app: App) -> None:
 
 
 @pytest.mark.parametrize("report_id", ["nope", "\0", "x" * 5_000, "../catalog.sqlite3"])
-def test_report_with_an_impossible_id_is_unknown(app: App, report_id: str) -> None:
+def test_report_with_an_impossible_id_is_unknown(app: Installation, report_id: str) -> None:
     with pytest.raises(UnknownReportError, match=r"^.{1,120}$"):
         app.reports.find(report_id)
 
 
-def test_report_that_does_not_exist_is_unknown(app: App) -> None:
+def test_report_that_does_not_exist_is_unknown(app: Installation) -> None:
     app.catalog.create_job("import", JobKind.IMPORT, {}, NOW)
     for report_id in ("nope", "import", "nul\0"):
         with pytest.raises(UnknownReportError, match="no report with the id"):
             app.reports.find(report_id)
 
 
-def test_report_of_another_scope_is_unknown(app: App) -> None:
+def test_report_of_another_scope_is_unknown(app: Installation) -> None:
     report = ask(app, scope=ACME)
     assert app.reports.find(report.job_id, ACME) == app.reports.find(report.job_id)
     for scope in (Scope(label=Label("owner", "other")), Scope(label=Label("brand", "acme"))):
@@ -212,14 +212,14 @@ def test_report_of_another_scope_is_unknown(app: App) -> None:
         app.reports.find(ask(app).job_id, ACME)
 
 
-def test_report_that_failed_gives_its_reason(app: App) -> None:
+def test_report_that_failed_gives_its_reason(app: Installation) -> None:
     job = ask(app)
     app.catalog.fail_job(job, "the lake is gone", NOW)
     with pytest.raises(FailedReportError, match="the lake is gone"):
         app.reports.finished_file(app.reports.find(job.job_id))
 
 
-def test_report_whose_file_was_removed_says_so(app: App) -> None:
+def test_report_whose_file_was_removed_says_so(app: Installation) -> None:
     report = run(app)
     app.reports.remove_files(report.job_id)
     with pytest.raises(MissingReportFileError, match="is not in this service's home"):
@@ -227,7 +227,7 @@ def test_report_whose_file_was_removed_says_so(app: App) -> None:
     assert app.reports.finished_file(ask(app)) is None
 
 
-def test_report_that_its_form_cannot_hold_is_refused_before_it_is_computed(app: App) -> None:
+def test_report_that_its_form_cannot_hold_is_refused_before_it_is_computed(app: Installation) -> None:
     label(app, **{f"s{number}": "acme" for number in range(60)})
     asked = {"format": "xlsx", "windows": ["2020-01-01/2023-01-01"], "by": "hour"}
     app.reports.check(read_request(asked | {"worst": 10}), app.lake.snapshot(), ALL_STORES)
@@ -236,20 +236,20 @@ def test_report_that_its_form_cannot_hold_is_refused_before_it_is_computed(app: 
     assert told.value.name == "format"
 
 
-def test_report_on_windows_that_cannot_be_is_refused_before_it_is_computed(app: App) -> None:
+def test_report_on_windows_that_cannot_be_is_refused_before_it_is_computed(app: Installation) -> None:
     request = read_request({"format": "json", "windows": ["today"], "rolling": True})
     with pytest.raises(InvalidParameterError, match="today has no rolling form"):
         app.reports.check(request, app.lake.snapshot(), ALL_STORES)
 
 
-def test_run_leaves_no_folder_of_its_own_behind(app: App) -> None:
+def test_run_leaves_no_folder_of_its_own_behind(app: Installation) -> None:
     request = read_request({"format": "ndjson", "windows": ["last_week"], "by": "day", "include": ["outages"]})
     report = run(app, request)
     assert report.result is not None
     assert [file.name for file in app.reports.folder.iterdir()] == [report.result["file"]]
 
 
-def test_peers_under_a_scope_are_its_own_stores(app: App) -> None:
+def test_peers_under_a_scope_are_its_own_stores(app: Installation) -> None:
     labels = {name: {"owner": "acme"} for name in ("bar", "ghost")} | {"cafe": {"owner": "acme", "team": "x"}}
     app.catalog.replace_stores(labels=labels_frame(labels), now=NOW)
     asked = {"format": "wide_csv", "windows": ["last_week"], "rolling": True, "peers": "owner", "store_ids": ["cafe"]}

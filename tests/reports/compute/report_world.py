@@ -13,11 +13,11 @@ from pathlib import Path
 from reference import naive, naive_outages
 from reference.naive import Observation, Row, Span, Special, Store, Version
 
-from storewatch.app import App
 from storewatch.catalog import NewAnnotation, NewClosure
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.instants import DAY_US, instant_us
 from storewatch.ingest import import_file
+from storewatch.installation import Installation
 
 AS_OF = datetime(2023, 3, 27, 9, 30, tzinfo=UTC)
 AS_OF_US = instant_us(AS_OF)
@@ -128,7 +128,7 @@ def spans(store_id: str, policy: str, closures: str, annotations: str) -> tuple[
     return tuple(naive_outages.spans(store(store_id), changes, *between, **limits))
 
 
-def import_world(app: App, folder: Path) -> None:
+def import_world(app: Installation, folder: Path) -> None:
     """Bring the world in as people do."""
     folder.mkdir()
     for name, lines in _files():

@@ -16,10 +16,10 @@ from reference import naive, naive_windows
 from report_world import AS_OF, AS_OF_US, GIVEN, import_world, spans, zone_of
 from scene import settings_in
 
-from storewatch.app import App, compute_report, open_app
 from storewatch.domain.enums import ReportTable, Section
 from storewatch.domain.instants import DAY_US, instant_of
 from storewatch.ingest import import_file
+from storewatch.installation import Installation, compute_report, open_installation
 from storewatch.reports.compute.computing import compute_content
 from storewatch.reports.compute.content import FIGURES, SPREAD, Content
 from storewatch.reports.compute.figures import Basis, StoreList
@@ -37,14 +37,14 @@ WINDOWS = ["last_week", "today", "yesterday", "this_month", "last_7_days", "last
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("world")
-    with open_app(settings_in(folder)) as app:
+    with open_installation(settings_in(folder)) as app:
         import_world(app, folder / "files")
         yield app
 
 
-def compute(app: App, **asked: Any) -> dict[ReportTable, pl.DataFrame]:
+def compute(app: Installation, **asked: Any) -> dict[ReportTable, pl.DataFrame]:
     with compute_report(app, read_request({"format": "json"} | asked)) as content:
         return {name: table.read() for name, table in content.tables.items()}
 
@@ -109,7 +109,7 @@ def assert_rows(found: pl.DataFrame, expected: Sequence[dict[str, Any]]) -> None
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: "-".join(mode.values()))
-def test_figures_of_stores_in_windows_are_those_of_the_twin(world: App, mode: dict[str, str]) -> None:
+def test_figures_of_stores_in_windows_are_those_of_the_twin(world: Installation, mode: dict[str, str]) -> None:
     found = compute(world, windows=WINDOWS, **mode)[ReportTable.STORES]
     expected = []
     for store_id, given in GIVEN.items():
@@ -133,7 +133,7 @@ def test_figures_of_stores_in_windows_are_those_of_the_twin(world: App, mode: di
 
 
 @pytest.mark.parametrize("by", ["hour", "day", "week", "month"])
-def test_buckets_are_those_of_the_twin_and_add_up_to_the_window(world: App, by: str) -> None:
+def test_buckets_are_those_of_the_twin_and_add_up_to_the_window(world: Installation, by: str) -> None:
     windows = ["last_week", DATES] if by != "hour" else ["last_week"]
     found = compute(world, windows=windows, by=by, **MODES[0])
     expected, together = [], {}
@@ -160,7 +160,7 @@ def test_buckets_are_those_of_the_twin_and_add_up_to_the_window(world: App, by: 
     assert_rows(found[ReportTable.TREND], trend)
 
 
-def test_summary_and_groups_are_ratios_of_sums(world: App) -> None:
+def test_summary_and_groups_are_ratios_of_sums(world: Installation) -> None:
     windows = ["last_week", "today"]
     for group_by, groups in (
         (
@@ -200,7 +200,7 @@ def rolled_up(window: str, store_ids: Sequence[str]) -> dict[str, Any]:
     return {"window": window, "stores": len(parts)} | figures(parts) | spread(parts)
 
 
-def test_period_before_is_compared_for_stores_and_for_all_together(world: App) -> None:
+def test_period_before_is_compared_for_stores_and_for_all_together(world: Installation) -> None:
     windows = ["last_week", "this_month", DATES]
     found = compute(world, windows=windows, compare_before=True, **MODES[0])
 
@@ -219,7 +219,7 @@ def test_period_before_is_compared_for_stores_and_for_all_together(world: App) -
     assert_rows(found[ReportTable.SUMMARY], [change(window, list(GIVEN)) for window in windows])
 
 
-def test_peers_count_though_they_are_not_in_the_report(world: App) -> None:
+def test_peers_count_though_they_are_not_in_the_report(world: Installation) -> None:
     found = compute(world, windows=["last_week"], peers="brand", store_ids=["tokyo", "ghost"])[ReportTable.STORES]
     ours = {each: sums(each, MODES[0], *span_of("last_week", zone_of(each))) for each in by_brand("b")}
     of_peers = {each: own["up"] / (own["up"] + own["down"]) for each, own in ours.items()}
@@ -244,7 +244,7 @@ def by_brand(brand: str) -> list[str]:
     return [store_id for store_id, given in GIVEN.items() if given.labels.get("brand") == brand]
 
 
-def test_targets_are_the_stores_own_or_the_requests(world: App) -> None:
+def test_targets_are_the_stores_own_or_the_requests(world: Installation) -> None:
     found = compute(world, windows=["last_week"], target=50, **MODES[0])
     objectives = dict.fromkeys(GIVEN, Fraction(1, 2)) | {"berlin-1": Fraction(7, 10), "tokyo": Fraction(999, 1000)}
     expected = []
@@ -283,7 +283,7 @@ def test_targets_are_the_stores_own_or_the_requests(world: App) -> None:
     ids=str,
 )
 def test_selection_leaves_the_figures_of_the_stores_it_keeps_alone(
-    world: App, asked: dict[str, Any], store_ids: list[str]
+    world: Installation, asked: dict[str, Any], store_ids: list[str]
 ) -> None:
     more: dict[str, Any] = {"windows": ["last_week", "yesterday"], "by": "day", "include": ["outages"], "target": 99}
     whole, some = compute(world, **more), compute(world, **more, **asked)
@@ -297,7 +297,7 @@ def test_selection_leaves_the_figures_of_the_stores_it_keeps_alone(
     assert some[ReportTable.SUMMARY]["from_at"][0] == instant_of(begins)
 
 
-def test_worst_stores_are_those_of_the_first_window(world: App) -> None:
+def test_worst_stores_are_those_of_the_first_window(world: Installation) -> None:
     windows = ["last_week", "today"]
     ranked = sorted(
         (own["up"] / (own["up"] + own["down"]), -own["down"], store_id)
@@ -317,7 +317,7 @@ def everything(**more: Any) -> ReportRequest:
 
 
 @pytest.mark.parametrize("more", [{}, {"worst": 3}, {"with_outages": True}], ids=str)
-def test_shards_and_folder_give_the_same_content(world: App, tmp_path: Path, more: dict[str, Any]) -> None:
+def test_shards_and_folder_give_the_same_content(world: Installation, tmp_path: Path, more: dict[str, Any]) -> None:
     basis = Basis(
         store_list=StoreList.read(world.catalog),
         snapshot=world.lake.snapshot(),
@@ -348,14 +348,14 @@ def assert_same(one: Content, other: Content) -> None:
     assert (one.labels, one.stores, one.versions) == (other.labels, other.stores, other.versions)
 
 
-def test_report_on_one_store_carries_its_labels(world: App) -> None:
+def test_report_on_one_store_carries_its_labels(world: Installation) -> None:
     with compute_report(world, everything(store_ids=["lisbon"])) as content:
         assert dict(content.labels) == GIVEN["lisbon"].labels
         assert content.tables[ReportTable.STORES].height == 2
 
 
 @pytest.mark.parametrize("asked", [{"store_ids": ["nobody"]}, {"labels": {"brand": "none"}}], ids=str)
-def test_report_on_no_store_says_all_it_can(world: App, asked: dict[str, Any]) -> None:
+def test_report_on_no_store_says_all_it_can(world: Installation, asked: dict[str, Any]) -> None:
     found = {name: table.height for name, table in tables(world, everything(**asked)).items()}
     assert found.pop(ReportTable.SUMMARY) == 2
     trend = found.pop(ReportTable.TREND)
@@ -364,12 +364,12 @@ def test_report_on_no_store_says_all_it_can(world: App, asked: dict[str, Any]) -
     assert set(found.values()) == {0}
 
 
-def tables(app: App, request: ReportRequest) -> dict[ReportTable, pl.DataFrame]:
+def tables(app: Installation, request: ReportRequest) -> dict[ReportTable, pl.DataFrame]:
     with compute_report(app, request) as content:
         return {name: table.read() for name, table in content.tables.items()}
 
 
-def test_report_before_the_first_poll_knows_nothing(world: App) -> None:
+def test_report_before_the_first_poll_knows_nothing(world: Installation) -> None:
     request = replace(everything(), as_of=AS_OF - timedelta(days=300))
     found = tables(world, request)
     assert found[ReportTable.STORES].select("up_us", "down_us").sum().row(0) == (0, 0)
@@ -377,7 +377,7 @@ def test_report_before_the_first_poll_knows_nothing(world: App) -> None:
     assert found[ReportTable.OUTAGES].height == 0
 
 
-def test_empty_window_has_no_buckets_and_no_time(world: App) -> None:
+def test_empty_window_has_no_buckets_and_no_time(world: Installation) -> None:
     midnight = datetime(2023, 3, 22, tzinfo=UTC)
     asked = {"format": "json", "windows": ["today"], "by": "hour", "timezone": "UTC", "include": list(Section)}
     found = tables(world, read_request(asked, as_of=midnight))
@@ -385,14 +385,14 @@ def test_empty_window_has_no_buckets_and_no_time(world: App) -> None:
     assert found[ReportTable.STORES]["business_us"].sum() == 0
 
 
-def test_rolling_week_is_the_classic_one(world: App) -> None:
+def test_rolling_week_is_the_classic_one(world: Installation) -> None:
     asked = {"format": "json", "windows": ["last_hour", "last_day", "last_week"], "rolling": True}
     named, classic = tables(world, read_request(asked)), tables(world, ReportRequest())
     names = ["store_id", "window", "from_at", "to_at", *FIGURES]
     assert_frame_equal(named[ReportTable.STORES].select(names), classic[ReportTable.STORES].select(names))
 
 
-def test_business_time_after_the_reports_now_is_judged_by_the_last_polls(world: App) -> None:
+def test_business_time_after_the_reports_now_is_judged_by_the_last_polls(world: Installation) -> None:
     found = compute(world, windows=["2023-03-27/2023-03-28"], store_ids=["lisbon"], **MODES[0])[ReportTable.STORES]
     assert_rows(found, [figures([sums("lisbon", MODES[0], *span_of("2023-03-27/2023-03-28", "Europe/Lisbon"))])])
     assert found["business_us"][0] == DAY_US
@@ -404,7 +404,7 @@ def test_hours_are_named_as_they_hold_at_the_end_of_the_first_window(tmp_path: P
         "hours.csv": "store_id,day,start_time_local,end_time_local\nbase,0,09:00:00,17:00:00\n",
         "new.csv": "store_id,day,start_time_local,end_time_local\nbase,0,10:00:00,12:00:00\nnew,1,12:00:00,14:00:00\n",
     }
-    with open_app(settings_in(tmp_path)) as app:
+    with open_installation(settings_in(tmp_path)) as app:
         for name, text in files.items():
             (tmp_path / name).write_text(text, encoding="utf-8")
             import_file(

@@ -10,10 +10,10 @@ import pytest
 from report_world import GIVEN, import_world, spans, zone_of
 from scene import settings_in
 
-from storewatch.app import App, compute_report, open_app
 from storewatch.domain.enums import ReportTable, Status
 from storewatch.domain.instants import HOUR_US, instant_us
 from storewatch.engine.availability import Spans
+from storewatch.installation import Installation, compute_report, open_installation
 from storewatch.reports.compute.content import Content, StoreDay, Stretch
 from storewatch.reports.compute.store_days import cut_by_day
 from storewatch.reports.request.request import read_request
@@ -24,14 +24,14 @@ UP, DOWN = Status.UP, Status.DOWN
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("world")
-    with open_app(settings_in(folder)) as app:
+    with open_installation(settings_in(folder)) as app:
         import_world(app, folder / "files")
         yield app
 
 
-def compute(app: App, store_id: str, form: str = "pdf", **asked: Any) -> tuple[Content, dict[str, Any]]:
+def compute(app: Installation, store_id: str, form: str = "pdf", **asked: Any) -> tuple[Content, dict[str, Any]]:
     request = read_request({"format": form, "store_ids": [store_id], "windows": [DATES], **MODE, **asked})
     with compute_report(app, request) as content:
         return content, content.tables[ReportTable.STORES].read().row(0, named=True)
@@ -60,7 +60,7 @@ def twin(store_id: str, day: date) -> list[tuple[float, float, str]]:
 
 
 @pytest.mark.parametrize("store_id", GIVEN)
-def test_days_of_one_store_are_those_of_the_twin(world: App, store_id: str) -> None:
+def test_days_of_one_store_are_those_of_the_twin(world: Installation, store_id: str) -> None:
     content, row = compute(world, store_id)
     days = content.days[DATES]
 
@@ -76,7 +76,7 @@ def test_days_of_one_store_are_those_of_the_twin(world: App, store_id: str) -> N
             np.testing.assert_allclose([part[:2] for part in found], [part[:2] for part in expected], atol=1)
 
 
-def test_days_are_there_whatever_the_report_is_broken_down_by(world: App) -> None:
+def test_days_are_there_whatever_the_report_is_broken_down_by(world: Installation) -> None:
     plain = compute(world, "berlin-1")[0].days
     for asked in ({"by": "hour"}, {"by": "month", "include": ["outages"]}, {"store_ids": None, "worst": 1}):
         content, row = compute(world, "berlin-1", **asked)
@@ -84,7 +84,7 @@ def test_days_are_there_whatever_the_report_is_broken_down_by(world: App) -> Non
         assert row["store_id"] != "berlin-1" or content.days == plain
 
 
-def test_only_the_pdf_of_one_store_has_days(world: App) -> None:
+def test_only_the_pdf_of_one_store_has_days(world: Installation) -> None:
     assert compute(world, "berlin-1", "json")[0].days == {}
     assert compute(world, "berlin-1", store_ids=["berlin-1", "tokyo"])[0].days == {}
 

@@ -2,13 +2,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from storewatch.app import App
 from storewatch.catalog import Definition
 from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
+from storewatch.installation import Installation
 from storewatch.reports.request.definitions import check_name, resolve_definition
 
 
-def test_definition_gives_what_was_saved_and_what_else_is_asked_goes_first(app: App) -> None:
+def test_definition_gives_what_was_saved_and_what_else_is_asked_goes_first(app: Installation) -> None:
     saved = {"windows": ["last_week"], "by": "day", "format": "xlsx"}
     app.catalog.save_definition(
         Definition(name="weekly", parameters=saved, created_at=datetime(2023, 1, 1, tzinfo=UTC))
@@ -19,7 +19,7 @@ def test_definition_gives_what_was_saved_and_what_else_is_asked_goes_first(app: 
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "nul\0", 7])
-def test_definition_that_does_not_exist_is_unknown(app: App, name: object) -> None:
+def test_definition_that_does_not_exist_is_unknown(app: Installation, name: object) -> None:
     with pytest.raises(UnknownDefinitionError, match="There is no report saved as"):
         resolve_definition({"definition": name}, app.catalog)
 

@@ -10,13 +10,13 @@ import polars as pl
 from reference.naive import Store
 from scene import settings_in
 
-from storewatch.app import open_app
 from storewatch.catalog import SALES, Catalog, NewAnnotation, NewClosure, labels_frame
 from storewatch.domain.columns import OBSERVATIONS, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ReportTable
 from storewatch.domain.instants import instant_of, parse_instant
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest import followed_snapshot
+from storewatch.installation import open_installation
 from storewatch.reports.compute.collecting import Collector, Plan
 from storewatch.reports.compute.computing import compute_content
 from storewatch.reports.compute.content import Content
@@ -75,7 +75,7 @@ def _basis(
     said: Sequence[NewAnnotation],
     asked: Mapping[str, Any],
 ) -> Iterator[tuple[Catalog, ReportRequest, Basis]]:
-    with open_app(settings_in(folder)) as app:
+    with open_installation(settings_in(folder)) as app:
         _put_stores(app.catalog, stores, labels)
         for store_id, store in stores.items():
             for start_us, end_us in store.closures:

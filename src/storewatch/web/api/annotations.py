@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from storewatch.catalog import Annotation, NewAnnotation
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.errors import UnknownAnnotationError
+from storewatch.installation import Installation
 from storewatch.web.api.jobs import StoreId, Text
 from storewatch.web.api.targeting import OptionalText, id_number
 from storewatch.web.api.timelines import From, To
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import field, instant, invalid, needed_instant
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
 
@@ -103,7 +103,7 @@ class AnnotationModel(BaseModel):
         return cls(**kept, from_=annotation.start_at, to=annotation.end_at)
 
 
-def annotations_routes(parts: Parts) -> APIRouter:
+def annotations_routes(parts: Installation) -> APIRouter:
     """Build /v1/annotations. Under a key with a scope only those of its stores exist."""
     router = APIRouter(prefix="/v1/annotations", tags=["annotations"])
     catalog = parts.catalog
@@ -163,7 +163,7 @@ def annotations_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def _add_one(router: APIRouter, parts: Parts) -> None:
+def _add_one(router: APIRouter, parts: Installation) -> None:
     catalog = parts.catalog
 
     def known(annotation: Annotation | None, annotation_id: str) -> AnnotationModel:

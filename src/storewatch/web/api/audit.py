@@ -14,10 +14,10 @@ from pydantic import BaseModel, Field
 from storewatch.catalog import AuditFilter, AuditRow, Catalog
 from storewatch.domain.enums import AuditOutcome
 from storewatch.domain.instants import format_instant
+from storewatch.installation import Installation
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import instant
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Admin
 
@@ -66,7 +66,7 @@ class _Wanted:
         )
 
 
-def audit_routes(parts: Parts) -> APIRouter:
+def audit_routes(parts: Installation) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["access"])
     described = {"content": {media_type: {"schema": {"type": "string"}} for media_type in _EXPORTS.values()}}
 

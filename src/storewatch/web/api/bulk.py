@@ -7,13 +7,13 @@ from fastapi import Request
 
 from storewatch.access import Principal
 from storewatch.ingest.stores import BulkChange, BulkFormat
+from storewatch.installation import Installation
 from storewatch.web.api.store_models import BulkAnswer
 from storewatch.web.parameters import field, invalid_fields, media_type
-from storewatch.web.parts import Parts
 
 
 async def replace_rows(
-    request: Request, caller: Principal, parts: Parts, replace: Callable[..., BulkChange]
+    request: Request, caller: Principal, parts: Installation, replace: Callable[..., BulkChange]
 ) -> BulkAnswer:
     """Read the body of a request and have it put in by `replace`, one of ingest.stores."""
     form = media_type(request.headers.get("content-type", ""), BulkFormat)

@@ -7,9 +7,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from storewatch.domain.enums import JobKind
+from storewatch.installation import Installation
 from storewatch.reports.request.request import ReportRequest
 from storewatch.web.audit import audited
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.report_files import FILE_CONTENT, download
 from storewatch.web.security import Operator, Viewer
@@ -27,7 +27,7 @@ class Running(BaseModel):
     status: Literal["Running"] = "Running"
 
 
-def classic_routes(parts: Parts) -> APIRouter:
+def classic_routes(parts: Installation) -> APIRouter:
     """Build /trigger_report and /get_report. Under a key with a scope the report covers its stores only."""
     router = APIRouter(tags=["classic"])
 

@@ -10,12 +10,12 @@ from storewatch.access import Principal
 from storewatch.catalog import Closure, NewClosure
 from storewatch.domain.errors import ScopedChangeError, UnknownClosureError
 from storewatch.ingest.cells import MAX_LABEL_LENGTH
+from storewatch.installation import Installation
 from storewatch.web.api.jobs import StoreId, Text
 from storewatch.web.api.targeting import OfStore, check_may_change, id_number
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import field, invalid, needed_instant
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
 
@@ -87,7 +87,7 @@ class ClosureModel(BaseModel):
         return cls(**kept, all_stores=all_stores, from_=closure.start_at, to=closure.end_at)
 
 
-def closures_routes(parts: Parts) -> APIRouter:
+def closures_routes(parts: Installation) -> APIRouter:
     """Build /v1/closures.
 
     A key with a scope sees what bears on its stores, whoever it is said of, and changes what is of its stores alone.

@@ -16,13 +16,13 @@ from storewatch.domain.clock_words import clock_text
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.labels import Scope
 from storewatch.ingest.stores import replace_entries
+from storewatch.installation import Installation
 from storewatch.web.api.bulk import replace_rows
 from storewatch.web.api.store_models import BulkAnswer, end_text
 from storewatch.web.api.targeting import OfStore, OptionalText, check_may_change, one_target
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import invalid, local_date
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
 
@@ -89,7 +89,7 @@ class _Kind:
         return self.kind.value
 
 
-def entries_routes(parts: Parts) -> APIRouter:
+def entries_routes(parts: Installation) -> APIRouter:
     """Build /v1/special-hours, /v1/targets and /v1/sales.
 
     A key with a scope sees what bears on its stores, of themselves or of labels that they carry, and changes what is
@@ -104,7 +104,7 @@ def entries_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def _add_put(router: APIRouter, parts: Parts, kind: _Kind) -> None:
+def _add_put(router: APIRouter, parts: Installation, kind: _Kind) -> None:
     async def replace(request: Request, caller: Operator) -> BulkAnswer:
         return await replace_rows(request, caller, parts, partial(replace_entries, kind.kind))
 
@@ -123,7 +123,7 @@ def _add_put(router: APIRouter, parts: Parts, kind: _Kind) -> None:
     )(replace)
 
 
-def _add_special_hours(router: APIRouter, parts: Parts, kind: _Kind) -> None:
+def _add_special_hours(router: APIRouter, parts: Installation, kind: _Kind) -> None:
     @router.get(
         "/v1/special-hours",
         operation_id="list_special_hours",
@@ -171,7 +171,7 @@ def _add_special_hours(router: APIRouter, parts: Parts, kind: _Kind) -> None:
         return Deleted(deleted=parts.catalog.delete_entries(kind.kind, target, first=day, last=day))
 
 
-def _add_undated(router: APIRouter, parts: Parts, kind: _Kind) -> None:
+def _add_undated(router: APIRouter, parts: Installation, kind: _Kind) -> None:
     catalog = parts.catalog
 
     def list_(

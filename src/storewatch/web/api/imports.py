@@ -20,11 +20,11 @@ from storewatch.catalog import Catalog, Job, StoredReject
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.domain.errors import JobEndedError, UnknownImportError
 from storewatch.domain.instants import format_instant
+from storewatch.installation import Installation
 from storewatch.web.api.jobs import job_place, page_after
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import local_date
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
 
@@ -81,7 +81,7 @@ class Accepted(BaseModel):
     items: list[ImportModel]
 
 
-def imports_routes(parts: Parts) -> APIRouter:
+def imports_routes(parts: Installation) -> APIRouter:
     """Build /v1/imports. Under a key with a scope only its own imports exist, and they write only its stores."""
     router = APIRouter(prefix="/v1/imports", tags=["imports"])
     catalog = parts.catalog

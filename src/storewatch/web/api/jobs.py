@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 from storewatch.catalog import Job
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.domain.instants import format_instant, parse_instant
+from storewatch.installation import Installation
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import field
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator
 
@@ -44,7 +44,7 @@ class JobModel(BaseModel):
     error: str | None
 
 
-def jobs_routes(parts: Parts) -> APIRouter:
+def jobs_routes(parts: Installation) -> APIRouter:
     router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
     @router.get("", operation_id="list_jobs", responses=problem_responses(422))

@@ -11,11 +11,11 @@ from storewatch.catalog import ApiKey
 from storewatch.domain.enums import Role
 from storewatch.domain.instants import format_instant, parse_instant
 from storewatch.domain.labels import ALL_STORES, Label, Scope
+from storewatch.installation import Installation
 from storewatch.web.api.me import ScopeModel
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import field
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Admin
 
@@ -52,7 +52,7 @@ class NewKeyModel(KeyModel):
     key: Annotated[str, Field(description="The key itself, shown this once.", examples=["sw_7hV2kQ9xLw_0Jx..."])]
 
 
-def keys_routes(parts: Parts) -> APIRouter:
+def keys_routes(parts: Installation) -> APIRouter:
     router = APIRouter(prefix="/v1/keys", tags=["access"])
     catalog = parts.catalog
 

@@ -15,8 +15,8 @@ from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import OverCapacityError, UnknownMediaTypeError
 from storewatch.ingest.ingestion import REQUEST_BYTES, Ingestion, PushOutcome
 from storewatch.ingest.pushed import SHOWN_REJECTS, Pushed, read_pushed
+from storewatch.installation import Installation
 from storewatch.web.audit import audited
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem, problem_responses
 from storewatch.web.security import Operator
 
@@ -99,7 +99,7 @@ def _body_documentation() -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {MEDIA_TYPES[form]: entry for form, entry in content.items()}}}
 
 
-def observations_routes(parts: Parts) -> APIRouter:
+def observations_routes(parts: Installation) -> APIRouter:
     reading = anyio.CapacityLimiter(READING_AT_ONCE)
 
     router = APIRouter(tags=["observations"])

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storewatch.domain.instants import SECOND_US, parse_duration
 from storewatch.domain.policies import FILL
+from storewatch.installation import Installation
 from storewatch.reports.timeline import MAX_DAYS, StoreOutages, store_outages
 from storewatch.web.api.store_models import StoreId
 from storewatch.web.api.timelines import (
@@ -25,7 +26,6 @@ from storewatch.web.api.timelines import (
 )
 from storewatch.web.etags import etag_of, not_modified
 from storewatch.web.parameters import field
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Viewer
 
@@ -106,7 +106,7 @@ class OutagesModel(StoreRange):
     outages: list[OutageModel]
 
 
-def outages_routes(parts: Parts) -> APIRouter:
+def outages_routes(parts: Installation) -> APIRouter:
     router = APIRouter()
 
     @router.get(

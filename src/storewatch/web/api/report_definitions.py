@@ -9,11 +9,11 @@ from storewatch.access import Principal
 from storewatch.catalog import Definition
 from storewatch.domain.errors import DefinitionExistsError, UnknownDefinitionError
 from storewatch.domain.instants import format_instant
+from storewatch.installation import Installation
 from storewatch.reports.request.request import read_request
 from storewatch.web.api.report_models import Name, ReportMembers
 from storewatch.web.audit import audited
 from storewatch.web.parameters import field, members
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Unscoped
 
@@ -67,7 +67,7 @@ class DefinitionList(BaseModel):
     items: list[DefinitionModel]
 
 
-def definitions_routes(parts: Parts) -> APIRouter:
+def definitions_routes(parts: Installation) -> APIRouter:
     """Build /v1/report-definitions; they name stores of anybody, so a key with a scope may not see them."""
     router = APIRouter(prefix="/v1/report-definitions", tags=["reports"])
     catalog = parts.catalog

@@ -21,6 +21,7 @@ from storewatch.domain.errors import (
     UnknownReportError,
 )
 from storewatch.domain.instants import instant_of
+from storewatch.installation import Installation
 from storewatch.reports.archive.manifest import Manifest
 from storewatch.reports.archive.runs import check_stores
 from storewatch.reports.request.definitions import resolve_definition
@@ -30,7 +31,6 @@ from storewatch.web.api.report_models import ManifestModel, ReportBody, ReportMo
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page
 from storewatch.web.parameters import field, instant, members
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.report_files import FILE_CONTENT, download, download_name
 from storewatch.web.security import Operator, Viewer
@@ -39,7 +39,7 @@ from storewatch.web.security import Operator, Viewer
 LOOK_SECONDS: Final = 0.25
 
 
-def reports_routes(parts: Parts) -> APIRouter:
+def reports_routes(parts: Installation) -> APIRouter:
     """Build /v1/reports. Under a key with a scope only its own reports exist, and they cover only its stores."""
     router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
@@ -117,7 +117,7 @@ def reports_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def _add_file(router: APIRouter, parts: Parts) -> None:
+def _add_file(router: APIRouter, parts: Installation) -> None:
     @router.get(
         "/{report_id}/file",
         operation_id="get_report_file",
@@ -160,7 +160,7 @@ def _add_file(router: APIRouter, parts: Parts) -> None:
         return ManifestModel.model_validate(manifest.as_json())
 
 
-def _add_events(router: APIRouter, parts: Parts) -> None:
+def _add_events(router: APIRouter, parts: Installation) -> None:
     async def report_events(report_id: str, caller: Viewer) -> AsyncIterator[ServerSentEvent]:
         """Send the progress of a report as it changes, until it has ended; comments keep the connection open.
 
@@ -193,7 +193,7 @@ def _add_events(router: APIRouter, parts: Parts) -> None:
     )(report_events)
 
 
-def _wanted(parts: Parts, body: ReportBody, caller: Principal) -> ReportRequest:
+def _wanted(parts: Installation, body: ReportBody, caller: Principal) -> ReportRequest:
     """Read what is wanted and refuse what cannot be.
 
     A definition may name stores of anybody, so a key with a scope asks for its report by its members.
@@ -210,7 +210,7 @@ def _wanted(parts: Parts, body: ReportBody, caller: Principal) -> ReportRequest:
     return wanted
 
 
-def _check(parts: Parts, wanted: ReportRequest, caller: Principal) -> None:
+def _check(parts: Installation, wanted: ReportRequest, caller: Principal) -> None:
     """Refuse windows and labels that are not there, forms too small; where nothing was observed yet the job will."""
     moment = parts.stores.moment(caller.scope)
     now = wanted.as_of or (None if moment.as_of_us is None else instant_of(moment.as_of_us))

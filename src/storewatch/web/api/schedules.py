@@ -9,11 +9,11 @@ from storewatch.catalog import Schedule
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import ScheduleExistsError, UnknownScheduleError
 from storewatch.domain.instants import format_instant
+from storewatch.installation import Installation
 from storewatch.jobs.schedules import new_schedule, next_run
 from storewatch.web.api.jobs import Text
 from storewatch.web.audit import audited
 from storewatch.web.parameters import field, members
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Admin, Unscoped
 
@@ -71,7 +71,7 @@ class ScheduleList(BaseModel):
     items: list[ScheduleModel]
 
 
-def schedules_routes(parts: Parts) -> APIRouter:
+def schedules_routes(parts: Installation) -> APIRouter:
     """Build /v1/schedules; they work on all stores, so a key with a scope may not see them."""
     router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 

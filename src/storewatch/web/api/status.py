@@ -9,8 +9,8 @@ from storewatch import __version__
 from storewatch.catalog import StoreFilter
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.domain.instants import format_instant
+from storewatch.installation import Installation
 from storewatch.reports.status import StatusReader
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Viewer
 
@@ -36,7 +36,7 @@ class StatusModel(BaseModel):
     oldest_queued_at: str | None
 
 
-def status_routes(parts: Parts) -> APIRouter:
+def status_routes(parts: Installation) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["operating"])
     reader = StatusReader(home=parts.settings.home)
 

@@ -21,6 +21,7 @@ from storewatch.ingest.stores import (
     replace_hours,
     replace_labels,
 )
+from storewatch.installation import Installation
 from storewatch.reports.current import Place
 from storewatch.web.api.bulk import replace_rows
 from storewatch.web.api.outages import outages_routes
@@ -42,7 +43,6 @@ from storewatch.web.api.timelines import timeline_routes
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
 from storewatch.web.parameters import invalid, invalid_fields, local_date
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
 
@@ -62,7 +62,7 @@ Search = Annotated[SearchText, Query(description="A part of the store_id or the 
 Zone = Annotated[SearchText, Query(description="The time zone in force, by its IANA name.")]
 
 
-def stores_routes(parts: Parts) -> APIRouter:
+def stores_routes(parts: Installation) -> APIRouter:
     router = APIRouter(tags=["stores"])
     # The id may hold slashes, so what comes after it in a path must be tried first.
     router.include_router(timeline_routes(parts))
@@ -73,7 +73,7 @@ def stores_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def _add_many(router: APIRouter, parts: Parts) -> None:
+def _add_many(router: APIRouter, parts: Installation) -> None:
     @router.get("/v1/stores", operation_id="list_stores", responses=problem_responses(422))
     def list_stores(
         caller: Viewer,
@@ -145,7 +145,7 @@ def _add_many(router: APIRouter, parts: Parts) -> None:
     _add_bulk_labels(router, parts)
 
 
-def _add_one(router: APIRouter, parts: Parts) -> None:
+def _add_one(router: APIRouter, parts: Installation) -> None:
     @router.get("/v1/stores/{store_id:path}", operation_id="get_store", responses=problem_responses(422, s404=NO_STORE))
     def get(store_id: StoreId, caller: Viewer) -> StoreDetail:
         """Give what is known of a store, and what it is at this moment of the data."""
@@ -174,7 +174,7 @@ def _add_one(router: APIRouter, parts: Parts) -> None:
         delete_store(store_id, catalog=parts.catalog, lake=parts.lake, scope=caller.scope, now=parts.clock())
 
 
-def _add_hours(router: APIRouter, parts: Parts) -> None:
+def _add_hours(router: APIRouter, parts: Installation) -> None:
     @router.get(
         "/v1/stores/{store_id:path}/weekly_hours",
         operation_id="get_weekly_hours",
@@ -196,7 +196,7 @@ def _add_hours(router: APIRouter, parts: Parts) -> None:
         return _hours(parts, store_id, caller)
 
 
-def _add_bulk_hours(router: APIRouter, parts: Parts) -> None:
+def _add_bulk_hours(router: APIRouter, parts: Installation) -> None:
     async def replace_many(
         request: Request,
         caller: Operator,
@@ -213,7 +213,7 @@ def _add_bulk_hours(router: APIRouter, parts: Parts) -> None:
     _add_bulk(router, "weekly_hours", "replace_weekly_hours", replace_many)
 
 
-def _add_bulk_labels(router: APIRouter, parts: Parts) -> None:
+def _add_bulk_labels(router: APIRouter, parts: Installation) -> None:
     async def replace_many(request: Request, caller: Operator) -> BulkAnswer:
         return await replace_rows(request, caller, parts, replace_labels)
 
@@ -234,7 +234,7 @@ def _add_bulk(router: APIRouter, name: str, operation_id: str, route: Callable[.
     )(route)
 
 
-def _change(parts: Parts, store_id: str, caller: Principal, body: StoreChangeRequest) -> None:
+def _change(parts: Installation, store_id: str, caller: Principal, body: StoreChangeRequest) -> None:
     scope = caller.scope
     said = body.said()
     valid_from = local_date(body.valid_from, "body", "valid_from")
@@ -257,16 +257,16 @@ def _change(parts: Parts, store_id: str, caller: Principal, body: StoreChangeReq
         raise UnknownStoreError(store_id)
 
 
-def _detail(parts: Parts, store_id: str, caller: Principal) -> StoreDetail:
+def _detail(parts: Installation, store_id: str, caller: Principal) -> StoreDetail:
     moment, store = parts.stores.find(store_id, caller.scope)
     return StoreDetail.at(store, _rows(parts, store_id, caller), moment.as_of_us)
 
 
-def _hours(parts: Parts, store_id: str, caller: Principal) -> StoreHours:
+def _hours(parts: Installation, store_id: str, caller: Principal) -> StoreHours:
     return StoreHours.of(parts.stores.find(store_id, caller.scope)[1], _rows(parts, store_id, caller))
 
 
-def _rows(parts: Parts, store_id: str, caller: Principal) -> StoreRows:
+def _rows(parts: Installation, store_id: str, caller: Principal) -> StoreRows:
     rows = parts.catalog.find_store(store_id, caller.scope)
     if rows is None:
         raise UnknownStoreError(store_id)

@@ -18,6 +18,7 @@ from storewatch.domain.labels import Scope
 from storewatch.domain.policies import OBSERVED, Policy, choose_policy
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.measures import Measures
+from storewatch.installation import Installation
 from storewatch.reports.states import Moment
 from storewatch.reports.timeline import (
     DEFAULT_DAYS,
@@ -34,7 +35,6 @@ from storewatch.web.api.store_models import StoreId
 from storewatch.web.etags import etag_of, headers, not_modified
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import field, instant
-from storewatch.web.parts import Parts
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Viewer
 
@@ -261,7 +261,7 @@ def asked_by(default: Policy) -> Callable[..., Asked]:
     return asked
 
 
-def timeline_routes(parts: Parts) -> APIRouter:
+def timeline_routes(parts: Installation) -> APIRouter:
     router = APIRouter()
     asked = asked_by(OBSERVED)
     documented = problem_responses(422, s404=NO_STORE) | {
@@ -371,7 +371,7 @@ def timeline_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def find_rows(parts: Parts, store_id: str, scope: Scope) -> tuple[StoreRows, Moment]:
+def find_rows(parts: Installation, store_id: str, scope: Scope) -> tuple[StoreRows, Moment]:
     """Find a store, and the moment of the data for the caller; raises UnknownStoreError."""
     store = parts.catalog.find_store(store_id, scope)
     if store is None:
