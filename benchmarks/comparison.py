@@ -19,8 +19,8 @@ from storewatch.engine.availability import Evidence, evidence_range, group_evide
 from storewatch.engine.measures import in_unit
 from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.installation import open_installation
-from storewatch.reports.compute.figures import StoreList
 from storewatch.reports.request.windows import CLASSIC_WINDOWS, ROLLING_US
+from storewatch.stores.evidence import StoreList
 
 
 class Case:

@@ -15,16 +15,16 @@ from storewatch import __version__
 from storewatch.access import AccessRules
 from storewatch.catalog import Catalog
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest import followed_snapshot
 from storewatch.ingest.ingestion import Ingestion
 from storewatch.jobs.queue import JobQueue
 from storewatch.lake import Lake
 from storewatch.reports.archive.runs import Reports
 from storewatch.reports.compute.content import Content
 from storewatch.reports.compute.figures import Progress
-from storewatch.reports.current import CurrentStores
 from storewatch.reports.request.request import ReportRequest
 from storewatch.settings import Settings
+from storewatch.stores.current import CurrentStores
+from storewatch.stores.following import followed_snapshot
 
 if TYPE_CHECKING:
     from storewatch.jobs.worker import Timing, Worker

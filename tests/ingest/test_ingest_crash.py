@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from storewatch.catalog import Catalog
-from storewatch.ingest import follow_lake, import_file
+from storewatch.ingest import import_file
 from storewatch.lake import Lake
+from storewatch.stores.following import follow_lake
 
 Polls = Callable[[], list[tuple[str, str, str]]]
 

@@ -12,7 +12,7 @@ from storewatch.catalog import SALES, SPECIAL_ROWS, TARGETS, Catalog, labels_fra
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest import ImportResult, import_file
-from storewatch.ingest.stores import BulkChange, BulkFormat, BulkReject, replace_entries, replace_hours
+from storewatch.ingest.bulk import BulkChange, BulkFormat, BulkReject, replace_entries, replace_hours
 from storewatch.ingest.tables import TABLES, recognise
 from storewatch.lake import Lake
 

@@ -13,8 +13,9 @@ from storewatch.catalog import Catalog, FinishedImport
 from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.enums import ImportTable
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest import ImportResult, Reject, find_files, follow_lake, import_file
+from storewatch.ingest import ImportResult, Reject, find_files, import_file
 from storewatch.lake import Lake
+from storewatch.stores.following import follow_lake
 
 Load = Callable[..., ImportResult]
 Polls = Callable[[], list[tuple[str, str, str]]]

@@ -97,7 +97,7 @@ def status(home: Home = None) -> None:
 
     Example: storewatch status
     """
-    from storewatch.reports.status import read_status
+    from storewatch.stores.status import read_status
 
     with installation(home) as app:
         now = read_status(app.catalog, app.lake.snapshot(), app.settings.home)

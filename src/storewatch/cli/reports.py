@@ -60,8 +60,8 @@ def verify(
 
     Example: storewatch verify reports/storewatch_2023-01-25_last-week.xlsx
     """
-    from storewatch.ingest import followed_snapshot
     from storewatch.reports.archive.manifest import verify as make_again
+    from storewatch.stores.following import followed_snapshot
 
     with installation(home) as app:
         manifest, file = _find(report, app)

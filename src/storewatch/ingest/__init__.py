@@ -1,6 +1,6 @@
 """Outside formats to validated columns, into the catalog and the lake; bad rows become rejects."""
 
-from storewatch.ingest.imports import ImportResult, find_files, follow_lake, followed_snapshot, import_file
+from storewatch.ingest.imports import ImportResult, find_files, import_file
 from storewatch.ingest.rejects import Reject
 from storewatch.ingest.simulate import Simulated, simulate
 
@@ -9,8 +9,6 @@ __all__ = [
     "Reject",
     "Simulated",
     "find_files",
-    "follow_lake",
-    "followed_snapshot",
     "import_file",
     "simulate",
 ]

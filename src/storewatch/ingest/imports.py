@@ -22,7 +22,8 @@ from storewatch.ingest.formats import open_source
 from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.ingest.scopes import Allowed, within_scope
 from storewatch.ingest.tables import Table, recognise
-from storewatch.lake import Lake, Snapshot
+from storewatch.lake import Lake
+from storewatch.stores.following import follow_lake
 
 SUFFIXES: Final = (".csv", ".ndjson", ".jsonl", ".parquet")
 
@@ -120,26 +121,6 @@ def import_file(
             rejected=rejects.count,
             first_rejects=rejects.first,
         )
-
-
-def follow_lake(catalog: Catalog, lake: Lake, now: datetime) -> int:
-    """Register the stores of whatever the lake got since the catalog last looked; return how many were new.
-
-    That is what other writers appended, or an import that was killed between its commit to the lake and the one to
-    the catalog.
-    """
-    known, snapshot = catalog.lake_version_known(), lake.snapshot()
-    if snapshot.version == known:
-        return 0
-    store_ids = snapshot.store_ids(since=known if 0 <= known < snapshot.version else None)
-    return catalog.register_stores(store_ids, lake_version=snapshot.version, expected=known, now=now)
-
-
-def followed_snapshot(catalog: Catalog, lake: Lake, now: datetime, version: int | None = None) -> Snapshot:
-    """Give a snapshot of the lake, every store of which the catalog knows: taken before the catalog follows."""
-    snapshot = lake.snapshot(version)
-    follow_lake(catalog, lake, now)
-    return snapshot
 
 
 class _Reading:

@@ -7,8 +7,8 @@ from typing import Final
 
 from storewatch.batcher import Batcher, BatcherFullError, BatchLimits
 from storewatch.catalog import Catalog
-from storewatch.ingest.imports import follow_lake
 from storewatch.lake import Lake
+from storewatch.stores.following import follow_lake
 
 COMMITS_PER_COMPACTION: Final = 16
 COMMITS_PER_TIDYING: Final = 500

@@ -10,12 +10,13 @@ from typing import Any, Final
 from storewatch.catalog import Catalog
 from storewatch.domain.enums import ENDED, JobKind
 from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
-from storewatch.ingest import followed_snapshot, import_file
+from storewatch.ingest import import_file
 from storewatch.jobs.retention import Limits, apply_retention
 from storewatch.jobs.run import Outcome, Run
 from storewatch.jobs.schedules import read_definition
 from storewatch.lake import Lake
 from storewatch.reports.archive.runs import Reports
+from storewatch.stores.following import followed_snapshot
 from storewatch.telemetry import REPORT_SECONDS
 
 # An upload that no job names yet may still be under way.

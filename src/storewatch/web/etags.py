@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from storewatch import __version__
 from storewatch.domain.timezones import TZDATA_VERSION
-from storewatch.reports.states import Moment
+from storewatch.stores.states import Moment
 
 
 def etag_of(moment: Moment, parameters: Sequence[str | int | None]) -> str:

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from storewatch.domain.instants import instant_of
 from storewatch.installation import Installation
-from storewatch.reports.current import CurrentStores
+from storewatch.stores.current import CurrentStores
 from storewatch.telemetry import REGISTRY
 from storewatch.web.health import WORKER_ALIVE, Bounded
 from storewatch.web.problems import problem_responses

@@ -22,8 +22,9 @@ from storewatch.ingest import import_file
 from storewatch.installation import Installation, compute_report, open_installation
 from storewatch.reports.compute.computing import compute_content
 from storewatch.reports.compute.content import FIGURES, SPREAD, Content
-from storewatch.reports.compute.figures import Basis, StoreList
+from storewatch.reports.compute.figures import Basis
 from storewatch.reports.request.request import ReportRequest, read_request
+from storewatch.stores.evidence import StoreList
 
 STATUSES = ("up", "down", "unknown", "planned")
 DATES = "2023-03-11/2023-03-28"

@@ -15,14 +15,15 @@ from storewatch.domain.columns import OBSERVATIONS, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ReportTable
 from storewatch.domain.instants import instant_of, parse_instant
 from storewatch.engine.opening.weekly import weekly_intervals
-from storewatch.ingest import followed_snapshot
 from storewatch.installation import open_installation
 from storewatch.reports.compute.collecting import Collector, Plan
 from storewatch.reports.compute.computing import compute_content
 from storewatch.reports.compute.content import Content
-from storewatch.reports.compute.figures import SHARD_ROWS, Basis, StoreList, resolve_as_of, shards
+from storewatch.reports.compute.figures import SHARD_ROWS, Basis, resolve_as_of, shards
 from storewatch.reports.request.request import ReportRequest, read_request
 from storewatch.reports.request.windows import resolve_windows
+from storewatch.stores.evidence import StoreList
+from storewatch.stores.following import followed_snapshot
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 Labels = dict[str, dict[str, str]]

@@ -6,7 +6,7 @@ from anyio.to_thread import run_sync
 from fastapi import Request
 
 from storewatch.access import Principal
-from storewatch.ingest.stores import BulkChange, BulkFormat
+from storewatch.ingest.bulk import BulkChange, BulkFormat
 from storewatch.installation import Installation
 from storewatch.web.api.store_models import BulkAnswer
 from storewatch.web.parameters import field, invalid_fields, media_type
@@ -15,7 +15,7 @@ from storewatch.web.parameters import field, invalid_fields, media_type
 async def replace_rows(
     request: Request, caller: Principal, parts: Installation, replace: Callable[..., BulkChange]
 ) -> BulkAnswer:
-    """Read the body of a request and have it put in by `replace`, one of ingest.stores."""
+    """Read the body of a request and have it put in by `replace`, one of ingest.bulk."""
     form = media_type(request.headers.get("content-type", ""), BulkFormat)
     body = await request.body()
 

@@ -15,7 +15,7 @@ from storewatch.catalog import Catalog, Target
 from storewatch.domain.clock_words import clock_text
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.labels import Scope
-from storewatch.ingest.stores import replace_entries
+from storewatch.ingest.bulk import replace_entries
 from storewatch.installation import Installation
 from storewatch.web.api.bulk import replace_rows
 from storewatch.web.api.store_models import BulkAnswer, end_text

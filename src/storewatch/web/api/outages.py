@@ -1,15 +1,16 @@
 """The outages of one store in a range."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from storewatch.domain.instants import SECOND_US, parse_duration
+from storewatch.domain.instants import SECOND_US, parse_duration_us
 from storewatch.domain.policies import FILL
 from storewatch.installation import Installation
-from storewatch.reports.timeline import MAX_DAYS, StoreOutages, store_outages
+from storewatch.stores.outages import Outage, OutageStatistics, store_outages
+from storewatch.stores.timeline import MAX_DAYS
 from storewatch.web.api.store_models import StoreId
 from storewatch.web.api.timelines import (
     EXAMPLE_FIGURES,
@@ -19,6 +20,7 @@ from storewatch.web.api.timelines import (
     Figures,
     StoreRange,
     asked_by,
+    figures_of,
     find_rows,
     json_answer,
     range_members,
@@ -28,8 +30,6 @@ from storewatch.web.etags import etag_of, not_modified
 from storewatch.web.parameters import field
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Viewer
-
-_US = "_us"
 
 
 class OutageModel(BaseModel):
@@ -51,6 +51,17 @@ class OutageModel(BaseModel):
     cause: Annotated[str | None, Field(description="Of the annotation that touches it; so is note.")]
     note: str | None
 
+    @classmethod
+    def of(cls, outage: Outage) -> "OutageModel":
+        return cls(
+            **vars(outage)
+            | {
+                "start_local": outage.start_local.isoformat(),
+                "down_seconds": outage.down_us / SECOND_US,
+                "wall_seconds": outage.wall_us / SECOND_US,
+            }
+        )
+
 
 class OutageFigures(BaseModel):
     """How often and how long; null where there is nothing to divide by."""
@@ -60,6 +71,16 @@ class OutageFigures(BaseModel):
     mean_outage_seconds: float | None
     mttr_seconds: Annotated[float | None, Field(description="Mean down time of those that ended.")]
     mtbf_seconds: Annotated[float | None, Field(description="Up time an outage.")]
+
+    @classmethod
+    def of(cls, figures: OutageStatistics) -> "OutageFigures":
+        return cls(
+            outages=figures.outages,
+            longest_outage_seconds=_seconds(figures.longest_outage_us),
+            mean_outage_seconds=_seconds(figures.mean_outage_us),
+            mttr_seconds=_seconds(figures.mttr_us),
+            mtbf_seconds=_seconds(figures.mtbf_us),
+        )
 
 
 class OutagesModel(StoreRange):
@@ -134,23 +155,16 @@ def outages_routes(parts: Installation) -> APIRouter:
         if (known := not_modified(request, etag)) is not None:
             return known
         with field("query", "min_duration"):
-            seconds = 0.0 if min_duration is None else parse_duration(min_duration).total_seconds()
+            shortest_us = 0 if min_duration is None else parse_duration_us(min_duration)
         chosen = range_of(question, moment, MAX_DAYS)
-        found = store_outages(
-            store,
-            chosen,
-            moment,
-            question.policy,
-            question.closures,
-            question.annotations,
-            min_duration,
-            catalog=parts.catalog,
-        )
+        found = store_outages(store, moment, question.query(chosen), min_duration_us=shortest_us, catalog=parts.catalog)
         return json_answer(
             OutagesModel(
                 **range_members(store, moment, chosen, question),
-                min_duration_seconds=seconds,
-                **_members(found),
+                min_duration_seconds=shortest_us / SECOND_US,
+                figures=figures_of(found.totals_us, found.measures, 0),
+                outage_figures=OutageFigures.of(found.figures),
+                outages=[OutageModel.of(outage) for outage in found.outages],
             ),
             etag,
         )
@@ -158,25 +172,5 @@ def outages_routes(parts: Installation) -> APIRouter:
     return router
 
 
-def _members(found: StoreOutages) -> dict[str, Any]:
-    figures = _in_seconds(found.figures)
-    return {
-        "figures": Figures(**{name: figures[name] for name in Figures.model_fields}),
-        "outage_figures": OutageFigures(**{name: figures[name] for name in OutageFigures.model_fields}),
-        "outages": [_outage(_in_seconds(row)) for row in found.outages],
-    }
-
-
-def _outage(row: dict[str, Any]) -> OutageModel:
-    members = {name: row[name] for name in OutageModel.model_fields}
-    return OutageModel(**members | {"start_local": row["start_local"].isoformat()})
-
-
-def _in_seconds(row: dict[str, Any]) -> dict[str, Any]:
-    """Turn what is in microseconds into seconds: down_us into down_seconds."""
-    return {
-        name.removesuffix(_US) + "_seconds" if name.endswith(_US) else name: value / SECOND_US
-        if name.endswith(_US) and value is not None
-        else value
-        for name, value in row.items()
-    }
+def _seconds(span_us: int | None) -> float | None:
+    return None if span_us is None else span_us / SECOND_US

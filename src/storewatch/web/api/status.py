@@ -10,7 +10,7 @@ from storewatch.catalog import StoreFilter
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.domain.instants import format_instant
 from storewatch.installation import Installation
-from storewatch.reports.status import StatusReader
+from storewatch.stores.status import StatusReader
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Viewer
 

@@ -15,10 +15,10 @@ from storewatch.domain.instants import DAY_SECONDS, WEEK_SECONDS, instant_of
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.opening.weekly import weekly_rows
 from storewatch.engine.opening.zones import local_time
+from storewatch.ingest.bulk import SHOWN_REJECTS, BulkChange
 from storewatch.ingest.cells import MAX_ID_LENGTH, MAX_LABEL_LENGTH
-from storewatch.ingest.stores import SHOWN_REJECTS, BulkChange
-from storewatch.reports.current import StoreNow
-from storewatch.reports.states import LAST_POLL_DAYS
+from storewatch.stores.current import StoreNow
+from storewatch.stores.states import LAST_POLL_DAYS
 
 MAX_LABELS: Final = 100
 MAX_HOURS_ROWS: Final = 1000
@@ -107,7 +107,7 @@ class StoreWords(BaseModel):
     ] = {}
 
     def said(self) -> dict[str, Any]:
-        """Give what the request names, in the words of `ingest.stores.read_change`."""
+        """Give what the request names, in the words of `ingest.store_fields.check_fields`."""
         said: dict[str, Any] = {
             name: getattr(self, name) for name in self.model_fields_set & StoreWords.model_fields.keys()
         }

@@ -1,6 +1,7 @@
 """Stores: list, get, create, change, delete; weekly hours and labels, of one store and of many."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -10,19 +11,14 @@ from fastapi import APIRouter, Query, Request, Response
 from storewatch.access import Principal
 from storewatch.catalog import StoreFilter, StoreRows
 from storewatch.domain.enums import StoreOrder, StoreState
-from storewatch.domain.errors import ScopedChangeError, StoreExistsError, UnknownStoreError
+from storewatch.domain.errors import ScopedChangeError, UnknownStoreError
 from storewatch.domain.labels import Label
 from storewatch.domain.timezones import is_timezone
-from storewatch.ingest.stores import (
-    create_store,
-    delete_store,
-    read_change,
-    read_id,
-    replace_hours,
-    replace_labels,
-)
+from storewatch.ingest.bulk import replace_hours, replace_labels
+from storewatch.ingest.store_fields import check_fields, check_id
 from storewatch.installation import Installation
-from storewatch.reports.current import Place
+from storewatch.stores.changes import change_store, create_store, delete_store
+from storewatch.stores.current import Place
 from storewatch.web.api.bulk import replace_rows
 from storewatch.web.api.outages import outages_routes
 from storewatch.web.api.store_models import (
@@ -132,12 +128,11 @@ def _add_many(router: APIRouter, parts: Installation) -> None:
         request.state.audit_object = body.store_id
         if caller.scope.is_limited:
             raise ScopedChangeError
-        store_id, problems = read_id(body.store_id)
-        change = read_change(store_id, body.said())
-        if problems or change.problems:
-            raise invalid_fields((("body", *path), reason) for path, reason in [*problems, *change.problems])
-        if not create_store(store_id, change, catalog=parts.catalog, now=parts.clock()):
-            raise StoreExistsError(store_id)
+        store_id, problems = check_id(body.store_id)
+        fields, more_problems = check_fields(store_id, body.said())
+        if problems or more_problems:
+            raise invalid_fields((("body", *path), reason) for path, reason in [*problems, *more_problems])
+        create_store(store_id, fields, catalog=parts.catalog, now=parts.clock())
         response.headers["Location"] = f"/v1/stores/{quote(store_id, safe='')}"
         return _detail(parts, store_id, caller)
 
@@ -241,20 +236,11 @@ def _change(parts: Installation, store_id: str, caller: Principal, body: StoreCh
     if valid_from is not None and "weekly_hours" not in said:
         raise invalid("only weekly hours are valid from a date; send them too", "body", "valid_from")
     _rows(parts, store_id, caller)
-    change = read_change(store_id, said, scope)
-    if change.problems:
-        raise invalid_fields((("body", *path), reason) for path, reason in change.problems)
-    changed = parts.catalog.change_store(
-        store_id,
-        caller.scope,
-        hours=change.hours,
-        hours_from=valid_from,
-        zones=change.zones,
-        labels=change.labels,
-        now=parts.clock(),
-    )
-    if not changed:
-        raise UnknownStoreError(store_id)
+    fields, problems = check_fields(store_id, said, scope)
+    if problems:
+        raise invalid_fields((("body", *path), reason) for path, reason in problems)
+    fields = replace(fields, hours_from=valid_from)
+    change_store(store_id, fields, catalog=parts.catalog, scope=scope, now=parts.clock())
 
 
 def _detail(parts: Installation, store_id: str, caller: Principal) -> StoreDetail:

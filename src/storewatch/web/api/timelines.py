@@ -19,11 +19,12 @@ from storewatch.domain.policies import OBSERVED, Policy, choose_policy
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.measures import Measures
 from storewatch.installation import Installation
-from storewatch.reports.states import Moment
-from storewatch.reports.timeline import (
+from storewatch.stores.states import Moment
+from storewatch.stores.timeline import (
     DEFAULT_DAYS,
     MAX_DAYS,
     MAX_HOURLY_DAYS,
+    HistoryQuery,
     Range,
     Step,
     choose_range,
@@ -232,6 +233,10 @@ class Asked:
     closures: ClosureMode = ClosureMode.HONOUR
     annotations: AnnotationMode = AnnotationMode.APPLY
 
+    def query(self, chosen: Range) -> HistoryQuery:
+        """Return the query of a range."""
+        return HistoryQuery(range=chosen, policy=self.policy, closures=self.closures, annotations=self.annotations)
+
     def words(self) -> tuple[str | int | None, ...]:
         ends = (None if end is None else instant_us(end) for end in (self.begin, self.end))
         return (*ends, self.policy.name, self.policy.max_gap_us, self.closures, self.annotations)
@@ -283,10 +288,10 @@ def timeline_routes(parts: Installation) -> APIRouter:
         if (known := not_modified(request, etag)) is not None:
             return known
         chosen = range_of(question, moment, MAX_DAYS)
-        found = store_timeline(store, chosen, moment, question.policy, question.closures, question.annotations)
+        found = store_timeline(store, moment, question.query(chosen))
         answer = TimelineModel(
             **range_members(store, moment, chosen, question),
-            figures=_figures(found.totals_us, found.measures, 0),
+            figures=figures_of(found.totals_us, found.measures, 0),
             sessions=[Session(open=instant_of(begin), close=instant_of(end)) for begin, end in found.sessions],
             spans=[
                 StatusSpan(
@@ -325,18 +330,18 @@ def timeline_routes(parts: Installation) -> APIRouter:
         if (known := not_modified(request, etag)) is not None:
             return known
         chosen = range_of(question, moment, MAX_DAYS if by is Step.DAY else MAX_HOURLY_DAYS)
-        found = store_availability(store, chosen, moment, question.policy, by, question.closures, question.annotations)
+        found = store_availability(store, moment, question.query(chosen), by)
         edges = [instant_of(edge_us) for edge_us in found.edges_us.tolist()]
         answer = AvailabilityModel(
             **range_members(store, moment, chosen, question),
             by=by,
-            total=_figures(found.totals_us, found.measures, 0),
+            total=figures_of(found.totals_us, found.measures, 0),
             rows=[
                 AvailabilityRow(
                     local=start.date().isoformat() if by is Step.DAY else start.isoformat(timespec="minutes"),
                     from_=edges[number],
                     to=edges[number + 1],
-                    **_figures(found.totals_us, found.measures, number + 1).model_dump(),
+                    **figures_of(found.totals_us, found.measures, number + 1).model_dump(),
                 )
                 for number, start in enumerate(found.starts)
             ],
@@ -364,7 +369,7 @@ def timeline_routes(parts: Installation) -> APIRouter:
             chosen = choose_range(question.begin, question.end, moment.as_of_us, includes_as_of=True)
         if place and place[0] >= chosen.from_us:
             chosen = Range(from_us=min(place[0] + 1, chosen.to_us), to_us=chosen.to_us)
-        seen = store_observations(moment.snapshot, store, chosen)[: limit + 1]
+        seen = store_observations(store, moment.snapshot, chosen)[: limit + 1]
         rows = [Observation(observed_at=instant_of(at_us), status=_poll_word(active)) for at_us, active in seen]
         return Page[Observation].of(rows, limit, lambda row: (instant_us(row.observed_at),))
 
@@ -401,7 +406,7 @@ def range_members(store: StoreRows, moment: Moment, chosen: Range, question: Ask
     }
 
 
-def _figures(totals_us: Int64s, measures: Measures, row: int) -> Figures:
+def figures_of(totals_us: Int64s, measures: Measures, row: int) -> Figures:
     ratios = {
         "availability": measures.availability,
         "coverage": measures.coverage,

@@ -1,51 +1,42 @@
-"""What a program says of stores, one or many: checked like the rows of files, in the same words.
-
-Of many, the good rows go in and the others come back; of one, nothing goes in unless all of it is good.
-"""
+"""Bodies of many rows: the good rows replace what the catalog holds, the others are returned with their reasons."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 
-from storewatch.catalog import LABELS, PATTERNS, REJECTS, Catalog, labels_frame
-from storewatch.domain.columns import TIMEZONES, WEEKLY_HOURS
+from storewatch.catalog import LABELS, REJECTS, Catalog
+from storewatch.domain.columns import WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
-from storewatch.domain.errors import InvalidInputError, LakeConflictError, StoreInUseError, UnknownStoreError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import CheckedRows
 from storewatch.ingest.delimited import open_csv
-from storewatch.ingest.imports import follow_lake
 from storewatch.ingest.lines import JSON_DECODER, Repeated, line_blocks, row_line
 from storewatch.ingest.rejects import Rejects
 from storewatch.ingest.scopes import within_scope
+from storewatch.ingest.store_fields import scope_reason
 from storewatch.ingest.streams import Stream
-from storewatch.ingest.tables import TABLES, Table, check_hours, check_labels, check_zones, nearest, recognise
-from storewatch.lake import Lake
+from storewatch.ingest.tables import TABLES, Table, check_hours, check_labels, nearest, recognise
 
 MAX_ROWS: Final = 1_000_000
 SHOWN_REJECTS: Final = 100
-DELETE_ATTEMPTS: Final = 5
 
 _BODY: Final = Path("The body")
 _TABLE: Final = {table.name: table for table in TABLES}
-_ANY_TIME: Final = datetime.min.replace(tzinfo=UTC)  # only polls are checked against the clock
-HOURS: Final = pl.Schema({"store_id": pl.String(), "intervals": PATTERNS["intervals"]})
-
-Problem = tuple[tuple[str | int, ...], str]
 
 
 class BulkFormat(StrEnum):
-    """The media types in which hours and labels of many stores are taken."""
+    """The media types that a body of many rows may have."""
 
     JSON = "application/json"
     CSV = "text/csv"
@@ -53,7 +44,7 @@ class BulkFormat(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class BulkReject:
-    """A row that was not taken. index: its place, from 0: element of the array, line of the text after its header."""
+    """A row that was rejected. index: its place from 0: element of the array, line of the text after its header."""
 
     index: int
     reason: str
@@ -61,75 +52,11 @@ class BulkReject:
 
 @dataclass(frozen=True, kw_only=True)
 class BulkChange:
-    """What became of the rows; of the rejects the first SHOWN_REJECTS."""
+    """How many rows were accepted and rejected. rejects: the first SHOWN_REJECTS of those rejected."""
 
     accepted: int
     rejected: int
     rejects: tuple[BulkReject, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoreChange:
-    """What is said of one store, as the catalog takes it; None where nothing is said of it.
-
-    labels: the ones to set, or to remove where None. problems: what cannot be right, by the path of the field; then
-    nothing of it may be stored.
-    """
-
-    hours: pl.DataFrame | None = None
-    zones: pl.DataFrame | None = None
-    labels: dict[str, str | None] | None = None
-    problems: list[Problem] = field(default_factory=list)
-
-
-def read_change(store_id: str, said: Mapping[str, Any], scope: Scope = ALL_STORES) -> StoreChange:
-    """Check what is said of one store: any of timezone, weekly_hours, labels.
-
-    timezone, weekly_hours: None is the default of SEMANTICS 2 and 3. weekly_hours: rows with the columns of that table.
-    scope: the label that is not the caller's to change.
-    """
-    problems: list[Problem] = []
-    hours = zones = labels = None
-    if "timezone" in said:
-        zones = _zone(store_id, said["timezone"], problems)
-    if "weekly_hours" in said:
-        hours = _hours(store_id, said["weekly_hours"], problems)
-    if "labels" in said:
-        labels = _labels(said["labels"], scope, problems)
-    return StoreChange(hours=hours, zones=zones, labels=labels, problems=problems)
-
-
-def read_id(store_id: str) -> tuple[str, list[Problem]]:
-    """Give the id of a new store as a file would, and what is wrong with it."""
-    checked = check_labels(pl.DataFrame([(store_id, [])], LABELS, orient="row"))
-    good = checked.good["store_id"].to_list() or [store_id]
-    return good[0], [(("store_id",), reason) for reason in checked.bad["reason"]]
-
-
-def create_store(store_id: str, change: StoreChange, *, catalog: Catalog, now: datetime) -> bool:
-    """Add a store; False when it is there already."""
-    labels = {label: value for label, value in (change.labels or {}).items() if value is not None}
-    return catalog.create_store(
-        store_id, hours=change.hours, zones=change.zones, labels=labels_frame({store_id: labels}), now=now
-    )
-
-
-def delete_store(store_id: str, *, catalog: Catalog, lake: Lake, scope: Scope, now: datetime) -> None:
-    """Forget a store that was never observed, with its hours, zone and labels.
-
-    Raises UnknownStoreError, StoreInUseError when the lake holds polls of it, LakeConflictError when polls come in so
-    fast that nobody can tell.
-    """
-    for _ in range(DELETE_ATTEMPTS):
-        follow_lake(catalog, lake, now)
-        snapshot = lake.snapshot()
-        if catalog.find_store(store_id, scope) is None:
-            raise UnknownStoreError(store_id)
-        if snapshot.read(-(2**62), 2**62, stores=[store_id]).height:
-            raise StoreInUseError(store_id)
-        if catalog.delete_store(store_id, lake_version=snapshot.version):
-            return
-    raise LakeConflictError("Polls kept coming in while the store was to be deleted; nothing was changed. Try again.")
 
 
 def replace_hours(
@@ -143,8 +70,8 @@ def replace_hours(
 ) -> BulkChange:
     """Replace the weekly hours of the stores named by the rows of a body.
 
-    valid_from: the local date from which they hold, where earlier ones are kept; without it they replace all. scope:
-    only stores with this label exist for the caller. Raises InvalidInputError when the body as a whole cannot be read.
+    valid_from: the local date from which the new hours hold; earlier hours are kept. Without it they replace all hours.
+    scope: rows of other stores are rejected. Raises InvalidInputError when the body as a whole cannot be read.
     """
     table = _TABLE[ImportTable.WEEKLY_HOURS]
     read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
@@ -161,8 +88,8 @@ def replace_entries(
 ) -> BulkChange:
     """Replace special hours, targets or sales of the stores, or of the labels, that the rows of a body name.
 
-    The rows have the columns of that table of files. Else as in `replace_hours`; with a scope nothing may be said of
-    labels.
+    The rows have the columns of that table of files. In a limited scope rows of labels are refused. Otherwise as in
+    `replace_hours`.
     """
     tables = [
         table for table in TABLES if table.name == kind.value and (not scope.is_limited or "label" not in table.columns)
@@ -178,9 +105,9 @@ def replace_entries(
 def replace_labels(
     body: bytes, form: BulkFormat, *, catalog: Catalog, scope: Scope = ALL_STORES, now: datetime
 ) -> BulkChange:
-    """Replace the labels of the stores named by the rows of a body; the scope's own label stays what it is.
+    """Replace the labels of the stores named by the rows of a body. The label of the scope is kept.
 
-    JSON rows have a member `labels`, CSV is the table of stores. Else as in `replace_hours`.
+    JSON rows have a member `labels`, CSV is the table of stores. Otherwise as in `replace_hours`.
     """
     if form is BulkFormat.CSV:
         table = _TABLE[ImportTable.STORES]
@@ -195,7 +122,7 @@ def replace_labels(
 
 @dataclass(frozen=True, kw_only=True)
 class _Rows:
-    """first_line: what `Block.origins` calls the row with index 0."""
+    """Rows of a body, block by block. first_line: the line number that `Block.origins` has for the row with index 0."""
 
     blocks: Iterable[Block]
     first_line: int
@@ -239,12 +166,8 @@ def _protected(checked: CheckedRows, rows: int, mine: Label) -> CheckedRows:
         "store_id",
         labels=pl.when(pl.col("said").is_null()).then(pl.concat_list("labels", kept_label)).otherwise("labels"),
     )
-    refused = good.filter(pl.col("said") != value).select("row", reason=pl.lit(_scope_reason(mine)))
+    refused = good.filter(pl.col("said") != value).select("row", reason=pl.lit(scope_reason(mine)))
     return CheckedRows(good=kept, bad=pl.concat([checked.bad, refused]).sort("row"))
-
-
-def _scope_reason(mine: Label) -> str:
-    return f"the label {mine.name} is the scope of this key, which cannot change it from '{mine.value}'"
 
 
 def _csv_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:
@@ -317,39 +240,3 @@ def _json_rows(body: bytes) -> list[object]:
 
 def _is_text(value: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
-
-
-def _zone(store_id: str, timezone: str | None, problems: list[Problem]) -> pl.DataFrame:
-    zones = pl.DataFrame([(store_id, timezone)], TIMEZONES, orient="row")
-    if timezone is None:
-        return zones
-    checked = check_zones(zones, _ANY_TIME)
-    problems += [(("timezone",), reason) for reason in checked.bad["reason"]]
-    return checked.good
-
-
-def _hours(store_id: str, rows: Sequence[Mapping[str, str]] | None, problems: list[Problem]) -> pl.DataFrame:
-    if rows is None:
-        return pl.DataFrame([(store_id, None)], HOURS, orient="row")
-    columns = ("day", "start_time_local", "end_time_local")
-    found = [(store_id, *(row[column] for column in columns)) for row in rows]
-    checked = check_hours(
-        pl.DataFrame(found, dict.fromkeys(("store_id", *columns), pl.String), orient="row"), _ANY_TIME
-    )
-    problems += [(("weekly_hours", row), reason) for row, reason in checked.bad.iter_rows()]
-    return weekly_intervals(checked.good)
-
-
-def _labels(said: Mapping[str, str | None], scope: Scope, problems: list[Problem]) -> dict[str, str | None]:
-    # Names are checked with any value, because to remove a label it must have a name that can be.
-    named = [{"label": label, "value": (value or "").strip() or "-"} for label, value in said.items()]
-    checked = check_labels(pl.DataFrame([("-", named)], LABELS, orient="row"))
-    problems += [(("labels",), reason) for reason in checked.bad["reason"]]
-    if checked.bad.height or not named:
-        return {}
-    names = [pair["label"] for pair in checked.good["labels"][0]]
-    labels = {name: (value or "").strip() or None for name, value in zip(names, said.values(), strict=True)}
-    mine = scope.label
-    if mine is not None and labels.get(mine.name, mine.value) != mine.value:
-        problems.append((("labels", mine.name), _scope_reason(mine)))
-    return labels

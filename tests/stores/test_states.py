@@ -14,9 +14,9 @@ from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.instants import instant_us
 from storewatch.domain.labels import Label, Scope
 from storewatch.installation import Installation, open_installation
-from storewatch.reports.compute.figures import newest_of
-from storewatch.reports.current import CurrentStores
-from storewatch.reports.states import Spread, last_polls, states_at
+from storewatch.stores.current import CurrentStores
+from storewatch.stores.evidence import newest_of
+from storewatch.stores.states import Spread, last_polls, states_at
 
 NEWEST = datetime(2023, 6, 1, 12, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ from storewatch.domain.enums import StoreOrder, StoreState
 from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.lake import Lake
-from storewatch.reports.compute.figures import newest_of
-from storewatch.reports.states import Moment, Spread, last_polls, states_at
+from storewatch.stores.evidence import newest_of
+from storewatch.stores.states import Moment, Spread, last_polls, states_at
 
 _KEPT_SCOPES: Final = 64
 # The orders that the catalog can sort by itself; for the others the lake has to be read.

@@ -20,7 +20,7 @@ from storewatch.engine.opening.calendars import assign_calendars
 from storewatch.engine.opening.changes import HoursChanges
 from storewatch.engine.opening.sessions import open_sessions
 from storewatch.lake import Snapshot
-from storewatch.reports.compute.figures import read_evidence
+from storewatch.stores.evidence import read_evidence
 
 # How far back a last poll is looked for.
 LAST_POLL_DAYS: Final = 400

@@ -18,8 +18,9 @@ from storewatch.domain.instants import DAY_US, HOUR_US, instant_of, instant_us
 from storewatch.domain.policies import Policy
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.installation import Installation, open_installation
-from storewatch.reports.current import CurrentStores
-from storewatch.reports.timeline import (
+from storewatch.stores.current import CurrentStores
+from storewatch.stores.timeline import (
+    HistoryQuery,
     Range,
     Step,
     choose_range,
@@ -92,7 +93,8 @@ def test_store_over_time_is_what_the_naive_twin_says(app: Installation, timezone
     policy = Policy(name="observed", max_gap_us=dice.choice([HOUR_US, 3 * HOUR_US, 2 * DAY_US]))
     rules = {"as_of_us": newest_us or asked.to_us, "max_gap_us": policy.max_gap_us}
 
-    timeline = store_timeline(rows, asked, moment, policy)
+    query = HistoryQuery(range=asked, policy=policy)
+    timeline = store_timeline(rows, moment, query)
     twin = naive.spans(given, asked.from_us, asked.to_us, **rules)
     assert [(s.start_us, s.end_us, STATUSES[s.status]) for s in timeline.spans] == [
         (span.start_us, span.end_us, span.status) for span in twin
@@ -106,10 +108,10 @@ def test_store_over_time_is_what_the_naive_twin_says(app: Installation, timezone
     assert [(poll.observed_us, poll.active, poll.counted) for poll in timeline.polls] == [
         (p.observed_us, p.active, naive.session_at(inside, p.observed_us) is not None) for p in seen
     ]
-    assert store_observations(moment.snapshot, rows, asked) == [(p.observed_us, p.active) for p in seen]
+    assert store_observations(rows, moment.snapshot, asked) == [(p.observed_us, p.active) for p in seen]
 
     for step, hours in ((Step.DAY, 24), (Step.HOUR, 1)):
-        found = store_availability(rows, asked, moment, policy, step)
+        found = store_availability(rows, moment, query, step)
         edges = naive.local_edges(given.timezone, day - timedelta(days=5), 11, hours)
         cut = sorted({min(max(edge, asked.from_us), asked.to_us) for edge in edges})
         assert found.edges_us.tolist() == cut

@@ -1,0 +1,86 @@
+"""The fields of one store, checked by the rules of the tables of files; the reasons have the same words."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import polars as pl
+
+from storewatch.catalog import LABELS, PATTERNS
+from storewatch.domain.columns import TIMEZONES
+from storewatch.domain.labels import ALL_STORES, Label, Scope
+from storewatch.engine.opening.weekly import weekly_intervals
+from storewatch.ingest.tables import check_hours, check_labels, check_zones
+from storewatch.stores.changes import StoreFields
+
+HOURS: Final = pl.Schema({"store_id": pl.String(), "intervals": PATTERNS["intervals"]})
+_ANY_TIME: Final = datetime.min.replace(tzinfo=UTC)  # only observations are checked against the clock
+
+# The path of a field, and the reason why its value cannot be used.
+Problem = tuple[tuple[str | int, ...], str]
+
+
+def check_fields(
+    store_id: str, sent: Mapping[str, Any], scope: Scope = ALL_STORES
+) -> tuple[StoreFields, list[Problem]]:
+    """Check the fields that a caller sent of one store: any of timezone, weekly_hours, labels.
+
+    timezone, weekly_hours: None is the default of SEMANTICS 2 and 3. weekly_hours: rows with the columns of that table.
+    scope: its label must not be changed. Returns the fields, and what is wrong with them: then none may be stored.
+    """
+    problems: list[Problem] = []
+    hours = zones = labels = None
+    if "timezone" in sent:
+        zones = _zone(store_id, sent["timezone"], problems)
+    if "weekly_hours" in sent:
+        hours = _hours(store_id, sent["weekly_hours"], problems)
+    if "labels" in sent:
+        labels = _labels(sent["labels"], scope, problems)
+    return StoreFields(hours=hours, zones=zones, labels=labels), problems
+
+
+def check_id(store_id: str) -> tuple[str, list[Problem]]:
+    """Return the id of a new store as it would be read from a file, and what is wrong with it."""
+    checked = check_labels(pl.DataFrame([(store_id, [])], LABELS, orient="row"))
+    good = checked.good["store_id"].to_list() or [store_id]
+    return good[0], [(("store_id",), reason) for reason in checked.bad["reason"]]
+
+
+def scope_reason(mine: Label) -> str:
+    return f"the label {mine.name} is the scope of this key, which cannot change it from '{mine.value}'"
+
+
+def _zone(store_id: str, timezone: str | None, problems: list[Problem]) -> pl.DataFrame:
+    zones = pl.DataFrame([(store_id, timezone)], TIMEZONES, orient="row")
+    if timezone is None:
+        return zones
+    checked = check_zones(zones, _ANY_TIME)
+    problems += [(("timezone",), reason) for reason in checked.bad["reason"]]
+    return checked.good
+
+
+def _hours(store_id: str, rows: Sequence[Mapping[str, str]] | None, problems: list[Problem]) -> pl.DataFrame:
+    if rows is None:
+        return pl.DataFrame([(store_id, None)], HOURS, orient="row")
+    columns = ("day", "start_time_local", "end_time_local")
+    found = [(store_id, *(row[column] for column in columns)) for row in rows]
+    checked = check_hours(
+        pl.DataFrame(found, dict.fromkeys(("store_id", *columns), pl.String), orient="row"), _ANY_TIME
+    )
+    problems += [(("weekly_hours", row), reason) for row, reason in checked.bad.iter_rows()]
+    return weekly_intervals(checked.good)
+
+
+def _labels(sent: Mapping[str, str | None], scope: Scope, problems: list[Problem]) -> dict[str, str | None]:
+    # Names are checked with any value, because to remove a label it must have a name that can be.
+    named = [{"label": label, "value": (value or "").strip() or "-"} for label, value in sent.items()]
+    checked = check_labels(pl.DataFrame([("-", named)], LABELS, orient="row"))
+    problems += [(("labels",), reason) for reason in checked.bad["reason"]]
+    if checked.bad.height or not named:
+        return {}
+    names = [pair["label"] for pair in checked.good["labels"][0]]
+    labels = {name: (value or "").strip() or None for name, value in zip(names, sent.values(), strict=True)}
+    mine = scope.label
+    if mine is not None and labels.get(mine.name, mine.value) != mine.value:
+        problems.append((("labels", mine.name), scope_reason(mine)))
+    return labels

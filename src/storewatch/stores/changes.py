@@ -1,0 +1,82 @@
+"""How one store is created, changed and deleted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+import polars as pl
+
+from storewatch.catalog import Catalog, labels_frame
+from storewatch.domain.errors import LakeConflictError, StoreExistsError, StoreInUseError, UnknownStoreError
+from storewatch.domain.labels import ALL_STORES, Scope
+from storewatch.lake import Lake
+from storewatch.stores.following import follow_lake
+
+DELETE_ATTEMPTS: Final = 5
+_ALL_TIME_US: Final = (-(2**62), 2**62)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreFields:
+    """Checked fields of one store; None where a field is left as it is.
+
+    hours: rows as of `weekly_intervals`; hours_from: the local date from which they hold. zones: columns.TIMEZONES.
+    labels: the ones to set, or to remove where None.
+    """
+
+    hours: pl.DataFrame | None = None
+    hours_from: date | None = None
+    zones: pl.DataFrame | None = None
+    labels: Mapping[str, str | None] | None = None
+
+
+def create_store(store_id: str, fields: StoreFields, *, catalog: Catalog, now: datetime) -> None:
+    """Create a store. Raises StoreExistsError."""
+    labels = {label: value for label, value in (fields.labels or {}).items() if value is not None}
+    created = catalog.create_store(
+        store_id,
+        hours=fields.hours,
+        hours_from=fields.hours_from,
+        zones=fields.zones,
+        labels=labels_frame({store_id: labels}),
+        now=now,
+    )
+    if not created:
+        raise StoreExistsError(store_id)
+
+
+def change_store(
+    store_id: str, fields: StoreFields, *, catalog: Catalog, scope: Scope = ALL_STORES, now: datetime
+) -> None:
+    """Change the fields of a store. Raises UnknownStoreError when the scope has no store with this id."""
+    changed = catalog.change_store(
+        store_id,
+        scope,
+        hours=fields.hours,
+        hours_from=fields.hours_from,
+        zones=fields.zones,
+        labels=fields.labels,
+        now=now,
+    )
+    if not changed:
+        raise UnknownStoreError(store_id)
+
+
+def delete_store(store_id: str, *, catalog: Catalog, lake: Lake, scope: Scope = ALL_STORES, now: datetime) -> None:
+    """Delete a store that was never observed, with its hours, zone and labels.
+
+    Raises UnknownStoreError, StoreInUseError when the lake holds observations of it, LakeConflictError when new
+    observations kept arriving while it looked for some.
+    """
+    for _ in range(DELETE_ATTEMPTS):
+        # The catalog refuses to delete when it knows a lake version later than the one that was searched.
+        follow_lake(catalog, lake, now)
+        snapshot = lake.snapshot()
+        if catalog.find_store(store_id, scope) is None:
+            raise UnknownStoreError(store_id)
+        if snapshot.read(*_ALL_TIME_US, stores=[store_id]).height:
+            raise StoreInUseError(store_id)
+        if catalog.delete_store(store_id, lake_version=snapshot.version):
+            return
+    raise LakeConflictError("Polls kept coming in while the store was to be deleted; nothing was changed. Try again.")

@@ -1,0 +1,211 @@
+"""The outages of one store in a range, and the parts of it that reports share."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from storewatch.catalog import Annotation, Catalog, StoreRows
+from storewatch.domain.columns import INSTANT, Int64s
+from storewatch.domain.enums import Status
+from storewatch.domain.instants import instant_of
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
+from storewatch.engine.availability import LOOKAROUND_US, NO_INSTANT, Outages, OutageState, outages
+from storewatch.engine.measures import Measures, measure
+from storewatch.engine.opening.zones import local_readings
+from storewatch.stores.states import Moment
+from storewatch.stores.timeline import HistoryQuery, Range, range_totals, read_store
+
+# What is counted of the outages of each store; ended: of those that are over.
+COUNTED: Final = ("outages", "down_us", "longest_us", "ended", "ended_down_us", "up_us")
+LONGEST: Final = COUNTED.index("longest_us")
+
+# Annotations by the place of their store in a list of stores, the one created last at the end.
+NOTES: Final = pl.Schema(
+    {
+        "store": pl.Int64(),
+        "note_from_us": pl.Int64(),
+        "note_to_us": pl.Int64(),
+        "cause": pl.String(),
+        "note": pl.String(),
+    }
+)
+_ANNOTATIONS_AT_ONCE: Final = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outage:
+    """An outage, cut to the range.
+
+    start_local: the store's local time at start_at. down_us: its business time; wall_us: from start to end. opened_at:
+    the poll that is the reason for its start; closed_at: the poll that ended it. position: where it lies in its
+    sessions (late_open, early_close, middle, whole). state: ended, ongoing, continues. cause, note: of the annotation
+    that overlaps it.
+    """
+
+    start_at: datetime
+    end_at: datetime
+    start_local: datetime
+    down_us: int
+    wall_us: int
+    opened_at: datetime | None
+    closed_at: datetime | None
+    position: str
+    state: str
+    began_before: bool
+    cause: str | None
+    note: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutageStatistics:
+    """How many outages and how long; None where there is nothing to divide by (docs/semantics.md, rule 21)."""
+
+    outages: int
+    outage_us: int
+    longest_outage_us: int | None
+    mean_outage_us: int | None
+    mttr_us: int | None
+    mtbf_us: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreOutages:
+    """The outages of a store in a range, in order, with its figures there. totals_us: int64[1,4] by Status."""
+
+    range: Range
+    totals_us: Int64s
+    measures: Measures
+    figures: OutageStatistics
+    outages: list[Outage]
+
+
+def store_outages(
+    store: StoreRows, moment: Moment, query: HistoryQuery, *, min_duration_us: int = 0, catalog: Catalog
+) -> StoreOutages:
+    """Find the outages of the one store of `store`, as a report on this store does.
+
+    min_duration_us: shorter outages are left out.
+    """
+    seen = read_store(store, moment, query, LOOKAROUND_US)
+    window = np.array([[query.range.from_us, query.range.to_us]], np.int64)
+    found = outages(
+        **seen.engine_input, windows_us=window, zone_of=np.zeros(1, np.int64), min_duration_us=min_duration_us
+    )
+    totals_us = range_totals(seen, query.range)
+    counted = np.zeros((1, len(COUNTED)), np.int64)
+    count_outages(counted, found)
+    counted[:, COUNTED.index("up_us")] = totals_us[:, Status.UP]
+    ids = store.frame["store_id"]
+    readings = local_readings(store.frame["timezone"][0] or DEFAULT_TIMEZONE, found.start_us)
+    rows = outage_rows(found, found.store).with_columns(start_local=pl.Series(readings).cast(pl.Datetime("us")))
+    rows = with_notes(rows, read_notes(catalog, ids, (query.range.from_us, query.range.to_us)))
+    rows = rows.with_columns(pl.col("start_at", "end_at", "opened_at", "closed_at").cast(INSTANT))
+    return StoreOutages(
+        range=query.range,
+        totals_us=totals_us,
+        measures=measure(totals_us),
+        figures=OutageStatistics(**outage_figures(counted).row(0, named=True)),
+        outages=[Outage(**row) for row in rows.select(field.name for field in fields(Outage)).to_dicts()],
+    )
+
+
+def count_outages(counted: Int64s, found: Outages) -> None:
+    """Add outages to what is counted of stores: int64[S,...], the first columns are COUNTED."""
+    ended = found.state == OutageState.ENDED
+    np.add.at(counted[:, COUNTED.index("outages")], found.store, 1)
+    np.add.at(counted[:, COUNTED.index("down_us")], found.store, found.down_us)
+    np.maximum.at(counted[:, LONGEST], found.store, found.down_us)
+    np.add.at(counted[:, COUNTED.index("ended")], found.store[ended], 1)
+    np.add.at(counted[:, COUNTED.index("ended_down_us")], found.store[ended], found.down_us[ended])
+
+
+def outage_figures(counted: Int64s) -> pl.DataFrame:
+    """Return COUNTED, int64[N, 6], as the columns of OutageStatistics.
+
+    mean, mttr and mtbf are rounded down to whole microseconds: down time an outage, down time an outage that ended, up
+    time an outage.
+    """
+    number, has_any, has_ended = pl.col("outages"), pl.col("outages") > 0, pl.col("ended") > 0
+    return pl.DataFrame(counted, schema=dict.fromkeys(COUNTED, pl.Int64), orient="row").select(
+        number,
+        pl.col("down_us").alias("outage_us"),
+        pl.when(has_any).then(pl.col("longest_us")).alias("longest_outage_us"),
+        pl.when(has_any).then(pl.col("down_us") // number).alias("mean_outage_us"),
+        pl.when(has_ended).then(pl.col("ended_down_us") // pl.col("ended")).alias("mttr_us"),
+        pl.when(has_any).then(pl.col("up_us") // number).alias("mtbf_us"),
+    )
+
+
+def outage_rows(found: Outages, store: Int64s) -> pl.DataFrame:
+    """Return outages as rows, instants in microseconds. store: the place of each one's store in a list of stores."""
+    states = {int(state): state.name.lower() for state in OutageState}
+    opens, closes = pl.col("at_opening"), pl.col("at_closing")
+    return pl.DataFrame(
+        {
+            "store": store,
+            "start_at": found.start_us,
+            "end_at": found.end_us,
+            "down_us": found.down_us,
+            "wall_us": found.end_us - found.start_us,
+            "opened_at": found.opened_us,
+            "closed_at": found.closed_us,
+            "state": found.state,
+            "began_before": found.began_before,
+            "at_opening": found.at_opening,
+            "at_closing": found.at_closing,
+        }
+    ).with_columns(
+        pl.col("opened_at", "closed_at").replace(NO_INSTANT, None),
+        pl.col("state").replace_strict(states, return_dtype=pl.String),
+        position=pl.when(opens & closes)
+        .then(pl.lit("whole"))
+        .when(opens)
+        .then(pl.lit("late_open"))
+        .when(closes)
+        .then(pl.lit("early_close"))
+        .otherwise(pl.lit("middle")),
+    )
+
+
+def read_notes(catalog: Catalog, store_ids: pl.Series, range_us: tuple[int, int]) -> pl.DataFrame:
+    """Read the annotations of these stores that overlap a range: NOTES."""
+    first, end = (instant_of(edge_us) for edge_us in range_us)
+    of_store = store_ids[0] if len(store_ids) == 1 else None
+    found: list[Annotation] = []
+    before: int | None = None
+    while page := catalog.list_annotations(
+        store_id=of_store, from_=first, to=end, before=before, limit=_ANNOTATIONS_AT_ONCE
+    ):
+        found += page
+        before = page[-1].annotation_id
+    found.sort(key=lambda each: (each.created_at, each.annotation_id))
+    notes = pl.DataFrame(
+        {
+            "store_id": [each.store_id for each in found],
+            "note_from_us": [each.start_at for each in found],
+            "note_to_us": [each.end_at for each in found],
+            "cause": [each.cause for each in found],
+            "note": [each.note for each in found],
+        },
+        schema_overrides={"store_id": pl.String, "cause": pl.String, "note": pl.String},
+    )
+    places = store_ids.rename("store_id").to_frame().with_row_index("store")
+    notes = notes.join(places, on="store_id", maintain_order="left")
+    instants = pl.col("note_from_us", "note_to_us").cast(INSTANT).to_physical()
+    return notes.with_columns(instants).select(NOTES.names()).cast(NOTES)
+
+
+def with_notes(rows: pl.DataFrame, notes: pl.DataFrame) -> pl.DataFrame:
+    """Add cause and note of the annotation that overlaps an outage; of several ones, of the one created last."""
+    numbered = rows.with_row_index("row")
+    start_us, end_us = (pl.col(name).to_physical() for name in ("start_at", "end_at"))
+    found = (
+        numbered.join(notes, on="store", maintain_order="right")
+        .filter(pl.col("note_from_us") < end_us, start_us < pl.col("note_to_us"))
+        .unique("row", keep="last", maintain_order=True)
+        .select("row", "cause", "note")
+    )
+    return numbered.join(found, on="row", how="left", maintain_order="left").drop("row")

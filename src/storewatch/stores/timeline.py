@@ -1,0 +1,264 @@
+"""One store over a range of time: its sessions, spans and polls, its figures in all and by local day or hour.
+
+Only the rows and the calendar of this store are read.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from storewatch.catalog import StoreRows
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import AnnotationMode, ClosureMode, Status
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import DAY_US, EARLIEST, LATEST, instant_of, instant_us
+from storewatch.domain.policies import Policy
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
+from storewatch.engine.availability import (
+    Evidence,
+    Reclassified,
+    bucket_totals,
+    evidence_range,
+    group_reclassified,
+    spans,
+    totals,
+)
+from storewatch.engine.measures import Measures, measure
+from storewatch.engine.opening.calendars import assign_calendars
+from storewatch.engine.opening.sessions import Sessions, open_sessions
+from storewatch.engine.opening.zones import local_edges
+from storewatch.lake import Snapshot
+from storewatch.stores.evidence import read_evidence
+from storewatch.stores.states import Moment
+
+DEFAULT_DAYS: Final = 7
+MAX_DAYS: Final = 400
+MAX_HOURLY_DAYS: Final = 32
+
+
+class Step(StrEnum):
+    """The local periods that an availability is split into."""
+
+    DAY = "day"
+    HOUR = "hour"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """The instants `[from_us, to_us)`."""
+
+    from_us: int
+    to_us: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryQuery:
+    """A range of time and how the observations in it are interpreted."""
+
+    range: Range
+    policy: Policy
+    closures: ClosureMode = ClosureMode.HONOUR
+    annotations: AnnotationMode = AnnotationMode.APPLY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poll:
+    """One observation. counted: it was made in a session, so it is evidence (SEMANTICS 8)."""
+
+    observed_us: int
+    active: bool
+    counted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A period of business time with one status."""
+
+    start_us: int
+    end_us: int
+    status: Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """What happened to a store in a range.
+
+    sessions: (open, close), cut to the range; totals_us: int64[1,4], last axis by Status.
+    """
+
+    range: Range
+    sessions: list[tuple[int, int]]
+    spans: list[Span]
+    polls: list[Poll]
+    totals_us: Int64s
+    measures: Measures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Availability:
+    """The figures of a store in a range and in its parts, which add up to it exactly.
+
+    starts: the local time at which the day or hour of each part begins; edges_us: int64[B+1];
+    totals_us: int64[1+B,4], the whole range first, by Status; measures: of them.
+    """
+
+    range: Range
+    starts: list[datetime]
+    edges_us: Int64s
+    totals_us: Int64s
+    measures: Measures
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreEvidence:
+    """Everything that the engine needs to compute the figures of one store in a range."""
+
+    evidence: Evidence
+    sessions: Sessions
+    as_of_us: int
+    policy: Policy
+    reclassified: Reclassified | None
+
+    @property
+    def engine_input(self) -> dict[str, Any]:
+        """The arguments that every function of the engine takes, by name."""
+        return vars(self)
+
+
+def choose_range(
+    begin: datetime | None,
+    end: datetime | None,
+    as_of_us: int | None,
+    *,
+    max_days: int = MAX_DAYS,
+    includes_as_of: bool = False,
+) -> Range:
+    """Return the range from `begin` to `end`: by default up to as_of, and DEFAULT_DAYS long.
+
+    includes_as_of: that default end is just after as_of, so that the newest observation is in the range. Raises
+    InvalidInputError when it is empty, longer than max_days, outside the calendar, or has no end to count from.
+    """
+    for instant in (begin, end):
+        if instant is not None and not EARLIEST <= instant <= LATEST:
+            raise InvalidInputError("from and to must lie between the years 1970 and 9000.")
+    now_us = None if as_of_us is None else as_of_us + includes_as_of
+    to_us = instant_us(end) if end is not None else now_us
+    if to_us is None:
+        raise InvalidInputError("Nothing has been observed yet, so there is no 'now' to end at: send from and to.")
+    from_us = instant_us(begin) if begin is not None else to_us - DEFAULT_DAYS * DAY_US
+    if from_us >= to_us:
+        raise InvalidInputError("from must be before to; without to, before the newest poll.")
+    if to_us - from_us > max_days * DAY_US:
+        raise InvalidInputError(f"from and to are more than {max_days} days apart; choose a shorter range.")
+    return Range(from_us=from_us, to_us=to_us)
+
+
+def store_timeline(store: StoreRows, moment: Moment, query: HistoryQuery) -> Timeline:
+    """Return the sessions, spans, polls and figures of the one store of `store`."""
+    seen = read_store(store, moment, query)
+    found = spans(**seen.engine_input, from_us=query.range.from_us, to_us=query.range.to_us)
+    totals_us = range_totals(seen, query.range)
+    return Timeline(
+        range=query.range,
+        sessions=_clipped(seen.sessions, query.range),
+        spans=[
+            Span(start_us=start_us, end_us=end_us, status=Status(status))
+            for start_us, end_us, status in zip(
+                found.start_us.tolist(), found.end_us.tolist(), found.status.tolist(), strict=True
+            )
+        ],
+        polls=_polls(seen.evidence, seen.sessions, query.range),
+        totals_us=totals_us,
+        measures=measure(totals_us),
+    )
+
+
+def store_availability(store: StoreRows, moment: Moment, query: HistoryQuery, step: Step) -> Availability:
+    """Return the figures of the one store of `store` by the days or hours of its own clock.
+
+    The first and last part are cut to the range. A skipped hour is no part, a repeated one is part of its first
+    reading (SEMANTICS 5).
+    """
+    seen = read_store(store, moment, query)
+    starts, edges_us = _local_parts(_timezone(store), query.range, step)
+    parts_us = bucket_totals(**seen.engine_input, edges_us=edges_us[None], zone_of=np.zeros(1, np.int64))[0]
+    totals_us = np.concatenate([range_totals(seen, query.range), parts_us])
+    return Availability(
+        range=query.range, starts=starts, edges_us=edges_us, totals_us=totals_us, measures=measure(totals_us)
+    )
+
+
+def store_observations(store: StoreRows, snapshot: Snapshot, chosen: Range) -> list[tuple[int, bool]]:
+    """List the observations of the one store in a range, the latest loaded of each instant: (observed_us, active)."""
+    ids = store.frame["store_id"]
+    evidence = read_evidence(snapshot, ids, (chosen.from_us, chosen.to_us - 1), ids.to_list())
+    return list(zip(evidence.observed_us.tolist(), evidence.active.astype(bool).tolist(), strict=True))
+
+
+def read_store(store: StoreRows, moment: Moment, query: HistoryQuery, around_us: int = 0) -> StoreEvidence:
+    """Read what the engine needs of the one store of `store`, in the range and `around_us` before and after it."""
+    # A store without any observation has no as_of; every instant gives the same figures then.
+    as_of_us = query.range.to_us if moment.as_of_us is None else moment.as_of_us
+    start_us, end_us = evidence_range(
+        query.range.from_us - around_us, query.range.to_us + around_us, as_of_us=as_of_us, policy=query.policy
+    )
+    ids = store.frame["store_id"]
+    calendars = assign_calendars(store.frame, store.patterns, store.changes)
+    applied = query.annotations is AnnotationMode.APPLY
+    return StoreEvidence(
+        evidence=read_evidence(moment.snapshot, ids, (start_us, min(end_us - 1, as_of_us)), ids.to_list()),
+        sessions=open_sessions(calendars, start_us, end_us, query.closures),
+        as_of_us=as_of_us,
+        policy=query.policy,
+        reclassified=group_reclassified(store.reclassifications, ids) if applied else None,
+    )
+
+
+def range_totals(seen: StoreEvidence, chosen: Range) -> Int64s:
+    """Return the business time of a range by Status: int64[1,4]."""
+    window = np.array([[chosen.from_us, chosen.to_us]], np.int64)
+    return totals(**seen.engine_input, windows_us=window).reshape(1, -1)
+
+
+def _clipped(sessions: Sessions, chosen: Range) -> list[tuple[int, int]]:
+    opens, closes = (np.clip(edges, chosen.from_us, chosen.to_us) for edges in (sessions.open_us, sessions.close_us))
+    return [
+        (open_us, close_us)
+        for open_us, close_us in zip(opens.tolist(), closes.tolist(), strict=True)
+        if open_us < close_us
+    ]
+
+
+def _polls(evidence: Evidence, sessions: Sessions, chosen: Range) -> list[Poll]:
+    first, last = np.searchsorted(evidence.observed_us, (chosen.from_us, chosen.to_us))
+    observed_us = evidence.observed_us[first:last]
+    session = np.searchsorted(sessions.open_us, observed_us, side="right") - 1
+    counted = np.zeros(len(observed_us), bool)
+    begun = session >= 0
+    counted[begun] = observed_us[begun] < sessions.close_us[session[begun]]
+    return [
+        Poll(observed_us=at_us, active=bool(active), counted=inside)
+        for at_us, active, inside in zip(
+            observed_us.tolist(), evidence.active[first:last].tolist(), counted.tolist(), strict=True
+        )
+    ]
+
+
+def _local_parts(timezone: str, chosen: Range, step: Step) -> tuple[list[datetime], Int64s]:
+    """Return the local times at which the days or hours of a range begin, and their edges, cut to the range."""
+    by: Literal["day", "hour"] = "day" if step is Step.DAY else "hour"
+    # No zone is more than a day from UTC.
+    first = (instant_of(chosen.from_us) - timedelta(days=1)).date()
+    last = (instant_of(chosen.to_us) + timedelta(days=1)).date()
+    edges_us = np.clip(local_edges(timezone, first, last, by), chosen.from_us, chosen.to_us)
+    parts = np.flatnonzero(edges_us[:-1] < edges_us[1:])
+    length = timedelta(days=1) if step is Step.DAY else timedelta(hours=1)
+    midnight = datetime(first.year, first.month, first.day)  # noqa: DTZ001 - what a clock reads, no instant
+    return [midnight + length * number for number in parts.tolist()], np.append(edges_us[parts], chosen.to_us)
+
+
+def _timezone(store: StoreRows) -> str:
+    return store.frame["timezone"][0] or DEFAULT_TIMEZONE
