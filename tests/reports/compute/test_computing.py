@@ -22,7 +22,7 @@ from storewatch.ingest import import_file
 from storewatch.installation import Installation, compute_report, open_installation
 from storewatch.reports.compute.computing import compute_content
 from storewatch.reports.compute.content import FIGURES, SPREAD, Content
-from storewatch.reports.compute.figures import Basis
+from storewatch.reports.compute.figures import ReportInputs
 from storewatch.reports.request.request import ReportRequest, read_request
 from storewatch.stores.evidence import StoreList
 
@@ -319,18 +319,18 @@ def everything(**more: Any) -> ReportRequest:
 
 @pytest.mark.parametrize("more", [{}, {"worst": 3}, {"with_outages": True}], ids=str)
 def test_shards_and_folder_give_the_same_content(world: Installation, tmp_path: Path, more: dict[str, Any]) -> None:
-    basis = Basis(
+    inputs = ReportInputs(
         store_list=StoreList.read(world.catalog),
         snapshot=world.lake.snapshot(),
         as_of_us=AS_OF_US,
         policy=everything().policy,
     )
     steps: list[tuple[int, int]] = []
-    chosen = basis.store_list.store_ids
-    whole = compute_content(everything(**more), basis, chosen, catalog=world.catalog)
+    chosen = inputs.store_list.store_ids
+    whole = compute_content(everything(**more), inputs, chosen, catalog=world.catalog)
     parts = compute_content(
         everything(**more),
-        basis,
+        inputs,
         chosen,
         catalog=world.catalog,
         folder=tmp_path,

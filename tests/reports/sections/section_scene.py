@@ -16,10 +16,10 @@ from storewatch.domain.enums import EntryKind, ReportTable
 from storewatch.domain.instants import instant_of, parse_instant
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.installation import open_installation
-from storewatch.reports.compute.collecting import Collector, Plan
+from storewatch.reports.compute.collecting import Collector, ReportContext
 from storewatch.reports.compute.computing import compute_content
 from storewatch.reports.compute.content import Content
-from storewatch.reports.compute.figures import SHARD_ROWS, Basis, resolve_as_of, shards
+from storewatch.reports.compute.figures import SHARD_ROWS, ReportInputs, resolve_as_of, shards
 from storewatch.reports.request.request import ReportRequest, read_request
 from storewatch.reports.request.windows import resolve_windows
 from storewatch.stores.evidence import StoreList
@@ -41,33 +41,33 @@ def report_on(
     **asked: Any,
 ) -> Content:
     """Compute a report on stores in an installation of its own. sales: rows of SALES; said: annotations."""
-    with _basis(folder, stores, as_of, labels or {}, sales, said, asked) as (catalog, request, basis):
-        chosen = basis.store_list.store_ids
-        return compute_content(request, basis, chosen, catalog=catalog, shard_rows=shard_rows)
+    with _inputs(folder, stores, as_of, labels or {}, sales, said, asked) as (catalog, request, inputs):
+        chosen = inputs.store_list.store_ids
+        return compute_content(request, inputs, chosen, catalog=catalog, shard_rows=shard_rows)
 
 
 def collected(
     folder: Path,
     stores: Mapping[str, Store],
-    make: Callable[[Plan, Catalog], Collector],
+    make: Callable[[ReportContext, Catalog], Collector],
     *,
     as_of: str,
     shard_rows: int,
     **asked: Any,
 ) -> Collector:
     """Let one collector see all shards of the stores."""
-    with _basis(folder, stores, as_of, {}, (), (), asked) as (catalog, request, basis):
-        windows = resolve_windows(request, basis.as_of_us, basis.store_list.calendars.zones)
-        collector = make(Plan(request=request, basis=basis, windows=windows, folder=None), catalog)
+    with _inputs(folder, stores, as_of, {}, (), (), asked) as (catalog, request, inputs):
+        windows = resolve_windows(request, inputs.as_of_us, inputs.store_list.calendars.zones)
+        collector = make(ReportContext(request=request, inputs=inputs, windows=windows, folder=None), catalog)
         around_us, spans_us = collector.lookaround_us, windows.spans_us
         reach_us = int(spans_us.min()) - around_us, int(spans_us.max()) + around_us
-        for shard in shards(basis, *reach_us, cells=collector.cells, shard_rows=shard_rows):
+        for shard in shards(inputs, *reach_us, cells=collector.cells, shard_rows=shard_rows):
             collector.add(shard)
         return collector
 
 
 @contextmanager
-def _basis(
+def _inputs(
     folder: Path,
     stores: Mapping[str, Store],
     as_of: str | None,
@@ -75,7 +75,7 @@ def _basis(
     sales: Sequence[tuple[Any, ...]],
     said: Sequence[NewAnnotation],
     asked: Mapping[str, Any],
-) -> Iterator[tuple[Catalog, ReportRequest, Basis]]:
+) -> Iterator[tuple[Catalog, ReportRequest, ReportInputs]]:
     with open_installation(settings_in(folder)) as app:
         _put_stores(app.catalog, stores, labels)
         for store_id, store in stores.items():
@@ -89,7 +89,7 @@ def _basis(
             app.catalog.create_annotation(each)
         snapshot = followed_snapshot(app.catalog, app.lake, NOW, None)
         request = read_request({"format": "json", **asked}, as_of=parse_instant(as_of) if as_of else None)
-        basis = Basis(
+        inputs = ReportInputs(
             store_list=StoreList.read(app.catalog),
             snapshot=snapshot,
             as_of_us=resolve_as_of(request, snapshot),
@@ -97,7 +97,7 @@ def _basis(
             closures=request.closures,
             annotations=request.annotations,
         )
-        yield app.catalog, request, basis
+        yield app.catalog, request, inputs
 
 
 def rows_of(content: Content, table: ReportTable, *columns: str) -> list[tuple[Any, ...]]:

@@ -31,7 +31,7 @@ from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.lake import Lake, Snapshot
 from storewatch.reports.compute.computing import BY_HOURS, BY_TIMEZONE, compute_content
 from storewatch.reports.compute.content import Content
-from storewatch.reports.compute.figures import Basis, Progress, resolve_as_of
+from storewatch.reports.compute.figures import Progress, ReportInputs, resolve_as_of
 from storewatch.reports.exports import WRITERS, too_large
 from storewatch.reports.exports.header import totals
 from storewatch.reports.request.request import ReportRequest
@@ -104,15 +104,15 @@ class Reports:
         from its worker cannot replace the file of the one that finished.
         """
         request = ReportRequest.from_parameters(report.parameters)
-        basis, chosen = self._basis(request, snapshot, report.scope)
-        self._refuse_too_large(request, basis, len(chosen))
-        fingerprint = _fingerprint(request, basis, chosen)
+        inputs, chosen = self._inputs(request, snapshot, report.scope)
+        self._refuse_too_large(request, inputs, len(chosen))
+        fingerprint = _fingerprint(request, inputs, chosen)
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / f"{report.job_id}.{report.attempts}.{request.format.suffix}"
         self.remove_files(report.job_id, but=file.name)
         equal = self._take_equal(fingerprint, file)
         if equal is None:
-            with self._computed(request, basis, chosen, progress, f".{report.job_id}.") as content:
+            with self._computed(request, inputs, chosen, progress, f".{report.job_id}.") as content:
                 equal = write_file(content, file), content.stores, totals(content)
         sha256, stores, kept_totals = equal
         return ReportRun(
@@ -121,9 +121,9 @@ class Reports:
             sha256=sha256,
             rows=stores,
             totals=kept_totals,
-            as_of=instant_of(basis.as_of_us),
+            as_of=instant_of(inputs.as_of_us),
             lake_version=snapshot.version,
-            catalog_version=basis.store_list.catalog_version,
+            catalog_version=inputs.store_list.catalog_version,
         )
 
     def remove_files(self, report_id: str, *, but: str | None = None) -> None:
@@ -143,33 +143,33 @@ class Reports:
 
         The content can be written as long as the context lasts.
         """
-        basis, chosen = self._basis(request, snapshot, scope)
-        self._refuse_too_large(request, basis, len(chosen))
-        with self._computed(request, basis, chosen, progress, ".report.") as content:
+        inputs, chosen = self._inputs(request, snapshot, scope)
+        self._refuse_too_large(request, inputs, len(chosen))
+        with self._computed(request, inputs, chosen, progress, ".report.") as content:
             yield content
 
     def check(self, request: ReportRequest, snapshot: Snapshot, scope: Scope) -> None:
         """Raise InvalidInputError for what can be told at once: no such window or label, too small a form."""
-        basis, chosen = self._basis(request, snapshot, scope)
-        self._refuse_too_large(request, basis, len(chosen))
+        inputs, chosen = self._inputs(request, snapshot, scope)
+        self._refuse_too_large(request, inputs, len(chosen))
 
     @contextmanager
     def _computed(
-        self, request: ReportRequest, basis: Basis, chosen: pl.Series, progress: Progress | None, prefix: str
+        self, request: ReportRequest, inputs: ReportInputs, chosen: pl.Series, progress: Progress | None, prefix: str
     ) -> Iterator[Content]:
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=prefix, dir=self.folder) as folder:
             content = compute_content(
-                request, basis, chosen, catalog=self.catalog, folder=Path(folder), progress=progress
+                request, inputs, chosen, catalog=self.catalog, folder=Path(folder), progress=progress
             )
             rows = {name: table.height for name, table in content.tables.items()}
             if why := too_large(request, rows):
                 raise InvalidParameterError("format", why)
             yield content
 
-    def _refuse_too_large(self, request: ReportRequest, basis: Basis, stores: int) -> None:
+    def _refuse_too_large(self, request: ReportRequest, inputs: ReportInputs, stores: int) -> None:
         """Refuse before anything is computed what is known to be too large for its form."""
-        windows = resolve_windows(request, basis.as_of_us, basis.store_list.calendars.zones)
+        windows = resolve_windows(request, inputs.as_of_us, inputs.store_list.calendars.zones)
         stores = min(stores, request.worst or stores)
         rows = {ReportTable.STORES: stores * len(windows.names)}
         if request.by is not None:
@@ -192,8 +192,8 @@ class Reports:
             return None
         return str(equal.result["sha256"]), int(equal.result["rows"]), equal.result.get("totals")
 
-    def _basis(self, request: ReportRequest, snapshot: Snapshot, scope: Scope) -> tuple[Basis, pl.Series]:
-        """Give what the report is computed from, and the ids of its stores: all of the basis but their peers."""
+    def _inputs(self, request: ReportRequest, snapshot: Snapshot, scope: Scope) -> tuple[ReportInputs, pl.Series]:
+        """Give what the report is computed from, and the ids of its stores: all of the inputs but their peers."""
         visible = self._stores()
         if scope.is_limited:
             visible = visible.only(self.catalog.store_ids(StoreFilter(labels=scope.labels)))
@@ -206,7 +206,7 @@ class Reports:
             in_zone = chosen.frame["timezone"].fill_null(DEFAULT_TIMEZONE) == request.zone
             chosen = chosen.at(in_zone.to_numpy())
         self._check_labels(request, scope)
-        basis = Basis(
+        inputs = ReportInputs(
             store_list=chosen if request.peers is None else self._with_peers(request.peers, chosen, visible),
             snapshot=snapshot,
             as_of_us=resolve_as_of(request, snapshot, visible.store_ids if scope.is_limited else None),
@@ -214,7 +214,7 @@ class Reports:
             closures=request.closures,
             annotations=request.annotations,
         )
-        return basis, chosen.store_ids
+        return inputs, chosen.store_ids
 
     def _check_labels(self, request: ReportRequest, scope: Scope) -> None:
         for member, label in (("group_by", request.group_by), ("peers", request.peers)):
@@ -278,12 +278,12 @@ def file_digest(file: Path) -> str:
         return hashlib.file_digest(written, "sha256").hexdigest()
 
 
-def _fingerprint(request: ReportRequest, basis: Basis, chosen: pl.Series) -> str:
+def _fingerprint(request: ReportRequest, inputs: ReportInputs, chosen: pl.Series) -> str:
     """Name everything that decides a report's content: equal fingerprints, equal files."""
-    store_list = basis.store_list
+    store_list = inputs.store_list
     content = request.parameters() | {
-        "as_of": basis.as_of_us,
-        "lake_version": basis.snapshot.version,
+        "as_of": inputs.as_of_us,
+        "lake_version": inputs.snapshot.version,
         "catalog_version": store_list.catalog_version,
         "tzdata_version": TZDATA_VERSION,
         "software_version": __version__,

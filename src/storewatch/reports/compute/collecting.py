@@ -1,4 +1,4 @@
-"""The plan of a report, and what gathers its figures while the shards go by."""
+"""The context of a report, and what gathers its figures while the shards go by."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from storewatch.domain.enums import Breakdown, ReportTable, Status
 from storewatch.engine.availability import bucket_totals, totals
 from storewatch.engine.opening.zones import local_readings
 from storewatch.reports.compute.content import BUCKETS, FIGURES, TREND, Table, figures_frame
-from storewatch.reports.compute.figures import Basis, Shard
+from storewatch.reports.compute.figures import ReportInputs, Shard
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.request.windows import Buckets, Windows, cut
 
@@ -25,41 +25,41 @@ FEW_STORES: Final = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ReportContext:
     """A report on S stores in W windows. folder: where long tables are kept until they are written."""
 
     request: ReportRequest
-    basis: Basis
+    inputs: ReportInputs
     windows: Windows
     folder: Path | None
 
     @property
     def stores(self) -> int:
-        return self.basis.store_list.frame.height
+        return self.inputs.store_list.frame.height
 
     @property
     def store_ids(self) -> pl.Series:
-        return self.basis.store_list.store_ids
+        return self.inputs.store_list.store_ids
 
     def local_readings(self, shard: Shard, store: Int64s, instants_us: Int64s) -> Int64s:
         """Read instants, int64[N], on the clocks of their stores: indices int64[N] in a shard."""
         readings = np.empty(len(store), np.int64)
         zone_of = shard.zone_of[store]
-        clocks = self.basis.store_list.calendars.zones
+        clocks = self.inputs.store_list.calendars.zones
         for zone in np.unique(zone_of).tolist():
             ours = zone_of == zone
             readings[ours] = local_readings(clocks[zone], instants_us[ours])
         return readings
 
 
-def label_values(plan: Plan, catalog: Catalog, label: str) -> pl.Series:
-    """Give the value of a label of each store of a plan, in their order; null where it carries none."""
-    if plan.stores <= FEW_STORES:
-        labels = catalog.select_stores(plan.store_ids.to_list()).labels
-        values = [labels.get(store_id, {}).get(label) for store_id in plan.store_ids]
+def label_values(context: ReportContext, catalog: Catalog, label: str) -> pl.Series:
+    """Give the value of a label of each store of a context, in their order; null where it carries none."""
+    if context.stores <= FEW_STORES:
+        labels = catalog.select_stores(context.store_ids.to_list()).labels
+        values = [labels.get(store_id, {}).get(label) for store_id in context.store_ids]
         return pl.Series("value", values, dtype=pl.String)
     values_of_all = catalog.labels_of(label)
-    return plan.store_ids.to_frame().join(values_of_all, on="store_id", how="left", maintain_order="left")["value"]
+    return context.store_ids.to_frame().join(values_of_all, on="store_id", how="left", maintain_order="left")["value"]
 
 
 class Collector(Protocol):
@@ -91,23 +91,23 @@ class TotalsCollector:
     lookaround_us = 0
     cells = 0
 
-    def __init__(self, plan: Plan) -> None:
-        windows = plan.windows
-        self._plan, self._number = plan, len(windows.names)
-        compared = plan.request.compare_before
+    def __init__(self, context: ReportContext) -> None:
+        windows = context.windows
+        self._context, self._number = context, len(windows.names)
+        compared = context.request.compare_before
         self._spans_us = np.concatenate([windows.spans_us, windows.before_us], 1) if compared else windows.spans_us
-        self._all_us = np.zeros((plan.stores, self._spans_us.shape[1], len(Status)), np.int64)
+        self._all_us = np.zeros((context.stores, self._spans_us.shape[1], len(Status)), np.int64)
 
     def add(self, shard: Shard) -> None:
-        basis = self._plan.basis
+        inputs = self._context.inputs
         if shard.first == shard.last:
             return
         self._all_us[shard.first : shard.last] = totals(
             **shard.engine_input,
             windows_us=self._spans_us,
             zone_of=shard.zone_of,
-            as_of_us=basis.as_of_us,
-            policy=basis.policy,
+            as_of_us=inputs.as_of_us,
+            policy=inputs.policy,
         )
 
     @property
@@ -117,7 +117,7 @@ class TotalsCollector:
 
     @property
     def before_us(self) -> Int64s | None:
-        return self._all_us[:, self._number :] if self._plan.request.compare_before else None
+        return self._all_us[:, self._number :] if self._context.request.compare_before else None
 
     def store_columns(self) -> pl.DataFrame:
         return NO_COLUMNS
@@ -134,16 +134,16 @@ class BucketCollector:
 
     lookaround_us = 0
 
-    def __init__(self, plan: Plan, by: Breakdown) -> None:
-        self._plan = plan
-        self._cuts = [cut(plan.windows, number, by) for number in range(len(plan.windows.names))]
+    def __init__(self, context: ReportContext, by: Breakdown) -> None:
+        self._context = context
+        self._cuts = [cut(context.windows, number, by) for number in range(len(context.windows.names))]
         self._sums = [np.zeros((*cuts.starts.shape, len(Status)), np.int64) for cuts in self._cuts]
         self._stores = [np.zeros(cuts.starts.shape, np.int64) for cuts in self._cuts]
-        self._table = Table(schema=BUCKETS, folder=plan.folder)
+        self._table = Table(schema=BUCKETS, folder=context.folder)
         self.cells = sum(cuts.starts.shape[1] for cuts in self._cuts)
 
     def add(self, shard: Shard) -> None:
-        basis = self._plan.basis
+        inputs = self._context.inputs
         if shard.first == shard.last:
             return
         frames = []
@@ -152,8 +152,8 @@ class BucketCollector:
                 **shard.engine_input,
                 edges_us=cuts.edges_us,
                 zone_of=shard.zone_of,
-                as_of_us=basis.as_of_us,
-                policy=basis.policy,
+                as_of_us=inputs.as_of_us,
+                policy=inputs.policy,
             )
             np.add.at(self._sums[number], shard.zone_of, found)
             np.add.at(self._stores[number], shard.zone_of, found.sum(axis=2) > 0)
@@ -175,7 +175,7 @@ class BucketCollector:
         starts = cuts.starts[shard.zone_of]
         store, bucket = np.nonzero(~np.isnat(starts))
         zone = shard.zone_of[store]
-        ids = self._plan.store_ids[shard.first : shard.last]
+        ids = self._context.store_ids[shard.first : shard.last]
         return pl.DataFrame(
             {
                 "store_index": store,
@@ -186,14 +186,15 @@ class BucketCollector:
             },
             schema_overrides={"from_at": INSTANT, "to_at": INSTANT},
         ).with_columns(
-            pl.lit(self._plan.windows.names[number]).alias("window"), *figures_frame(found[store, bucket]).get_columns()
+            pl.lit(self._context.windows.names[number]).alias("window"),
+            *figures_frame(found[store, bucket]).get_columns(),
         )
 
     def _trend(self) -> Table:
         """Add up the zones: buckets of one local beginning are one."""
         table = Table(schema=TREND)
         for name, cuts, sums, stores in zip(
-            self._plan.windows.names, self._cuts, self._sums, self._stores, strict=True
+            self._context.windows.names, self._cuts, self._sums, self._stores, strict=True
         ):
             zone, bucket = np.nonzero(~np.isnat(cuts.starts))
             parts = [f"status_{status}" for status in range(len(Status))]

@@ -21,7 +21,7 @@ from storewatch.reports.compute.collecting import (
     NO_COLUMNS,
     BucketCollector,
     Collector,
-    Plan,
+    ReportContext,
     TotalsCollector,
     label_values,
 )
@@ -43,7 +43,7 @@ from storewatch.reports.compute.content import (
     Versions,
     figures_frame,
 )
-from storewatch.reports.compute.figures import SHARD_ROWS, Basis, Progress, shards
+from storewatch.reports.compute.figures import SHARD_ROWS, Progress, ReportInputs, shards
 from storewatch.reports.compute.store_days import store_days
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.request.windows import resolve_windows
@@ -55,8 +55,8 @@ BY_HOURS: Final = "hours"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
-    """What the catalog says of the stores of a plan, in their order, beside hours and zones.
+class StoreDetails:
+    """What the catalog says of the stores of a context, in their order, beside hours and zones.
 
     names: String, null without one; peers: String, null without, or None where nobody asked; objectives: float64[S],
     NaN without one, or None where there are none at all.
@@ -69,7 +69,7 @@ class Known:
 
 def compute_content(
     request: ReportRequest,
-    basis: Basis,
+    inputs: ReportInputs,
     chosen: pl.Series,
     *,
     catalog: Catalog,
@@ -77,72 +77,74 @@ def compute_content(
     progress: Progress | None = None,
     shard_rows: int = SHARD_ROWS,
 ) -> Content:
-    """Compute a report on those of the stores of `basis` whose ids are `chosen`; the others are only their peers.
+    """Compute a report on those of the stores of `inputs` whose ids are `chosen`; the others are only their peers.
 
     folder: where tables that grow with the stores are kept until they are written; None is in memory.
     """
-    plan = _plan(request, basis, folder)
-    known = _known(plan, catalog)
-    in_report = np.ones(plan.stores, bool)
-    if len(chosen) < plan.stores:
-        in_report = basis.store_list.store_ids.is_in(chosen.implode()).to_numpy()
-    totals = TotalsCollector(plan)
+    context = _context(request, inputs, folder)
+    store_details = _store_details(context, catalog)
+    in_report = np.ones(context.stores, bool)
+    if len(chosen) < context.stores:
+        in_report = inputs.store_list.store_ids.is_in(chosen.implode()).to_numpy()
+    totals = TotalsCollector(context)
     # Details are gathered of the stores that are kept, which a choice by figures tells only after a walk of its own.
     has_details = request.by is not None or bool(request.include)
     in_two_walks = has_details and (request.with_outages or request.worst is not None or not in_report.all())
-    details = [] if in_two_walks else _detail_collectors(plan, catalog)
-    _walk(plan, [totals, *details], progress, shard_rows)
-    compared = _comparisons(known, totals)
+    details = [] if in_two_walks else _detail_collectors(context, catalog)
+    _walk(context, [totals, *details], progress, shard_rows)
+    compared = _comparisons(store_details, totals)
     kept = _choose(request, in_report, totals.totals_us)
     if not kept.all():
-        plan = _plan(request, replace(basis, store_list=basis.store_list.at(kept)), folder)
-        compared = compared.filter(pl.Series(np.repeat(kept, len(plan.windows.names)))) if compared.width else compared
-        known = replace(known, names=known.names.filter(pl.Series(kept)))
+        context = _context(request, replace(inputs, store_list=inputs.store_list.at(kept)), folder)
+        compared = (
+            compared.filter(pl.Series(np.repeat(kept, len(context.windows.names)))) if compared.width else compared
+        )
+        store_details = replace(store_details, names=store_details.names.filter(pl.Series(kept)))
     if in_two_walks:
-        details = _detail_collectors(plan, catalog)
-        _walk(plan, details, progress, shard_rows)
+        details = _detail_collectors(context, catalog)
+        _walk(context, details, progress, shard_rows)
     totals_us = totals.totals_us[kept]
     extra = pl.concat([compared, *(each.store_columns() for each in details)], how="horizontal")
     tables = {
-        ReportTable.SUMMARY: _summary(plan, totals_us, totals.before_us, kept, extra, details),
-        ReportTable.STORES: _stores(plan, known, totals_us, extra),
+        ReportTable.SUMMARY: _summary(context, totals_us, totals.before_us, kept, extra, details),
+        ReportTable.STORES: _stores(context, store_details, totals_us, extra),
     }
     if request.group_by is not None:
-        tables[ReportTable.GROUPS] = group_table(totals_us, _groups(plan, catalog), plan.windows.names)
+        tables[ReportTable.GROUPS] = group_table(totals_us, _groups(context, catalog), context.windows.names)
     for each in details:
         tables |= each.tables()
     return Content(
         request=request,
-        as_of_us=basis.as_of_us,
+        as_of_us=inputs.as_of_us,
         versions=Versions(
-            lake=basis.snapshot.version,
-            catalog=basis.store_list.catalog_version,
+            lake=inputs.snapshot.version,
+            catalog=inputs.store_list.catalog_version,
             tzdata=TZDATA_VERSION,
             software=__version__,
         ),
-        stores=plan.stores,
+        stores=context.stores,
         tables={name: tables[name] for name in request.tables},
-        labels=_labels(plan, catalog),
-        days=store_days(plan) if plan.stores == 1 and request.format is ReportFormat.PDF else {},
+        labels=_labels(context, catalog),
+        days=store_days(context) if context.stores == 1 and request.format is ReportFormat.PDF else {},
     )
 
 
-def _plan(request: ReportRequest, basis: Basis, folder: Path | None) -> Plan:
-    windows = resolve_windows(request, basis.as_of_us, basis.store_list.calendars.zones)
-    return Plan(request=request, basis=basis, windows=windows, folder=folder)
+def _context(request: ReportRequest, inputs: ReportInputs, folder: Path | None) -> ReportContext:
+    windows = resolve_windows(request, inputs.as_of_us, inputs.store_list.calendars.zones)
+    return ReportContext(request=request, inputs=inputs, windows=windows, folder=folder)
 
 
-def _detail_collectors(plan: Plan, catalog: Catalog) -> list[Collector]:
-    found: list[Collector] = [] if plan.request.by is None else [BucketCollector(plan, plan.request.by)]
-    return found + section_collectors(plan, catalog)
+def _detail_collectors(context: ReportContext, catalog: Catalog) -> list[Collector]:
+    found: list[Collector] = [] if context.request.by is None else [BucketCollector(context, context.request.by)]
+    return found + section_collectors(context, catalog)
 
 
-def _walk(plan: Plan, collectors: Sequence[Collector], progress: Progress | None, shard_rows: int) -> None:
-    windows = plan.windows
-    bounds_us = [windows.spans_us, windows.before_us] if plan.request.compare_before else [windows.spans_us]
+def _walk(context: ReportContext, collectors: Sequence[Collector], progress: Progress | None, shard_rows: int) -> None:
+    windows = context.windows
+    bounds_us = [windows.spans_us, windows.before_us] if context.request.compare_before else [windows.spans_us]
     around_us = max(each.lookaround_us for each in collectors)
     walked = shards(
-        plan.basis,
+        context.inputs,
         min(int(each.min()) for each in bounds_us) - around_us,
         max(int(each.max()) for each in bounds_us) + around_us,
         cells=sum(each.cells for each in collectors),
@@ -154,47 +156,47 @@ def _walk(plan: Plan, collectors: Sequence[Collector], progress: Progress | None
             each.add(shard)
 
 
-def _known(plan: Plan, catalog: Catalog) -> Known:
-    nothing = pl.Series("name", [None], dtype=pl.String).new_from_index(0, plan.stores)
-    if plan.request.format is ReportFormat.CSV:  # seven columns have no room for any of it
-        return Known(names=nothing, peers=None, objectives=None)
-    request = plan.request
-    return Known(
-        names=label_values(plan, catalog, NAME),
-        peers=None if request.peers is None else label_values(plan, catalog, request.peers),
-        objectives=_objectives(plan, catalog),
+def _store_details(context: ReportContext, catalog: Catalog) -> StoreDetails:
+    nothing = pl.Series("name", [None], dtype=pl.String).new_from_index(0, context.stores)
+    if context.request.format is ReportFormat.CSV:  # seven columns have no room for any of it
+        return StoreDetails(names=nothing, peers=None, objectives=None)
+    request = context.request
+    return StoreDetails(
+        names=label_values(context, catalog, NAME),
+        peers=None if request.peers is None else label_values(context, catalog, request.peers),
+        objectives=_objectives(context, catalog),
     )
 
 
-def _objectives(plan: Plan, catalog: Catalog) -> npt.NDArray[np.float64] | None:
-    own = catalog.targets_of(plan.store_ids)
-    default = None if plan.request.target is None else plan.request.target / 100
+def _objectives(context: ReportContext, catalog: Catalog) -> npt.NDArray[np.float64] | None:
+    own = catalog.targets_of(context.store_ids)
+    default = None if context.request.target is None else context.request.target / 100
     if own.is_empty() and default is None:
         return None
-    joined = plan.store_ids.to_frame().join(own, on="store_id", how="left", maintain_order="left")["objective"]
+    joined = context.store_ids.to_frame().join(own, on="store_id", how="left", maintain_order="left")["objective"]
     values: npt.NDArray[np.float64] = joined.fill_null(float("nan") if default is None else default).to_numpy()
     return values
 
 
-def _groups(plan: Plan, catalog: Catalog) -> pl.Series:
-    store_list = plan.basis.store_list
-    if plan.request.group_by == BY_TIMEZONE:
+def _groups(context: ReportContext, catalog: Catalog) -> pl.Series:
+    store_list = context.inputs.store_list
+    if context.request.group_by == BY_TIMEZONE:
         return store_list.frame["timezone"].fill_null(DEFAULT_TIMEZONE)
-    if plan.request.group_by == BY_HOURS:
-        return hours_names(_hours_in_force(plan), store_list.patterns)
-    return label_values(plan, catalog, str(plan.request.group_by))
+    if context.request.group_by == BY_HOURS:
+        return hours_names(_hours_in_force(context), store_list.patterns)
+    return label_values(context, catalog, str(context.request.group_by))
 
 
-def _hours_in_force(plan: Plan) -> pl.Series:
+def _hours_in_force(context: ReportContext) -> pl.Series:
     """Give the weekly_hours_id, null for the default, of each store on the last local date of the first window."""
-    store_list = plan.basis.store_list
+    store_list = context.inputs.store_list
     versions = store_list.changes.versions
-    if versions.is_empty() or not plan.stores:
+    if versions.is_empty() or not context.stores:
         return store_list.frame["weekly_hours_id"]
     zones = store_list.calendars.zones
     last_days = [
         local_time(zone, instant_of(int(to_us) - 1)).date()
-        for zone, to_us in zip(zones, plan.windows.spans_us[:, 0, 1], strict=True)
+        for zone, to_us in zip(zones, context.windows.spans_us[:, 0, 1], strict=True)
     ]
     dated = versions.sort("valid_from").rename({"weekly_hours_id": "dated_id"})
     found = (
@@ -208,21 +210,21 @@ def _hours_in_force(plan: Plan) -> pl.Series:
     return found.select(pl.when(has_version).then("dated_id").otherwise("weekly_hours_id")).to_series()
 
 
-def _labels(plan: Plan, catalog: Catalog) -> dict[str, str]:
-    if plan.stores != 1:
+def _labels(context: ReportContext, catalog: Catalog) -> dict[str, str]:
+    if context.stores != 1:
         return {}
-    ids = plan.store_ids.to_list()
+    ids = context.store_ids.to_list()
     return catalog.select_stores(ids).labels.get(ids[0], {})
 
 
-def _comparisons(known: Known, totals: TotalsCollector) -> pl.DataFrame:
+def _comparisons(store_details: StoreDetails, totals: TotalsCollector) -> pl.DataFrame:
     columns = []
-    if known.objectives is not None:
-        columns.append(target_columns(totals.totals_us, known.objectives))
+    if store_details.objectives is not None:
+        columns.append(target_columns(totals.totals_us, store_details.objectives))
     if totals.before_us is not None:
         columns.append(before_columns(totals.totals_us, totals.before_us))
-    if known.peers is not None:
-        columns.append(peer_columns(totals.totals_us, known.peers))
+    if store_details.peers is not None:
+        columns.append(peer_columns(totals.totals_us, store_details.peers))
     return pl.concat(columns, how="horizontal") if columns else NO_COLUMNS
 
 
@@ -243,24 +245,24 @@ def _choose(request: ReportRequest, in_report: npt.NDArray[np.bool_], totals_us:
 
 
 def _summary(
-    plan: Plan,
+    context: ReportContext,
     totals_us: Int64s,
     before_us: Int64s | None,
     kept: npt.NDArray[np.bool_],
     extra: pl.DataFrame,
     details: Sequence[Collector],
 ) -> Table:
-    names = plan.windows.names
+    names = context.windows.names
     summed = [roll_up(totals_us[:, number]) for number in range(len(names))]
     sums_us = np.array([each.totals_us for each in summed])
-    spans_us = plan.windows.spans_us
+    spans_us = context.windows.spans_us
     parts = [
         pl.DataFrame(
             {
                 "window": names,
                 "from_at": spans_us[:, :, 0].min(axis=0),
                 "to_at": spans_us[:, :, 1].max(axis=0),
-                "stores": [plan.stores] * len(names),
+                "stores": [context.stores] * len(names),
             },
             schema_overrides={"from_at": INSTANT, "to_at": INSTANT},
         ),
@@ -270,7 +272,7 @@ def _summary(
     if before_us is not None:
         parts.append(before_columns(sums_us, before_us[kept].sum(axis=0)))
     if "target_met" in extra.columns:
-        judged = extra["target_met"].reshape((plan.stores, len(names)))
+        judged = extra["target_met"].reshape((context.stores, len(names)))
         met = [judged.arr.get(number) for number in range(len(names))]
         parts.append(
             pl.DataFrame(
@@ -284,18 +286,18 @@ def _summary(
     return table
 
 
-def _stores(plan: Plan, known: Known, totals_us: Int64s, extra: pl.DataFrame) -> Table:
+def _stores(context: ReportContext, store_details: StoreDetails, totals_us: Int64s, extra: pl.DataFrame) -> Table:
     """Lay out the rows of all stores; they are made when they are written, some stores at a time."""
     table = Table(schema=pl.Schema({**STORES, **extra.schema}))
-    windows = len(plan.windows.names)
-    hours_ids = _hours_in_force(plan)
+    windows = len(context.windows.names)
+    hours_ids = _hours_in_force(context)
     at_once = max(1, ROWS_AT_ONCE // windows)
-    for first in range(0, plan.stores, at_once):
-        last = min(first + at_once, plan.stores)
+    for first in range(0, context.stores, at_once):
+        last = min(first + at_once, context.stores)
 
         def make(first: int = first, last: int = last) -> pl.DataFrame:
             rows = [
-                _store_rows(plan, known, hours_ids, first, last),
+                _store_rows(context, store_details, hours_ids, first, last),
                 figures_frame(totals_us[first:last].reshape(-1, len(Status))),
             ]
             if extra.width:
@@ -306,14 +308,16 @@ def _stores(plan: Plan, known: Known, totals_us: Int64s, extra: pl.DataFrame) ->
     return table
 
 
-def _store_rows(plan: Plan, known: Known, hours_ids: pl.Series, first: int, last: int) -> pl.DataFrame:
-    names = plan.windows.names
-    store_list = plan.basis.store_list
-    spans_us = plan.windows.spans_us[store_list.calendars.zone_of[first:last]].reshape(-1, 2)
+def _store_rows(
+    context: ReportContext, store_details: StoreDetails, hours_ids: pl.Series, first: int, last: int
+) -> pl.DataFrame:
+    names = context.windows.names
+    store_list = context.inputs.store_list
+    spans_us = context.windows.spans_us[store_list.calendars.zone_of[first:last]].reshape(-1, 2)
     given, default = pl.lit("given"), pl.lit("default")
     stores = store_list.frame[first:last].select(
         "store_id",
-        known.names[first:last].alias("name"),
+        store_details.names[first:last].alias("name"),
         pl.col("timezone").fill_null(DEFAULT_TIMEZONE),
         timezone_source=pl.when(pl.col("timezone").is_not_null()).then(given).otherwise(default),
         hours_source=pl.when(hours_ids[first:last].is_not_null()).then(given).otherwise(default),

@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Basis:
+class ReportInputs:
     """What every figure of a report is computed from."""
 
     store_list: StoreList
@@ -58,7 +58,7 @@ class Shard:
 
 
 def shards(
-    basis: Basis,
+    inputs: ReportInputs,
     from_us: int,
     to_us: int,
     *,
@@ -70,9 +70,9 @@ def shards(
 
     cells: results that the caller keeps for each store of a shard.
     """
-    store_list, snapshot = basis.store_list, basis.snapshot
-    start_us, end_us = evidence_range(from_us, to_us, as_of_us=basis.as_of_us, policy=basis.policy)
-    sessions = open_sessions(store_list.calendars, start_us, end_us, basis.closures)
+    store_list, snapshot = inputs.store_list, inputs.snapshot
+    start_us, end_us = evidence_range(from_us, to_us, as_of_us=inputs.as_of_us, policy=inputs.policy)
+    sessions = open_sessions(store_list.calendars, start_us, end_us, inputs.closures)
     store_ids = store_list.store_ids
     # Some of the stores have, as far as can be told without reading, their share of the rows.
     rows = snapshot.rows * len(store_ids) // max(1, store_list.known)
@@ -85,7 +85,7 @@ def shards(
         elif count > 1:
             ours = (store_ids[first], store_ids[last] if last < len(store_ids) else None)
         ids = store_ids[first:last]
-        seen = read_rows(snapshot, ids, (start_us, min(end_us - 1, basis.as_of_us)), ours)
+        seen = read_rows(snapshot, ids, (start_us, min(end_us - 1, inputs.as_of_us)), ours)
         yield Shard(
             first=first,
             last=last,
@@ -93,15 +93,15 @@ def shards(
             evidence=seen.evidence(last - first),
             sessions=replace(sessions, calendar_of=sessions.calendar_of[first:last]),
             zone_of=store_list.calendars.zone_of[first:last],
-            reclassified=_reclassified(basis, ids),
+            reclassified=_reclassified(inputs, ids),
         )
         if progress is not None:
             progress(number + 1, count)
 
 
-def _reclassified(basis: Basis, store_ids: pl.Series) -> Reclassified | None:
-    rows = basis.store_list.reclassifications
-    if basis.annotations is AnnotationMode.IGNORE or rows.is_empty():
+def _reclassified(inputs: ReportInputs, store_ids: pl.Series) -> Reclassified | None:
+    rows = inputs.store_list.reclassifications
+    if inputs.annotations is AnnotationMode.IGNORE or rows.is_empty():
         return None
     return group_reclassified(rows, store_ids)
 

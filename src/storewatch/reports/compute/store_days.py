@@ -10,23 +10,25 @@ from storewatch.domain.enums import Status
 from storewatch.domain.instants import instant_of
 from storewatch.engine.availability import Spans, spans
 from storewatch.engine.opening.zones import local_edges, local_time
-from storewatch.reports.compute.collecting import Plan
+from storewatch.reports.compute.collecting import ReportContext
 from storewatch.reports.compute.content import StoreDay, Stretch
 from storewatch.reports.compute.figures import shards
 
 _HOURS: Final = 24
 
 
-def store_days(plan: Plan) -> dict[str, tuple[StoreDay, ...]]:
-    """Give the days of the only store of a plan, closed ones too, by window."""
-    spans_us, basis = plan.windows.spans_us, plan.basis
-    read = shards(basis, int(spans_us.min()), int(spans_us.max()))
+def store_days(context: ReportContext) -> dict[str, tuple[StoreDay, ...]]:
+    """Give the days of the only store of a context, closed ones too, by window."""
+    spans_us, inputs = context.windows.spans_us, context.inputs
+    read = shards(inputs, int(spans_us.min()), int(spans_us.max()))
     shard = next(each for each in read if each.first < each.last)
     zone = int(shard.zone_of[0])
-    clock = basis.store_list.calendars.zones[zone]
+    clock = inputs.store_list.calendars.zones[zone]
     days = {}
-    for name, (from_us, to_us) in zip(plan.windows.names, spans_us[zone].tolist(), strict=True):
-        found = spans(**shard.engine_input, from_us=from_us, to_us=to_us, as_of_us=basis.as_of_us, policy=basis.policy)
+    for name, (from_us, to_us) in zip(context.windows.names, spans_us[zone].tolist(), strict=True):
+        found = spans(
+            **shard.engine_input, from_us=from_us, to_us=to_us, as_of_us=inputs.as_of_us, policy=inputs.policy
+        )
         days[name] = cut_by_day(found, clock, from_us, to_us)
     return days
 

@@ -19,7 +19,7 @@ from storewatch.domain.instants import DAY_US, MINUTE_US, SECOND_US
 from storewatch.engine.availability import Evidence, Reclassified, evidence_range, totals
 from storewatch.engine.measures import measure
 from storewatch.engine.opening.sessions import Sessions
-from storewatch.reports.compute.collecting import NO_COLUMNS, Plan
+from storewatch.reports.compute.collecting import NO_COLUMNS, ReportContext
 from storewatch.reports.compute.content import DOCTOR, Table
 from storewatch.reports.compute.figures import Shard
 from storewatch.reports.sections.contradictions import (
@@ -75,8 +75,8 @@ class DoctorCollector:
     lookaround_us = DAY_US
     cells = 168  # keeps the quarters of an hour of a shard's calendars small
 
-    def __init__(self, plan: Plan, _catalog: Catalog, most: int = MAX_FINDINGS) -> None:
-        self._plan, self._most = plan, most
+    def __init__(self, context: ReportContext, _catalog: Catalog, most: int = MAX_FINDINGS) -> None:
+        self._context, self._most = context, most
         self._table, self._outside = Table(schema=DOCTOR), Table(schema=DOCTOR)
         self._left_out = self._active_outside = self._judged = 0
         self._always_open: dict[int | None, Correction] = {}
@@ -84,10 +84,10 @@ class DoctorCollector:
     def add(self, shard: Shard) -> None:
         if shard.first == shard.last:
             return
-        given = shard.evidence, shard.sessions, self._examined_us(shard), self._plan.basis.as_of_us
+        given = shard.evidence, shard.sessions, self._examined_us(shard), self._context.inputs.as_of_us
         zones = find_wrong_zones(*given)
         explained = {wrong.store for wrong in zones}
-        edges = find_wrong_edges(*given, partial(self._plan.local_readings, shard))
+        edges = find_wrong_edges(*given, partial(self._context.local_readings, shard))
         suspects: list[WrongZone | WrongEdge] = [*zones, *(edge for edge in edges if edge.store not in explained)]
         suspects.sort(key=lambda wrong: wrong.store)
         room = max(0, self._most - self._table.height)
@@ -129,10 +129,10 @@ class DoctorCollector:
         return {ReportTable.DOCTOR: table}
 
     def _examined_us(self, shard: Shard) -> Int64s:
-        windows_us = self._plan.windows.spans_us
+        windows_us = self._context.windows.spans_us
         longest = int((windows_us[0, :, 1] - windows_us[0, :, 0]).argmax())
         spans_us: Int64s = windows_us[shard.zone_of, longest].copy()
-        spans_us[:, 1] = np.minimum(spans_us[:, 1], self._plan.basis.as_of_us)
+        spans_us[:, 1] = np.minimum(spans_us[:, 1], self._context.inputs.as_of_us)
         spans_us[:, 0] = np.maximum(spans_us[:, 0], spans_us[:, 1] - EXAMINED_US)
         return spans_us
 
@@ -147,7 +147,7 @@ class DoctorCollector:
         after[stays] = self._figures(shard, store[stays], _as_corrected(corrections))
         rows = pl.DataFrame(
             {
-                "store_id": self._plan.store_ids.gather(store + shard.first),
+                "store_id": self._context.store_ids.gather(store + shard.first),
                 "finding": [each.finding.value for each in found],
                 "evidence": [each.evidence for each in found],
                 "correction": [each.corrected.words if each.corrected else None for each in found],
@@ -166,7 +166,7 @@ class DoctorCollector:
         table.append(rows.with_columns(pl.when(pl.Series(stays)).then(corrected)))
 
     def _wrong_edge(self, shard: Shard, wrong: WrongEdge) -> _Found | None:
-        zone = self._plan.basis.store_list.calendars.zones[shard.zone_of[wrong.store]]
+        zone = self._context.inputs.store_list.calendars.zones[shard.zone_of[wrong.store]]
         corrected = correct_edge(wrong, shard.sessions, int(shard.sessions.calendar_of[wrong.store]), zone)
         if corrected is None:
             return None
@@ -185,10 +185,10 @@ class DoctorCollector:
         )
 
     def _wrong_zone(self, shard: Shard, wrong: WrongZone) -> _Found:
-        basis = self._plan.basis
-        calendars = basis.store_list.calendars
+        inputs = self._context.inputs
+        calendars = inputs.store_list.calendars
         calendar = int(shard.sessions.calendar_of[wrong.store])
-        zone = zone_that_is(wrong.hours, calendars, calendar, basis.as_of_us)
+        zone = zone_that_is(wrong.hours, calendars, calendar, inputs.as_of_us)
         later = f"{abs(wrong.hours)} h {'later' if wrong.hours > 0 else 'earlier'}"
         return _Found(
             store=wrong.store,
@@ -198,7 +198,9 @@ class DoctorCollector:
                 f"{wrong.agreeing_as_given:.0%} the hours as they are"
             ),
             confidence=wrong.agreeing,
-            corrected=None if zone is None else correct_zone(calendars, calendar, zone, self._reach_us, basis.closures),
+            corrected=None
+            if zone is None
+            else correct_zone(calendars, calendar, zone, self._reach_us, inputs.closures),
         )
 
     def _found_outside(self, shard: Shard, wrong: ActiveOutside) -> _Found:
@@ -216,7 +218,7 @@ class DoctorCollector:
 
     def _always(self, calendar: int) -> Correction:
         """Open a calendar around the clock; all that have no closures are the same then."""
-        store_list, closures = self._plan.basis.store_list, self._plan.basis.closures
+        store_list, closures = self._context.inputs.store_list, self._context.inputs.closures
         key = calendar if (store_list.calendars.closures.calendar == calendar).any() else None
         if key not in self._always_open:
             given = store_list.calendars, calendar, store_list.patterns
@@ -226,20 +228,20 @@ class DoctorCollector:
     @property
     def _reach_us(self) -> tuple[int, int]:
         """How far sessions can matter to the figures."""
-        basis, first_us = self._plan.basis, self._plan.windows.spans_us[:, 0]
+        inputs, first_us = self._context.inputs, self._context.windows.spans_us[:, 0]
         bounds_us = int(first_us.min()), int(first_us.max())
-        return evidence_range(*bounds_us, as_of_us=basis.as_of_us, policy=basis.policy)
+        return evidence_range(*bounds_us, as_of_us=inputs.as_of_us, policy=inputs.policy)
 
     def _figures(self, shard: Shard, stores: Int64s, sessions: Sessions) -> Int64s:
         """Add up the first window of some stores with sessions of their own: int64[N,4]."""
-        basis = self._plan.basis
+        inputs = self._context.inputs
         return totals(
             _evidence_of(shard.evidence, stores),
             sessions,
-            self._plan.windows.spans_us[:, :1],
+            self._context.windows.spans_us[:, :1],
             zone_of=shard.zone_of[stores],
-            as_of_us=basis.as_of_us,
-            policy=basis.policy,
+            as_of_us=inputs.as_of_us,
+            policy=inputs.policy,
             reclassified=None if shard.reclassified is None else _reclassified_of(shard.reclassified, stores),
         )[:, 0]
 

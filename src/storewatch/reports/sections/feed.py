@@ -9,7 +9,7 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.instants import MINUTE_US
 from storewatch.engine.availability import BLIND_SPOT_STORES, LOOKAROUND_US, blind_spots, count_unpolled
-from storewatch.reports.compute.collecting import NO_COLUMNS, Plan
+from storewatch.reports.compute.collecting import NO_COLUMNS, ReportContext
 from storewatch.reports.compute.content import BLIND_SPOTS, FEED, Table
 from storewatch.reports.compute.figures import Shard
 
@@ -27,9 +27,9 @@ class FeedCollector:
     lookaround_us = LOOKAROUND_US  # as outages, so that both sections know the same stores
     cells = 0
 
-    def __init__(self, plan: Plan) -> None:
-        spans_us, windows = plan.windows.spans_us, len(plan.windows.names)
-        self._plan = plan
+    def __init__(self, context: ReportContext) -> None:
+        spans_us, windows = context.windows.spans_us, len(context.windows.names)
+        self._context = context
         bounds_us = np.zeros((windows, 2), np.int64)
         if len(spans_us):
             bounds_us[:, 0], bounds_us[:, 1] = spans_us[:, :, 0].min(axis=0), spans_us[:, :, 1].max(axis=0)
@@ -39,7 +39,7 @@ class FeedCollector:
 
     def add(self, shard: Shard) -> None:
         for (from_us, to_us), unpolled, opened in zip(self._bounds_us, self._unpolled, self._opened, strict=True):
-            as_of_us = self._plan.basis.as_of_us
+            as_of_us = self._context.inputs.as_of_us
             count_unpolled(shard.evidence, shard.sessions, from_us, to_us, unpolled, opened, as_of_us=as_of_us)
 
     def store_columns(self) -> pl.DataFrame:
@@ -51,7 +51,7 @@ class FeedCollector:
 
     def tables(self) -> Mapping[ReportTable, Table]:
         table = Table(schema=BLIND_SPOTS)
-        for window, name in enumerate(self._plan.windows.names):
+        for window, name in enumerate(self._context.windows.names):
             found = self._found(window)
             shares = np.cumsum(self._unpolled[window]) / np.maximum(np.cumsum(self._opened[window]), 1)
             from_us = self._bounds_us[window][0]

@@ -11,7 +11,7 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ReportTable, Status
 from storewatch.domain.instants import HOUR_US
 from storewatch.engine.availability import totals
-from storewatch.reports.compute.collecting import Plan
+from storewatch.reports.compute.collecting import ReportContext
 from storewatch.reports.compute.content import SALES, Table
 from storewatch.reports.compute.figures import Shard
 from storewatch.reports.sections.patterns import HOURS_OF_WEEK, HoursOfWeek
@@ -30,24 +30,24 @@ class SalesCollector:
 
     lookaround_us = 0
 
-    def __init__(self, plan: Plan, catalog: Catalog) -> None:
-        given = catalog.sales_of(plan.store_ids)
-        self._plan = plan
-        self._average, self._curve_of, self._curves = _rates(given, plan.store_ids)
-        self._hours = HoursOfWeek(plan.windows) if len(self._curves) else None
+    def __init__(self, context: ReportContext, catalog: Catalog) -> None:
+        given = catalog.sales_of(context.store_ids)
+        self._context = context
+        self._average, self._curve_of, self._curves = _rates(given, context.store_ids)
+        self._hours = HoursOfWeek(context.windows) if len(self._curves) else None
         self.cells = HOURS_OF_WEEK if self._hours else 0
-        self._lost = np.full((plan.stores, len(plan.windows.names), len(SALES)), np.nan)
+        self._lost = np.full((context.stores, len(context.windows.names), len(SALES)), np.nan)
 
     def add(self, shard: Shard) -> None:
         if shard.first == shard.last:
             return
-        basis, ours = self._plan.basis, slice(shard.first, shard.last)
+        inputs, ours = self._context.inputs, slice(shard.first, shard.last)
         summed = totals(
             **shard.engine_input,
-            windows_us=self._plan.windows.spans_us,
+            windows_us=self._context.windows.spans_us,
             zone_of=shard.zone_of,
-            as_of_us=basis.as_of_us,
-            policy=basis.policy,
+            as_of_us=inputs.as_of_us,
+            policy=inputs.policy,
         )
         # Stores without sales have NaN for an average, and so for all that is lost.
         self._lost[ours] = _lost(summed, summed / HOUR_US * self._average[ours, None, None])
@@ -56,7 +56,7 @@ class SalesCollector:
             return
         curves = self._curves[self._curve_of[ours][with_curve]]
         for window in range(summed.shape[1]):
-            by_hour = self._hours.totals(self._plan, shard, window)[with_curve]
+            by_hour = self._hours.totals(self._context, shard, window)[with_curve]
             worth = (by_hour / HOUR_US * curves[:, :, None]).sum(axis=1)
             self._lost[shard.first + with_curve, window] = _lost(summed[with_curve, window], worth)
 

@@ -10,7 +10,7 @@ from storewatch.catalog import NAME, Catalog
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ReportTable, Status
 from storewatch.engine.availability import LOOKAROUND_US, Outages, openings, outages, totals
-from storewatch.reports.compute.collecting import Plan, label_values
+from storewatch.reports.compute.collecting import ReportContext, label_values
 from storewatch.reports.compute.content import MASS_OUTAGES, OPENINGS, OUTAGES, Table
 from storewatch.reports.compute.figures import Shard
 from storewatch.reports.sections.feed import BlindTime
@@ -38,23 +38,23 @@ class OutageCollector:
     lookaround_us = LOOKAROUND_US
     cells = 0
 
-    def __init__(self, plan: Plan, catalog: Catalog, blind_time: BlindTime) -> None:
-        self._plan, self._catalog = plan, catalog
-        self._names = label_values(plan, catalog, NAME)
-        self._notes = _read_notes(plan, catalog)
-        windows = len(plan.windows.names)
-        self._counted = np.zeros((plan.stores, windows, len(COUNTED) + len(OPENINGS)), np.int64)
+    def __init__(self, context: ReportContext, catalog: Catalog, blind_time: BlindTime) -> None:
+        self._context, self._catalog = context, catalog
+        self._names = label_values(context, catalog, NAME)
+        self._notes = _read_notes(context, catalog)
+        windows = len(context.windows.names)
+        self._counted = np.zeros((context.stores, windows, len(COUNTED) + len(OPENINGS)), np.int64)
         self._starts: list[list[Starts]] = [[] for _ in range(windows)]
         self._blind_time = blind_time
-        self._table = Table(schema=OUTAGES, folder=plan.folder, finish=self._with_blind_time)
+        self._table = Table(schema=OUTAGES, folder=context.folder, finish=self._with_blind_time)
 
     def add(self, shard: Shard) -> None:
         if shard.first == shard.last:
             return
-        basis, spans_us = self._plan.basis, self._plan.windows.spans_us
-        given: dict[str, Any] = {"zone_of": shard.zone_of, "as_of_us": basis.as_of_us, "policy": basis.policy}
+        inputs, spans_us = self._context.inputs, self._context.windows.spans_us
+        given: dict[str, Any] = {"zone_of": shard.zone_of, "as_of_us": inputs.as_of_us, "policy": inputs.policy}
         given |= shard.engine_input
-        min_duration_us = self._plan.request.min_duration_us
+        min_duration_us = self._context.request.min_duration_us
         counted = self._counted[shard.first : shard.last]
         counted[..., _UP] = totals(**given, windows_us=spans_us)[..., Status.UP]
         frames = []
@@ -76,23 +76,23 @@ class OutageCollector:
         return _columns(summed)
 
     def tables(self) -> Mapping[ReportTable, Table]:
-        mass = Table(schema=MASS_OUTAGES, folder=self._plan.folder)
-        is_possible = self._plan.stores >= FEWEST_STORES and self._table.height
+        mass = Table(schema=MASS_OUTAGES, folder=self._context.folder)
+        is_possible = self._context.stores >= FEWEST_STORES and self._table.height
         labels = self._catalog.label_values() if is_possible else None
-        for name, starts in zip(self._plan.windows.names, self._starts, strict=True):
+        for name, starts in zip(self._context.windows.names, self._starts, strict=True):
             if labels is not None:
-                found = find_mass_outages(Starts.concat(starts), labels, self._plan.store_ids)
+                found = find_mass_outages(Starts.concat(starts), labels, self._context.store_ids)
                 mass.append(found.with_columns(pl.lit(name).alias("window")))
         return {ReportTable.OUTAGES: self._table, ReportTable.MASS_OUTAGES: mass}
 
     def _rows(self, shard: Shard, window: int, found: Outages) -> pl.DataFrame:
         store = found.store + shard.first
         rows = outage_rows(found, store).with_columns(
-            store_id=self._plan.store_ids.gather(store),
+            store_id=self._context.store_ids.gather(store),
             name=self._names.gather(store),
-            window=pl.lit(self._plan.windows.names[window]),
-            start_local=pl.Series(self._plan.local_readings(shard, found.store, found.start_us)),
-            end_local=pl.Series(self._plan.local_readings(shard, found.store, found.end_us)),
+            window=pl.lit(self._context.windows.names[window]),
+            start_local=pl.Series(self._context.local_readings(shard, found.store, found.start_us)),
+            end_local=pl.Series(self._context.local_readings(shard, found.store, found.end_us)),
             blind_us=pl.lit(0),
         )
         return with_notes(rows, self._notes).select("store", *OUTAGES.names()).cast(OUTAGES)
@@ -100,7 +100,7 @@ class OutageCollector:
     def _with_blind_time(self, rows: pl.DataFrame) -> pl.DataFrame:
         blind_us = np.zeros(rows.height, np.int64)
         start_us, end_us = (rows[edge].to_physical().to_numpy() for edge in ("start_at", "end_at"))
-        for window, name in enumerate(self._plan.windows.names):
+        for window, name in enumerate(self._context.windows.names):
             ours = (rows["window"] == name).to_numpy()
             blind_us[ours] = self._blind_time(window, start_us[ours], end_us[ours])
         return rows.with_columns(pl.Series("blind_us", blind_us))
@@ -112,9 +112,9 @@ def _columns(counted: Int64s) -> pl.DataFrame:
     return outage_figures(counted[:, : len(COUNTED)]).hstack(opened)
 
 
-def _read_notes(plan: Plan, catalog: Catalog) -> pl.DataFrame:
+def _read_notes(context: ReportContext, catalog: Catalog) -> pl.DataFrame:
     """Read the annotations that touch the windows: NOTES."""
-    spans_us = plan.windows.spans_us
+    spans_us = context.windows.spans_us
     if spans_us.size == 0:
         return NOTES.to_frame()
-    return read_notes(catalog, plan.store_ids, (int(spans_us.min()), int(spans_us.max())))
+    return read_notes(catalog, context.store_ids, (int(spans_us.min()), int(spans_us.max())))

@@ -10,7 +10,7 @@ from storewatch.catalog import Catalog
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import Breakdown, ReportTable, Status
 from storewatch.engine.availability import bucket_totals
-from storewatch.reports.compute.collecting import NO_COLUMNS, Plan
+from storewatch.reports.compute.collecting import NO_COLUMNS, ReportContext
 from storewatch.reports.compute.content import FIGURES, PATTERN, Table, figures_frame
 from storewatch.reports.compute.figures import Shard
 from storewatch.reports.request.windows import Windows, cut
@@ -29,14 +29,14 @@ class HoursOfWeek:
             since_monday = hours.astype(np.int64) + 3 * 24  # 1970-01-01 was a Thursday
             self._cells.append(np.where(np.isnat(hours), 0, since_monday % HOURS_OF_WEEK))
 
-    def totals(self, plan: Plan, shard: Shard, window: int) -> Int64s:
+    def totals(self, context: ReportContext, shard: Shard, window: int) -> Int64s:
         """Add up the statuses of every store of a shard by the hour of the week: int64[n,168,4]."""
         return bucket_totals(
             **shard.engine_input,
             edges_us=self._cuts[window].edges_us,
             zone_of=shard.zone_of,
-            as_of_us=plan.basis.as_of_us,
-            policy=plan.basis.policy,
+            as_of_us=context.inputs.as_of_us,
+            policy=context.inputs.policy,
             cell_of=self._cells[window],
             cells=HOURS_OF_WEEK,
         )
@@ -48,14 +48,14 @@ class PatternCollector:
     lookaround_us = 0
     cells = HOURS_OF_WEEK
 
-    def __init__(self, plan: Plan, _catalog: Catalog) -> None:
-        self._plan = plan
-        self._hours = HoursOfWeek(plan.windows)
-        self._sums = np.zeros((len(plan.windows.names), HOURS_OF_WEEK, len(Status)), np.int64)
+    def __init__(self, context: ReportContext, _catalog: Catalog) -> None:
+        self._context = context
+        self._hours = HoursOfWeek(context.windows)
+        self._sums = np.zeros((len(context.windows.names), HOURS_OF_WEEK, len(Status)), np.int64)
 
     def add(self, shard: Shard) -> None:
         for window in range(len(self._sums)) if shard.first < shard.last else ():
-            self._sums[window] += self._hours.totals(self._plan, shard, window).sum(axis=0)
+            self._sums[window] += self._hours.totals(self._context, shard, window).sum(axis=0)
 
     def store_columns(self) -> pl.DataFrame:
         return NO_COLUMNS
@@ -66,7 +66,7 @@ class PatternCollector:
     def tables(self) -> Mapping[ReportTable, Table]:
         table = Table(schema=PATTERN)
         weekday, hour = np.divmod(np.arange(HOURS_OF_WEEK), 24)
-        for name, sums in zip(self._plan.windows.names, self._sums, strict=True):
+        for name, sums in zip(self._context.windows.names, self._sums, strict=True):
             rows = pl.DataFrame({"weekday": weekday, "hour": hour}).with_columns(pl.lit(name).alias("window"))
             table.append(rows.hstack(figures_frame(sums).select(FIGURES.names())))
         return {ReportTable.PATTERN: table}

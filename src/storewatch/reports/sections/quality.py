@@ -10,7 +10,7 @@ from storewatch.catalog import Catalog
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ReportTable
 from storewatch.engine.availability import POLL_GAPS, poll_gaps
-from storewatch.reports.compute.collecting import Plan
+from storewatch.reports.compute.collecting import ReportContext
 from storewatch.reports.compute.content import QUALITY, Table
 from storewatch.reports.compute.figures import Shard
 
@@ -30,18 +30,18 @@ class QualityCollector:
     lookaround_us = 0
     cells = 0
 
-    def __init__(self, plan: Plan, _catalog: Catalog) -> None:
-        self._plan = plan
+    def __init__(self, context: ReportContext, _catalog: Catalog) -> None:
+        self._context = context
         # POLL_GAPS, then the duplicates.
-        self._counted = np.zeros((plan.stores, len(plan.windows.names), len(POLL_GAPS) + 1), np.int64)
+        self._counted = np.zeros((context.stores, len(context.windows.names), len(POLL_GAPS) + 1), np.int64)
 
     def add(self, shard: Shard) -> None:
         if shard.first == shard.last:
             return
-        as_of_us = self._plan.basis.as_of_us
-        for window in range(len(self._plan.windows.names)):
+        as_of_us = self._context.inputs.as_of_us
+        for window in range(len(self._context.windows.names)):
             counted = self._counted[shard.first : shard.last, window]
-            spans_us = self._plan.windows.spans_us[:, window]
+            spans_us = self._context.windows.spans_us[:, window]
             counted[:, :-1] = poll_gaps(shard.evidence, shard.sessions, spans_us, shard.zone_of, as_of_us=as_of_us)
             counted[:, -1] = _count_rows(shard, spans_us[shard.zone_of], as_of_us) - counted[:, _POLLS]
 
@@ -51,8 +51,8 @@ class QualityCollector:
         return pl.DataFrame(counted, schema=QUALITY, orient="row").with_columns(pl.when(gaps >= 0).then(gaps))
 
     def summary_columns(self) -> pl.DataFrame:
-        windows = len(self._plan.windows.names)
-        of_window = np.tile(np.arange(windows), self._plan.stores)
+        windows = len(self._context.windows.names)
+        of_window = np.tile(np.arange(windows), self._context.stores)
         added = pl.col("polls", "polls_outside_hours", "duplicates").sum()
         median, longest = pl.col("median_gap_us").quantile(0.5, "lower"), pl.col("longest_gap_us").max()
         summed = self.store_columns().with_columns(window=of_window).group_by("window").agg(added, median, longest)
