@@ -46,9 +46,9 @@ def test_migrated_database_is_the_schema(catalog: Catalog) -> None:
         assert compare_metadata(context, schema.metadata) == []
 
 
-def test_open_again_keeps_what_is_there(database_url: str) -> None:
+def test_open_again_keeps_what_is_there(new_database_url: str) -> None:
     for _ in range(2):
-        catalog = Catalog.open(database_url)
+        catalog = Catalog.open(new_database_url)
         with catalog.writing() as connection:
             connection.execute(text("UPDATE catalog_state SET version = version + 1"))
         version = catalog.version()
@@ -66,8 +66,8 @@ def test_open_of_an_up_to_date_database_imports_no_alembic(catalog: Catalog, dat
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "sqlalchemy\n"
 
 
-def test_open_of_a_fresh_database_by_several_processes_at_once(database_url: str) -> None:
-    command = [sys.executable, "-c", OPEN_AT_A_SIGN, database_url]
+def test_open_of_a_fresh_database_by_several_processes_at_once(new_database_url: str) -> None:
+    command = [sys.executable, "-c", OPEN_AT_A_SIGN, new_database_url]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     processes = [subprocess.Popen(command, **pipes) for _ in range(3)]
     assert [process.stdout.readline() for process in processes] == ["ready\n"] * 3

@@ -13,8 +13,8 @@ NOW = "2023-01-25 18:13:22.479220"
 AT = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 
 
-def test_reports_of_the_first_version_become_jobs(database_url: str) -> None:
-    url = _parse(database_url)
+def test_reports_of_the_first_version_become_jobs(new_database_url: str) -> None:
+    url = _parse(new_database_url)
     old = Database(_create_sqlite(url) if url.get_backend_name() == "sqlite" else _create_postgres(url))
     with old.writing() as connection:
         config = Config(attributes={"connection": connection})
@@ -34,7 +34,7 @@ def test_reports_of_the_first_version_become_jobs(database_url: str) -> None:
         ):
             connection.execute(insert, nothing | {"at": NOW + zone} | row)
     old.close()
-    catalog = Catalog.open(database_url)
+    catalog = Catalog.open(new_database_url)
     found = {job.job_id: job for job in catalog.jobs()}
     catalog.close()
     kept = {"kind": JobKind.REPORT, "parameters": {"policy": "fill"}, "created_at": AT}
@@ -47,8 +47,8 @@ def test_reports_of_the_first_version_become_jobs(database_url: str) -> None:
     }
 
 
-def test_stores_of_the_second_version_get_no_changes(database_url: str) -> None:
-    url = _parse(database_url)
+def test_stores_of_the_second_version_get_no_changes(new_database_url: str) -> None:
+    url = _parse(new_database_url)
     old = Database(_create_sqlite(url) if url.get_backend_name() == "sqlite" else _create_postgres(url))
     with old.writing() as connection:
         config = Config(attributes={"connection": connection})
@@ -57,7 +57,7 @@ def test_stores_of_the_second_version_get_no_changes(database_url: str) -> None:
         zone = "+00" if connection.dialect.name == "postgresql" else ""
         connection.execute(text("INSERT INTO stores (store_id, registered_at) VALUES ('a', :at)"), {"at": NOW + zone})
     old.close()
-    catalog = Catalog.open(database_url)
+    catalog = Catalog.open(new_database_url)
     rows = catalog.read_stores()
     assert rows.frame.rows() == [("a", None, None)]
     assert [frame.height for frame in (rows.changes.versions, rows.changes.special, rows.changes.closures)] == [0] * 3

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,13 +23,6 @@ def now() -> datetime:
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
-
-
-@pytest.fixture
-def sqlite_catalog(sqlite_url: str) -> Iterator[Catalog]:
-    catalog = Catalog.open(sqlite_url)
-    yield catalog
-    catalog.close()
 
 
 @pytest.fixture(scope="session")
