@@ -29,7 +29,7 @@ def build_million(source: Path, home: Path) -> float:
     shutil.rmtree(home, ignore_errors=True)
     begun, now = time.perf_counter(), datetime.now(UTC)
     with open_installation(installation_at(source)) as app:
-        rows = app.catalog.read_stores()
+        rows = app.catalog.stores.read_all()
         stores, weekly_hours = rows.frame, rows.patterns
         places = stores.select("store_id").with_row_index("place")
         polls = (
@@ -56,16 +56,15 @@ def _register(app: Installation, stores: pl.DataFrame, weekly_hours: pl.DataFram
     for first in range(0, MILLION, stores.height):
         ids = _new_ids(first, stores.height)
         copy = stores.head(len(ids)).with_columns(ids)
-        app.catalog.record_import(
+        app.catalog.imports.create(
             record,
             hours=copy.join(weekly_hours, on="weekly_hours_id").select("store_id", "intervals"),
             zones=copy.select("store_id", "timezone").drop_nulls(),
             store_ids=ids,
             now=now,
         )
-    app.catalog.register_stores(
-        pl.Series("store_id", dtype=pl.String), lake_version=version, expected=app.catalog.lake_version_known(), now=now
-    )
+    known, nothing = app.catalog.stores.lake_version_known(), pl.Series("store_id", dtype=pl.String)
+    app.catalog.stores.register(nothing, lake_version=version, expected=known, now=now)
 
 
 def _new_ids(first: int, stores: int) -> pl.Series:

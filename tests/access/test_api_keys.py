@@ -21,7 +21,7 @@ def make(catalog: Catalog, **changes):
 
 def test_key_is_stored_as_its_sha256_and_nothing_of_its_secret(catalog: Catalog) -> None:
     new = make(catalog, scope=Scope(label=Label("owner", "acme")), expires_at=NOW + timedelta(days=90), created_by="k")
-    assert catalog.find_key(new.key.key_id) == ApiKey(
+    assert catalog.keys.find(new.key.key_id) == ApiKey(
         key_id=new.key.key_id,
         name="poller",
         role="operator",
@@ -33,7 +33,7 @@ def test_key_is_stored_as_its_sha256_and_nothing_of_its_secret(catalog: Catalog)
         expires_at=NOW + timedelta(days=90),
     )
     secret = new.text.removeprefix(f"sw_{new.key.key_id}_")
-    with catalog.reading() as connection:
+    with catalog.database.reading() as connection:
         for table in connection.exec_driver_sql("SELECT * FROM api_keys").all():
             assert secret not in str(table)
     assert "sha256" not in repr(new.key)
@@ -82,15 +82,15 @@ def test_look_alike_is_no_key(catalog: Catalog, damage) -> None:
 def test_key_that_could_not_be_used_or_would_leak_is_refused(catalog: Catalog, wrong) -> None:
     with pytest.raises(InvalidInputError):
         make(catalog, **wrong)
-    assert catalog.keys() == []
+    assert catalog.keys.list_() == []
 
 
 def test_keys_are_listed_page_by_page_in_the_order_of_making(catalog: Catalog) -> None:
     made = [make(catalog, now=NOW + timedelta(seconds=second // 2)).key for second in range(5)]
     in_order = sorted(made, key=lambda key: (key.created_at, key.key_id))
-    assert catalog.keys() == in_order
+    assert catalog.keys.list_() == in_order
     pages, after = [], None
-    while page := catalog.keys(after=after, limit=2):
+    while page := catalog.keys.list_(after=after, limit=2):
         pages.append(page)
         after = (page[-1].created_at, page[-1].key_id)
     assert pages == [in_order[:2], in_order[2:4], in_order[4:]]
@@ -101,7 +101,7 @@ def test_key_is_revoked_once_and_its_first_instant_stays(catalog: Catalog) -> No
     revoke_key(catalog, key.key_id, NOW + timedelta(hours=1))
     revoke_key(catalog, key.key_id, NOW + timedelta(hours=2))
     assert find_key(catalog, key.key_id) == replace(key, revoked_at=NOW + timedelta(hours=1))
-    assert not catalog.revoke_key(key.key_id, NOW + timedelta(hours=3))
+    assert not catalog.keys.revoke(key.key_id, NOW + timedelta(hours=3))
 
 
 @pytest.mark.parametrize("key_id", ["0123456789", "", "nul\0", "x" * 5000])
@@ -114,15 +114,15 @@ def test_unknown_key_is_neither_found_nor_revoked(catalog: Catalog, key_id: str)
 def test_use_is_noted_unless_a_later_one_is(catalog: Catalog) -> None:
     key_id = make(catalog).key.key_id
     minute = timedelta(minutes=1)
-    assert catalog.touch_key(key_id, NOW, unless_since=NOW - minute)
-    assert not catalog.touch_key(key_id, NOW + minute / 2, unless_since=NOW - minute / 2)
-    assert catalog.touch_key(key_id, NOW + minute, unless_since=NOW)
+    assert catalog.keys.touch(key_id, NOW, unless_since=NOW - minute)
+    assert not catalog.keys.touch(key_id, NOW + minute / 2, unless_since=NOW - minute / 2)
+    assert catalog.keys.touch(key_id, NOW + minute, unless_since=NOW)
     assert find_key(catalog, key_id).last_used_at == NOW + minute
 
 
 def test_usable_keys_are_those_neither_revoked_nor_expired(catalog: Catalog) -> None:
-    assert catalog.usable_keys(NOW) == 0
+    assert catalog.keys.count_usable(NOW) == 0
     make(catalog)
     make(catalog, expires_at=NOW + timedelta(days=1))
     revoke_key(catalog, make(catalog).key.key_id, NOW)
-    assert [catalog.usable_keys(NOW), catalog.usable_keys(NOW + timedelta(days=1))] == [2, 1]
+    assert [catalog.keys.count_usable(NOW), catalog.keys.count_usable(NOW + timedelta(days=1))] == [2, 1]

@@ -27,24 +27,27 @@ ENTRY = AuditEntry(
 
 
 def logged(catalog: Catalog, **wanted) -> list[AuditEntry]:
-    rows = catalog.audit(AuditFilter(**wanted), limit=1000)
+    rows = catalog.audit.list_(AuditFilter(**wanted), limit=1000)
     return [AuditEntry(**{name: value for name, value in vars(row).items() if name != "audit_id"}) for row in rows]
 
 
 @pytest.mark.parametrize("change", ["UPDATE audit SET actor_name = 'nobody'", "DELETE FROM audit"])
 def test_log_refuses_to_be_changed(catalog: Catalog, change: str) -> None:
-    catalog.append_audit([ENTRY])
-    with pytest.raises(DBAPIError, match="append-only"), catalog.writing() as connection:
+    catalog.audit.append([ENTRY])
+    with pytest.raises(DBAPIError, match="append-only"), catalog.database.writing() as connection:
         connection.exec_driver_sql(change)
     assert logged(catalog) == [ENTRY]
 
 
 def test_log_is_read_newest_first_and_page_by_page(catalog: Catalog) -> None:
     entries = [replace(ENTRY, object_id=str(number)) for number in range(5)]
-    catalog.append_audit(entries)
-    rows = catalog.audit(AuditFilter(), limit=3)
+    catalog.audit.append(entries)
+    rows = catalog.audit.list_(AuditFilter(), limit=3)
     assert [row.object_id for row in rows] == ["4", "3", "2"]
-    assert [row.object_id for row in catalog.audit(AuditFilter(), before=rows[-1].audit_id, limit=3)] == ["1", "0"]
+    assert [row.object_id for row in catalog.audit.list_(AuditFilter(), before=rows[-1].audit_id, limit=3)] == [
+        "1",
+        "0",
+    ]
     assert rows[0] == AuditRow(audit_id=rows[0].audit_id, **vars(entries[4]))
 
 
@@ -72,7 +75,7 @@ def test_log_is_filtered(catalog: Catalog, wanted) -> None:
         object_id="k9",
         outcome="refused",
     )
-    catalog.append_audit([ENTRY, other])
+    catalog.audit.append([ENTRY, other])
     assert logged(catalog, **wanted) == [other]
     assert logged(catalog, to=NOW) == []
 
@@ -115,12 +118,12 @@ def test_closed_writer_has_written_all_and_takes_no_more(catalog: Catalog) -> No
 def test_writer_survives_a_database_that_fails(sqlite_url: str, caplog: pytest.LogCaptureFixture) -> None:
     catalog = Catalog.open(sqlite_url)
     writer = AuditWriter(catalog)
-    with catalog.writing() as connection:
+    with catalog.database.writing() as connection:
         connection.exec_driver_sql("ALTER TABLE audit RENAME TO elsewhere")
     with pytest.raises(CatalogUnavailableError):
         writer.write(ENTRY).result(timeout=30)
     assert "store.delete" in caplog.text
-    with catalog.writing() as connection:
+    with catalog.database.writing() as connection:
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO audit")
     writer.write(ENTRY).result(timeout=30)
     writer.close()

@@ -89,7 +89,7 @@ def test_use_is_noted_about_once_a_minute(catalog: Catalog, gate: Gate, clock) -
     new = make(catalog, clock)
 
     def noted():
-        return catalog.find_key(new.key.key_id).last_used_at
+        return catalog.keys.find(new.key.key_id).last_used_at
 
     first = clock()
     gate.identify(new.text)

@@ -42,8 +42,8 @@ def test_key_is_created_listed_and_revoked(tmp_path: Path) -> None:
     assert run(settings.home, "key", "revoke", key_id).stdout == f"Key {key_id} is revoked.\n"
     assert run(settings.home, "key", "list").stdout.startswith(f"{key_id}  revoked  poller")
     with open_installation(settings) as app:
-        (kept,) = app.catalog.keys()
-        rows = app.catalog.audit(AuditFilter(), limit=10)
+        (kept,) = app.catalog.keys.list_()
+        rows = app.catalog.audit.list_(AuditFilter(), limit=10)
     assert kept.expires_at is not None
     assert begun + timedelta(days=90) <= kept.expires_at <= datetime.now(UTC) + timedelta(days=90)
     assert [(row.action, row.object_id, row.outcome) for row in rows] == [
@@ -72,7 +72,7 @@ def test_wrong_command_makes_no_key_and_exits_with_2(tmp_path: Path, wrong: list
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "Traceback" not in refused.stderr
     with open_installation(settings) as app:
-        assert app.catalog.keys() == []
+        assert app.catalog.keys.list_() == []
 
 
 @pytest.mark.parametrize("options", [["--host", "0.0.0.0"], ["--require-key"]])  # noqa: S104

@@ -22,7 +22,7 @@ from storewatch.catalog import Catalog
 print("ready", flush=True)
 sys.stdin.readline()
 catalog = Catalog.open(sys.argv[1])
-print(catalog.version(), catalog.lake_version_known())
+print(catalog.version(), catalog.stores.lake_version_known())
 catalog.close()
 """
 
@@ -41,7 +41,7 @@ def test_head_is_the_last_migration() -> None:
 
 
 def test_migrated_database_is_the_schema(catalog: Catalog) -> None:
-    with catalog.reading() as connection:
+    with catalog.database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, schema.metadata) == []
 
@@ -49,7 +49,7 @@ def test_migrated_database_is_the_schema(catalog: Catalog) -> None:
 def test_open_again_keeps_what_is_there(new_database_url: str) -> None:
     for _ in range(2):
         catalog = Catalog.open(new_database_url)
-        with catalog.writing() as connection:
+        with catalog.database.writing() as connection:
             connection.execute(text("UPDATE catalog_state SET version = version + 1"))
         version = catalog.version()
         catalog.close()
@@ -78,7 +78,7 @@ def test_open_of_a_fresh_database_by_several_processes_at_once(new_database_url:
 
 
 def test_open_of_a_newer_database_is_refused(catalog: Catalog, database_url: str) -> None:
-    with catalog.writing() as connection:
+    with catalog.database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(CatalogVersionError, match=r"written by a newer storewatch: it is at revision '9999'.* Install"):
         Catalog.open(database_url)
@@ -131,9 +131,9 @@ def test_open_of_an_unusable_url(url: str) -> None:
 
 def test_reading_sees_one_state_while_others_write(catalog: Catalog) -> None:
     version = text("SELECT version FROM catalog_state")
-    with catalog.reading() as reader:
+    with catalog.database.reading() as reader:
         before = reader.execute(version).scalar_one()
-        with catalog.writing() as writer:
+        with catalog.database.writing() as writer:
             writer.execute(text("UPDATE catalog_state SET version = version + 1"))
         assert reader.execute(version).scalar_one() == before
     assert catalog.version() == before + 1
@@ -141,7 +141,7 @@ def test_reading_sees_one_state_while_others_write(catalog: Catalog) -> None:
 
 def test_writing_is_rolled_back_by_an_error(catalog: Catalog) -> None:
     def write_and_fail() -> None:
-        with catalog.writing() as connection:
+        with catalog.database.writing() as connection:
             connection.execute(text("UPDATE catalog_state SET version = 7"))
             raise ZeroDivisionError
 
@@ -152,13 +152,13 @@ def test_writing_is_rolled_back_by_an_error(catalog: Catalog) -> None:
 
 def test_foreign_keys_are_enforced(catalog: Catalog) -> None:
     row = text("INSERT INTO rejects (import_id, line, row, reason) VALUES (99, 1, '', '')")
-    with pytest.raises(IntegrityError), catalog.writing() as connection:
+    with pytest.raises(IntegrityError), catalog.database.writing() as connection:
         connection.execute(row)
 
 
 def test_sqlite_commits_are_on_disk_when_they_return(sqlite_url: str) -> None:
     catalog = Catalog.open(sqlite_url)
-    with catalog.reading() as connection:
+    with catalog.database.reading() as connection:
         pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
     catalog.close()
     assert pragmas == ["wal", 2]
@@ -186,7 +186,7 @@ def test_postgres_orders_stores_bytewise_whatever_its_locale(postgres_url: str) 
 
 def test_connection_in_use_while_the_catalog_closes_is_closed_when_given_back(database_url: str) -> None:
     catalog = Catalog.open(database_url)
-    with catalog.reading() as connection:
+    with catalog.database.reading() as connection:
         used = connection.connection.dbapi_connection
         catalog.close()
     assert used is not None

@@ -45,16 +45,16 @@ def hours(**of_stores: tuple[int, int] | None) -> pl.DataFrame:
 def put_special(
     catalog: Catalog, *rows: tuple[str | None, str | None, str | None, date, int | None, int | None]
 ) -> int:
-    return catalog.replace_entries(EntryKind.SPECIAL_HOURS, pl.DataFrame(rows, SPECIAL_ROWS, orient="row"), NOW)
+    return catalog.entries.replace(EntryKind.SPECIAL_HOURS, pl.DataFrame(rows, SPECIAL_ROWS, orient="row"), NOW)
 
 
 def special(catalog: Catalog) -> list[tuple[Any, ...]]:
-    return sorted(catalog.read_stores().changes.special.rows(), key=str)
+    return sorted(catalog.stores.read_all().changes.special.rows(), key=str)
 
 
 def versions(catalog: Catalog) -> tuple[dict[str, tuple[int, int] | None], list[tuple[str, date, Any]]]:
     """The base of each store, and the dated versions."""
-    rows = catalog.read_stores()
+    rows = catalog.stores.read_all()
     spans = {key: (found[0]["start_s"], found[0]["end_s"]) for key, found in rows.patterns.iter_rows()}
     return (
         {store_id: spans.get(hours_id) for store_id, hours_id, _ in rows.frame.iter_rows()},
@@ -63,7 +63,7 @@ def versions(catalog: Catalog) -> tuple[dict[str, tuple[int, int] | None], list[
 
 
 def put_labels(catalog: Catalog, **labels: dict[str, str]) -> None:
-    catalog.replace_stores(labels=labels_frame(labels), now=NOW)
+    catalog.stores.replace(labels=labels_frame(labels), now=NOW)
 
 
 def closure(**fields: Any) -> NewClosure:
@@ -71,16 +71,16 @@ def closure(**fields: Any) -> NewClosure:
 
 
 def test_dated_hours_leave_the_earlier_ones_and_undated_ones_replace_all(catalog: Catalog) -> None:
-    catalog.replace_stores(hours=hours(a=MORNING, b=MORNING), now=NOW)
-    catalog.record_import(RECORD, hours=hours(a=EVENING, c=EVENING), hours_from=DECEMBER, now=NOW)
-    catalog.replace_stores(hours=hours(a=None), hours_from=MARCH, now=NOW)
+    catalog.stores.replace(hours=hours(a=MORNING, b=MORNING), now=NOW)
+    catalog.imports.create(RECORD, hours=hours(a=EVENING, c=EVENING), hours_from=DECEMBER, now=NOW)
+    catalog.stores.replace(hours=hours(a=None), hours_from=MARCH, now=NOW)
     assert versions(catalog) == (
         {"a": MORNING, "b": MORNING, "c": None},
         [("a", DECEMBER, EVENING), ("a", MARCH, None), ("c", DECEMBER, EVENING)],
     )
-    catalog.change_store("a", hours=hours(a=MORNING), hours_from=DECEMBER, now=NOW)
+    catalog.stores.update("a", hours=hours(a=MORNING), hours_from=DECEMBER, now=NOW)
     assert versions(catalog)[1] == [("a", DECEMBER, MORNING), ("a", MARCH, None), ("c", DECEMBER, EVENING)]
-    catalog.replace_stores(hours=hours(a=EVENING), now=NOW)
+    catalog.stores.replace(hours=hours(a=EVENING), now=NOW)
     assert versions(catalog) == ({"a": EVENING, "b": MORNING, "c": None}, [("c", DECEMBER, EVENING)])
 
 
@@ -94,23 +94,23 @@ def test_version_moves_only_when_dated_hours_changed(catalog: Catalog) -> None:
         (None, None),
         (None, None),
     ):
-        catalog.replace_stores(hours=hours(a=said), hours_from=first, now=NOW)
+        catalog.stores.replace(hours=hours(a=said), hours_from=first, now=NOW)
         found.append(catalog.version())
     assert found == [1, 1, 2, 3, 4, 4]
 
 
 def test_created_store_may_have_dated_hours(catalog: Catalog) -> None:
-    catalog.create_store("a", hours=hours(a=MORNING), hours_from=DECEMBER, now=NOW)
+    catalog.stores.create("a", hours=hours(a=MORNING), hours_from=DECEMBER, now=NOW)
     assert versions(catalog) == ({"a": None}, [("a", DECEMBER, MORNING)])
 
 
 def test_deleted_store_leaves_no_changes(catalog: Catalog) -> None:
-    catalog.replace_stores(hours=hours(a=MORNING), hours_from=DECEMBER, now=NOW)
+    catalog.stores.replace(hours=hours(a=MORNING), hours_from=DECEMBER, now=NOW)
     put_special(catalog, ("a", None, None, EVE, 0, 3600))
-    catalog.create_closure(closure(store_id="a"))
-    catalog.delete_store("a", lake_version=-1)
-    catalog.register_stores(pl.Series(["a"]), now=NOW)
-    rows = catalog.read_stores()
+    catalog.closures.create(closure(store_id="a"))
+    catalog.stores.delete("a", lake_version=-1)
+    catalog.stores.register(pl.Series(["a"]), now=NOW)
+    rows = catalog.stores.read_all()
     assert [frame.height for frame in (rows.changes.versions, rows.changes.special, rows.changes.closures)] == [0] * 3
 
 
@@ -185,21 +185,21 @@ def test_special_hours_are_listed_and_deleted(catalog: Catalog) -> None:
         (None, "region", "south", EVE, 0, 60),
     ]
     put_special(catalog, *rows)
-    whole = catalog.list_entries(EntryKind.SPECIAL_HOURS)
+    whole = catalog.entries.list_(EntryKind.SPECIAL_HOURS)
     assert sorted(whole.select(SPECIAL_ROWS.names()).rows(), key=str) == sorted(rows, key=str)
-    first = catalog.list_entries(EntryKind.SPECIAL_HOURS, limit=1)
-    rest = catalog.list_entries(EntryKind.SPECIAL_HOURS, after=first["special_hours_id"][0])
+    first = catalog.entries.list_(EntryKind.SPECIAL_HOURS, limit=1)
+    rest = catalog.entries.list_(EntryKind.SPECIAL_HOURS, after=first["special_hours_id"][0])
     assert pl.concat([first, rest]).equals(whole)
-    scoped = catalog.list_entries(EntryKind.SPECIAL_HOURS, scope=Scope(label=Label("region", "south")))
+    scoped = catalog.entries.list_(EntryKind.SPECIAL_HOURS, scope=Scope(label=Label("region", "south")))
     assert scoped.select(SPECIAL_ROWS.names()).rows() == [rows[3]]
-    of_a = catalog.list_entries(EntryKind.SPECIAL_HOURS, store_id="a")
+    of_a = catalog.entries.list_(EntryKind.SPECIAL_HOURS, store_id="a")
     assert sorted(of_a.select(SPECIAL_ROWS.names()).rows(), key=str) == sorted(rows[:3], key=str)
     version = catalog.version()
-    assert catalog.delete_entries(EntryKind.SPECIAL_HOURS, Target(store_id="a"), first=CHRISTMAS, last=MARCH) == 1
+    assert catalog.entries.delete(EntryKind.SPECIAL_HOURS, Target(store_id="a"), first=CHRISTMAS, last=MARCH) == 1
     assert (
-        catalog.delete_entries(EntryKind.SPECIAL_HOURS, Target(label="region", value="south"), first=EVE, last=EVE) == 1
+        catalog.entries.delete(EntryKind.SPECIAL_HOURS, Target(label="region", value="south"), first=EVE, last=EVE) == 1
     )
-    assert catalog.delete_entries(EntryKind.SPECIAL_HOURS, Target(store_id="b"), first=EVE, last=EVE) == 0
+    assert catalog.entries.delete(EntryKind.SPECIAL_HOURS, Target(store_id="b"), first=EVE, last=EVE) == 0
     assert (special(catalog), catalog.version()) == ([("a", EVE, 0, 3600)], version + 2)
 
 
@@ -209,10 +209,10 @@ def test_special_hours_of_more_stores_than_one_batch(catalog: Catalog) -> None:
     blank = ids.with_columns(label=pl.lit(None, pl.String), value=pl.lit(None, pl.String), date=EVE)
     rows = pl.concat([blank.with_columns(start_s=start, end_s=start + 60) for start in (0, 600, 6000)])
     rows = rows.cast(dict(SPECIAL_ROWS)).sample(fraction=1, shuffle=True, seed=7)
-    assert catalog.replace_entries(EntryKind.SPECIAL_HOURS, rows, NOW) == 4 * count
-    assert catalog.replace_entries(EntryKind.SPECIAL_HOURS, rows, NOW) == 0
-    assert catalog.read_stores().changes.special.height == 3 * count
-    assert catalog.find_store("7").changes.special.height == 3
+    assert catalog.entries.replace(EntryKind.SPECIAL_HOURS, rows, NOW) == 4 * count
+    assert catalog.entries.replace(EntryKind.SPECIAL_HOURS, rows, NOW) == 0
+    assert catalog.stores.read_all().changes.special.height == 3 * count
+    assert catalog.stores.find("7").changes.special.height == 3
 
 
 def test_batches_hold_whole_entries() -> None:
@@ -227,7 +227,7 @@ def test_batches_hold_whole_entries() -> None:
 def test_closures_are_of_a_store_of_a_label_or_of_all(catalog: Catalog) -> None:
     put_labels(catalog, a={"region": "north"}, b={"region": "north"}, c={})
     for number, target in enumerate(({"store_id": "c"}, {"label": "region", "value": "north"}, {})):
-        catalog.create_closure(closure(**target, end_at=NOW + HOUR * (number + 1)))
+        catalog.closures.create(closure(**target, end_at=NOW + HOUR * (number + 1)))
     expected = [
         ("a", NOW, NOW + 2 * HOUR),
         ("a", NOW, NOW + 3 * HOUR),
@@ -236,8 +236,8 @@ def test_closures_are_of_a_store_of_a_label_or_of_all(catalog: Catalog) -> None:
         ("c", NOW, NOW + HOUR),
         ("c", NOW, NOW + 3 * HOUR),
     ]
-    assert sorted(catalog.read_stores().changes.closures.rows()) == expected
-    page = catalog.list_stores(StoreFilter(prefix="b"), limit=5)
+    assert sorted(catalog.stores.read_all().changes.closures.rows()) == expected
+    page = catalog.stores.list_(StoreFilter(prefix="b"), limit=5)
     assert sorted(page.changes.closures.rows()) == expected[2:4]
 
 
@@ -250,18 +250,18 @@ def test_closures_are_listed_found_and_deleted(catalog: Catalog) -> None:
         closure(reason="flood"),
         closure(label="x", value="y"),
     ]
-    made = [catalog.create_closure(one) for one in new]
+    made = [catalog.closures.create(one) for one in new]
     assert made == [Closure(**vars(one), closure_id=kept.closure_id) for one, kept in zip(new, made, strict=True)]
-    assert catalog.list_closures() == made[::-1]
-    assert catalog.list_closures(before=made[2].closure_id, limit=1) == [made[1]]
-    assert catalog.list_closures(scope=Scope(label=Label("region", "north"))) == [made[2], made[0]]
-    assert catalog.list_closures(scope=Scope(label=Label("region", "south"))) == [made[3], made[2], made[1]]
-    assert catalog.list_closures(store_id="a") == [made[2], made[0]]
-    assert catalog.find_closure(made[0].closure_id) == made[0]
-    assert catalog.find_closure(made[0].closure_id, (("region", "south"),)) is None
+    assert catalog.closures.list_() == made[::-1]
+    assert catalog.closures.list_(before=made[2].closure_id, limit=1) == [made[1]]
+    assert catalog.closures.list_(scope=Scope(label=Label("region", "north"))) == [made[2], made[0]]
+    assert catalog.closures.list_(scope=Scope(label=Label("region", "south"))) == [made[3], made[2], made[1]]
+    assert catalog.closures.list_(store_id="a") == [made[2], made[0]]
+    assert catalog.closures.find(made[0].closure_id) == made[0]
+    assert catalog.closures.find(made[0].closure_id, Scope(label=Label("region", "south"))) is None
     version = catalog.version()
-    assert [catalog.delete_closure(made[3].closure_id) for _ in range(2)] == [True, False]
-    again = catalog.create_closure(new[3])
+    assert [catalog.closures.delete(made[3].closure_id) for _ in range(2)] == [True, False]
+    again = catalog.closures.create(new[3])
     assert (again.closure_id > made[3].closure_id, catalog.version()) == (True, version + 2)
 
 
@@ -278,16 +278,16 @@ def test_closures_are_listed_found_and_deleted(catalog: Catalog) -> None:
 def test_closure_that_cannot_be_is_refused(catalog: Catalog, fields: dict[str, Any], error: type[Exception]) -> None:
     put_labels(catalog, a={"region": "north"}, b={"region": "south"})
     with pytest.raises(error):
-        catalog.create_closure(closure(**fields), (("region", "north"),))
-    assert (catalog.list_closures(), catalog.version()) == ([], 1)
+        catalog.closures.create(closure(**fields), Scope(label=Label("region", "north")))
+    assert (catalog.closures.list_(), catalog.version()) == ([], 1)
 
 
 def test_select_gives_the_changes_of_its_stores_only(catalog: Catalog) -> None:
     put_labels(catalog, a={"region": "north"}, b={"region": "north"})
-    catalog.replace_stores(hours=hours(a=MORNING, b=EVENING), hours_from=DECEMBER, now=NOW)
+    catalog.stores.replace(hours=hours(a=MORNING, b=EVENING), hours_from=DECEMBER, now=NOW)
     put_special(catalog, (None, "region", "north", EVE, 0, 60), ("b", None, None, CHRISTMAS, 0, 60))
-    catalog.create_closure(closure())
-    found = catalog.find_store("a")
+    catalog.closures.create(closure())
+    found = catalog.stores.find("a")
     assert found is not None
     assert [row[:2] for row in found.changes.versions.rows()] == [("a", DECEMBER)]
     assert found.patterns["weekly_hours_id"].to_list() == found.changes.versions["weekly_hours_id"].to_list()

@@ -35,7 +35,7 @@ def rejected_rows():
     print("inside", flush=True)
     sys.stdin.read()
 
-Catalog.open(sys.argv[1]).record_import(record, rejected_rows(), zones=zones, now=now)
+Catalog.open(sys.argv[1]).imports.create(record, rejected_rows(), zones=zones, now=now)
 """
 
 
@@ -44,41 +44,45 @@ def rejects(*rows: tuple[int, str, str]) -> pl.DataFrame:
 
 
 def test_imports_are_listed_newest_first(catalog: Catalog) -> None:
-    catalog.record_import(RECORD, zones=ZONES, now=NOW)
+    catalog.imports.create(RECORD, zones=ZONES, now=NOW)
     polls = replace(RECORD, file="polls.csv", table_name="observations")
-    catalog.record_import(polls, store_ids=pl.Series(["b"]), lake_version=4, expected=-1, now=NOW)
+    catalog.imports.create(polls, store_ids=pl.Series(["b"]), lake_version=4, expected=-1, now=NOW)
     first = FinishedImport(**asdict(RECORD), import_id=1, imported_at=NOW, lake_version=None)
     second = FinishedImport(**asdict(polls), import_id=2, imported_at=NOW, lake_version=4)
-    assert catalog.imports() == [second, first]
-    assert catalog.imports(limit=1) == [second]
-    assert (catalog.lake_version_known(), catalog.stores()["store_id"].to_list()) == (4, ["a", "b"])
+    assert catalog.imports.list_() == [second, first]
+    assert catalog.imports.list_(limit=1) == [second]
+    assert (catalog.stores.lake_version_known(), catalog.stores.read_all().frame["store_id"].to_list()) == (
+        4,
+        ["a", "b"],
+    )
 
 
 def test_import_instants_come_back_in_utc(catalog: Catalog) -> None:
-    catalog.record_import(RECORD, now=NOW.astimezone(timezone(timedelta(hours=-5))))
-    [finished] = catalog.imports()
+    catalog.imports.create(RECORD, now=NOW.astimezone(timezone(timedelta(hours=-5))))
+    [finished] = catalog.imports.list_()
     assert (finished.imported_at, finished.imported_at.tzinfo) == (NOW, UTC)
 
 
 def test_import_at_a_naive_time_is_refused(catalog: Catalog) -> None:
     with pytest.raises(Exception, match="has no time zone"):
-        catalog.record_import(RECORD, now=NOW.replace(tzinfo=None))
+        catalog.imports.create(RECORD, now=NOW.replace(tzinfo=None))
 
 
 def test_rejects_come_back_by_line(catalog: Catalog) -> None:
     batches = [rejects((7, "seven", "bad day"), (9, 'n,"\n', "bad time")), rejects((3, "", "empty id")), rejects()]
-    import_id = catalog.record_import(RECORD, batches, now=NOW)
-    catalog.record_import(RECORD, [rejects((1, "other", "import"))], now=NOW)
+    import_id = catalog.imports.create(RECORD, batches, now=NOW)
+    catalog.imports.create(RECORD, [rejects((1, "other", "import"))], now=NOW)
     assert_frame_equal(
-        catalog.rejects(import_id), rejects((3, "", "empty id"), (7, "seven", "bad day"), (9, 'n,"\n', "bad time"))
+        catalog.imports.read_rejects(import_id),
+        rejects((3, "", "empty id"), (7, "seven", "bad day"), (9, 'n,"\n', "bad time")),
     )
-    assert_frame_equal(catalog.rejects(import_id, limit=1), rejects((3, "", "empty id")))
-    assert_frame_equal(catalog.rejects(import_id + 99), rejects())
+    assert_frame_equal(catalog.imports.read_rejects(import_id, limit=1), rejects((3, "", "empty id")))
+    assert_frame_equal(catalog.imports.read_rejects(import_id + 99), rejects())
 
 
 def test_rejects_of_a_binary_file_are_kept_readable(catalog: Catalog) -> None:
-    import_id = catalog.record_import(RECORD, [rejects((1, "PK\0\3\0", "no columns"))], now=NOW)
-    assert_frame_equal(catalog.rejects(import_id), rejects((1, "PK\ufffd\3\ufffd", "no columns")))
+    import_id = catalog.imports.create(RECORD, [rejects((1, "PK\0\3\0", "no columns"))], now=NOW)
+    assert_frame_equal(catalog.imports.read_rejects(import_id), rejects((1, "PK\ufffd\3\ufffd", "no columns")))
 
 
 def test_import_that_fails_half_way_leaves_nothing(catalog: Catalog) -> None:
@@ -87,9 +91,9 @@ def test_import_that_fails_half_way_leaves_nothing(catalog: Catalog) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        catalog.record_import(RECORD, broken(), zones=ZONES, now=NOW)
-    assert (catalog.imports(), catalog.version(), catalog.stores().height) == ([], 0, 0)
-    assert_frame_equal(catalog.rejects(1), rejects())
+        catalog.imports.create(RECORD, broken(), zones=ZONES, now=NOW)
+    assert (catalog.imports.list_(), catalog.version(), catalog.stores.read_all().frame.height) == ([], 0, 0)
+    assert_frame_equal(catalog.imports.read_rejects(1), rejects())
 
 
 def test_import_is_invisible_and_blocks_no_reader_until_committed(catalog: Catalog) -> None:
@@ -97,20 +101,20 @@ def test_import_is_invisible_and_blocks_no_reader_until_committed(catalog: Catal
 
     def look() -> Iterator[pl.DataFrame]:
         yield rejects((1, "row", "reason"))
-        seen.append((catalog.imports(), catalog.version(), catalog.rejects(1).height))
+        seen.append((catalog.imports.list_(), catalog.version(), catalog.imports.read_rejects(1).height))
 
-    catalog.record_import(RECORD, look(), zones=ZONES, now=NOW)
+    catalog.imports.create(RECORD, look(), zones=ZONES, now=NOW)
     assert seen == [([], 0, 0)]
-    assert (len(catalog.imports()), catalog.version(), catalog.rejects(1).height) == (1, 1, 1)
+    assert (len(catalog.imports.list_()), catalog.version(), catalog.imports.read_rejects(1).height) == (1, 1, 1)
 
 
 def test_import_killed_inside_its_transaction_leaves_the_previous_state(catalog: Catalog, database_url: str) -> None:
-    catalog.record_import(RECORD, zones=ZONES, now=NOW)
-    before = (catalog.imports(), catalog.version(), catalog.stores().rows())
+    catalog.imports.create(RECORD, zones=ZONES, now=NOW)
+    before = (catalog.imports.list_(), catalog.version(), catalog.stores.read_all().frame.rows())
     command = [sys.executable, "-c", IMPORT_AND_HANG, database_url]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "inside\n"
         process.kill()
-    assert (catalog.imports(), catalog.version(), catalog.stores().rows()) == before
-    assert catalog.register_stores(pl.Series(["b"]), now=NOW) == 1
+    assert (catalog.imports.list_(), catalog.version(), catalog.stores.read_all().frame.rows()) == before
+    assert catalog.stores.register(pl.Series(["b"]), now=NOW) == 1

@@ -18,11 +18,11 @@ WORKER = WorkerRecord(worker_id="w1", host="here", pid=7, started_at=NOW, beat_a
 
 
 def add(catalog: Catalog, job_id: str = "j1", kind: JobKind = JobKind.REPORT, at: datetime = NOW, **more: Any) -> None:
-    catalog.create_job(job_id, kind, PARAMETERS, at, **more)
+    catalog.jobs.create(job_id, kind, PARAMETERS, at, **more)
 
 
 def claim(catalog: Catalog, worker_id: str = "w1", kind: JobKind = JobKind.REPORT, now: datetime = NOW) -> Job:
-    job = catalog.claim_job(worker_id, [kind], now)
+    job = catalog.jobs.claim(worker_id, [kind], now)
     assert job is not None
     return job
 
@@ -30,26 +30,26 @@ def claim(catalog: Catalog, worker_id: str = "w1", kind: JobKind = JobKind.REPOR
 def test_job_is_queued_when_accepted(catalog: Catalog, database_url: str) -> None:
     add(catalog)
     other = Catalog.open(database_url)
-    assert other.find_job("j1") == QUEUED
+    assert other.jobs.find("j1") == QUEUED
     other.close()
 
 
 def test_job_that_does_not_exist(catalog: Catalog) -> None:
-    assert catalog.find_job("j1") is None
-    assert catalog.finished_job("f1") is None
-    assert catalog.claim_job("w1", list(JobKind), NOW) is None
-    assert not catalog.request_cancel("j1", NOW)
-    assert not catalog.delete_job("j1")
-    assert not catalog.complete_job(replace(QUEUED, worker_id="w1", attempts=1), {}, NOW)
-    assert catalog.oldest_queued_at() is None
-    assert catalog.count_jobs() == {}
+    assert catalog.jobs.find("j1") is None
+    assert catalog.jobs.find_finished("f1") is None
+    assert catalog.jobs.claim("w1", list(JobKind), NOW) is None
+    assert not catalog.jobs.request_cancel("j1", NOW)
+    assert not catalog.jobs.delete("j1")
+    assert not catalog.jobs.complete(replace(QUEUED, worker_id="w1", attempts=1), {}, NOW)
+    assert catalog.jobs.oldest_queued_at() is None
+    assert catalog.jobs.count() == {}
 
 
 def test_claim_takes_the_oldest_of_its_kinds(catalog: Catalog) -> None:
     for job_id, kind, seconds in (("b", JobKind.REPORT, 5), ("c", JobKind.REPORT, 3), ("a", JobKind.IMPORT, 1)):
         add(catalog, job_id, kind, NOW + timedelta(seconds=seconds))
     assert [claim(catalog).job_id for _ in range(2)] == ["c", "b"]
-    assert catalog.claim_job("w1", [JobKind.REPORT, JobKind.OPTIMIZE], NOW) is None
+    assert catalog.jobs.claim("w1", [JobKind.REPORT, JobKind.OPTIMIZE], NOW) is None
     assert claim(catalog, kind=JobKind.IMPORT).job_id == "a"
 
 
@@ -57,24 +57,24 @@ def test_claimed_job_runs(catalog: Catalog) -> None:
     add(catalog)
     job = claim(catalog, now=LATER)
     assert job == replace(QUEUED, state=JobState.RUNNING, worker_id="w1", attempts=1, started_at=LATER)
-    assert catalog.find_job("j1") == job
-    assert catalog.jobs_held("w1") == {("j1", 1): False}
+    assert catalog.jobs.find("j1") == job
+    assert catalog.jobs.list_held("w1") == {("j1", 1): False}
 
 
 def test_job_claimed_by_many_threads_is_won_by_one(catalog: Catalog) -> None:
     for number in range(3):
         add(catalog, f"j{number}")
     with ThreadPoolExecutor(8) as threads:
-        won = list(threads.map(lambda number: catalog.claim_job(f"w{number}", [JobKind.REPORT], NOW), range(8)))
+        won = list(threads.map(lambda number: catalog.jobs.claim(f"w{number}", [JobKind.REPORT], NOW), range(8)))
     assert sorted(job.job_id for job in won if job) == ["j0", "j1", "j2"]
 
 
 def test_job_completes_once(catalog: Catalog) -> None:
     add(catalog)
     job = claim(catalog)
-    assert catalog.complete_job(job, {"rows": 3}, LATER, fingerprint="f1")
-    assert not catalog.complete_job(job, {"rows": 4}, LATER)
-    assert not catalog.fail_job(job, "too late", LATER)
+    assert catalog.jobs.complete(job, {"rows": 3}, LATER, fingerprint="f1")
+    assert not catalog.jobs.complete(job, {"rows": 4}, LATER)
+    assert not catalog.jobs.fail(job, "too late", LATER)
     done = replace(
         job,
         state=JobState.COMPLETE,
@@ -84,75 +84,75 @@ def test_job_completes_once(catalog: Catalog) -> None:
         fingerprint="f1",
         progress=1.0,
     )
-    assert catalog.find_job("j1") == done
-    assert catalog.finished_job("f1") == done
-    assert not catalog.request_cancel("j1", LATER)
+    assert catalog.jobs.find("j1") == done
+    assert catalog.jobs.find_finished("f1") == done
+    assert not catalog.jobs.request_cancel("j1", LATER)
 
 
 def test_job_fails_once_with_a_reason_that_can_be_stored(catalog: Catalog) -> None:
     add(catalog)
     job = claim(catalog)
-    assert catalog.fail_job(job, "bad \0 byte", LATER)
-    assert not catalog.complete_job(job, {}, LATER)
+    assert catalog.jobs.fail(job, "bad \0 byte", LATER)
+    assert not catalog.jobs.complete(job, {}, LATER)
     failed = replace(job, state=JobState.FAILED, worker_id=None, finished_at=LATER, error="bad \ufffd byte")
-    assert catalog.find_job("j1") == failed
+    assert catalog.jobs.find("j1") == failed
 
 
 def test_job_to_be_tried_again_waits_until_then(catalog: Catalog) -> None:
     add(catalog)
-    assert catalog.retry_job(claim(catalog), "locked", LATER)
-    assert catalog.claim_job("w2", [JobKind.REPORT], NOW) is None
+    assert catalog.jobs.retry(claim(catalog), "locked", LATER)
+    assert catalog.jobs.claim("w2", [JobKind.REPORT], NOW) is None
     again = claim(catalog, "w2", now=LATER)
     assert (again.attempts, again.worker_id, again.error, again.retry_at) == (2, "w2", "locked", None)
 
 
 def test_job_handed_back_was_not_tried(catalog: Catalog) -> None:
     add(catalog)
-    assert catalog.hand_back_job(claim(catalog))
-    assert catalog.find_job("j1") == replace(QUEUED, started_at=NOW)
+    assert catalog.jobs.hand_back(claim(catalog))
+    assert catalog.jobs.find("j1") == replace(QUEUED, started_at=NOW)
 
 
 def test_queued_job_is_cancelled_at_once_and_a_running_one_is_asked(catalog: Catalog) -> None:
     add(catalog)
     add(catalog, "j2", at=LATER)
     job = claim(catalog)
-    assert catalog.request_cancel("j1", LATER)
-    assert catalog.request_cancel("j2", LATER)
-    assert catalog.jobs_held("w1") == {("j1", 1): True}
-    assert catalog.cancel_running_job(job, LATER)
-    states = {job.job_id: (job.state, job.cancel_requested) for job in catalog.jobs()}
+    assert catalog.jobs.request_cancel("j1", LATER)
+    assert catalog.jobs.request_cancel("j2", LATER)
+    assert catalog.jobs.list_held("w1") == {("j1", 1): True}
+    assert catalog.jobs.cancel(job, LATER)
+    states = {job.job_id: (job.state, job.cancel_requested) for job in catalog.jobs.list_()}
     assert states == {"j1": (JobState.CANCELLED, True), "j2": (JobState.CANCELLED, True)}
-    assert not catalog.request_cancel("j1", LATER)
+    assert not catalog.jobs.request_cancel("j1", LATER)
 
 
 def test_only_an_ended_job_is_deleted(catalog: Catalog) -> None:
     add(catalog)
-    assert not catalog.delete_job("j1")
+    assert not catalog.jobs.delete("j1")
     job = claim(catalog)
-    assert not catalog.delete_job("j1")
-    catalog.complete_job(job, {}, LATER)
-    assert catalog.delete_job("j1")
-    assert catalog.find_job("j1") is None
+    assert not catalog.jobs.delete("j1")
+    catalog.jobs.complete(job, {}, LATER)
+    assert catalog.jobs.delete("j1")
+    assert catalog.jobs.find("j1") is None
 
 
 def test_jobs_are_listed_newest_first_in_pages(catalog: Catalog) -> None:
     for number in range(4):
         add(catalog, f"j{number}", at=NOW + timedelta(seconds=number // 2))
-    first = catalog.jobs(limit=3)
+    first = catalog.jobs.list_(limit=3)
     assert [job.job_id for job in first] == ["j3", "j2", "j1"]
-    assert [job.job_id for job in catalog.jobs(after=(first[-1].created_at, "j1"))] == ["j0"]
+    assert [job.job_id for job in catalog.jobs.list_(after=(first[-1].created_at, "j1"))] == ["j0"]
 
 
 def test_jobs_are_listed_and_counted_by_kind_state_and_scope(catalog: Catalog) -> None:
     add(catalog, "ours", scope=ACME, created_by="key")
     add(catalog, "theirs", scope=Scope(label=Label("owner", "other")))
     add(catalog, "import", JobKind.IMPORT)
-    catalog.request_cancel("theirs", NOW)
-    assert [job.job_id for job in catalog.jobs(kind=JobKind.IMPORT)] == ["import"]
-    assert [job.job_id for job in catalog.jobs(states=[JobState.CANCELLED])] == ["theirs"]
-    assert [(job.job_id, job.scope) for job in catalog.jobs(scope=ACME)] == [("ours", ACME)]
-    assert catalog.count_jobs(ACME) == {JobKind.REPORT: {JobState.QUEUED: 1}}
-    assert catalog.count_jobs() == {
+    catalog.jobs.request_cancel("theirs", NOW)
+    assert [job.job_id for job in catalog.jobs.list_(kind=JobKind.IMPORT)] == ["import"]
+    assert [job.job_id for job in catalog.jobs.list_(states=[JobState.CANCELLED])] == ["theirs"]
+    assert [(job.job_id, job.scope) for job in catalog.jobs.list_(scope=ACME)] == [("ours", ACME)]
+    assert catalog.jobs.count(ACME) == {JobKind.REPORT: {JobState.QUEUED: 1}}
+    assert catalog.jobs.count() == {
         JobKind.IMPORT: {JobState.QUEUED: 1},
         JobKind.REPORT: {JobState.CANCELLED: 1, JobState.QUEUED: 1},
     }
@@ -161,38 +161,38 @@ def test_jobs_are_listed_and_counted_by_kind_state_and_scope(catalog: Catalog) -
 def test_finished_job_is_the_newest_complete_one(catalog: Catalog) -> None:
     for job_id, seconds in (("r1", 1), ("r2", 3), ("r3", 2)):
         add(catalog, job_id)
-        catalog.complete_job(claim(catalog), {}, NOW + timedelta(seconds=seconds), fingerprint="f1")
-    found = catalog.finished_job("f1")
+        catalog.jobs.complete(claim(catalog), {}, NOW + timedelta(seconds=seconds), fingerprint="f1")
+    found = catalog.jobs.find_finished("f1")
     assert found is not None
     assert found.job_id == "r2"
-    old = catalog.jobs_finished_before(NOW + timedelta(seconds=3), JobKind.REPORT)
+    old = catalog.jobs.list_finished_before(NOW + timedelta(seconds=3), JobKind.REPORT)
     assert [job.job_id for job in old] == ["r1", "r3"]
 
 
 def test_worker_that_beats_is_known(catalog: Catalog) -> None:
-    catalog.beat(WORKER, NOW)
-    catalog.beat(WORKER, LATER)
-    assert catalog.workers() == [replace(WORKER, beat_at=LATER)]
+    catalog.workers.beat(WORKER, NOW)
+    catalog.workers.beat(WORKER, LATER)
+    assert catalog.workers.list_() == [replace(WORKER, beat_at=LATER)]
 
 
 def test_dead_workers_jobs_go_to_another_and_what_it_says_later_is_refused(catalog: Catalog) -> None:
-    catalog.beat(WORKER, NOW)
+    catalog.workers.beat(WORKER, NOW)
     add(catalog)
     old = claim(catalog)
-    assert catalog.remove_worker(WORKER, max_attempts=3, now=LATER) == 1
+    assert catalog.workers.remove(WORKER, max_attempts=3, now=LATER) == 1
     new = claim(catalog, "w2")
     assert (new.worker_id, new.attempts) == ("w2", 2)
-    assert not catalog.complete_job(old, {"of": "the dead"}, LATER)
-    assert not catalog.note_progress(old, 0.5)
-    assert catalog.complete_job(new, {"of": "the living"}, LATER)
+    assert not catalog.jobs.complete(old, {"of": "the dead"}, LATER)
+    assert not catalog.jobs.set_progress(old, 0.5)
+    assert catalog.jobs.complete(new, {"of": "the living"}, LATER)
 
 
 def test_worker_that_has_beaten_meanwhile_is_not_dead(catalog: Catalog) -> None:
-    catalog.beat(WORKER, LATER)
+    catalog.workers.beat(WORKER, LATER)
     add(catalog)
     job = claim(catalog)
-    assert catalog.remove_worker(WORKER, max_attempts=3, now=LATER) == 0
-    assert catalog.find_job("j1") == job
+    assert catalog.workers.remove(WORKER, max_attempts=3, now=LATER) == 0
+    assert catalog.jobs.find("j1") == job
 
 
 @pytest.mark.parametrize(
@@ -208,12 +208,12 @@ def test_job_of_a_dead_worker(catalog: Catalog, tries: int, cancelled: bool, sta
     add(catalog)
     for number in range(tries):
         worker = replace(WORKER, worker_id=f"w{number}")
-        catalog.beat(worker, NOW)
+        catalog.workers.beat(worker, NOW)
         claim(catalog, worker.worker_id)
         if cancelled:
-            catalog.request_cancel("j1", NOW)
-        catalog.remove_worker(worker, max_attempts=3, now=LATER)
-    job = catalog.find_job("j1")
+            catalog.jobs.request_cancel("j1", NOW)
+        catalog.workers.remove(worker, max_attempts=3, now=LATER)
+    job = catalog.jobs.find("j1")
     assert job is not None
     assert (job.state, job.attempts, job.worker_id) == (state, tries, None)
     expected = "The process that ran it died; after 3 tries it is not tried again." if tries == 3 else None
@@ -221,11 +221,11 @@ def test_job_of_a_dead_worker(catalog: Catalog, tries: int, cancelled: bool, sta
 
 
 def test_running_job_of_nobody_goes_back(catalog: Catalog) -> None:
-    catalog.beat(WORKER, NOW)
+    catalog.workers.beat(WORKER, NOW)
     add(catalog)
     add(catalog, "j2", at=LATER)
     claim(catalog, "w1")
     claim(catalog, "never registered")
-    assert catalog.release_orphans(max_attempts=3, now=LATER) == 1
-    assert catalog.release_orphans(max_attempts=3, now=LATER) == 0
-    assert {job.job_id: job.state for job in catalog.jobs()} == {"j1": JobState.RUNNING, "j2": JobState.QUEUED}
+    assert catalog.workers.release_orphans(max_attempts=3, now=LATER) == 1
+    assert catalog.workers.release_orphans(max_attempts=3, now=LATER) == 0
+    assert {job.job_id: job.state for job in catalog.jobs.list_()} == {"j1": JobState.RUNNING, "j2": JobState.QUEUED}

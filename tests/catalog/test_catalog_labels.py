@@ -25,7 +25,7 @@ CHAIN = {
 
 
 def put(catalog: Catalog, labels: dict[str, dict[str, str]]) -> int:
-    return catalog.replace_stores(labels=labels_frame(labels), now=NOW)
+    return catalog.stores.replace(labels=labels_frame(labels), now=NOW)
 
 
 def ids(rows: StoreRows) -> list[str]:
@@ -33,7 +33,7 @@ def ids(rows: StoreRows) -> list[str]:
 
 
 def known(catalog: Catalog) -> dict[str, dict[str, str]]:
-    rows = catalog.list_stores(StoreFilter(), limit=100)
+    rows = catalog.stores.list_(StoreFilter(), limit=100)
     return {store_id: rows.labels.get(store_id, {}) for store_id in ids(rows)}
 
 
@@ -44,14 +44,14 @@ def counted_queries(catalog: Catalog) -> Iterator[list[str]]:
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         statements.append(statement)
 
-    event.listen(catalog._engine, "before_cursor_execute", note)
+    event.listen(catalog.database._engine, "before_cursor_execute", note)
     yield statements
-    event.remove(catalog._engine, "before_cursor_execute", note)
+    event.remove(catalog.database._engine, "before_cursor_execute", note)
 
 
 def zoned(catalog: Catalog, **zones: str | None) -> None:
     rows = list(zones.items())
-    catalog.replace_stores(
+    catalog.stores.replace(
         zones=pl.DataFrame(rows, {"store_id": pl.String, "timezone": pl.String}, orient="row"), now=NOW
     )
 
@@ -69,7 +69,7 @@ def test_labels_replace_those_of_the_stores_named(catalog: Catalog) -> None:
 
 def test_labels_of_a_store_twice_are_the_last_ones(catalog: Catalog) -> None:
     put_frame = pl.concat([labels_frame({"a": {"owner": "acme"}}), labels_frame({"a": {"region": "north"}})])
-    catalog.record_import(RECORD, labels=put_frame, now=NOW)
+    catalog.imports.create(RECORD, labels=put_frame, now=NOW)
     assert known(catalog) == {"a": {"region": "north"}}
 
 
@@ -91,9 +91,9 @@ def test_labels_of_more_stores_than_one_batch(catalog: Catalog) -> None:
     many = {f"{number:06}": {"number": str(number), "half": str(number % 2)} for number in range(BATCH_ROWS // 2 + 1)}
     put(catalog, many)
     put(catalog, {store_id: {"half": labels["half"]} for store_id, labels in many.items()})
-    odd = catalog.store_ids(StoreFilter(labels=(("half", "1"),)))
+    odd = catalog.stores.list_ids(StoreFilter(labels=(("half", "1"),)))
     assert odd.to_list() == [store_id for store_id, labels in many.items() if labels["half"] == "1"]
-    assert catalog.store_ids(StoreFilter(labels=(("number", "7"),))).is_empty()
+    assert catalog.stores.list_ids(StoreFilter(labels=(("number", "7"),))).is_empty()
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_labels_of_more_stores_than_one_batch(catalog: Catalog) -> None:
 def test_list_is_filtered(catalog: Catalog, where: StoreFilter, found: list[str]) -> None:
     put(catalog, CHAIN)
     zoned(catalog, a1="Asia/Beirut", a2="America/Chicago")
-    assert ids(catalog.list_stores(where, limit=10)) == found
-    assert catalog.store_ids(where).to_list() == found
+    assert ids(catalog.stores.list_(where, limit=10)) == found
+    assert catalog.stores.list_ids(where).to_list() == found
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_pages_of_every_size_make_up_the_list(catalog: Catalog, order: StoreOrde
     for limit in range(1, 7):
         found: list[str] = []
         after: tuple[str | None, ...] = ()
-        while rows := ids(page := catalog.list_stores(StoreFilter(), order=order, after=after, limit=limit)):
+        while rows := ids(page := catalog.stores.list_(StoreFilter(), order=order, after=after, limit=limit)):
             found += rows
             last = rows[-1]
             after = (page.labels.get(last, {}).get("name"), last) if "name" in order else (last,)
@@ -151,10 +151,10 @@ def test_pages_of_every_size_make_up_the_list(catalog: Catalog, order: StoreOrde
 def test_page_takes_as_many_queries_for_one_store_as_for_three(catalog: Catalog, order: StoreOrder) -> None:
     put(catalog, {"a": {"name": "A", "x": "1"}})
     with counted_queries(catalog) as one:
-        catalog.list_stores(StoreFilter(labels=(("x", "1"),)), order=order, limit=10)
+        catalog.stores.list_(StoreFilter(labels=(("x", "1"),)), order=order, limit=10)
     put(catalog, {store_id: {"name": store_id, "x": "1"} for store_id in "abc"})
     with counted_queries(catalog) as three:
-        page = catalog.list_stores(StoreFilter(labels=(("x", "1"),)), order=order, limit=10)
+        page = catalog.stores.list_(StoreFilter(labels=(("x", "1"),)), order=order, limit=10)
     assert (len(ids(page)), len(three)) == (3, len(one))
 
 
@@ -164,9 +164,9 @@ def test_find_store_gives_what_is_known_of_it_only(catalog: Catalog) -> None:
         {"store_id": ["a1", "c"], "intervals": [[MONDAY], [MONDAY]]},
         {"store_id": pl.String, "intervals": PATTERNS["intervals"]},
     )
-    catalog.replace_stores(hours=hours, now=NOW)
+    catalog.stores.replace(hours=hours, now=NOW)
     zoned(catalog, a1="Asia/Beirut")
-    found = catalog.find_store("a1", Scope(label=Label("owner", "acme")))
+    found = catalog.stores.find("a1", Scope(label=Label("owner", "acme")))
     assert found is not None
     assert found.frame.rows() == [("a1", found.patterns["weekly_hours_id"][0], "Asia/Beirut")]
     assert found.patterns["intervals"].to_list() == [[MONDAY]]
@@ -178,31 +178,31 @@ def test_find_store_gives_what_is_known_of_it_only(catalog: Catalog) -> None:
 )
 def test_store_that_is_not_there_or_not_in_scope_is_not_found(catalog: Catalog, store_id: str, scope: Scope) -> None:
     put(catalog, CHAIN)
-    assert catalog.find_store(store_id, scope) is None
+    assert catalog.stores.find(store_id, scope) is None
 
 
 def test_select_stores_gives_them_in_the_order_asked_for(catalog: Catalog) -> None:
     put(catalog, CHAIN)
-    assert ids(catalog.select_stores(["c", "a1", "nobody", "B1"])) == ["c", "a1", "B1"]
-    assert ids(catalog.select_stores(["c", "a1", "B1"], Scope(label=Label("region", "north")))) == ["a1", "B1"]
+    assert ids(catalog.stores.select(["c", "a1", "nobody", "B1"])) == ["c", "a1", "B1"]
+    assert ids(catalog.stores.select(["c", "a1", "B1"], Scope(label=Label("region", "north")))) == ["a1", "B1"]
 
 
 def test_visible_ids_are_those_of_the_stores_with_the_label(catalog: Catalog) -> None:
     put(catalog, CHAIN)
     asked = pl.Series("store_id", ["nobody", "c", "B1", "a2"])
-    assert catalog.visible_ids(asked, Scope(label=Label("owner", "acme"))).to_list() == ["a2"]
-    assert catalog.visible_ids(asked, Scope(label=Label("owner", "nobody"))).to_list() == []
+    assert catalog.stores.filter_ids(asked, Scope(label=Label("owner", "acme"))).to_list() == ["a2"]
+    assert catalog.stores.filter_ids(asked, Scope(label=Label("owner", "nobody"))).to_list() == []
 
 
 def test_create_store_makes_it_once(catalog: Catalog) -> None:
-    assert catalog.create_store("a", labels=labels_frame({"a": {"x": "1"}}), now=NOW)
-    assert not catalog.create_store("a", labels=labels_frame({"a": {"x": "2"}}), now=NOW)
+    assert catalog.stores.create("a", labels=labels_frame({"a": {"x": "1"}}), now=NOW)
+    assert not catalog.stores.create("a", labels=labels_frame({"a": {"x": "2"}}), now=NOW)
     assert known(catalog) == {"a": {"x": "1"}}
 
 
 def test_change_store_sets_and_removes_labels(catalog: Catalog) -> None:
     put(catalog, CHAIN)
-    assert catalog.change_store("a1", labels={"owner": "bolt", "region": None, "no": None, "new": "1"}, now=NOW)
+    assert catalog.stores.update("a1", labels={"owner": "bolt", "region": None, "no": None, "new": "1"}, now=NOW)
     assert known(catalog) == CHAIN | {"a1": {"name": "Zum Anker", "owner": "bolt", "new": "1"}}
 
 
@@ -211,31 +211,31 @@ def test_change_store_back_to_the_defaults(catalog: Catalog) -> None:
         {"store_id": ["a"], "intervals": [[MONDAY]]}, {"store_id": pl.String, "intervals": PATTERNS["intervals"]}
     )
     zones = pl.DataFrame({"store_id": ["a"], "timezone": ["Asia/Beirut"]})
-    catalog.create_store("a", hours=hours, zones=zones, now=NOW)
+    catalog.stores.create("a", hours=hours, zones=zones, now=NOW)
     nulls = [column.with_columns(pl.lit(None, column.dtypes[1]).alias(column.columns[1])) for column in (hours, zones)]
-    assert catalog.change_store("a", hours=nulls[0], zones=nulls[1], now=NOW)
-    assert catalog.stores().rows() == [("a", None, None)]
+    assert catalog.stores.update("a", hours=nulls[0], zones=nulls[1], now=NOW)
+    assert catalog.stores.read_all().frame.rows() == [("a", None, None)]
 
 
 def test_change_of_a_store_that_is_not_there_or_not_in_scope_changes_nothing(catalog: Catalog) -> None:
     put(catalog, CHAIN)
     version = catalog.version()
-    assert not catalog.change_store("nobody", labels={"x": "1"}, now=NOW)
-    assert not catalog.change_store("a1", (("owner", "bolt"),), labels={"x": "1"}, now=NOW)
+    assert not catalog.stores.update("nobody", labels={"x": "1"}, now=NOW)
+    assert not catalog.stores.update("a1", Scope(label=Label("owner", "bolt")), labels={"x": "1"}, now=NOW)
     assert (known(catalog), catalog.version()) == (CHAIN, version)
 
 
 def test_delete_store_forgets_its_labels(catalog: Catalog) -> None:
     put(catalog, CHAIN)
     version = catalog.version()
-    assert catalog.delete_store("a1", lake_version=-1)
-    assert catalog.delete_store("a1", lake_version=-1)
+    assert catalog.stores.delete("a1", lake_version=-1)
+    assert catalog.stores.delete("a1", lake_version=-1)
     assert catalog.version() == version + 1
     put(catalog, {"a1": {}})
     assert known(catalog) == CHAIN | {"a1": {}}
 
 
 def test_delete_store_is_refused_when_the_lake_has_moved_on(catalog: Catalog) -> None:
-    catalog.register_stores(pl.Series("store_id", ["a"]), lake_version=3, expected=-1, now=NOW)
-    assert not catalog.delete_store("a", lake_version=2)
+    catalog.stores.register(pl.Series("store_id", ["a"]), lake_version=3, expected=-1, now=NOW)
+    assert not catalog.stores.delete("a", lake_version=2)
     assert known(catalog) == {"a": {}}

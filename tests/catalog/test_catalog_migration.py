@@ -35,7 +35,7 @@ def test_reports_of_the_first_version_become_jobs(new_database_url: str) -> None
             connection.execute(insert, nothing | {"at": NOW + zone} | row)
     old.close()
     catalog = Catalog.open(new_database_url)
-    found = {job.job_id: job for job in catalog.jobs()}
+    found = {job.job_id: job for job in catalog.jobs.list_()}
     catalog.close()
     kept = {"kind": JobKind.REPORT, "parameters": {"policy": "fill"}, "created_at": AT}
     result = {"lake_version": 3, "catalog_version": 3, "file": "f1.csv", "sha256": "f1.csv", "rows": 3}
@@ -58,7 +58,7 @@ def test_stores_of_the_second_version_get_no_changes(new_database_url: str) -> N
         connection.execute(text("INSERT INTO stores (store_id, registered_at) VALUES ('a', :at)"), {"at": NOW + zone})
     old.close()
     catalog = Catalog.open(new_database_url)
-    rows = catalog.read_stores()
+    rows = catalog.stores.read_all()
     assert rows.frame.rows() == [("a", None, None)]
     assert [frame.height for frame in (rows.changes.versions, rows.changes.special, rows.changes.closures)] == [0] * 3
     catalog.close()

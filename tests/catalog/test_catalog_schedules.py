@@ -19,7 +19,7 @@ WEEKLY = Schedule(
 
 
 def test_new_installation_optimizes_every_night(catalog: Catalog) -> None:
-    [nightly] = catalog.schedules()
+    [nightly] = catalog.schedules.list_()
     assert (nightly.name, nightly.kind, nightly.cron, nightly.timezone) == (
         "optimize",
         JobKind.OPTIMIZE,
@@ -30,31 +30,31 @@ def test_new_installation_optimizes_every_night(catalog: Catalog) -> None:
 
 
 def test_schedule_is_created_once_found_and_deleted(catalog: Catalog) -> None:
-    assert catalog.create_schedule(WEEKLY)
-    assert not catalog.create_schedule(replace(WEEKLY, cron="* * * * *"))
-    assert catalog.find_schedule("weekly") == WEEKLY
-    assert [schedule.name for schedule in catalog.schedules()] == ["optimize", "weekly"]
-    assert catalog.delete_schedule("weekly")
-    assert not catalog.delete_schedule("weekly")
-    assert catalog.find_schedule("weekly") is None
+    assert catalog.schedules.create(WEEKLY)
+    assert not catalog.schedules.create(replace(WEEKLY, cron="* * * * *"))
+    assert catalog.schedules.find("weekly") == WEEKLY
+    assert [schedule.name for schedule in catalog.schedules.list_()] == ["optimize", "weekly"]
+    assert catalog.schedules.delete("weekly")
+    assert not catalog.schedules.delete("weekly")
+    assert catalog.schedules.find("weekly") is None
 
 
 def test_run_fired_by_many_is_accepted_once(catalog: Catalog) -> None:
-    catalog.create_schedule(WEEKLY)
+    catalog.schedules.create(WEEKLY)
     with ThreadPoolExecutor(8) as threads:
-        fired = list(threads.map(lambda number: catalog.run_schedule(WEEKLY, NOW, f"j{number}", NOW), range(8)))
+        fired = list(threads.map(lambda number: catalog.schedules.run(WEEKLY, NOW, f"j{number}", NOW), range(8)))
     assert sorted(fired) == [False] * 7 + [True]
-    [job] = catalog.jobs()
+    [job] = catalog.jobs.list_()
     assert (job.kind, job.state, job.parameters, job.created_by) == (
         JobKind.REPORT,
         JobState.QUEUED,
         {"policy": "fill"},
         "key",
     )
-    assert catalog.find_schedule("weekly") == replace(WEEKLY, last_run_at=NOW)
+    assert catalog.schedules.find("weekly") == replace(WEEKLY, last_run_at=NOW)
 
 
 def test_run_of_a_schedule_that_was_replaced_meanwhile_is_not_accepted(catalog: Catalog) -> None:
-    catalog.create_schedule(replace(WEEKLY, created_at=NOW + timedelta(seconds=1)))
-    assert not catalog.run_schedule(WEEKLY, NOW, "j1", NOW)
-    assert catalog.jobs() == []
+    catalog.schedules.create(replace(WEEKLY, created_at=NOW + timedelta(seconds=1)))
+    assert not catalog.schedules.run(WEEKLY, NOW, "j1", NOW)
+    assert catalog.jobs.list_() == []

@@ -31,15 +31,15 @@ def ids(*store_ids: str) -> pl.Series:
 
 def known(catalog: Catalog) -> dict[str, tuple[list[tuple[int, int]] | None, str | None]]:
     """What the catalog knows, as plain objects: store -> (weekly intervals, zone)."""
-    rows = catalog.read_stores()
+    rows = catalog.stores.read_all()
     intervals = {key: [(i["start_s"], i["end_s"]) for i in value] for key, value in rows.patterns.iter_rows()}
     intervals[None] = None
     return {store_id: (intervals[hours_id], timezone) for store_id, hours_id, timezone in rows.frame.iter_rows()}
 
 
 def test_catalog_starts_empty(catalog: Catalog) -> None:
-    rows = catalog.read_stores()
-    assert (rows.catalog_version, catalog.version(), catalog.lake_version_known(), rows.labels) == (0, 0, -1, {})
+    rows = catalog.stores.read_all()
+    assert (rows.catalog_version, catalog.version(), catalog.stores.lake_version_known(), rows.labels) == (0, 0, -1, {})
     assert_frame_equal(rows.frame, STORES.to_frame())
     assert_frame_equal(rows.patterns, PATTERNS.to_frame())
     assert_frame_equal(rows.changes.versions, HOURS_VERSIONS.to_frame())
@@ -49,16 +49,16 @@ def test_catalog_starts_empty(catalog: Catalog) -> None:
 
 
 def test_register_stores_adds_only_the_missing(catalog: Catalog) -> None:
-    assert catalog.register_stores(ids("b", "a", "b"), now=NOW) == 2
-    assert catalog.register_stores(ids("c", "a"), now=NOW) == 1
+    assert catalog.stores.register(ids("b", "a", "b"), now=NOW) == 2
+    assert catalog.stores.register(ids("c", "a"), now=NOW) == 1
     assert known(catalog) == {"a": (None, None), "b": (None, None), "c": (None, None)}
 
 
 def test_register_stores_counts_over_batches(catalog: Catalog) -> None:
     many = pl.int_range(50_001, eager=True).cast(pl.String)
-    assert catalog.register_stores(many, now=NOW) == 50_001
-    assert catalog.register_stores(many, now=NOW) == 0
-    assert catalog.stores()["store_id"].equals(many.sort())
+    assert catalog.stores.register(many, now=NOW) == 50_001
+    assert catalog.stores.register(many, now=NOW) == 0
+    assert catalog.stores.read_all().frame["store_id"].equals(many.sort())
 
 
 def test_version_moves_only_when_something_changed(catalog: Catalog) -> None:
@@ -73,14 +73,14 @@ def test_version_moves_only_when_something_changed(catalog: Catalog) -> None:
         {"zones": zones([("a", "Asia/Beirut")])},
         {"zones": zones([("a", "America/Boise")]), "hours": hours({"a": [ALL_MONDAY]})},
     ):
-        catalog.record_import(RECORD, **change, now=NOW)
+        catalog.imports.create(RECORD, **change, now=NOW)
         versions.append(catalog.version())
     assert versions == [0, 1, 1, 1, 2, 2, 3, 3, 4]
 
 
 def test_hours_replace_those_of_the_stores_named(catalog: Catalog) -> None:
-    catalog.record_import(RECORD, hours=hours({"a": [NINE_TO_FIVE], "b": [NINE_TO_FIVE]}), now=NOW)
-    catalog.record_import(RECORD, hours=hours({"b": [ALL_MONDAY, (90_000, 99_000)], "c": [NINE_TO_FIVE]}), now=NOW)
+    catalog.imports.create(RECORD, hours=hours({"a": [NINE_TO_FIVE], "b": [NINE_TO_FIVE]}), now=NOW)
+    catalog.imports.create(RECORD, hours=hours({"b": [ALL_MONDAY, (90_000, 99_000)], "c": [NINE_TO_FIVE]}), now=NOW)
     assert known(catalog) == {
         "a": ([NINE_TO_FIVE], None),
         "b": ([ALL_MONDAY, (90_000, 99_000)], None),
@@ -89,56 +89,56 @@ def test_hours_replace_those_of_the_stores_named(catalog: Catalog) -> None:
 
 
 def test_equal_hours_are_kept_once(catalog: Catalog) -> None:
-    catalog.record_import(RECORD, hours=hours({"a": [NINE_TO_FIVE], "b": [NINE_TO_FIVE]}), now=NOW)
-    catalog.record_import(RECORD, hours=hours({"c": [NINE_TO_FIVE]}), now=NOW)
-    assert catalog.weekly_hours().height == 1
+    catalog.imports.create(RECORD, hours=hours({"a": [NINE_TO_FIVE], "b": [NINE_TO_FIVE]}), now=NOW)
+    catalog.imports.create(RECORD, hours=hours({"c": [NINE_TO_FIVE]}), now=NOW)
+    assert catalog.stores.read_all().patterns.height == 1
 
 
 def test_zones_replace_those_of_the_stores_named(catalog: Catalog) -> None:
-    catalog.record_import(RECORD, zones=zones([("a", "Asia/Beirut"), ("b", "Asia/Beirut")]), now=NOW)
-    catalog.record_import(RECORD, zones=zones([("c", "UTC"), ("b", "UTC"), ("b", "America/Boise")]), now=NOW)
+    catalog.imports.create(RECORD, zones=zones([("a", "Asia/Beirut"), ("b", "Asia/Beirut")]), now=NOW)
+    catalog.imports.create(RECORD, zones=zones([("c", "UTC"), ("b", "UTC"), ("b", "America/Boise")]), now=NOW)
     assert known(catalog) == {"a": (None, "Asia/Beirut"), "b": (None, "America/Boise"), "c": (None, "UTC")}
 
 
 def test_hours_and_zones_leave_each_other_alone(catalog: Catalog) -> None:
-    catalog.record_import(RECORD, hours=hours({"a": [NINE_TO_FIVE]}), now=NOW)
-    catalog.record_import(RECORD, zones=zones([("a", "UTC")]), now=NOW)
-    catalog.record_import(RECORD, hours=hours({"a": [ALL_MONDAY]}), now=NOW)
+    catalog.imports.create(RECORD, hours=hours({"a": [NINE_TO_FIVE]}), now=NOW)
+    catalog.imports.create(RECORD, zones=zones([("a", "UTC")]), now=NOW)
+    catalog.imports.create(RECORD, hours=hours({"a": [ALL_MONDAY]}), now=NOW)
     assert known(catalog) == {"a": ([ALL_MONDAY], "UTC")}
 
 
 def test_stores_are_ordered_bytewise(catalog: Catalog) -> None:
     names = ["Z", "a", "10", "9", "é", "z", "ß", "日本", "🏪", "A b", "a-b", "ab", " "]
-    catalog.register_stores(ids(*names), now=NOW)
-    assert catalog.stores()["store_id"].to_list() == sorted(names, key=str.encode)
+    catalog.stores.register(ids(*names), now=NOW)
+    assert catalog.stores.read_all().frame["store_id"].to_list() == sorted(names, key=str.encode)
 
 
 def test_store_ids_are_kept_to_the_letter(catalog: Catalog) -> None:
     names = ["'; DROP TABLE stores; --", 'a"b', "a\\b", "a\nb", "\t", "%s", ":x", "null", "007", "7.0", "é", "e\u0301"]
-    catalog.register_stores(ids(*names), now=NOW)
-    assert set(catalog.stores()["store_id"]) == set(names)
+    catalog.stores.register(ids(*names), now=NOW)
+    assert set(catalog.stores.read_all().frame["store_id"]) == set(names)
 
 
 def test_registered_at_is_the_instant_given(catalog: Catalog) -> None:
-    catalog.register_stores(ids("a"), now=NOW)
-    catalog.register_stores(ids("a"), now=NOW.replace(year=2024))
-    with catalog.reading() as connection:
+    catalog.stores.register(ids("a"), now=NOW)
+    catalog.stores.register(ids("a"), now=NOW.replace(year=2024))
+    with catalog.database.reading() as connection:
         assert connection.execute(select(schema.stores.c.registered_at)).all() == [(NOW,)]
 
 
 def test_lake_version_known_moves_from_the_expected_one(catalog: Catalog) -> None:
-    assert catalog.register_stores(ids("a"), lake_version=3, expected=-1, now=NOW) == 1
-    assert (catalog.lake_version_known(), catalog.version()) == (3, 1)
-    catalog.register_stores(ids("a"), lake_version=5, expected=3, now=NOW)
-    assert (catalog.lake_version_known(), catalog.version()) == (5, 1)
+    assert catalog.stores.register(ids("a"), lake_version=3, expected=-1, now=NOW) == 1
+    assert (catalog.stores.lake_version_known(), catalog.version()) == (3, 1)
+    catalog.stores.register(ids("a"), lake_version=5, expected=3, now=NOW)
+    assert (catalog.stores.lake_version_known(), catalog.version()) == (5, 1)
 
 
 def test_lake_version_known_stays_when_another_moved_it(catalog: Catalog) -> None:
-    catalog.register_stores(ids("a"), lake_version=3, expected=-1, now=NOW)
-    assert catalog.register_stores(ids("b"), lake_version=2, expected=-1, now=NOW) == 1
-    assert (catalog.lake_version_known(), sorted(known(catalog))) == (3, ["a", "b"])
-    catalog.register_stores(ids("c"), lake_version=4, expected=None, now=NOW)
-    assert (catalog.lake_version_known(), sorted(known(catalog))) == (3, ["a", "b", "c"])
+    catalog.stores.register(ids("a"), lake_version=3, expected=-1, now=NOW)
+    assert catalog.stores.register(ids("b"), lake_version=2, expected=-1, now=NOW) == 1
+    assert (catalog.stores.lake_version_known(), sorted(known(catalog))) == (3, ["a", "b"])
+    catalog.stores.register(ids("c"), lake_version=4, expected=None, now=NOW)
+    assert (catalog.stores.lake_version_known(), sorted(known(catalog))) == (3, ["a", "b", "c"])
 
 
 def test_register_stores_from_many_threads_counts_each_store_once(catalog: Catalog) -> None:
@@ -146,8 +146,8 @@ def test_register_stores_from_many_threads_counts_each_store_once(catalog: Catal
         pl.int_range(start, start + 400, eager=True).cast(pl.String).shuffle(start) for start in range(0, 800, 100)
     ]
     with ThreadPoolExecutor(8) as threads:
-        new = list(threads.map(lambda batch: catalog.register_stores(batch, now=NOW), batches))
-    assert sum(new) == catalog.stores().height == 1100
+        new = list(threads.map(lambda batch: catalog.stores.register(batch, now=NOW), batches))
+    assert sum(new) == catalog.stores.read_all().frame.height == 1100
     assert catalog.version() == sum(count > 0 for count in new)
 
 
@@ -156,7 +156,7 @@ def test_changes_of_the_same_stores_from_many_threads_wait_for_each_other(catalo
 
     def change(number: int) -> None:
         opening, zoned = (names[:500], names[500:]) if number % 2 else (names[500:], names[:500])
-        catalog.record_import(
+        catalog.imports.create(
             RECORD,
             hours=hours({name: [(number, number + 60)] for name in opening}),
             zones=zones([(name, f"Etc/GMT+{number}") for name in zoned]),
@@ -165,4 +165,4 @@ def test_changes_of_the_same_stores_from_many_threads_wait_for_each_other(catalo
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(change, range(8)))
-    assert (catalog.version(), catalog.stores().height) == (8, 1000)
+    assert (catalog.version(), catalog.stores.read_all().frame.height) == (8, 1000)

@@ -22,16 +22,16 @@ LABELS = {
 
 @pytest.fixture
 def stores(catalog: Catalog) -> Catalog:
-    catalog.replace_stores(labels=labels_frame(LABELS), now=NOW)
+    catalog.stores.replace(labels=labels_frame(LABELS), now=NOW)
     return catalog
 
 
 def put_targets(catalog: Catalog, *rows: tuple[Any, ...]) -> int:
-    return catalog.replace_entries(EntryKind.TARGETS, pl.DataFrame(rows, TARGETS, orient="row"), NOW)
+    return catalog.entries.replace(EntryKind.TARGETS, pl.DataFrame(rows, TARGETS, orient="row"), NOW)
 
 
 def put_sales(catalog: Catalog, *rows: tuple[Any, ...]) -> int:
-    return catalog.replace_entries(EntryKind.SALES, pl.DataFrame(rows, SALES, orient="row"), NOW)
+    return catalog.entries.replace(EntryKind.SALES, pl.DataFrame(rows, SALES, orient="row"), NOW)
 
 
 def test_target_of_a_store_goes_before_the_highest_of_its_labels(stores: Catalog) -> None:
@@ -43,8 +43,8 @@ def test_target_of_a_store_goes_before_the_highest_of_its_labels(stores: Catalog
         (None, "region", "north", 1.0),
     )
     asked = pl.Series(["d", "a", "b", "c"])
-    assert sorted(stores.targets_of(asked).rows()) == [("a", 0.9), ("b", 0.999), ("c", 0.999)]
-    assert stores.targets_of(pl.Series(["c"])).rows() == [("c", 0.999)]
+    assert sorted(stores.entries.read_targets(asked).rows()) == [("a", 0.9), ("b", 0.999), ("c", 0.999)]
+    assert stores.entries.read_targets(pl.Series(["c"])).rows() == [("c", 0.999)]
 
 
 def test_version_moves_only_when_a_target_changed(stores: Catalog) -> None:
@@ -58,14 +58,14 @@ def test_version_moves_only_when_a_target_changed(stores: Catalog) -> None:
         )
     ]
     assert (changed, stores.version()) == ([2, 0, 2, 2], 4)
-    assert stores.list_entries(EntryKind.TARGETS).select(TARGETS.names()).sort(
+    assert stores.entries.list_(EntryKind.TARGETS).select(TARGETS.names()).sort(
         TARGETS.names(), nulls_last=True
     ).rows() == [
         ("a", None, None, 0.96),
         ("new", None, None, 0.96),
         (None, "owner", "acme", 0.9),
     ]
-    assert [stores.delete_entries(EntryKind.TARGETS, Target(store_id="a")) for _ in range(2)] == [1, 0]
+    assert [stores.entries.delete(EntryKind.TARGETS, Target(store_id="a")) for _ in range(2)] == [1, 0]
     assert stores.version() == 5
 
 
@@ -78,7 +78,7 @@ def test_sales_of_a_store_go_before_those_of_its_first_label(stores: Catalog) ->
         (None, "owner", "acme", 5, 18, 40.0),
         ("b", None, None, None, None, 0.0),
     )
-    found = stores.sales_of(pl.Series(["a", "b", "c", "d"]))
+    found = stores.entries.read_sales(pl.Series(["a", "b", "c", "d"]))
     assert found.schema == pl.Schema({"store_id": pl.String, **dict(list(SALES.items())[3:])})
     assert sorted(found.rows(), key=str) == [
         ("a", 5, 18, 40.0),
@@ -91,27 +91,27 @@ def test_sales_of_a_store_go_before_those_of_its_first_label(stores: Catalog) ->
 def test_sales_of_a_target_are_replaced_whole_and_the_last_of_equal_rows_counts(stores: Catalog) -> None:
     assert put_sales(stores, ("a", None, None, 0, 9, 1.0), ("a", None, None, 0, 10, 2.0)) == 2
     assert put_sales(stores, ("a", None, None, 0, 9, 5.0), ("a", None, None, 0, 9, 1.0)) == 1
-    assert stores.list_entries(EntryKind.SALES, store_id="a").select(SALES.names()).rows() == [
+    assert stores.entries.list_(EntryKind.SALES, store_id="a").select(SALES.names()).rows() == [
         ("a", None, None, 0, 9, 1.0)
     ]
-    assert stores.list_entries(EntryKind.SALES, scope=Scope(label=Label("region", "south"))).is_empty()
-    assert stores.delete_entries(EntryKind.SALES, Target(store_id="a")) == 1
+    assert stores.entries.list_(EntryKind.SALES, scope=Scope(label=Label("region", "south"))).is_empty()
+    assert stores.entries.delete(EntryKind.SALES, Target(store_id="a")) == 1
 
 
 def test_labels_of_all_stores(stores: Catalog) -> None:
-    assert stores.labels_of("region").rows() == [("a", "north"), ("b", "south"), ("c", "south")]
-    assert stores.labels_of("nothing").rows() == []
+    assert stores.labels.read_values("region").rows() == [("a", "north"), ("b", "south"), ("c", "south")]
+    assert stores.labels.read_values("nothing").rows() == []
     expected = [(store_id, *pair) for store_id, labels in LABELS.items() for pair in sorted(labels.items())]
-    assert stores.label_values().rows() == expected
+    assert stores.labels.read_all().rows() == expected
 
 
 def test_definitions_are_kept_by_name(catalog: Catalog) -> None:
     weekly = Definition(name="weekly", parameters={"window": "last_week", "top": 10}, created_at=NOW, created_by="key")
     daily = Definition(name="daily", parameters={}, created_at=NOW)
-    assert [catalog.save_definition(one) for one in (weekly, daily)] == [True, True]
-    assert catalog.definitions() == [daily, weekly]
+    assert [catalog.definitions.replace(one) for one in (weekly, daily)] == [True, True]
+    assert catalog.definitions.list_() == [daily, weekly]
     changed = replace(weekly, parameters={"window": "yesterday"})
-    assert not catalog.save_definition(changed)
-    assert (catalog.find_definition("weekly"), catalog.find_definition("x")) == (changed, None)
-    assert [catalog.delete_definition("weekly") for _ in range(2)] == [True, False]
-    assert (catalog.definitions(), catalog.version()) == ([daily], 0)
+    assert not catalog.definitions.replace(changed)
+    assert (catalog.definitions.find("weekly"), catalog.definitions.find("x")) == (changed, None)
+    assert [catalog.definitions.delete("weekly") for _ in range(2)] == [True, False]
+    assert (catalog.definitions.list_(), catalog.version()) == ([daily], 0)

@@ -38,4 +38,5 @@ def mistake(home: Path, *arguments: str | Path) -> str:
 def noted(home: Path) -> list[tuple[str, str | None]]:
     """What the audit log says was done to what, the oldest first."""
     with open_installation(Settings.from_environment(home, {})) as app:
-        return [(entry.action, entry.object_id) for entry in reversed(app.catalog.audit(AuditFilter(), limit=100))]
+        newest_first = app.catalog.audit.list_(AuditFilter(), limit=100)
+        return [(entry.action, entry.object_id) for entry in reversed(newest_first)]

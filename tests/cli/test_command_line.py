@@ -146,7 +146,7 @@ def test_commands_that_change_or_export_are_in_the_audit_log(home: Path) -> None
     for command in (["report"], ["optimize"], ["rejects", "1"], ["retention", "--observations", "36500"], ["status"]):
         assert storewatch(*command, home=home).returncode == 0
     with open_installation(Settings.from_environment(home, {})) as app:
-        noted = app.catalog.audit(AuditFilter(), limit=100)
+        noted = app.catalog.audit.list_(AuditFilter(), limit=100)
     assert [entry.action for entry in reversed(noted)] == [
         *["import.create"] * 3,
         "report.download",

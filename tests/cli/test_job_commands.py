@@ -45,9 +45,9 @@ def test_schedule_is_created_listed_and_deleted(home: Path) -> None:
     gone = storewatch(home, "schedule", "delete", "weekly")
     assert (gone.returncode, gone.stderr.startswith("storewatch: There is no schedule named 'weekly'")) == (2, True)
     with open_installation(settings_in(home.parent)) as app:
-        [schedule] = app.catalog.schedules()
+        [schedule] = app.catalog.schedules.list_()
         assert schedule.kind is JobKind.OPTIMIZE
-        rows = app.catalog.audit(AuditFilter(), before=None, limit=10)
+        rows = app.catalog.audit.list_(AuditFilter(), before=None, limit=10)
         assert [row.action for row in rows] == ["schedule.delete", "schedule.create"]
 
 

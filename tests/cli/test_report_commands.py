@@ -209,7 +209,7 @@ def test_schedule_of_a_saved_report_names_it(home: Path) -> None:
         "monday:"
     )
     with open_installation(settings_in(home.parent)) as app:
-        schedule = next(schedule for schedule in app.catalog.schedules() if schedule.name == "monday")
+        schedule = next(schedule for schedule in app.catalog.schedules.list_() if schedule.name == "monday")
     assert schedule.parameters == {"definition": "weekly", "format": "pdf"}
 
 
@@ -238,13 +238,13 @@ def test_verify_says_identical_or_what_differs(home: Path, tmp_path: Path) -> No
 
 def test_verify_takes_the_id_of_a_stored_report(home: Path) -> None:
     with open_installation(settings_in(home.parent)) as app:
-        app.catalog.create_job("one", JobKind.REPORT, ReportRequest().parameters(), NOW)
+        app.catalog.jobs.create("one", JobKind.REPORT, ReportRequest().parameters(), NOW)
     assert "is queued" in mistake(home, "verify", "one")
     with open_installation(settings_in(home.parent)) as app:
-        job = app.catalog.claim_job("w", [JobKind.REPORT], NOW)
+        job = app.catalog.jobs.claim("w", [JobKind.REPORT], NOW)
         assert job is not None
         done = app.reports.run(job, app.lake.snapshot())
-        app.catalog.complete_job(job, done.result(), NOW, fingerprint=done.fingerprint)
+        app.catalog.jobs.complete(job, done.result(), NOW, fingerprint=done.fingerprint)
     assert printed(home, "verify", "one") == ["one: identical"]
 
 

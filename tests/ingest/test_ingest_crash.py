@@ -53,18 +53,18 @@ def test_polls_import_killed_loses_and_doubles_nothing(
     _killed_at(point, database_url, tmp_path / "lake", file)
     now = datetime.now(UTC)
     assert polls() == (EXPECTED if in_lake else [])
-    assert len(catalog.imports()) == recorded
+    assert len(catalog.imports.list_()) == recorded
     # What a report does at its start: a store that is in the lake is never missing.
     follow_lake(catalog, lake, now)
-    assert catalog.stores()["store_id"].to_list() == (STORES if in_lake else [])
+    assert catalog.stores.read_all().frame["store_id"].to_list() == (STORES if in_lake else [])
 
     result = import_file(file, catalog=catalog, lake=lake, now=now)
     assert (result.accepted, result.rejected, len(result.first_rejects)) == (600, 5, 3)
     assert polls() == EXPECTED
-    assert catalog.stores()["store_id"].to_list() == STORES
-    assert len(catalog.imports()) == recorded + 1
-    assert catalog.rejects(result.import_id)["line"].to_list() == [602, 603, 604, 605, 606]
-    assert (follow_lake(catalog, lake, now), catalog.lake_version_known()) == (0, lake.snapshot().version)
+    assert catalog.stores.read_all().frame["store_id"].to_list() == STORES
+    assert len(catalog.imports.list_()) == recorded + 1
+    assert catalog.imports.read_rejects(result.import_id)["line"].to_list() == [602, 603, 604, 605, 606]
+    assert (follow_lake(catalog, lake, now), catalog.stores.lake_version_known()) == (0, lake.snapshot().version)
     catalog.close()
 
 
@@ -76,8 +76,8 @@ def test_hours_import_killed_leaves_all_or_nothing(
     file.write_text(HOURS)
     catalog = Catalog.open(database_url)
     _killed_at(point, database_url, tmp_path / "lake", file)
-    assert (catalog.stores().height, len(catalog.imports())) == (200 * recorded, recorded)
+    assert (catalog.stores.read_all().frame.height, len(catalog.imports.list_())) == (200 * recorded, recorded)
     import_file(file, catalog=catalog, lake=lake, now=datetime.now(UTC))
-    assert catalog.stores()["weekly_hours_id"].null_count() == 0
-    assert (catalog.stores().height, len(catalog.imports())) == (200, recorded + 1)
+    assert catalog.stores.read_all().frame["weekly_hours_id"].null_count() == 0
+    assert (catalog.stores.read_all().frame.height, len(catalog.imports.list_())) == (200, recorded + 1)
     catalog.close()

@@ -191,16 +191,16 @@ def test_import_on_each_database_stores_entries(catalog: Catalog, lake: Lake, tm
             assert (result.table, result.rejected) == (name, int(name is ImportTable.SPECIAL_HOURS))
         versions.append(catalog.version())
     assert versions == [3, 3]
-    assert catalog.list_entries(EntryKind.SPECIAL_HOURS).select(SPECIAL_ROWS.names()).rows() == [
+    assert catalog.entries.list_(EntryKind.SPECIAL_HOURS).select(SPECIAL_ROWS.names()).rows() == [
         ("a", None, None, EVE, 36_000, 50_400),
         ("a", None, None, date(2026, 12, 25), None, None),
     ]
-    assert catalog.list_entries(EntryKind.TARGETS).select(TARGETS.names()).rows() == [(None, "region", "north", 0.995)]
-    assert catalog.list_entries(EntryKind.SALES).select(SALES.names()).rows() == [
+    assert catalog.entries.list_(EntryKind.TARGETS).select(TARGETS.names()).rows() == [(None, "region", "north", 0.995)]
+    assert catalog.entries.list_(EntryKind.SALES).select(SALES.names()).rows() == [
         ("a", None, None, None, None, 10.0),
         ("a", None, None, 5, None, 20.0),
     ]
-    assert [one.table_name for one in catalog.imports(3)] == ["sales", "targets", "special_hours"]
+    assert [one.table_name for one in catalog.imports.list_(3)] == ["sales", "targets", "special_hours"]
 
 
 def test_entries_come_as_ndjson_and_parquet_too(tmp_path: Path, parse: Parse) -> None:
@@ -228,9 +228,9 @@ def test_hours_valid_from_a_date_keep_the_earlier_ones(
     load("store_id,day,start_time_local,end_time_local\na,0,09:00,17:00\n")
     path = tmp_path / "dated.csv"
     path.write_text("store_id,day,start_time_local,end_time_local\na,0,10:00,17:00\nb,0,10:00,17:00\n")
-    base = sqlite_catalog.stores().rows()
+    base = sqlite_catalog.stores.read_all().frame.rows()
     import_file(path, catalog=sqlite_catalog, lake=lake, now=now, valid_from=EVE)
-    rows = sqlite_catalog.read_stores()
+    rows = sqlite_catalog.stores.read_all()
     assert rows.frame.rows() == [*base, ("b", None, None)]
     assert [row[:2] for row in rows.changes.versions.rows()] == [("a", EVE), ("b", EVE)]
     path.write_text("store_id,timezone\na,UTC\n")
@@ -240,7 +240,7 @@ def test_hours_valid_from_a_date_keep_the_earlier_ones(
 
 @pytest.fixture
 def scoped(sqlite_catalog: Catalog) -> Catalog:
-    sqlite_catalog.replace_stores(labels=labels_frame({"a": {"owner": "acme"}, "b": {"owner": "bolt"}}), now=NOW)
+    sqlite_catalog.stores.replace(labels=labels_frame({"a": {"owner": "acme"}, "b": {"owner": "bolt"}}), now=NOW)
     return sqlite_catalog
 
 
@@ -257,7 +257,7 @@ def test_scope_shuts_out_other_stores_and_labels(scoped: Catalog, lake: Lake, tm
     path.write_text("label,value,objective\nowner,bolt,99\n")
     with pytest.raises(InvalidInputError, match="a key with a scope can import what is of stores only"):
         import_file(path, **given)
-    assert scoped.list_entries(EntryKind.TARGETS).select(TARGETS.names()).rows() == [("a", None, None, 0.99)]
+    assert scoped.entries.list_(EntryKind.TARGETS).select(TARGETS.names()).rows() == [("a", None, None, 0.99)]
 
 
 def test_bodies_replace_entries(catalog: Catalog, now: datetime) -> None:
@@ -275,11 +275,11 @@ def test_bodies_replace_entries(catalog: Catalog, now: datetime) -> None:
         catalog=catalog,
         now=now,
     )
-    assert catalog.list_entries(EntryKind.SPECIAL_HOURS).select(SPECIAL_ROWS.names()).rows() == [
+    assert catalog.entries.list_(EntryKind.SPECIAL_HOURS).select(SPECIAL_ROWS.names()).rows() == [
         (None, "region", "north", EVE, None, None)
     ]
-    assert catalog.list_entries(EntryKind.SALES).select(SALES.names()).rows() == [("a", None, None, 5, None, 10.5)]
-    assert catalog.list_entries(EntryKind.TARGETS).select(TARGETS.names()).rows() == [(None, "y", "x", 0.99)]
+    assert catalog.entries.list_(EntryKind.SALES).select(SALES.names()).rows() == [("a", None, None, 5, None, 10.5)]
+    assert catalog.entries.list_(EntryKind.TARGETS).select(TARGETS.names()).rows() == [(None, "y", "x", 0.99)]
 
 
 def test_bodies_under_a_scope_are_of_its_stores(scoped: Catalog, now: datetime) -> None:
@@ -297,4 +297,4 @@ def test_bodies_under_a_scope_are_of_its_stores(scoped: Catalog, now: datetime) 
 def test_body_of_hours_may_be_valid_from_a_date(catalog: Catalog, now: datetime) -> None:
     body = b"store_id,day,start_time_local,end_time_local\na,0,09:00,17:00\n"
     replace_hours(body, BulkFormat.CSV, catalog=catalog, valid_from=EVE, now=now)
-    assert [row[:2] for row in catalog.read_stores().changes.versions.rows()] == [("a", EVE)]
+    assert [row[:2] for row in catalog.stores.read_all().changes.versions.rows()] == [("a", EVE)]

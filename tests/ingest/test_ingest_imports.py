@@ -47,9 +47,9 @@ def test_import_on_each_database_stores_the_good_rows_and_the_rejects(
     assert seen == [(path.stat().st_size, path.stat().st_size)]
     at = "2023-01-22T10:00:00+00:00"
     assert polls() == [("a", at, "inactive"), ("b", at, "active")]
-    assert catalog.stores()["store_id"].to_list() == ["a", "b"]
-    assert catalog.rejects(result.import_id).rows() == [(reject.line, reject.row, reject.reason)]
-    assert catalog.imports() == [
+    assert catalog.stores.read_all().frame["store_id"].to_list() == ["a", "b"]
+    assert catalog.imports.read_rejects(result.import_id).rows() == [(reject.line, reject.row, reject.reason)]
+    assert catalog.imports.list_() == [
         FinishedImport(
             import_id=result.import_id,
             file=str(path),
@@ -61,7 +61,7 @@ def test_import_on_each_database_stores_the_good_rows_and_the_rejects(
             lake_version=lake.snapshot().version,
         )
     ]
-    assert catalog.lake_version_known() == lake.snapshot().version
+    assert catalog.stores.lake_version_known() == lake.snapshot().version
 
 
 def test_import_of_the_same_file_again_changes_nothing(
@@ -74,10 +74,10 @@ def test_import_of_the_same_file_again_changes_nothing(
     ]
     for text in files:
         load(text)
-    before = (polls(), sqlite_catalog.read_stores())
+    before = (polls(), sqlite_catalog.stores.read_all())
     for text in files:
         load(text, now=now + timedelta(days=1))
-    after = (polls(), sqlite_catalog.read_stores())
+    after = (polls(), sqlite_catalog.stores.read_all())
     assert before[0] == after[0]
     assert before[1].catalog_version == after[1].catalog_version
     assert before[1].frame.equals(after[1].frame)
@@ -93,7 +93,7 @@ def test_later_status_of_the_same_poll_wins_within_and_between_files(load: Load,
 
 
 def _hours(catalog: Catalog) -> dict[str, list[tuple[int, int]] | None]:
-    joined = catalog.stores().join(catalog.weekly_hours(), on="weekly_hours_id", how="left")
+    joined = catalog.stores.read_all().frame.join(catalog.stores.read_all().patterns, on="weekly_hours_id", how="left")
     return {
         store_id: None if spans is None else [(span["start_s"], span["end_s"]) for span in spans]
         for store_id, spans in joined.select("store_id", "intervals").iter_rows()
@@ -118,7 +118,7 @@ def test_zones_replace_those_of_the_stores_they_name_and_the_later_row_wins(
     load("store_id,timezone\na,UTC\nb,UTC\n")
     result = load("store_id,timezone_str\na,Asia/Beirut\na,Europe/Berlin\nb,Mars/Base\nc,UTC\n")
     assert (result.table, result.rows, result.accepted, result.rejected) == (ImportTable.TIMEZONES, 4, 3, 1)
-    assert sqlite_catalog.stores().select("store_id", "timezone").rows() == [
+    assert sqlite_catalog.stores.read_all().frame.select("store_id", "timezone").rows() == [
         ("a", "Europe/Berlin"),
         ("b", "UTC"),
         ("c", "UTC"),
@@ -141,7 +141,7 @@ def test_strict_refuses_a_file_with_any_reject_and_stores_nothing(
     sentence, *first = str(refusal.value).split("\n")
     assert sentence == f"{tmp_path / 'file.csv'}: 4 bad rows, so nothing of it was imported (--strict). First:"
     assert [line.split(":")[0] for line in first] == ["line 3", "line 4", "line 5"]
-    assert (polls(), sqlite_catalog.stores().height, sqlite_catalog.imports()) == ([], 0, [])
+    assert (polls(), sqlite_catalog.stores.read_all().frame.height, sqlite_catalog.imports.list_()) == ([], 0, [])
     assert lake.snapshot().version == 0
     assert not list((tmp_path / "lake").rglob("*.parquet"))
     assert load("\n".join(text.split("\n")[:2]), strict=True).accepted == 1
@@ -156,7 +156,7 @@ def test_damage_at_the_end_of_a_file_refuses_all_of_it(
     path.write_bytes(gzip.compress(f"{HEADER}\n{rows}".encode(), mtime=0)[:-5])
     with pytest.raises(InvalidInputError, match="damaged or truncated gzip"):
         import_file(path, catalog=sqlite_catalog, lake=lake, now=now)
-    assert (polls(), sqlite_catalog.imports(), lake.snapshot().version) == ([], [], 0)
+    assert (polls(), sqlite_catalog.imports.list_(), lake.snapshot().version) == ([], [], 0)
 
 
 def test_file_of_bad_rows_only_is_recorded_without_a_commit_to_the_lake(
@@ -164,9 +164,9 @@ def test_file_of_bad_rows_only_is_recorded_without_a_commit_to_the_lake(
 ) -> None:
     result = load(f"{HEADER}\n" + "a,open,2023-01-22T10:00Z\n" * 25_000)
     assert (result.rows, result.accepted, result.rejected, lake.snapshot().version) == (25_000, 0, 25_000, 0)
-    listed = sqlite_catalog.rejects(result.import_id, limit=30_000)
+    listed = sqlite_catalog.imports.read_rejects(result.import_id, limit=30_000)
     assert listed["line"].to_list() == list(range(2, 25_002))
-    assert sqlite_catalog.stores().is_empty()
+    assert sqlite_catalog.stores.read_all().frame.is_empty()
 
 
 def test_follow_lake_registers_what_other_writers_appended(
@@ -182,8 +182,8 @@ def test_follow_lake_registers_what_other_writers_appended(
     path = tmp_path / "polls.csv"
     path.write_text(f"{HEADER}\nd,active,2023-01-22T10:00Z\n")
     import_file(path, catalog=catalog, lake=lake, now=now)
-    assert catalog.stores()["store_id"].to_list() == ["a", "b", "c", "d"]
-    assert (follow_lake(catalog, lake, now), catalog.lake_version_known()) == (0, lake.snapshot().version)
+    assert catalog.stores.read_all().frame["store_id"].to_list() == ["a", "b", "c", "d"]
+    assert (follow_lake(catalog, lake, now), catalog.stores.lake_version_known()) == (0, lake.snapshot().version)
 
 
 def test_import_does_not_hide_a_commit_that_came_between(
@@ -197,8 +197,8 @@ def test_import_does_not_hide_a_commit_that_came_between(
 
     import_file(path, catalog=sqlite_catalog, lake=lake, now=now, progress=append_meanwhile)
     assert follow_lake(sqlite_catalog, lake, now) == 1
-    assert sqlite_catalog.stores()["store_id"].to_list() == ["d", "other"]
-    assert sqlite_catalog.lake_version_known() == lake.snapshot().version
+    assert sqlite_catalog.stores.read_all().frame["store_id"].to_list() == ["d", "other"]
+    assert sqlite_catalog.stores.lake_version_known() == lake.snapshot().version
 
 
 def test_find_files_expands_folders_and_names_each_file_once(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ Load = Callable[..., ImportResult]
 
 
 def labels(catalog: Catalog) -> dict[str, dict[str, str]]:
-    return catalog.list_stores(StoreFilter(), limit=100).labels
+    return catalog.stores.list_(StoreFilter(), limit=100).labels
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_import_of_the_same_stores_again_changes_nothing(load: Load, sqlite_cata
         load("store_id,name\na,A\nb,\n")
         versions.append(sqlite_catalog.version())
     assert versions == [1, 1]
-    assert sqlite_catalog.stores()["store_id"].to_list() == ["a", "b"]
+    assert sqlite_catalog.stores.read_all().frame["store_id"].to_list() == ["a", "b"]
 
 
 def test_strict_import_with_a_bad_row_changes_nothing(load: Load, sqlite_catalog: Catalog) -> None:

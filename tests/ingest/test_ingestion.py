@@ -142,7 +142,7 @@ def test_rows_beyond_the_capacity_are_refused_until_there_is_room(
 
 def test_new_stores_are_registered_soon(ingestion: Ingestion, sqlite_catalog: Catalog) -> None:
     ingestion.submit(pushed("cafe", "bar")).result()
-    assert wait_for(lambda: sqlite_catalog.stores()["store_id"].to_list() or None) == ["bar", "cafe"]
+    assert wait_for(lambda: sqlite_catalog.stores.read_all().frame["store_id"].to_list() or None) == ["bar", "cafe"]
 
 
 def test_commits_are_compacted_as_they_come(sqlite_catalog: Catalog, lake: Lake, now: datetime, polls: Polls) -> None:
@@ -172,7 +172,7 @@ def test_scoped_request_writes_only_stores_of_its_scope(
     sqlite_catalog: Catalog, ingestion: Ingestion, now: datetime, polls: Polls
 ) -> None:
     for store_id, owner in (("mine", "acme"), ("theirs", "other")):
-        sqlite_catalog.create_store(store_id, labels=labels_frame({store_id: {"owner": owner}}), now=now)
+        sqlite_catalog.stores.create(store_id, labels=labels_frame({store_id: {"owner": owner}}), now=now)
     outcome = ingestion.submit(pushed("mine", "theirs", "new", scope=Scope(label=Label("owner", "acme")))).result()
     assert outcome == PushOutcome(
         accepted=1,

@@ -37,7 +37,7 @@ def test_simulate_is_imported_without_rejects(tmp_path: Path, sqlite_catalog: Ca
     snapshot = lake.snapshot()
     assert snapshot.newest_us() == round((END - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1e6)
     assert snapshot.rows == simulated.polls
-    assert sqlite_catalog.stores().height <= 300
+    assert sqlite_catalog.stores.read_all().frame.height <= 300
 
 
 def test_simulate_looks_like_the_real_data(tmp_path: Path) -> None:

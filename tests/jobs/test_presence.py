@@ -25,33 +25,33 @@ def alive(_: int) -> bool:
 
 
 def give_job(catalog: Catalog, worker_id: str) -> None:
-    catalog.create_job("j1", JobKind.REPORT, {}, NOW)
-    assert catalog.claim_job(worker_id, [JobKind.REPORT], NOW) is not None
+    catalog.jobs.create("j1", JobKind.REPORT, {}, NOW)
+    assert catalog.jobs.claim(worker_id, [JobKind.REPORT], NOW) is not None
 
 
 def test_worker_without_beats_is_dead_after_a_while_whatever_its_clock_says(catalog: Catalog) -> None:
     mine = presence(catalog)
     far_off = NOW - timedelta(days=400)
-    catalog.beat(OTHER, far_off)
+    catalog.workers.beat(OTHER, far_off)
     give_job(catalog, "other")
     assert [mine.sweep(seconds(count), is_alive=alive) for count in (0, 10, 19)] == [0, 0, 0]
-    catalog.beat(OTHER, far_off + timedelta(seconds=5))
+    catalog.workers.beat(OTHER, far_off + timedelta(seconds=5))
     assert [mine.sweep(seconds(count), is_alive=alive) for count in (20, 39)] == [0, 0]
     assert mine.sweep(seconds(40), is_alive=alive) == 1
-    assert [worker.worker_id for worker in catalog.workers()] == ["me"]
-    assert [job.state for job in catalog.jobs()] == [JobState.QUEUED]
+    assert [worker.worker_id for worker in catalog.workers.list_()] == ["me"]
+    assert [job.state for job in catalog.jobs.list_()] == [JobState.QUEUED]
 
 
 def test_worker_of_this_machine_whose_process_is_gone_is_dead_at_once(catalog: Catalog) -> None:
     mine = presence(catalog)
-    catalog.beat(replace(OTHER, host="a"), NOW)
+    catalog.workers.beat(replace(OTHER, host="a"), NOW)
     give_job(catalog, "other")
     assert mine.sweep(NOW, is_alive=lambda pid: pid != 2) == 1
 
 
 def test_worker_of_another_machine_is_not_judged_by_the_processes_of_this_one(catalog: Catalog) -> None:
     mine = presence(catalog)
-    catalog.beat(OTHER, NOW)
+    catalog.workers.beat(OTHER, NOW)
     give_job(catalog, "other")
     assert mine.sweep(NOW, is_alive=lambda _: False) == 0
 
@@ -60,8 +60,8 @@ def test_worker_that_leaves_gives_its_jobs_back(catalog: Catalog) -> None:
     mine = presence(catalog)
     give_job(catalog, "me")
     mine.leave(seconds(1))
-    assert catalog.workers() == []
-    assert [job.state for job in catalog.jobs()] == [JobState.QUEUED]
+    assert catalog.workers.list_() == []
+    assert [job.state for job in catalog.jobs.list_()] == [JobState.QUEUED]
 
 
 def test_new_worker_names_its_machine() -> None:

@@ -22,11 +22,11 @@ def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
 
 
 def finish_report(app: Installation, job_id: str, at: datetime) -> None:
-    app.catalog.create_job(job_id, JobKind.REPORT, ReportRequest().parameters(), at)
-    job = app.catalog.claim_job("w", [JobKind.REPORT], at)
+    app.catalog.jobs.create(job_id, JobKind.REPORT, ReportRequest().parameters(), at)
+    job = app.catalog.jobs.claim("w", [JobKind.REPORT], at)
     assert job is not None
     done = app.reports.run(job, app.lake.snapshot())
-    app.catalog.complete_job(job, done.result(), at, fingerprint=done.fingerprint)
+    app.catalog.jobs.complete(job, done.result(), at, fingerprint=done.fingerprint)
 
 
 def preview(app: Installation, limits: Limits, now: datetime = NOW) -> Removed:
@@ -50,16 +50,16 @@ def test_old_observations_go_by_whole_days(app: Installation) -> None:
     assert app.lake.snapshot().rows == 6
     assert apply(app, Limits(observations_days=36)) == Removed(observations=6)
     assert apply(app, Limits(observations_days=36)) == Removed()
-    assert (app.lake.snapshot().rows, app.catalog.stores().height) == (0, 3)
+    assert (app.lake.snapshot().rows, app.catalog.stores.read_all().frame.height) == (0, 3)
 
 
 def test_old_reports_go_with_their_files(app: Installation) -> None:
     finish_report(app, "old", NOW - timedelta(days=10, seconds=1))
     finish_report(app, "new", NOW - timedelta(days=10))
-    app.catalog.create_job("waiting", JobKind.REPORT, {}, NOW - timedelta(days=99))
+    app.catalog.jobs.create("waiting", JobKind.REPORT, {}, NOW - timedelta(days=99))
     limits = Limits(reports_days=10)
     assert preview(app, limits) == apply(app, limits) == Removed(reports=1)
-    assert {job.job_id for job in app.catalog.jobs()} == {"new", "waiting"}
+    assert {job.job_id for job in app.catalog.jobs.list_()} == {"new", "waiting"}
     assert [file.name for file in app.reports.folder.iterdir()] == ["new.1.csv"]
 
 
@@ -74,14 +74,14 @@ def test_retention_stops_between_its_parts(app: Installation) -> None:
         finish_report(app, f"r{number}", NOW - timedelta(days=20))
 
     def stop() -> None:
-        if len(app.catalog.jobs()) == 1:
+        if len(app.catalog.jobs.list_()) == 1:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
         apply_retention(
             Limits(reports_days=10), catalog=app.catalog, lake=app.lake, reports=app.reports, now=NOW, check=stop
         )
-    assert len(app.catalog.jobs()) == 1
+    assert len(app.catalog.jobs.list_()) == 1
 
 
 @pytest.mark.parametrize("days", [0, -1, 36_501])

@@ -55,14 +55,14 @@ def test_run_in_a_repeated_hour_is_due_once(hour: str) -> None:
 
 
 def test_schedule_fires_once_and_only_when_due(catalog: Catalog) -> None:
-    catalog.delete_schedule("optimize")
-    catalog.create_schedule(schedule("0 * * * *"))
+    catalog.schedules.delete("optimize")
+    catalog.schedules.create(schedule("0 * * * *"))
     fired = [fire_due(catalog, utc(f"2024-01-01 {time}")) for time in ("00:59", "01:00", "01:00", "01:30", "04:10")]
     assert fired == [0, 1, 0, 0, 1]
-    found = catalog.find_schedule("s")
+    found = catalog.schedules.find("s")
     assert found is not None
     assert found.last_run_at == utc("2024-01-01 04:00")
-    assert [job.kind for job in catalog.jobs()] == [JobKind.OPTIMIZE] * 2
+    assert [job.kind for job in catalog.jobs.list_()] == [JobKind.OPTIMIZE] * 2
 
 
 def definition(**parameters: Any) -> Definition:
@@ -70,31 +70,31 @@ def definition(**parameters: Any) -> Definition:
 
 
 def test_schedule_asks_for_what_its_definition_says_when_it_is_due(catalog: Catalog) -> None:
-    catalog.delete_schedule("optimize")
-    catalog.save_definition(definition(policy="observed", format="pdf"))
+    catalog.schedules.delete("optimize")
+    catalog.definitions.replace(definition(policy="observed", format="pdf"))
     asked = {"definition": "monday", "format": "json"}
     made = schedule("0 * * * *", kind=JobKind.REPORT, parameters=asked, catalog=catalog)
     assert made.parameters == asked
-    catalog.create_schedule(made)
-    catalog.save_definition(definition(windows=["last_week"], format="pdf"))
+    catalog.schedules.create(made)
+    catalog.definitions.replace(definition(windows=["last_week"], format="pdf"))
     assert fire_due(catalog, utc("2024-01-01 01:00")) == 1
     wanted = ReportRequest(windows=("last_week",), format=ReportFormat.JSON)
-    assert [job.parameters for job in catalog.jobs()] == [wanted.parameters()]
+    assert [job.parameters for job in catalog.jobs.list_()] == [wanted.parameters()]
 
 
 @pytest.mark.parametrize("now_it_says", [None, {"by": "day", "format": "json"}])
 def test_definition_that_cannot_be_used_any_more_is_left_for_the_job_to_tell(
     catalog: Catalog, now_it_says: dict[str, Any] | None
 ) -> None:
-    catalog.delete_schedule("optimize")
-    catalog.save_definition(definition())
+    catalog.schedules.delete("optimize")
+    catalog.definitions.replace(definition())
     asked = {"definition": "monday", "format": "csv"}
-    catalog.create_schedule(schedule("0 * * * *", kind=JobKind.REPORT, parameters=asked, catalog=catalog))
-    catalog.delete_definition("monday")
+    catalog.schedules.create(schedule("0 * * * *", kind=JobKind.REPORT, parameters=asked, catalog=catalog))
+    catalog.definitions.delete("monday")
     if now_it_says is not None:
-        catalog.save_definition(definition(**now_it_says))
+        catalog.definitions.replace(definition(**now_it_says))
     assert fire_due(catalog, utc("2024-01-01 01:00")) == 1
-    assert [job.parameters for job in catalog.jobs()] == [asked]
+    assert [job.parameters for job in catalog.jobs.list_()] == [asked]
 
 
 def test_schedule_of_an_unknown_definition_is_refused(catalog: Catalog) -> None:
@@ -103,14 +103,14 @@ def test_schedule_of_an_unknown_definition_is_refused(catalog: Catalog) -> None:
 
 
 def test_two_processes_fire_each_run_exactly_once(catalog: Catalog, database_url: str) -> None:
-    catalog.delete_schedule("optimize")
-    catalog.create_schedule(schedule("* * * * *"))
+    catalog.schedules.delete("optimize")
+    catalog.schedules.create(schedule("* * * * *"))
     other = Catalog.open(database_url)
     for minute in range(1, 6):
         now = utc("2024-01-01 00:00") + timedelta(minutes=minute)
         assert sorted([fire_due(catalog, now), fire_due(other, now)]) == [0, 1]
     other.close()
-    assert len(catalog.jobs()) == 5
+    assert len(catalog.jobs.list_()) == 5
 
 
 def test_report_schedule_keeps_what_a_report_is_asked_for() -> None:

@@ -64,14 +64,14 @@ def working(catalog: Catalog, work: Steered) -> Iterator[tuple[JobQueue, Worker]
 
 def ended(catalog: Catalog, job_id: str) -> Job:
     def ask() -> Job | None:
-        job = catalog.find_job(job_id)
+        job = catalog.jobs.find(job_id)
         return job if job is not None and job.state in ENDED else None
 
     return wait_for(ask, 20)
 
 
 def in_state(catalog: Catalog, job_id: str, state: JobState) -> Job:
-    return wait_for(lambda: job if (job := catalog.find_job(job_id)) and job.state is state else None, 20)
+    return wait_for(lambda: job if (job := catalog.jobs.find(job_id)) and job.state is state else None, 20)
 
 
 def until_stopped(run: Run) -> None:
@@ -98,7 +98,7 @@ def test_job_accepted_by_another_process_is_done(catalog: Catalog) -> None:
 def test_progress_is_seen_from_outside(catalog: Catalog) -> None:
     with working(catalog, Steered(until_stopped)) as (queue, _):
         job_id = queue.accept(JobKind.IMPORT, {})
-        assert wait_for(lambda: ((job := catalog.find_job(job_id)) and job.progress) or None) == 0.25
+        assert wait_for(lambda: ((job := catalog.jobs.find(job_id)) and job.progress) or None) == 0.25
         queue.cancel(job_id)
         ended(catalog, job_id)
 
@@ -190,7 +190,7 @@ def test_report_does_not_wait_for_imports(catalog: Catalog) -> None:
         imports = [queue.accept(JobKind.IMPORT, {}) for _ in range(3)]
         in_state(catalog, imports[0], JobState.RUNNING)
         assert ended(catalog, queue.accept(JobKind.REPORT, {})).state is JobState.COMPLETE
-        assert [catalog.find_job(job_id).state for job_id in imports] == [  # type: ignore[union-attr]
+        assert [catalog.jobs.find(job_id).state for job_id in imports] == [  # type: ignore[union-attr]
             JobState.RUNNING,
             JobState.QUEUED,
             JobState.QUEUED,
@@ -212,7 +212,7 @@ def test_stop_finishes_what_is_nearly_done(catalog: Catalog) -> None:
         assert entered.wait(10)
         worker.stop()
     assert ended(catalog, job_id).state is JobState.COMPLETE
-    assert catalog.workers() == []
+    assert catalog.workers.list_() == []
 
 
 def test_stop_hands_back_what_takes_longer(catalog: Catalog) -> None:
@@ -220,7 +220,7 @@ def test_stop_hands_back_what_takes_longer(catalog: Catalog) -> None:
         job_id = queue.accept(JobKind.IMPORT, {})
         in_state(catalog, job_id, JobState.RUNNING)
         worker.stop()
-    job = catalog.find_job(job_id)
+    job = catalog.jobs.find(job_id)
     assert job is not None
     assert (job.state, job.attempts, job.worker_id) == (JobState.QUEUED, 0, None)
 
@@ -231,7 +231,7 @@ def test_stop_takes_the_job_from_work_that_does_not_listen(catalog: Catalog) -> 
         job_id = queue.accept(JobKind.REPORT, {})
         in_state(catalog, job_id, JobState.RUNNING)
         worker.stop()
-        job = catalog.find_job(job_id)
+        job = catalog.jobs.find(job_id)
         deaf.set()
     assert job is not None
     assert (job.state, job.attempts) == (JobState.QUEUED, 0)
@@ -242,7 +242,7 @@ def test_worker_whose_job_was_taken_stops_it_and_changes_nothing(catalog: Catalo
     with working(catalog, work) as (queue, _):
         job_id = queue.accept(JobKind.OPTIMIZE, {})
         held = in_state(catalog, job_id, JobState.RUNNING)
-        assert catalog.hand_back_job(held)
+        assert catalog.jobs.hand_back(held)
         wait_for(lambda: len(work.tidied) == 1)
         wait_for(lambda: len(work.begun) == 2)  # it is in the queue again, and the same worker takes it
         queue.cancel(job_id)

@@ -216,9 +216,9 @@ def test_whatever_was_acknowledged_outlives_a_minute_of_kills(tmp_path: Path, po
                 site.kill_one(chance)
             wait_for(site.is_up)
             clients.stop()
-            wait_for(lambda: not app.catalog.jobs(states=[JobState.QUEUED, JobState.RUNNING]))
+            wait_for(lambda: not app.catalog.jobs.list_(states=[JobState.QUEUED, JobState.RUNNING]))
             assert clients.unexpected == []
-            ended = app.catalog.jobs(limit=1_000_000)
+            ended = app.catalog.jobs.list_(limit=1_000_000)
             assert [job for job in ended if job.state is not JobState.COMPLETE and not job.error] == []
             jobs = {job.job_id: job for job in ended if job.kind is JobKind.REPORT}
             tell(site, clients, ended)

@@ -82,7 +82,7 @@ def test_idle_service_stops_at_once_and_says_so(home: Path) -> None:
         at = {line["event"]: datetime.fromisoformat(line["timestamp"]) for line in running.lines()}
         assert at["stopped"] - at["stopping"] < timedelta(seconds=3)
     with open_installation(settings_in(home.parent)) as app:
-        assert app.catalog.workers() == []
+        assert app.catalog.workers.list_() == []
 
 
 def test_upload_under_way_is_finished(home: Path) -> None:
@@ -139,12 +139,12 @@ def test_report_that_takes_long_is_handed_back_and_made_by_the_next(tmp_path: Pa
         with service(home, STOREWATCH_DATABASE_URL=postgres_url) as running, psycopg.connect(postgres_url) as locking:
             locking.execute("LOCK TABLE stores")  # and so the report cannot read them
             report_id = running.client.post("/trigger_report").json()["report_id"]
-            wait_for(lambda: app.catalog.find_job(report_id).state is JobState.RUNNING)
+            wait_for(lambda: app.catalog.jobs.find(report_id).state is JobState.RUNNING)
             assert running.stop() < PATIENCE_SECONDS
-            handed_back = app.catalog.find_job(report_id)
+            handed_back = app.catalog.jobs.find(report_id)
             assert (handed_back.state, handed_back.attempts, handed_back.worker_id) == (JobState.QUEUED, 0, None)
         with service(home, STOREWATCH_DATABASE_URL=postgres_url) as running:
-            wait_for(lambda: app.catalog.find_job(report_id).state is JobState.COMPLETE)
+            wait_for(lambda: app.catalog.jobs.find(report_id).state is JobState.COMPLETE)
             assert running.client.get("/get_report", params={"report_id": report_id}).text == REPORT
 
 

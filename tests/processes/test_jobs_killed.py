@@ -53,7 +53,7 @@ def ask_for_report(queue: JobQueue) -> str:
 
 def ended(app: Installation, job_id: str) -> Job:
     def ask() -> Job | None:
-        job = app.catalog.find_job(job_id)
+        job = app.catalog.jobs.find(job_id)
         return job if job is not None and job.state in ENDED else None
 
     return wait_for(ask)
@@ -95,8 +95,8 @@ def test_worker_that_hangs_loses_its_job_and_cannot_end_it_twice(app: Installati
         with worker(app):
             job = ended(app, job_id)
             hanging.send_signal(signal.SIGCONT)
-            wait_for(lambda: len(app.catalog.workers()) == 2)  # it is back, with nothing to do
-            assert app.catalog.find_job(job_id) == job
+            wait_for(lambda: len(app.catalog.workers.list_()) == 2)  # it is back, with nothing to do
+            assert app.catalog.jobs.find(job_id) == job
     assert (job.state, job.attempts) == (JobState.COMPLETE, 2)
 
 
@@ -141,7 +141,7 @@ def test_sigterm_hands_the_job_back_and_ends_within_ten_seconds(app: Installatio
         assert line_of(process) == f"slow {job_id} 1"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
-    job = app.catalog.find_job(job_id)
+    job = app.catalog.jobs.find(job_id)
     assert job is not None
     assert (job.state, job.attempts) == (JobState.QUEUED, 0)
     with worker(app):
@@ -162,7 +162,7 @@ def test_import_killed_after_its_commits_is_imported_once(app: Installation, que
         job = ended(app, "upload-1")
         wait_for(lambda: list(app.settings.uploads_dir.iterdir()) == [])
     assert (job.state, job.attempts) == (JobState.COMPLETE, 2)
-    assert [record.job_id for record in app.catalog.imports()].count("upload-1") == 1
+    assert [record.job_id for record in app.catalog.imports.list_()].count("upload-1") == 1
     assert app.lake.snapshot().rows == 906
 
 
@@ -189,4 +189,4 @@ def test_worker_command_does_jobs_and_ends_on_sigterm(app: Installation, queue: 
             assert process.wait(timeout=10) == 0
         finally:
             process.kill()
-    assert app.catalog.workers() == []
+    assert app.catalog.workers.list_() == []

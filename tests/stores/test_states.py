@@ -28,7 +28,7 @@ def stores(app: Installation) -> CurrentStores:
 
 def poll(app: Installation, *polls: tuple[str, datetime, bool]) -> None:
     app.lake.append([pl.DataFrame([(*one, NEWEST) for one in polls], OBSERVATIONS, orient="row")])
-    app.catalog.register_stores(pl.Series("store_id", [store_id for store_id, *_ in polls]), now=NEWEST)
+    app.catalog.stores.register(pl.Series("store_id", [store_id for store_id, *_ in polls]), now=NEWEST)
 
 
 def test_states_of_the_scene(stores: CurrentStores) -> None:
@@ -61,7 +61,7 @@ def test_states_of_a_page_are_those_of_all(app: Installation, stores: CurrentSto
     polls = [(f"s{n:02}", NEWEST - timedelta(hours=n / 4), n % 3 > 0) for n in range(40)]
     poll(app, *polls)
     moment = stores.moment()
-    rows = app.catalog.read_stores()
+    rows = app.catalog.stores.read_all()
     frame, patterns, changes = rows.frame, rows.patterns, rows.changes
     whole = states_at(moment, frame, patterns, changes, Spread.WHOLE).to_list()
     for spread in (Spread.DENSE, Spread.SPARSE):
@@ -96,7 +96,7 @@ def test_newest_of_some_stores(app: Installation) -> None:
 
 def test_clock_of_a_scope_is_its_own_newest_poll(app: Installation, stores: CurrentStores) -> None:
     scope = Scope(label=Label("owner", "acme"))
-    app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme"}}), now=NEWEST)
+    app.catalog.stores.replace(labels=labels_frame({"cafe": {"owner": "acme"}}), now=NEWEST)
     moment, cafe = stores.find("cafe", scope)
     assert moment.as_of_us == cafe.last_poll_us == instant_us(datetime(2023, 1, 23, 17, 30, tzinfo=UTC))
     with pytest.raises(UnknownStoreError):
@@ -110,7 +110,7 @@ def test_what_is_kept_follows_lake_and_catalog(app: Installation, stores: Curren
     poll(app, ("ghost", datetime(2023, 1, 23, 18, 1, tzinfo=UTC), False))
     assert [store.store_id for store in stores.page(StoreFilter(), **order).stores] == ["ghost", "bar", "cafe"]
     assert stores.count()[StoreState.DOWN] == 1
-    app.catalog.create_store("new", now=NEWEST)
+    app.catalog.stores.create("new", now=NEWEST)
     assert [store.store_id for store in stores.page(StoreFilter(), **order).stores] == ["ghost", "bar", "cafe", "new"]
     assert stores.count()[StoreState.UNKNOWN] == 1
     assert stores.count(StoreFilter(search="a"))[StoreState.UP] == 1
@@ -122,7 +122,7 @@ def test_pages_make_up_the_list_in_every_order(
     app: Installation, stores: CurrentStores, order: StoreOrder, state: StoreState | None
 ) -> None:
     poll(app, *((f"s{n}", NEWEST - timedelta(minutes=n % 3), n % 2 > 0) for n in range(7)))
-    app.catalog.replace_stores(labels=labels_frame({f"s{n}": {"name": f"N{n % 4}"} for n in range(5)}), now=NEWEST)
+    app.catalog.stores.replace(labels=labels_frame({f"s{n}": {"name": f"N{n % 4}"} for n in range(5)}), now=NEWEST)
     whole = [store.store_id for store in stores.page(StoreFilter(), state=state, order=order, limit=100).stores]
     assert len(whole) == (10 if state is None else 3)
     paged: list[str] = []

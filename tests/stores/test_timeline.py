@@ -67,14 +67,14 @@ def random_store(dice: random.Random, timezone: str, day: date) -> naive.Store:
 
 def store(app: Installation, given: naive.Store) -> StoreRows:
     """Put a store among others into catalog and lake, and find it."""
-    app.catalog.create_store("before", now=NOW)
+    app.catalog.stores.create("before", now=NOW)
     rows = pl.DataFrame([("it", row.day, row.start_s, row.end_s) for row in given.rows], WEEKLY_HOURS, orient="row")
     zones = pl.DataFrame({"store_id": ["it"], "timezone": [given.timezone]})
-    app.catalog.replace_stores(hours=weekly_intervals(rows), zones=zones, now=NOW)
+    app.catalog.stores.replace(hours=weekly_intervals(rows), zones=zones, now=NOW)
     polls = [("it", instant_of(p.observed_us), p.active, instant_of(p.loaded_us)) for p in given.observations]
     polls += [("before", instant_of(p.observed_us), not p.active, NOW) for p in given.observations]
     app.lake.append([pl.DataFrame([poll], OBSERVATIONS, orient="row") for poll in polls])
-    found = app.catalog.find_store("it")
+    found = app.catalog.stores.find("it")
     assert found is not None
     return found
 

@@ -207,7 +207,7 @@ def test_viewers_upload_is_refused_unread_and_audited(app: Installation) -> None
             response = client.post(path, content=b"{" * 1000, headers={"Content-Type": kind})
             assert refused(response, 403, "role-too-low")
         assert list(app.settings.home.glob("uploads/*")) == []
-    rows = app.catalog.audit(AuditFilter(), limit=10)
+    rows = app.catalog.audit.list_(AuditFilter(), limit=10)
     assert [(row.action, row.outcome, row.actor_id) for row in rows] == [
         ("key.create", "refused", key[3:13]),
         ("import.create", "refused", key[3:13]),

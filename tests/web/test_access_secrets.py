@@ -33,7 +33,7 @@ def test_key_is_in_no_log_no_audit_row_and_no_problem(
                 client.delete(f"/v1/keys/{made[3:13]}", headers=bearer(admin)),
                 client.get("/v1/audit", headers=bearer(admin)),
             ]
-        rows = app.catalog.audit(AuditFilter(), limit=100)
+        rows = app.catalog.audit.list_(AuditFilter(), limit=100)
     assert {row.action for row in rows} >= {"key.create", "key.revoke"}
     seen = caplog.text + str([vars(record) for record in caplog.records]) + str(rows)
     seen += "".join(f"{answer.text}{answer.headers}" for answer in answers)

@@ -45,7 +45,7 @@ def client(app: Installation) -> Iterator[TestClient]:
 
 
 def test_log_is_listed_page_by_page(app: Installation, client: TestClient) -> None:
-    app.catalog.append_audit([replace(ENTRY, object_id=str(number)) for number in range(3)])
+    app.catalog.audit.append([replace(ENTRY, object_id=str(number)) for number in range(3)])
     first = client.get("/v1/audit", params={"limit": 2}).json()
     assert first["items"][0] == {
         **vars(replace(ENTRY, object_id="2")),
@@ -81,7 +81,7 @@ def test_log_is_filtered(app: Installation, client: TestClient, query) -> None:
         object_id="k9",
         outcome="failed",
     )
-    app.catalog.append_audit([ENTRY, other, replace(ENTRY, object_id="bar")])
+    app.catalog.audit.append([ENTRY, other, replace(ENTRY, object_id="bar")])
     assert [row["actor_id"] for row in client.get("/v1/audit", params=query).json()["items"]] == ["k2"]
 
 
@@ -104,12 +104,12 @@ def test_wrong_filter_is_refused_with_its_field(client: TestClient, query) -> No
 
 
 def test_filter_with_a_nul_finds_nothing(app: Installation, client: TestClient) -> None:
-    app.catalog.append_audit([ENTRY])
+    app.catalog.audit.append([ENTRY])
     assert client.get("/v1/audit?actor=%00").json() == {"items": [], "next": None}
 
 
 def test_log_is_exported_whole_and_the_export_audited(app: Installation, client: TestClient) -> None:
-    app.catalog.append_audit([replace(ENTRY, object_id=str(number)) for number in range(2500)])
+    app.catalog.audit.append([replace(ENTRY, object_id=str(number)) for number in range(2500)])
     exported = client.get("/v1/audit", params={"format": "csv", "action": "store.delete", "limit": 1})
     assert exported.headers["content-disposition"] == 'attachment; filename="storewatch_audit.csv"'
     rows = list(csv.DictReader(io.StringIO(exported.text)))
@@ -117,7 +117,7 @@ def test_log_is_exported_whole_and_the_export_audited(app: Installation, client:
     assert (rows[0]["actor_name"], rows[0]["detail"]) == ("'=poller", '{"rows": 1}')
     lines = client.get("/v1/audit", params={"format": "ndjson", "action": "store.delete"}).text.splitlines()
     assert [json.loads(line)["object_id"] for line in lines] == [row["object_id"] for row in rows]
-    exports = app.catalog.audit(AuditFilter(action="audit.export"), limit=10)
+    exports = app.catalog.audit.list_(AuditFilter(action="audit.export"), limit=10)
     assert [(row.outcome, row.detail) for row in exports] == [
         ("done", {"format": "ndjson"}),
         ("done", {"format": "csv"}),
@@ -135,7 +135,7 @@ def test_refused_attempt_is_audited_with_where_it_came_from(app: Installation) -
     with serving(app, client=("203.0.113.9", 4711), headers=bearer(viewer)) as client:
         response = client.delete("/v1/keys/0123456789", headers={"X-Request-ID": "r-42"})
     assert response.status_code == 403
-    (row,) = app.catalog.audit(AuditFilter(), limit=10)
+    (row,) = app.catalog.audit.list_(AuditFilter(), limit=10)
     assert replace(row, at=NOW, audit_id=0) == replace(
         row,
         at=NOW,

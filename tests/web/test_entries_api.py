@@ -31,7 +31,7 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
     with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
-        app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme"}}), now=datetime.now(UTC))
+        app.catalog.stores.replace(labels=labels_frame({"cafe": {"owner": "acme"}}), now=datetime.now(UTC))
         yield app
 
 
@@ -128,7 +128,7 @@ def test_target_changes_the_report_and_nothing_else(client: TestClient, app: Ins
     client.put("/v1/targets", json=[{"store_id": "cafe", "objective": 50}])
     client.put("/v1/targets", json=[{"store_id": "cafe", "objective": 0.5}])
     assert app.catalog.version() == before + 1
-    assert app.catalog.targets_of(app.catalog.stores()["store_id"]).rows() == [("cafe", 0.5)]
+    assert app.catalog.entries.read_targets(app.catalog.stores.read_all().frame["store_id"]).rows() == [("cafe", 0.5)]
 
 
 @pytest.mark.parametrize("path", list(KINDS))

@@ -82,7 +82,7 @@ def test_lake_that_is_gone_is_not_ready_and_tells_no_path(app: Installation, tmp
 
 
 def test_database_of_another_version_is_not_ready(app: Installation) -> None:
-    with app.catalog.writing() as connection:
+    with app.catalog.database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     assert passed(probe(prepare_service(app, with_worker=False)))["catalog"] is False
 

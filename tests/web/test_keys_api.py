@@ -80,7 +80,7 @@ def test_wrong_key_is_not_made(app: Installation, client: TestClient, wrong, fie
     response = client.post("/v1/keys", json={"name": "dashboard", "role": "viewer"} | wrong)
     assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
     assert [error["field"] for error in response.json()["errors"]] == [field]
-    assert len(app.catalog.keys()) == 1
+    assert len(app.catalog.keys.list_()) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"\xff"', b"\0", b"[" * 100_000])
@@ -88,7 +88,7 @@ def test_broken_body_makes_no_key(app: Installation, client: TestClient, body: b
     response = client.post("/v1/keys", content=body, headers={"Content-Type": "application/json"})
     assert response.headers["content-type"] == "application/problem+json"
     assert response.status_code in (400, 422)
-    assert len(app.catalog.keys()) == 1
+    assert len(app.catalog.keys.list_()) == 1
 
 
 def test_keys_are_listed_in_pages_with_their_state(app: Installation, client: TestClient) -> None:
@@ -126,7 +126,7 @@ def test_changes_are_audited_without_the_key(app: Installation, client: TestClie
     client.post("/v1/keys", json={"name": "", "role": "viewer"})
     client.post("/v1/keys", json={"name": "x", "role": "admin"}, headers=bearer(made["key"]))
     client.get("/v1/keys")
-    rows = app.catalog.audit(AuditFilter(), limit=100)
+    rows = app.catalog.audit.list_(AuditFilter(), limit=100)
     assert [(row.action, row.object_id, row.outcome, row.actor_id) for row in reversed(rows)] == [
         ("key.create", made["key_id"], "done", admin[3:13]),
         ("key.revoke", made["key_id"], "done", admin[3:13]),

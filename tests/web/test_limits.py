@@ -266,7 +266,7 @@ def test_service_takes_no_bomb_and_stores_nothing(tmp_path: Path, path: str) -> 
             headers = {"Content-Encoding": "br", "Content-Type": "text/csv"}
             assert problem_of(client.post(path, content=b"x", headers=headers))[::2] == (415, "unknown-encoding")
         assert (app.lake.snapshot().version, app.catalog.version()) == before
-        assert app.catalog.count_jobs() == {}
+        assert app.catalog.jobs.count() == {}
 
 
 def test_service_takes_compressed_observations(tmp_path: Path) -> None:

@@ -76,8 +76,8 @@ def of_installation(samples: Samples) -> Samples:
 
 
 def test_figures_tell_of_the_installation(app: Installation, client: TestClient) -> None:
-    app.catalog.create_job("j1", JobKind.REPORT, {}, NOW - timedelta(seconds=90))
-    app.catalog.create_job("j2", JobKind.REPORT, {}, NOW - timedelta(seconds=30))
+    app.catalog.jobs.create("j1", JobKind.REPORT, {}, NOW - timedelta(seconds=90))
+    app.catalog.jobs.create("j2", JobKind.REPORT, {}, NOW - timedelta(seconds=30))
     snapshot = app.lake.snapshot()
     assert of_installation(scrape(client)) == {
         ("storewatch_jobs", (("kind", "report"), ("state", "queued"))): 2,
@@ -99,10 +99,10 @@ def test_figures_tell_of_the_installation(app: Installation, client: TestClient)
 def test_figures_are_read_again_after_a_while_and_ages_grow_between(
     app: Installation, client: TestClient, clock: Clock
 ) -> None:
-    app.catalog.create_job("j1", JobKind.OPTIMIZE, {}, NOW)
+    app.catalog.jobs.create("j1", JobKind.OPTIMIZE, {}, NOW)
     queued = ("storewatch_jobs", (("kind", "optimize"), ("state", "queued")))
     assert scrape(client)[queued] == 1
-    app.catalog.create_job("j2", JobKind.OPTIMIZE, {}, NOW)
+    app.catalog.jobs.create("j2", JobKind.OPTIMIZE, {}, NOW)
     clock.now += timedelta(seconds=14)
     between = scrape(client)
     assert (between[queued], between["storewatch_queue_oldest_seconds", ()]) == (1, 14)

@@ -68,7 +68,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     with open_installation(settings_in(folder)) as app:
         import_scene(app, folder / "files")
         labels = labels_frame({"cafe": {"owner": "acme", "make": "x"}})
-        app.catalog.replace_stores(labels=labels, now=datetime.now(UTC))
+        app.catalog.stores.replace(labels=labels, now=datetime.now(UTC))
         yield app
 
 

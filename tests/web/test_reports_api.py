@@ -28,7 +28,7 @@ def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
     with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         labels = labels_frame({"cafe": {"owner": "acme"}, "bar": {"owner": "other"}})
-        app.catalog.replace_stores(labels=labels, now=datetime.now(UTC))
+        app.catalog.stores.replace(labels=labels, now=datetime.now(UTC))
         yield app
 
 

@@ -31,7 +31,7 @@ WEEKLY = {
 def app(tmp_path: Path) -> Iterator[Installation]:
     with open_installation(settings_in(tmp_path)) as app:
         import_scene(app, tmp_path / "files")
-        app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme"}}), now=datetime.now(UTC))
+        app.catalog.stores.replace(labels=labels_frame({"cafe": {"owner": "acme"}}), now=datetime.now(UTC))
         yield app
 
 
@@ -102,7 +102,7 @@ def test_jobs_are_listed_for_operators(app: Installation) -> None:
         scoped, whole = (bearer(key_of(app, Role.OPERATOR, scope)) for scope in (ACME, None))
         for headers in (scoped, whole):
             client.post("/v1/reports", json={}, headers=headers)
-        app.catalog.create_job("o1", JobKind.OPTIMIZE, {}, datetime.now(UTC))
+        app.catalog.jobs.create("o1", JobKind.OPTIMIZE, {}, datetime.now(UTC))
         listed = client.get("/v1/jobs", headers=whole).json()["items"]
         assert [(job["kind"], job["state"]) for job in listed] == [
             ("optimize", "queued"),

@@ -201,7 +201,7 @@ def test_list_of_reports_and_imports_holds_only_those_of_the_scope(client: TestC
 
 @pytest.mark.parametrize("store_id", [FOREIGN, NOBODYS])
 def test_changes_reach_no_store_outside_the_scope(app: Installation, client: TestClient, store_id: str) -> None:
-    before = app.catalog.stores()
+    before = app.catalog.stores.read_all().frame
     hours = {"weekly_hours": [{"day": 0, "start_time_local": "09:00:00", "end_time_local": "12:00:00"}]}
     for method, path, body in (
         ("PATCH", f"/v1/stores/{store_id}", {"timezone": "Europe/Berlin"}),
@@ -214,7 +214,7 @@ def test_changes_reach_no_store_outside_the_scope(app: Installation, client: Tes
     assert (
         client.post("/v1/stores", json={"store_id": store_id}).json()["type"] == "urn:storewatch:problem:scoped-change"
     )
-    assert app.catalog.stores().equals(before)
+    assert app.catalog.stores.read_all().frame.equals(before)
 
 
 def test_pushed_observation_outside_the_scope_is_rejected_without_telling_why(
@@ -232,7 +232,7 @@ def test_pushed_observation_outside_the_scope_is_rejected_without_telling_why(
 
 
 def test_import_reaches_no_store_outside_the_scope(app: Installation, client: TestClient, own) -> None:
-    before, known = app.lake.snapshot().rows, app.catalog.stores()
+    before, known = app.lake.snapshot().rows, app.catalog.stores.read_all().frame
     rows = "".join(f"{store_id},active,2023-01-23 13:00:00 UTC\n" for store_id in (FOREIGN, NOBODYS))
     polls = {"file": ("store_status.csv", f"store_id,status,timestamp_utc\n{rows}".encode(), "text/csv")}
     path = f"/v1/imports/{client.post('/v1/imports', files=polls).json()['items'][0]['import_id']}"
@@ -241,7 +241,7 @@ def test_import_reaches_no_store_outside_the_scope(app: Installation, client: Te
     theirs, none = (reject["reason"] for reject in done["first_rejects"])
     assert theirs.replace(FOREIGN, NOBODYS) == none
     assert app.lake.snapshot().rows == before
-    assert app.catalog.stores().equals(known)
+    assert app.catalog.stores.read_all().frame.equals(known)
 
 
 def test_what_is_said_of_others_is_neither_said_changed_nor_deleted(client: TestClient, admin, others) -> None:

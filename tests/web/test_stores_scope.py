@@ -24,7 +24,7 @@ def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
     with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         owners = {"cafe": {"owner": "acme", "name": "Cafe"}, "bar": {"owner": "bolt", "name": "Bar"}}
-        app.catalog.replace_stores(labels=labels_frame(owners), now=utc_now())
+        app.catalog.stores.replace(labels=labels_frame(owners), now=utc_now())
         yield app
 
 
@@ -141,7 +141,7 @@ def test_hours_of_many_take_only_the_owners_stores(app: Installation, clients: d
         for index, store_id in enumerate(("bar", "ghost", "nobody"), 1)
     ]
     assert {store_id: clients["all"]("GET", f"/v1/stores/{store_id}").json() for store_id in before} == before
-    assert "nobody" not in app.catalog.stores()["store_id"]
+    assert "nobody" not in app.catalog.stores.read_all().frame["store_id"]
 
 
 def test_labels_of_many_keep_the_owners_label(clients: dict[str, Any]) -> None:

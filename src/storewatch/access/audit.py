@@ -73,7 +73,7 @@ class AuditWriter:
 
     def _append(self, entries: list[AuditEntry]) -> list[None]:
         try:
-            self._catalog.append_audit(entries)
+            self._catalog.audit.append(entries)
         except Exception:
             log.exception("audit log not written, these entries are lost from it: %s", entries)
             raise

@@ -41,7 +41,7 @@ class Gate:
         """Look a key up; raises InvalidKeyError for one that is unknown, expired or revoked."""
         now, sha256 = self._clock(), digest(text)
         key_id = public_id(text)
-        key = self._catalog.find_key(key_id) if key_id else None
+        key = self._catalog.keys.find(key_id) if key_id else None
         if key is None or not hmac.compare_digest(key.sha256, sha256) or not key.usable(now):
             self._remembered.pop(sha256, None)
             raise InvalidKeyError
@@ -73,7 +73,7 @@ class Gate:
 
     def _touch(self, key_id: str, now: datetime) -> None:
         try:
-            self._catalog.touch_key(key_id, now, unless_since=now - USE_NOTED_EVERY)
+            self._catalog.keys.touch(key_id, now, unless_since=now - USE_NOTED_EVERY)
         except Exception:
             log.exception("the use of key %s could not be noted", key_id)
 

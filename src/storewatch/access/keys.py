@@ -63,12 +63,12 @@ def create_key(
         created_by=created_by,
         expires_at=expires_at,
     )
-    catalog.create_key(key)
+    catalog.keys.create(key)
     return NewKey(key=key, text=text)
 
 
 def find_key(catalog: Catalog, key_id: str) -> ApiKey:
-    key = catalog.find_key(key_id) if _ID_PATTERN.fullmatch(key_id) else None
+    key = catalog.keys.find(key_id) if _ID_PATTERN.fullmatch(key_id) else None
     if key is None:
         raise UnknownKeyError(key_id)
     return key
@@ -76,7 +76,7 @@ def find_key(catalog: Catalog, key_id: str) -> ApiKey:
 
 def revoke_key(catalog: Catalog, key_id: str, now: datetime) -> None:
     """Make a key useless for ever; one that was revoked before stays so, with its first instant."""
-    catalog.revoke_key(find_key(catalog, key_id).key_id, now)
+    catalog.keys.revoke(find_key(catalog, key_id).key_id, now)
 
 
 def public_id(text: str) -> str | None:

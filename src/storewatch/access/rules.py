@@ -52,7 +52,7 @@ def choose_rules(
     loopback = is_loopback(host)
     asked = KeyRule.LOOPBACK if loopback and not settings.require_key else KeyRule.REQUIRED
     keys = KeyRule.OPEN if insecure else asked
-    if keys is KeyRule.REQUIRED and not catalog.usable_keys(now):
+    if keys is KeyRule.REQUIRED and not catalog.keys.count_usable(now):
         raise InvalidInputError(
             f"A service on {host} asks for API keys and there is none yet: create one with "
             "`storewatch key create --name NAME --role admin`, or start with --insecure to let everyone in."

@@ -1,19 +1,24 @@
 """The catalog: what we know of stores, imports and reports, in SQLite or PostgreSQL."""
 
-from storewatch.catalog.annotations import Annotation, Annotations, NewAnnotation
-from storewatch.catalog.audit import Audit, AuditEntry, AuditFilter, AuditRow
-from storewatch.catalog.closures import Closure, NewClosure, PlannedClosures
-from storewatch.catalog.definitions import Definition, Definitions
-from storewatch.catalog.entries import ENTRIES, SALES, SPECIAL_ROWS, TARGETS, Entries
-from storewatch.catalog.imports import REJECTS, FinishedImport, ImportRecord, Imports, StoredReject
-from storewatch.catalog.jobs import Job, Jobs
-from storewatch.catalog.keys import ApiKey, Keys
-from storewatch.catalog.labels import LABELS, NAME, labels_frame
-from storewatch.catalog.schedules import Schedule, Schedules
-from storewatch.catalog.store_list import StoreFilter, StoreLists, StoreRows
-from storewatch.catalog.stores import PATTERNS, STORES, Stores
+from dataclasses import dataclass
+from typing import Self
+
+from storewatch.catalog.annotations import Annotation, AnnotationRepository, NewAnnotation
+from storewatch.catalog.audit import AuditEntry, AuditFilter, AuditRepository, AuditRow
+from storewatch.catalog.closures import Closure, ClosureRepository, NewClosure
+from storewatch.catalog.database import Database
+from storewatch.catalog.definitions import Definition, DefinitionRepository
+from storewatch.catalog.entries import ENTRIES, SALES, SPECIAL_ROWS, TARGETS, EntryRepository
+from storewatch.catalog.imports import REJECTS, FinishedImport, ImportRecord, ImportRepository, StoredReject
+from storewatch.catalog.jobs import Job, JobRepository
+from storewatch.catalog.keys import ApiKey, KeyRepository
+from storewatch.catalog.labels import LABELS, NAME, LabelRepository, labels_frame
+from storewatch.catalog.schedules import Schedule, ScheduleRepository
+from storewatch.catalog.state import read_version
+from storewatch.catalog.store_queries import PATTERNS, STORES, StoreFilter, StoreRows
+from storewatch.catalog.stores import StoreRepository
 from storewatch.catalog.targeting import Target
-from storewatch.catalog.workers import WorkerRecord, Workers
+from storewatch.catalog.workers import WorkerRecord, WorkerRepository
 from storewatch.domain.enums import ENDED, EntryKind, JobKind, JobState, Reclassification, StoreOrder
 from storewatch.domain.labels import Label
 
@@ -35,10 +40,12 @@ __all__ = [
     "AuditRow",
     "Catalog",
     "Closure",
+    "Database",
     "Definition",
     "EntryKind",
     "FinishedImport",
     "ImportRecord",
+    "ImportRepository",
     "Job",
     "JobKind",
     "JobState",
@@ -57,18 +64,57 @@ __all__ = [
 ]
 
 
-class Catalog(
-    Stores,
-    StoreLists,
-    Entries,
-    PlannedClosures,
-    Annotations,
-    Imports,
-    Jobs,
-    Workers,
-    Schedules,
-    Definitions,
-    Keys,
-    Audit,
-):
-    """The one door to the catalog's database; each method is one transaction. A further room adds a base class."""
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """What storewatch knows, as opposed to what was seen: one database, and a repository for each subject in it.
+
+    Each method of a repository is one transaction. Of the verbs, `find` returns None and `get` raises a NotFoundError
+    when the object does not exist.
+    """
+
+    database: Database
+    stores: StoreRepository
+    labels: LabelRepository
+    entries: EntryRepository
+    closures: ClosureRepository
+    annotations: AnnotationRepository
+    imports: ImportRepository
+    jobs: JobRepository
+    workers: WorkerRepository
+    schedules: ScheduleRepository
+    definitions: DefinitionRepository
+    keys: KeyRepository
+    audit: AuditRepository
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open the database at `url` as `Database.open` does, and bring its tables up to date."""
+        return cls.of(Database.open(url))
+
+    @classmethod
+    def of(cls, database: Database) -> Self:
+        """Return the catalog in an open database."""
+        return cls(
+            database=database,
+            stores=StoreRepository(database),
+            labels=LabelRepository(database),
+            entries=EntryRepository(database),
+            closures=ClosureRepository(database),
+            annotations=AnnotationRepository(database),
+            imports=ImportRepository(database),
+            jobs=JobRepository(database),
+            workers=WorkerRepository(database),
+            schedules=ScheduleRepository(database),
+            definitions=DefinitionRepository(database),
+            keys=KeyRepository(database),
+            audit=AuditRepository(database),
+        )
+
+    def close(self) -> None:
+        """Close the database's connections; one that a thread still uses is closed when the thread returns it."""
+        self.database.close()
+
+    def version(self) -> int:
+        """Return the number of commits that changed anything reports are computed from, polls aside."""
+        with self.database.reading() as connection:
+            return read_version(connection)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, delete, insert, select, update
 
-from storewatch.catalog.database import Database
+from storewatch.catalog.database import Repository
 from storewatch.catalog.schema import annotations
 from storewatch.catalog.state import lock_stores, move_version
 from storewatch.catalog.targeting import ids_carrying, require_store
@@ -37,16 +37,16 @@ class Annotation(NewAnnotation):
     annotation_id: int
 
 
-class Annotations(Database):
+class AnnotationRepository(Repository):
     """What somebody knows of stores."""
 
-    def create_annotation(self, annotation: NewAnnotation, scope: Scope = ALL_STORES) -> Annotation:
+    def create(self, annotation: NewAnnotation, scope: Scope = ALL_STORES) -> Annotation:
         """Add an annotation.
 
         Raises InvalidInputError when it ends before it starts, UnknownStoreError when the store is not there.
         """
         _check(annotation)
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             lock_stores(connection)
             require_store(connection, annotation.store_id, scope)
             adding = insert(annotations).values(asdict(annotation))
@@ -54,7 +54,7 @@ class Annotations(Database):
             move_version(connection)
         return Annotation(annotation_id=annotation_id, **asdict(annotation))
 
-    def list_annotations(
+    def list_(
         self,
         *,
         scope: Scope = ALL_STORES,
@@ -78,24 +78,22 @@ class Annotations(Database):
             query = query.where(annotations.c.start_at < to)
         if before is not None:
             query = query.where(annotations.c.annotation_id < before)
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return [_annotation(row) for row in connection.execute(query).mappings()]
 
-    def find_annotation(self, annotation_id: int, scope: Scope = ALL_STORES) -> Annotation | None:
+    def find(self, annotation_id: int, scope: Scope = ALL_STORES) -> Annotation | None:
         query = _visible(select(annotations).where(annotations.c.annotation_id == annotation_id), scope)
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
             return _annotation(row) if row else None
 
-    def change_annotation(
-        self, annotation_id: int, changes: Mapping[str, Any], scope: Scope = ALL_STORES
-    ) -> Annotation | None:
+    def update(self, annotation_id: int, changes: Mapping[str, Any], scope: Scope = ALL_STORES) -> Annotation | None:
         """Give fields of an annotation other values and return it; None when there is none for the caller.
 
         changes: any of start_at, end_at, cause, note, reclassify_as. Raises InvalidInputError as `create_annotation`.
         """
         query = _visible(select(annotations).where(annotations.c.annotation_id == annotation_id), scope)
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             lock_stores(connection)
             row = connection.execute(query).mappings().first()
             if row is None:
@@ -109,11 +107,11 @@ class Annotations(Database):
                 move_version(connection)
             return changed
 
-    def delete_annotation(self, annotation_id: int, scope: Scope = ALL_STORES) -> bool:
+    def delete(self, annotation_id: int, scope: Scope = ALL_STORES) -> bool:
         removing = delete(annotations).where(
             annotations.c.annotation_id == annotation_id, annotations.c.store_id.in_(ids_carrying(scope.labels))
         )
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             lock_stores(connection)
             removed = connection.execute(removing).rowcount == 1
             if removed:
@@ -127,7 +125,7 @@ def _check(annotation: NewAnnotation) -> None:
 
 
 def _visible(query: Select[Any], scope: Scope) -> Select[Any]:
-    return query.where(annotations.c.store_id.in_(ids_carrying(scope.labels))) if scope else query
+    return query.where(annotations.c.store_id.in_(ids_carrying(scope.labels))) if scope.is_limited else query
 
 
 def _annotation(row: Mapping[Any, Any]) -> Annotation:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from storewatch.catalog.database import Database
+from storewatch.catalog.database import Repository
 from storewatch.catalog.schema import audit
 
 
@@ -48,15 +48,15 @@ class AuditFilter:
     to: datetime | None = None
 
 
-class Audit(Database):
+class AuditRepository(Repository):
     """The audit log's two use cases."""
 
-    def append_audit(self, entries: Sequence[AuditEntry]) -> None:
+    def append(self, entries: Sequence[AuditEntry]) -> None:
         """Write entries, all in one transaction."""
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(insert(audit), [asdict(entry) for entry in entries])
 
-    def audit(self, wanted: AuditFilter, *, before: int | None = None, limit: int) -> list[AuditRow]:
+    def list_(self, wanted: AuditFilter, *, before: int | None = None, limit: int) -> list[AuditRow]:
         """The newest entries that are wanted, the newest first; `before` an audit_id only older ones."""
         query = select(audit).order_by(audit.c.audit_id.desc()).limit(limit)
         for column in ("action", "object_type", "object_id", "outcome"):
@@ -70,5 +70,5 @@ class Audit(Database):
             query = query.where(audit.c.at < wanted.to)
         if before is not None:
             query = query.where(audit.c.audit_id < before)
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return [AuditRow(**row) for row in connection.execute(query).mappings()]

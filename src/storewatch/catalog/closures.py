@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 
-from storewatch.catalog.database import Database
+from storewatch.catalog.database import Repository
 from storewatch.catalog.schema import closures
 from storewatch.catalog.state import lock_stores, move_version
 from storewatch.catalog.targeting import Target, is_visible, require_store
@@ -31,10 +31,10 @@ class Closure(NewClosure):
     closure_id: int
 
 
-class PlannedClosures(Database):
+class ClosureRepository(Repository):
     """What is closed on purpose."""
 
-    def create_closure(self, closure: NewClosure, scope: Scope = ALL_STORES) -> Closure:
+    def create(self, closure: NewClosure, scope: Scope = ALL_STORES) -> Closure:
         """Add a closure.
 
         Raises InvalidInputError when it ends before it starts, or is of a store and a label at once, UnknownStoreError
@@ -44,7 +44,7 @@ class PlannedClosures(Database):
             raise InvalidInputError("A closure must end after it starts.")
         if (closure.label is None) != (closure.value is None) or None not in (closure.store_id, closure.label):
             raise InvalidInputError("A closure is of a store_id, of a label and its value, or, with neither, of all.")
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             lock_stores(connection)
             if closure.store_id is not None:
                 require_store(connection, closure.store_id, scope)
@@ -53,7 +53,7 @@ class PlannedClosures(Database):
             move_version(connection)
         return Closure(closure_id=closure_id, **asdict(closure))
 
-    def list_closures(
+    def list_(
         self,
         *,
         scope: Scope = ALL_STORES,
@@ -66,18 +66,18 @@ class PlannedClosures(Database):
         query = query.where(*is_visible(closures, scope, store_id))
         if before is not None:
             query = query.where(closures.c.closure_id < before)
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return [Closure(**row) for row in connection.execute(query).mappings()]
 
-    def find_closure(self, closure_id: int, scope: Scope = ALL_STORES) -> Closure | None:
+    def find(self, closure_id: int, scope: Scope = ALL_STORES) -> Closure | None:
         """Give a closure that bears on stores of the caller."""
         query = select(closures).where(closures.c.closure_id == closure_id, *is_visible(closures, scope, None))
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
             return Closure(**row) if row else None
 
-    def delete_closure(self, closure_id: int) -> bool:
-        with self.writing() as connection:
+    def delete(self, closure_id: int) -> bool:
+        with self._database.writing() as connection:
             lock_stores(connection)
             removed = connection.execute(delete(closures).where(closures.c.closure_id == closure_id)).rowcount == 1
             if removed:

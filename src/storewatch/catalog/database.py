@@ -100,6 +100,13 @@ class Database:
                 upgrade(connection, revision, database=_display(url))
 
 
+class Repository:
+    """The objects of one subject in the database; each method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
 def _close_given_back(connection: Any, _record: object) -> None:
     if connection is not None:
         connection.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from storewatch.catalog.database import Database
+from storewatch.catalog.database import Repository
 from storewatch.catalog.rows import INSERTS
 from storewatch.catalog.schema import report_definitions
 
@@ -21,39 +21,39 @@ class Definition:
     created_by: str | None = None
 
 
-class Definitions(Database):
+class DefinitionRepository(Repository):
     """The saved reports."""
 
-    def create_definition(self, definition: Definition) -> bool:
+    def create(self, definition: Definition) -> bool:
         """Add a definition; False when there is one of this name."""
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             adding = INSERTS[connection.dialect.name](report_definitions).values({**vars(definition)})
             kept = {"preserve_rowcount": True}
             return connection.execute(adding.on_conflict_do_nothing(), execution_options=kept).rowcount == 1
 
-    def save_definition(self, definition: Definition) -> bool:
+    def replace(self, definition: Definition) -> bool:
         """Keep a definition in the place of any other of its name; True when there was none."""
         row = {**vars(definition)}
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             adding = INSERTS[connection.dialect.name](report_definitions).values(row)
             name = report_definitions.c.name
             known = connection.execute(select(name).where(name == definition.name)).first()
             connection.execute(adding.on_conflict_do_update(index_elements=[name], set_=row))
             return known is None
 
-    def definitions(self) -> list[Definition]:
+    def list_(self) -> list[Definition]:
         """All definitions by name."""
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(select(report_definitions).order_by(report_definitions.c.name)).mappings()
             return [Definition(**row) for row in found]
 
-    def find_definition(self, name: str) -> Definition | None:
-        with self.reading() as connection:
+    def find(self, name: str) -> Definition | None:
+        with self._database.reading() as connection:
             query = select(report_definitions).where(report_definitions.c.name == name)
             row = connection.execute(query).mappings().first()
             return Definition(**row) if row else None
 
-    def delete_definition(self, name: str) -> bool:
-        with self.writing() as connection:
+    def delete(self, name: str) -> bool:
+        with self._database.writing() as connection:
             removing = delete(report_definitions).where(report_definitions.c.name == name)
             return connection.execute(removing).rowcount == 1

@@ -8,7 +8,7 @@ import polars as pl
 from sqlalchemy import Connection, Table, delete, select, tuple_
 
 from storewatch.catalog import schema
-from storewatch.catalog.database import Database
+from storewatch.catalog.database import Repository
 from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows, write_rows
 from storewatch.catalog.state import lock_stores, move_version
 from storewatch.catalog.targeting import TARGET, Target, is_visible, read_said
@@ -50,26 +50,26 @@ _FORMS: Final = {
 }
 
 
-class Entries(Database):
+class EntryRepository(Repository):
     """What is said of stores and of labels: special hours, targets, sales.
 
     Rows name a store_id, or a label and its value. Lists give them with their id, page by page: those that bear on
     stores of a scope, and on one store.
     """
 
-    def replace_entries(self, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
+    def replace(self, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
         """Replace all that is said of each target, of special hours each target and date, that `rows` name.
 
         rows: ENTRIES[kind]; times as in columns.SPECIAL_HOURS, 0 < objective <= 1, amount_per_hour >= 0. A missing
         store is added. Returns how many rows changed.
         """
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             lock_stores(connection)
             if changed := write_entries(connection, kind, rows, now):
                 move_version(connection)
             return changed
 
-    def list_entries(
+    def list_(
         self,
         kind: EntryKind,
         *,
@@ -83,10 +83,10 @@ class Entries(Database):
         row_id = form.table.c[form.row_id]
         query = select(row_id, *(form.table.c[name] for name in form.schema)).order_by(row_id).limit(limit)
         query = query.where(row_id > after, *is_visible(form.table, scope, store_id))
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return read_rows(connection, query, pl.Schema({form.row_id: pl.Int64(), **form.schema}))
 
-    def delete_entries(self, kind: EntryKind, target: Target, *, first: date = date.min, last: date = date.max) -> int:
+    def delete(self, kind: EntryKind, target: Target, *, first: date = date.min, last: date = date.max) -> int:
         """Remove what is said of a target; return how many rows.
 
         first, last: of special hours only those of these dates, both included.
@@ -97,29 +97,29 @@ class Entries(Database):
         )
         if form.dated:
             removing = removing.where(form.table.c.date.between(first, last))
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             lock_stores(connection)
             if removed := connection.execute(removing).rowcount:
                 move_version(connection)
             return removed
 
-    def targets_of(self, store_ids: pl.Series) -> pl.DataFrame:
+    def read_targets(self, store_ids: pl.Series) -> pl.DataFrame:
         """Give store_id and objective of the stores that have any.
 
         The store's own goes before those of its labels; of those the highest counts.
         """
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             said = read_said(connection, schema.targets, pl.Schema({"objective": pl.Float64}), store_ids)
         highest = said.of_labels.group_by("store_id").agg(pl.col("objective").max())
         return pl.concat([said.of_stores, highest.join(said.of_stores, on="store_id", how="anti")])
 
-    def sales_of(self, store_ids: pl.Series) -> pl.DataFrame:
+    def read_sales(self, store_ids: pl.Series) -> pl.DataFrame:
         """Give store_id, weekday, hour and amount_per_hour of the stores that have any; nulls hold for all.
 
         The store's own go before those of its labels; of those the first label by name counts.
         """
         columns = pl.Schema({name: dtype for name, dtype in SALES.items() if name not in TARGET})
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             said = read_said(connection, schema.sales, columns, store_ids)
         first = said.of_labels.filter(pl.col("label") == pl.col("label").min().over("store_id")).drop("label")
         return pl.concat([said.of_stores, first.join(said.of_stores, on="store_id", how="anti")])

@@ -8,10 +8,10 @@ from typing import Final
 import polars as pl
 from sqlalchemy import insert, select, tuple_
 
-from storewatch.catalog.database import Database
+from storewatch.catalog.database import Repository
 from storewatch.catalog.rows import read_rows, write_rows
 from storewatch.catalog.schema import imports, rejects
-from storewatch.catalog.stores import change_stores
+from storewatch.catalog.store_changes import change_stores
 from storewatch.domain.enums import EntryKind
 
 REJECTS: Final = pl.Schema({"line": pl.Int64, "row": pl.String, "reason": pl.String})
@@ -52,10 +52,10 @@ class StoredReject:
     reason: str
 
 
-class Imports(Database):
+class ImportRepository(Repository):
     """The use cases around imported files."""
 
-    def record_import(
+    def create(
         self,
         record: ImportRecord,
         rejected_rows: Iterable[pl.DataFrame] = (),
@@ -75,7 +75,7 @@ class Imports(Database):
         rejected_rows: frames of REJECTS. lake_version: the one that holds the file's polls, kept with the import. The
         other arguments are those of `change_stores`.
         """
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             row = asdict(record) | {"imported_at": now, "lake_version": lake_version}
             import_id: int = connection.execute(insert(imports).values(row)).inserted_primary_key[0]  # type: ignore[index]
             for batch in rejected_rows:
@@ -94,19 +94,19 @@ class Imports(Database):
             )
             return import_id
 
-    def imports(self, limit: int = 100) -> list[FinishedImport]:
+    def list_(self, limit: int = 100) -> list[FinishedImport]:
         """The latest imports, the newest first."""
         query = select(imports).order_by(imports.c.import_id.desc()).limit(limit)
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return [FinishedImport(**row) for row in connection.execute(query).mappings()]
 
-    def find_import(self, job_id: str) -> FinishedImport | None:
+    def find_by_job(self, job_id: str) -> FinishedImport | None:
         """What the job imported; None when it has not (yet)."""
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(imports).where(imports.c.job_id == job_id)).mappings().first()
             return FinishedImport(**row) if row else None
 
-    def rejects(self, import_id: int, limit: int = 1000) -> pl.DataFrame:
+    def read_rejects(self, import_id: int, limit: int = 1000) -> pl.DataFrame:
         """The first rows (REJECTS) that the import rejected, in the order of their lines."""
         query = (
             select(rejects.c.line, rejects.c.row, rejects.c.reason)
@@ -114,7 +114,7 @@ class Imports(Database):
             .order_by(rejects.c.line, rejects.c.reject_id)
             .limit(limit)
         )
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return read_rows(connection, query, REJECTS)
 
     def list_rejects(
@@ -129,7 +129,7 @@ class Imports(Database):
         )
         if after is not None:
             query = query.where(tuple_(rejects.c.line, rejects.c.reject_id) > tuple_(*after))
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return [StoredReject(**row) for row in connection.execute(query).mappings()]
 
 

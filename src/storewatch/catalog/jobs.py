@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from storewatch.catalog.database import Database
+from storewatch.catalog.database import Repository
 from storewatch.catalog.schema import jobs
 from storewatch.domain.enums import ENDED, JobKind, JobState
 from storewatch.domain.labels import ALL_STORES, Label, Scope
@@ -59,14 +59,14 @@ class Job:
         return Scope() if self.scope_label is None else Scope(label=Label(self.scope_label, self.scope_value or ""))
 
 
-class Jobs(Database):
+class JobRepository(Repository):
     """The life of jobs.
 
     Whoever runs a job holds it by (worker_id, attempts): when the job was taken from a worker that seemed dead, all
     that the worker still says about it is refused (False) and changes nothing.
     """
 
-    def create_job(
+    def create(
         self,
         job_id: str,
         kind: JobKind,
@@ -78,7 +78,7 @@ class Jobs(Database):
         request_id: str | None = None,
     ) -> None:
         """Accept a job: when this returns, it will be run even if the process dies."""
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             insert_job(
                 connection,
                 job_id,
@@ -90,10 +90,10 @@ class Jobs(Database):
                 request_id=request_id,
             )
 
-    def find_job(self, job_id: str) -> Job | None:
+    def find(self, job_id: str) -> Job | None:
         return next(iter(self._select(select(jobs).where(jobs.c.job_id == job_id))), None)
 
-    def jobs(
+    def list_(
         self,
         *,
         kind: JobKind | None = None,
@@ -117,34 +117,34 @@ class Jobs(Database):
             query = query.where(tuple_(jobs.c.created_at, jobs.c.job_id) < tuple_(*after))
         return self._select(query)
 
-    def count_jobs(self, scope: Scope = ALL_STORES) -> dict[JobKind, dict[JobState, int]]:
+    def count(self, scope: Scope = ALL_STORES) -> dict[JobKind, dict[JobState, int]]:
         """How many jobs of each kind are in each state; kinds and states without any are left out."""
         query = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
         if scope.label is not None:
             query = query.where(jobs.c.scope_label == scope.label.name, jobs.c.scope_value == scope.label.value)
         counts: dict[JobKind, dict[JobState, int]] = {}
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             for kind, state, count in connection.execute(query.order_by(jobs.c.kind, jobs.c.state)):
                 counts.setdefault(JobKind(kind), {})[JobState(state)] = count
         return counts
 
     def oldest_queued_at(self) -> datetime | None:
         """When the job was accepted that has waited longest; None when nothing waits."""
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             query = select(jobs.c.created_at).where(jobs.c.state == JobState.QUEUED)
             return connection.execute(query.order_by(jobs.c.created_at).limit(1)).scalar()
 
-    def finished_job(self, fingerprint: str) -> Job | None:
+    def find_finished(self, fingerprint: str) -> Job | None:
         """The newest complete job with this fingerprint."""
         query = select(jobs).where(jobs.c.fingerprint == fingerprint, jobs.c.state == JobState.COMPLETE)
         return next(iter(self._select(query.order_by(jobs.c.finished_at.desc(), jobs.c.job_id).limit(1))), None)
 
-    def jobs_finished_before(self, before: datetime, kind: JobKind) -> list[Job]:
+    def list_finished_before(self, before: datetime, kind: JobKind) -> list[Job]:
         """The jobs of a kind that ended before an instant, however they ended; the oldest first."""
         query = select(jobs).where(jobs.c.kind == kind, jobs.c.state.in_(ENDED), jobs.c.finished_at < before)
         return self._select(query.order_by(jobs.c.finished_at, jobs.c.job_id))
 
-    def claim_job(self, worker_id: str, kinds: Collection[JobKind], now: datetime) -> Job | None:
+    def claim(self, worker_id: str, kinds: Collection[JobKind], now: datetime) -> Job | None:
         """Take the oldest job of these kinds that may run now; None when there is none."""
         due = and_(
             jobs.c.state == JobState.QUEUED,
@@ -152,10 +152,10 @@ class Jobs(Database):
             or_(jobs.c.retry_at.is_(None), jobs.c.retry_at <= now),
         )
         query = select(jobs.c.job_id).where(due).order_by(jobs.c.created_at, jobs.c.job_id).limit(1)
-        with self.reading() as connection:  # most often nothing waits: no lock for that
+        with self._database.reading() as connection:  # most often nothing waits: no lock for that
             if connection.execute(query).scalar() is None:
                 return None
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             job_id = connection.execute(query.with_for_update(skip_locked=True)).scalar()
             if job_id is None:
                 return None
@@ -174,43 +174,41 @@ class Jobs(Database):
             )
             return next((_job(row) for row in connection.execute(claimed).mappings()), None)
 
-    def jobs_held(self, worker_id: str) -> dict[tuple[str, int], bool]:
+    def list_held(self, worker_id: str) -> dict[tuple[str, int], bool]:
         """The (job_id, attempts) that a worker holds, and whether somebody asked to cancel it."""
         query = select(jobs.c.job_id, jobs.c.attempts, jobs.c.cancel_requested).where(
             jobs.c.worker_id == worker_id, jobs.c.state == JobState.RUNNING
         )
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return {(job_id, attempts): asked for job_id, attempts, asked in connection.execute(query)}
 
-    def note_progress(self, job: Job, progress: float) -> bool:
+    def set_progress(self, job: Job, progress: float) -> bool:
         return self._change(job, progress=progress)
 
-    def complete_job(
-        self, job: Job, result: Mapping[str, Any], now: datetime, *, fingerprint: str | None = None
-    ) -> bool:
+    def complete(self, job: Job, result: Mapping[str, Any], now: datetime, *, fingerprint: str | None = None) -> bool:
         return self._end(
             job, state=JobState.COMPLETE, result=dict(result), fingerprint=fingerprint, progress=1.0, finished_at=now
         )
 
-    def fail_job(self, job: Job, error: str, now: datetime) -> bool:
+    def fail(self, job: Job, error: str, now: datetime) -> bool:
         return self._end(job, state=JobState.FAILED, error=_storable(error), finished_at=now)
 
-    def cancel_running_job(self, job: Job, now: datetime) -> bool:
+    def cancel(self, job: Job, now: datetime) -> bool:
         """The worker that holds the job has stopped it."""
         return self._end(job, state=JobState.CANCELLED, finished_at=now)
 
-    def retry_job(self, job: Job, error: str, retry_at: datetime) -> bool:
+    def retry(self, job: Job, error: str, retry_at: datetime) -> bool:
         """Put a held job back into the queue after a try that failed for the reason `error`."""
         return self._end(job, state=JobState.QUEUED, error=_storable(error), retry_at=retry_at)
 
-    def hand_back_job(self, job: Job) -> bool:
+    def hand_back(self, job: Job) -> bool:
         """Put a held job back into the queue as if it had not been tried."""
         return self._end(job, state=JobState.QUEUED, attempts=job.attempts - 1)
 
     def request_cancel(self, job_id: str, now: datetime) -> bool:
         """Cancel a queued job at once, ask the worker of a running one to stop; False when it had ended already."""
         this = jobs.c.job_id == job_id
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             queued = (
                 update(jobs)
                 .where(this, jobs.c.state == JobState.QUEUED)
@@ -221,9 +219,9 @@ class Jobs(Database):
             running = update(jobs).where(this, jobs.c.state == JobState.RUNNING).values(cancel_requested=True)
             return connection.execute(running).rowcount == 1
 
-    def delete_job(self, job_id: str) -> bool:
+    def delete(self, job_id: str) -> bool:
         """Remove a job that has ended; False when there is no such job or it has not ended."""
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             ended = and_(jobs.c.job_id == job_id, jobs.c.state.in_(ENDED))
             return connection.execute(delete(jobs).where(ended)).rowcount == 1
 
@@ -237,11 +235,11 @@ class Jobs(Database):
             jobs.c.worker_id == job.worker_id,
             jobs.c.attempts == job.attempts,
         )
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             return connection.execute(update(jobs).where(held).values(values)).rowcount == 1
 
     def _select(self, query: Select[Any]) -> list[Job]:
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return [_job(row) for row in connection.execute(query).mappings()]
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import func, insert, or_, select, update
 
-from storewatch.catalog.database import Database
+from storewatch.catalog.database import Repository
 from storewatch.catalog.schema import api_keys
 
 
@@ -29,45 +29,45 @@ class ApiKey:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
-class Keys(Database):
+class KeyRepository(Repository):
     """The life of keys. A key is never deleted: the audit log names it."""
 
-    def create_key(self, key: ApiKey) -> None:
-        with self.writing() as connection:
+    def create(self, key: ApiKey) -> None:
+        with self._database.writing() as connection:
             connection.execute(insert(api_keys).values(asdict(key)))
 
-    def find_key(self, key_id: str) -> ApiKey | None:
-        with self.reading() as connection:
+    def find(self, key_id: str) -> ApiKey | None:
+        with self._database.reading() as connection:
             row = connection.execute(select(api_keys).where(api_keys.c.key_id == key_id)).mappings().one_or_none()
         return ApiKey(**row) if row else None
 
-    def keys(self, *, after: tuple[datetime, str] | None = None, limit: int = 1000) -> list[ApiKey]:
+    def list_(self, *, after: tuple[datetime, str] | None = None, limit: int = 1000) -> list[ApiKey]:
         """Keys in the order of (created_at, key_id), those after `after`."""
         query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.key_id).limit(limit)
         if after is not None:
             at, key_id = after
             later = (api_keys.c.created_at == at) & (api_keys.c.key_id > key_id)
             query = query.where((api_keys.c.created_at > at) | later)
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return [ApiKey(**row) for row in connection.execute(query).mappings()]
 
-    def revoke_key(self, key_id: str, now: datetime) -> bool:
+    def revoke(self, key_id: str, now: datetime) -> bool:
         """Revoke a key; False if there is none, or it was revoked already."""
         alive = (api_keys.c.key_id == key_id) & api_keys.c.revoked_at.is_(None)
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             return connection.execute(update(api_keys).where(alive).values(revoked_at=now)).rowcount == 1
 
-    def touch_key(self, key_id: str, now: datetime, *, unless_since: datetime) -> bool:
+    def touch(self, key_id: str, now: datetime, *, unless_since: datetime) -> bool:
         """Note that a key was used now; False if a use after `unless_since` is noted already."""
         used = api_keys.c.last_used_at
         stale = (api_keys.c.key_id == key_id) & or_(used.is_(None), used <= unless_since)
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             return connection.execute(update(api_keys).where(stale).values(last_used_at=now)).rowcount == 1
 
-    def usable_keys(self, now: datetime) -> int:
+    def count_usable(self, now: datetime) -> int:
         """How many keys are neither revoked nor expired."""
         expires = api_keys.c.expires_at
         query = select(func.count()).where(api_keys.c.revoked_at.is_(None), or_(expires.is_(None), expires > now))
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             count: int = connection.execute(query).scalar_one()
             return count

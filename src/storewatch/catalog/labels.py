@@ -5,10 +5,13 @@ from datetime import datetime
 from typing import Final
 
 import polars as pl
-from sqlalchemy import Connection, Select, Table, delete, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select, tuple_
 
+from storewatch.catalog.database import Repository
 from storewatch.catalog.rows import read_rows, select_rows, write_rows
 from storewatch.catalog.schema import store_labels, stores
+from storewatch.catalog.targeting import TARGET, ids_carrying
+from storewatch.domain.labels import ALL_STORES, Scope
 
 NAME: Final = "name"  # the label that lists search and sort by
 
@@ -19,6 +22,39 @@ LABELS: Final = pl.Schema(
 
 _ROWS: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
 _STORES_AT_ONCE: Final = 10_000
+
+
+class LabelRepository(Repository):
+    """The labels of all stores."""
+
+    def read_values(self, label: str) -> pl.DataFrame:
+        """Read who carries a label, and its value: store_id and value, by store_id."""
+        with self._database.reading() as connection:
+            query = select(store_labels.c.store_id, store_labels.c.value).where(store_labels.c.label == label)
+            return read_rows(
+                connection,
+                query.order_by(store_labels.c.store_id),
+                pl.Schema(dict.fromkeys(("store_id", "value"), pl.String)),
+            )
+
+    def exists(self, label: str, scope: Scope = ALL_STORES) -> bool:
+        """Whether any store of the scope has a label of this name."""
+        query = select(1).where(store_labels.c.label == label, *_of_stores(scope)).limit(1)
+        with self._database.reading() as connection:
+            return "\0" not in label and connection.execute(query).first() is not None
+
+    def list_names(self, scope: Scope = ALL_STORES) -> list[str]:
+        """List the names of the labels of the stores of a scope."""
+        label = store_labels.c.label
+        with self._database.reading() as connection:
+            found = connection.execute(select(label).where(*_of_stores(scope)).distinct().order_by(label))
+            return list(found.scalars())
+
+    def read_all(self) -> pl.DataFrame:
+        """Read all labels of all stores: store_id, label and value, in this order."""
+        with self._database.reading() as connection:
+            query = select(store_labels.c.store_id, store_labels.c.label, store_labels.c.value)
+            return read_rows(connection, query.order_by(*store_labels.primary_key), TARGET)
 
 
 def labels_frame(of_stores: dict[str, dict[str, str]]) -> pl.DataFrame:
@@ -57,6 +93,10 @@ def read_labels(connection: Connection, store_ids: Sequence[str]) -> dict[str, d
     for store_id, label, value in connection.execute(query):
         found.setdefault(store_id, {})[label] = value
     return found
+
+
+def _of_stores(scope: Scope) -> list[ColumnElement[bool]]:
+    return [store_labels.c.store_id.in_(ids_carrying(scope.labels))] if scope.is_limited else []
 
 
 def _known(connection: Connection, ids: pl.DataFrame) -> Select[tuple[str, str, str]]:

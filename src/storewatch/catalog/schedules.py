@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, delete, select, update
 
-from storewatch.catalog.database import Database
+from storewatch.catalog.database import Repository
 from storewatch.catalog.jobs import insert_job
 from storewatch.catalog.rows import INSERTS
 from storewatch.catalog.schema import schedules
@@ -28,41 +28,41 @@ class Schedule:
     last_run_at: datetime | None = None
 
 
-class Schedules(Database):
+class ScheduleRepository(Repository):
     """What is done when."""
 
-    def create_schedule(self, schedule: Schedule) -> bool:
+    def create(self, schedule: Schedule) -> bool:
         """Add a schedule; False when there is one of this name."""
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             row = {**vars(schedule)}
             adding = INSERTS[connection.dialect.name](schedules).values(row).on_conflict_do_nothing()
             return connection.execute(adding, execution_options={"preserve_rowcount": True}).rowcount == 1
 
-    def schedules(self) -> list[Schedule]:
+    def list_(self) -> list[Schedule]:
         """All schedules by name."""
         return self._select_schedules(select(schedules).order_by(schedules.c.name))
 
-    def find_schedule(self, name: str) -> Schedule | None:
+    def find(self, name: str) -> Schedule | None:
         return next(iter(self._select_schedules(select(schedules).where(schedules.c.name == name))), None)
 
-    def delete_schedule(self, name: str) -> bool:
-        with self.writing() as connection:
+    def delete(self, name: str) -> bool:
+        with self._database.writing() as connection:
             return connection.execute(delete(schedules).where(schedules.c.name == name)).rowcount == 1
 
-    def run_schedule(self, schedule: Schedule, due_at: datetime, job_id: str, now: datetime) -> bool:
+    def run(self, schedule: Schedule, due_at: datetime, job_id: str, now: datetime) -> bool:
         """Accept the job of the run due at `due_at`; False when another process did, or the schedule is gone."""
         same = (
             (schedules.c.name == schedule.name)
             & (schedules.c.created_at == schedule.created_at)
             & schedules.c.last_run_at.is_not_distinct_from(schedule.last_run_at)
         )
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             if connection.execute(update(schedules).where(same).values(last_run_at=due_at)).rowcount == 0:
                 return False
             insert_job(connection, job_id, schedule.kind, schedule.parameters, now, created_by=schedule.created_by)
             return True
 
     def _select_schedules(self, query: Select[Any]) -> list[Schedule]:
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return [Schedule(**{**row, "kind": JobKind(row["kind"])}) for row in rows]

@@ -1,68 +1,101 @@
-"""The stores, their weekly hours and their time zones."""
+"""The stores: lists of them, one of them, and how they change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from hashlib import sha256
-from typing import Final
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import delete, func, select
 
-from storewatch.catalog.database import Database
-from storewatch.catalog.entries import write_entries
-from storewatch.catalog.labels import labels_frame, read_labels, replace_labels
-from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows, write_rows
-from storewatch.catalog.schema import catalog_state, hours_versions, stores, weekly_hours
-from storewatch.catalog.state import lock_stores, move_version, read_version
-from storewatch.domain.enums import EntryKind
+from storewatch.catalog.database import Repository
+from storewatch.catalog.labels import labels_frame, read_labels
+from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows
+from storewatch.catalog.schema import catalog_state, stores
+from storewatch.catalog.state import lock_stores, move_version
+from storewatch.catalog.store_changes import change_stores
+from storewatch.catalog.store_queries import (
+    STORES,
+    Place,
+    StoreFilter,
+    StoreRows,
+    matching,
+    read_in_order,
+    read_store_rows,
+    read_stores,
+)
+from storewatch.catalog.targeting import ids_carrying
+from storewatch.domain.enums import StoreOrder
 from storewatch.domain.labels import ALL_STORES, Scope
 
-INTERVALS: Final = pl.List(pl.Struct({"start_s": pl.Int32, "end_s": pl.Int32}))
 
-# A null weekly_hours_id or timezone is the default of SEMANTICS 2 and 3.
-STORES: Final = pl.Schema({"store_id": pl.String, "weekly_hours_id": pl.Int64, "timezone": pl.String})
-PATTERNS: Final = pl.Schema({"weekly_hours_id": pl.Int64(), "intervals": INTERVALS})
+class StoreRepository(Repository):
+    """The stores: lists of them, one of them, and how they change."""
 
-
-class Stores(Database):
-    """What the catalog knows of stores."""
-
-    def version(self) -> int:
-        """The version of all that figures are made of but polls: one more with every commit that changed any of it."""
-        with self.reading() as connection:
-            return read_version(connection)
-
-    def count_stores(self) -> int:
-        with self.reading() as connection:
+    def count(self) -> int:
+        with self._database.reading() as connection:
             return connection.execute(select(func.count()).select_from(stores)).scalar_one()
-
-    def stores(self) -> pl.DataFrame:
-        """All stores (STORES) in the bytewise order of store_id."""
-        with self.reading() as connection:
-            return read_stores(connection)
-
-    def weekly_hours(self) -> pl.DataFrame:
-        """The weekly patterns (PATTERNS) that `weekly_hours_id` of the stores points to, and perhaps disused ones."""
-        with self.reading() as connection:
-            return read_patterns(connection)
 
     def lake_version_known(self) -> int:
         """The lake version up to which every polled store is registered; -1 at first."""
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             known: int = connection.execute(select(catalog_state.c.lake_version_known)).scalar_one()
             return known
 
-    def register_stores(
+    def read_all(self) -> StoreRows:
+        """Read all stores in the bytewise order of store_id, without their labels."""
+        with self._database.reading() as connection:
+            return read_store_rows(connection, read_stores(connection), whole=True)
+
+    def list_(
+        self, where: StoreFilter, *, order: StoreOrder = StoreOrder.ID, after: Place = (), limit: int
+    ) -> StoreRows:
+        """Read the first stores after a place: (store_id,), in an order by name (name or None, store_id)."""
+        with self._database.reading() as connection:
+            return read_store_rows(connection, read_in_order(connection, where, order, after, limit))
+
+    def select(self, store_ids: Sequence[str], scope: Scope = ALL_STORES) -> StoreRows:
+        """Read the stores with these ids that are in the scope, in the order of the ids."""
+        query, _ = matching(StoreFilter(labels=scope.labels))
+        with self._database.reading() as connection:
+            found = read_rows(connection, query.where(stores.c.store_id.in_(store_ids)), STORES)
+            asked = pl.DataFrame({"store_id": store_ids}, schema={"store_id": pl.String})
+            return read_store_rows(connection, asked.join(found, on="store_id", maintain_order="left"))
+
+    def find(self, store_id: str, scope: Scope = ALL_STORES) -> StoreRows | None:
+        """Read one store, None when there is none with this id in the scope."""
+        # PostgreSQL refuses to compare text with NUL in it.
+        rows = None if "\0" in store_id else self.select([store_id], scope)
+        return rows if rows is not None and rows.frame.height else None
+
+    def list_ids(self, where: StoreFilter, *, order: StoreOrder = StoreOrder.ID, after: Place = ()) -> pl.Series:
+        """Read the ids of all stores of the filter after a place, which is that of `list_stores`."""
+        with self._database.reading() as connection:
+            return read_in_order(connection, where, order, after, None)["store_id"]
+
+    def filter_ids(self, store_ids: pl.Series, scope: Scope) -> pl.Series:
+        """Return those of these ids that are stores of the scope."""
+        in_scope = ids_carrying(scope.labels)
+        with self._database.reading() as connection:
+            found = [
+                read_rows(
+                    connection,
+                    in_scope.where(stores.c.store_id.in_(select_rows(connection, stores, batch))),
+                    pl.Schema({"store_id": pl.String}),
+                )
+                for batch in store_ids.rename("store_id").to_frame().iter_slices(BATCH_ROWS)
+            ]
+        return pl.concat([pl.Series("store_id", dtype=pl.String), *(batch["store_id"] for batch in found)])
+
+    def register(
         self, store_ids: pl.Series, *, lake_version: int | None = None, expected: int | None = None, now: datetime
     ) -> int:
         """Add the stores that are missing and return how many were.
 
         Given `lake_version`, also move `lake_version_known` there if it still is `expected` (never if that is None).
         """
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             return change_stores(connection, store_ids=store_ids, lake_version=lake_version, expected=expected, now=now)
 
-    def replace_stores(
+    def replace(
         self,
         *,
         hours: pl.DataFrame | None = None,
@@ -72,10 +105,10 @@ class Stores(Database):
         now: datetime,
     ) -> int:
         """Replace the hours, zones and labels of the stores named; the arguments are those of `change_stores`."""
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             return change_stores(connection, hours=hours, hours_from=hours_from, zones=zones, labels=labels, now=now)
 
-    def create_store(
+    def create(
         self,
         store_id: str,
         *,
@@ -90,13 +123,13 @@ class Stores(Database):
         hours, hours_from, zones and labels: as in `change_stores`, of no other store.
         """
         ids = pl.Series("store_id", [store_id], dtype=pl.String)
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             if not change_stores(connection, store_ids=ids, now=now):
                 return False
             change_stores(connection, hours=hours, hours_from=hours_from, zones=zones, labels=labels, now=now)
             return True
 
-    def change_store(
+    def update(
         self,
         store_id: str,
         scope: Scope = ALL_STORES,
@@ -112,7 +145,7 @@ class Stores(Database):
         hours, hours_from, zones: as in `change_stores`, of no other store. labels: the ones to set, or to
         remove where None.
         """
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             lock_stores(connection)
             known = read_labels(connection, [store_id]).get(store_id, {})
             found = connection.execute(select(stores.c.store_id).where(stores.c.store_id == store_id)).first()
@@ -129,98 +162,16 @@ class Stores(Database):
             )
             return True
 
-    def delete_store(self, store_id: str, *, lake_version: int) -> bool:
+    def delete(self, store_id: str, *, lake_version: int) -> bool:
         """Forget a store with its hours, zone and labels.
 
         lake_version: where nothing was seen of it. False, and nothing changed, when the catalog knows of a later one:
         then it may have been seen meanwhile.
         """
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             lock_stores(connection)
             if connection.execute(select(catalog_state.c.lake_version_known)).scalar_one() > lake_version:
                 return False
             if connection.execute(delete(stores).where(stores.c.store_id == store_id)).rowcount:
                 move_version(connection)
             return True
-
-
-def change_stores(
-    connection: Connection,
-    *,
-    hours: pl.DataFrame | None = None,
-    hours_from: date | None = None,
-    zones: pl.DataFrame | None = None,
-    labels: pl.DataFrame | None = None,
-    entries: Mapping[EntryKind, pl.DataFrame] | None = None,
-    store_ids: pl.Series | None = None,
-    lake_version: int | None = None,
-    expected: int | None = None,
-    now: datetime,
-) -> int:
-    """Replace what is named of the stores named, add the missing stores; return how many rows changed.
-
-    hours: the output of `weekly_intervals`; zones: columns.TIMEZONES; a null in them is the default again. hours_from:
-    the local date from which the hours hold, where earlier ones are kept; None: they hold for ever, and dated ones go.
-    labels: labels.LABELS. entries: rows as `write_entries` takes them. Of a store's rows of zones or labels the last
-    counts. The version moves only if something changed, so that a finished report stays good when the same file comes
-    again. lake_version, expected: as in `register_stores`.
-    """
-    lock_stores(connection)
-    changed = 0
-    if hours is not None:
-        changed += _replace_hours(connection, hours, hours_from, now)
-    if zones is not None:
-        latest = zones.select("store_id", "timezone").unique("store_id", keep="last").sort("store_id")
-        changed += write_rows(connection, stores, latest, replace="timezone", registered_at=now)
-    if labels is not None:
-        changed += replace_labels(connection, labels, now)
-    for kind, rows in (entries or {}).items():
-        changed += write_entries(connection, kind, rows, now)
-    if store_ids is not None:
-        # Sorted, because that is the order of the table: 1 M ids in 0.8 s, in random order 4.5 s.
-        ids = store_ids.rename("store_id").unique().sort().to_frame()
-        changed += write_rows(connection, stores, ids, registered_at=now)
-    if changed:
-        move_version(connection)
-    if lake_version is not None:
-        known = catalog_state.c.lake_version_known
-        connection.execute(update(catalog_state).where(known == expected).values(lake_version_known=lake_version))
-    return changed
-
-
-def _replace_hours(connection: Connection, hours: pl.DataFrame, hours_from: date | None, now: datetime) -> int:
-    intervals = pl.col("intervals").list.eval(pl.element().struct.json_encode()).list.join(",")
-    texts = hours.select("store_id", intervals=pl.concat_str(pl.lit("["), intervals, pl.lit("]"))).sort("store_id")
-    patterns = texts.select(pl.col("intervals").drop_nulls().unique().sort()).with_columns(
-        digest=pl.col("intervals").map_elements(lambda text: sha256(text.encode()).hexdigest(), return_dtype=pl.String)
-    )
-    write_rows(connection, weekly_hours, patterns)
-    ids = read_rows(
-        connection,
-        select(weekly_hours.c.digest, weekly_hours.c.weekly_hours_id),
-        pl.Schema({"digest": pl.String, "weekly_hours_id": pl.Int64}),
-    )
-    of_stores = texts.join(patterns, on="intervals", how="left").join(ids, on="digest", how="left").sort("store_id")
-    rows = of_stores.select("store_id", "weekly_hours_id")
-    if hours_from is None:
-        gone = sum(_delete_versions(connection, batch) for batch in rows.iter_slices(BATCH_ROWS))
-        return gone + write_rows(connection, stores, rows, replace="weekly_hours_id", registered_at=now)
-    new = write_rows(connection, stores, rows.select("store_id"), registered_at=now)
-    return new + write_rows(connection, hours_versions, rows, replace="weekly_hours_id", valid_from=hours_from)
-
-
-def _delete_versions(connection: Connection, rows: pl.DataFrame) -> int:
-    ids = select_rows(connection, hours_versions, rows.select("store_id"))
-    return connection.execute(delete(hours_versions).where(hours_versions.c.store_id.in_(ids))).rowcount
-
-
-def read_stores(connection: Connection) -> pl.DataFrame:
-    query = select(stores.c.store_id, stores.c.weekly_hours_id, stores.c.timezone).order_by(stores.c.store_id)
-    return read_rows(connection, query, STORES)
-
-
-def read_patterns(connection: Connection, *where: ColumnElement[bool]) -> pl.DataFrame:
-    columns = weekly_hours.c.weekly_hours_id, weekly_hours.c.intervals
-    query = select(*columns).where(*where).order_by(weekly_hours.c.weekly_hours_id)
-    texts = read_rows(connection, query, pl.Schema({"weekly_hours_id": pl.Int64, "intervals": pl.String}))
-    return texts.with_columns(pl.col("intervals").str.json_decode(INTERVALS))

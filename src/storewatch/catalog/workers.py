@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, insert, select, update
 
-from storewatch.catalog.database import Database
+from storewatch.catalog.database import Repository
 from storewatch.catalog.jobs import release_jobs
 from storewatch.catalog.schema import jobs, workers
 
@@ -21,12 +21,12 @@ class WorkerRecord:
     beat_at: datetime
 
 
-class Workers(Database):
+class WorkerRepository(Repository):
     """Who is there to run jobs."""
 
     def beat(self, worker: WorkerRecord, now: datetime) -> None:
         """Say that a worker lives; one that is not known (any more) is registered."""
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             beat = update(workers).where(workers.c.worker_id == worker.worker_id).values(beat_at=now)
             if connection.execute(beat).rowcount == 0:
                 row = {
@@ -38,19 +38,19 @@ class Workers(Database):
                 }
                 connection.execute(insert(workers).values(row))
 
-    def workers(self) -> list[WorkerRecord]:
+    def list_(self) -> list[WorkerRecord]:
         """The workers that registered and did not leave, the oldest first."""
         query = select(workers).order_by(workers.c.started_at, workers.c.worker_id)
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return [WorkerRecord(**row) for row in connection.execute(query).mappings()]
 
-    def remove_worker(self, worker: WorkerRecord, *, max_attempts: int, now: datetime) -> int:
+    def remove(self, worker: WorkerRecord, *, max_attempts: int, now: datetime) -> int:
         """Declare a worker dead and return how many of its jobs go back into the queue.
 
         Nothing happens when it has beaten since `worker` was read.
         """
         same = (workers.c.worker_id == worker.worker_id) & (workers.c.beat_at == worker.beat_at)
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             if connection.execute(delete(workers).where(same)).rowcount == 0:
                 return 0
             return release_jobs(connection, jobs.c.worker_id == worker.worker_id, max_attempts=max_attempts, now=now)
@@ -59,8 +59,8 @@ class Workers(Database):
         """Take back the running jobs of workers that are not registered; return how many go back into the queue."""
         known = select(func.count()).where(workers.c.worker_id == jobs.c.worker_id).scalar_subquery()
         orphaned = (jobs.c.state == "running") & (known == 0)
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             if connection.execute(select(jobs.c.job_id).where(orphaned).limit(1)).scalar() is None:
                 return 0
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             return release_jobs(connection, orphaned, max_attempts=max_attempts, now=now)

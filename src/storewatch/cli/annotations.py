@@ -47,7 +47,7 @@ def add(
         created_by=author(now),
     )
     with installation(home) as app:
-        made = app.catalog.create_annotation(annotation)
+        made = app.catalog.annotations.create(annotation)
         note(app, "annotation.create", "annotation", str(made.annotation_id))
     typer.echo(f"annotation {made.annotation_id} added")
 
@@ -63,7 +63,7 @@ def list_(
     from storewatch.domain.instants import format_instant
 
     with installation(home) as app:
-        found = app.catalog.list_annotations(store_id=store_id)
+        found = app.catalog.annotations.list_(store_id=store_id)
         while found:
             for each in found:
                 said = [each.cause, *([each.note] if each.note else [])]
@@ -73,7 +73,7 @@ def list_(
                 typer.echo(
                     f"{each.annotation_id}: {each.store_id}, {span}, {', '.join(said)} ({each.created_by or 'no key'})"
                 )
-            found = app.catalog.list_annotations(store_id=store_id, before=found[-1].annotation_id)
+            found = app.catalog.annotations.list_(store_id=store_id, before=found[-1].annotation_id)
 
 
 @annotations.command("delete")
@@ -88,7 +88,7 @@ def delete(
     from storewatch.domain.errors import UnknownAnnotationError
 
     with installation(home) as app:
-        if not app.catalog.delete_annotation(annotation_id):
+        if not app.catalog.annotations.delete(annotation_id):
             raise UnknownAnnotationError(str(annotation_id))
         note(app, "annotation.delete", "annotation", str(annotation_id))
     typer.echo(f"annotation {annotation_id} deleted")

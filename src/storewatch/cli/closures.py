@@ -55,7 +55,7 @@ def add(
         created_by=author(now),
     )
     with installation(home) as app:
-        made = app.catalog.create_closure(closure)
+        made = app.catalog.closures.create(closure)
         note(app, "closure.create", "closure", str(made.closure_id))
     typer.echo(f"closure {made.closure_id} added")
 
@@ -69,12 +69,12 @@ def list_(store_id: StoreId = None, home: Home = None) -> None:
     from storewatch.domain.instants import format_instant
 
     with installation(home) as app:
-        found = app.catalog.list_closures(store_id=store_id)
+        found = app.catalog.closures.list_(store_id=store_id)
         while found:
             for each in found:
                 span = f"{format_instant(each.start_at)} to {format_instant(each.end_at)}"
                 typer.echo(f"{each.closure_id}: {whose(each)}, {span}, {each.reason} ({each.created_by or 'no key'})")
-            found = app.catalog.list_closures(store_id=store_id, before=found[-1].closure_id)
+            found = app.catalog.closures.list_(store_id=store_id, before=found[-1].closure_id)
 
 
 @closures.command("delete")
@@ -89,7 +89,7 @@ def delete(
     from storewatch.domain.errors import UnknownClosureError
 
     with installation(home) as app:
-        if not app.catalog.delete_closure(closure_id):
+        if not app.catalog.closures.delete(closure_id):
             raise UnknownClosureError(str(closure_id))
         note(app, "closure.delete", "closure", str(closure_id))
     typer.echo(f"closure {closure_id} deleted")

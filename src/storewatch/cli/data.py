@@ -71,7 +71,7 @@ def rejects(
     Example: storewatch rejects 3 > rejects.csv
     """
     with installation(home) as app:
-        rows = app.catalog.rejects(import_id, limit)
+        rows = app.catalog.imports.read_rejects(import_id, limit)
         note(app, "import.rejects", "import", str(import_id))
     typer.echo(rows.write_csv(), nl=False)
 

@@ -35,7 +35,7 @@ def save(name: Name, asked: Asked, home: Home = None) -> None:
     now = datetime.now(UTC)
     with installation(home) as app:
         saved = Definition(name=name, parameters=parameters, created_at=now, created_by=author(now))
-        is_new = app.catalog.save_definition(saved)
+        is_new = app.catalog.definitions.replace(saved)
         note(app, "definition.create" if is_new else "definition.change", "definition", name)
     typer.echo(f"{name} {'saved' if is_new else 'replaced'}")
 
@@ -47,7 +47,7 @@ def list_(home: Home = None) -> None:
     Example: storewatch definition list
     """
     with installation(home) as app:
-        for saved in app.catalog.definitions():
+        for saved in app.catalog.definitions.list_():
             typer.echo(f"{saved.name}: {json.dumps(saved.parameters, ensure_ascii=False)}")
 
 
@@ -73,7 +73,7 @@ def delete(name: Name, home: Home = None) -> None:
     from storewatch.domain.errors import UnknownDefinitionError
 
     with installation(home) as app:
-        if not app.catalog.delete_definition(name):
+        if not app.catalog.definitions.delete(name):
             raise UnknownDefinitionError(name)
         note(app, "definition.delete", "definition", name)
     typer.echo(f"{name} deleted")

@@ -48,7 +48,7 @@ def note(app: "Installation", action: str, object_type: str, object_id: str) -> 
     """Write into the audit log what this command has done."""
     from storewatch.access.audit import from_command_line
 
-    app.catalog.append_audit([from_command_line(action, object_type, object_id, datetime.now(UTC))])
+    app.catalog.audit.append([from_command_line(action, object_type, object_id, datetime.now(UTC))])
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def create(
             )
         except InvalidParameterError as error:
             raise InvalidParameterError("parameters", str(error)) from None
-        if not app.catalog.create_schedule(schedule):
+        if not app.catalog.schedules.create(schedule):
             raise ScheduleExistsError(name)
         note(app, "schedule.create", "schedule", name)
     typer.echo(f"{name}: next run {format_instant(next_run(schedule.cron, timezone, now))}")
@@ -81,7 +81,7 @@ def list_(home: Home = None) -> None:
 
     now = datetime.now(UTC)
     with installation(home) as app:
-        for schedule in app.catalog.schedules():
+        for schedule in app.catalog.schedules.list_():
             last = format_instant(schedule.last_run_at) if schedule.last_run_at else "never"
             due = format_instant(next_run(schedule.cron, schedule.timezone, now))
             typer.echo(
@@ -98,7 +98,7 @@ def delete(name: Annotated[str, typer.Argument(help="The schedule's name.")], ho
     from storewatch.domain.errors import UnknownScheduleError
 
     with installation(home) as app:
-        if not app.catalog.delete_schedule(name):
+        if not app.catalog.schedules.delete(name):
             raise UnknownScheduleError(name)
         note(app, "schedule.delete", "schedule", name)
     typer.echo(f"{name} deleted")

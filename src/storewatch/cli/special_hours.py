@@ -30,12 +30,12 @@ def list_(
     from storewatch.domain.enums import EntryKind
 
     with installation(home) as app:
-        rows = app.catalog.list_entries(EntryKind.SPECIAL_HOURS, store_id=store_id)
+        rows = app.catalog.entries.list_(EntryKind.SPECIAL_HOURS, store_id=store_id)
         while rows.height:
             for row in rows.iter_rows(named=True):
                 target = Target(store_id=row["store_id"], label=row["label"], value=row["value"])
                 typer.echo(f"{row['date']}: {whose(target)}, {_times(row)}")
-            rows = app.catalog.list_entries(
+            rows = app.catalog.entries.list_(
                 EntryKind.SPECIAL_HOURS, store_id=store_id, after=rows["special_hours_id"][-1]
             )
 
@@ -64,7 +64,7 @@ def delete(
     target = Target(store_id=store_id, label=name, value=value)
     until: date = (last or first).date()
     with installation(home) as app:
-        removed = app.catalog.delete_entries(EntryKind.SPECIAL_HOURS, target, first=first.date(), last=until)
+        removed = app.catalog.entries.delete(EntryKind.SPECIAL_HOURS, target, first=first.date(), last=until)
         if removed:
             note(app, "special_hours.delete", "special_hours", whose(target))
     typer.echo(f"{count(removed, 'row')} of special hours deleted")

@@ -79,7 +79,7 @@ def replace_hours(
     good, change = _check(rows, lambda columns: check_hours(columns, now), catalog, scope)
     if change.accepted:
         hours = weekly_intervals(good.select(WEEKLY_HOURS.names()).unique())
-        catalog.replace_stores(hours=hours, hours_from=valid_from, now=now)
+        catalog.stores.replace(hours=hours, hours_from=valid_from, now=now)
     return change
 
 
@@ -98,7 +98,7 @@ def replace_entries(
     table, rows = read(body, tables)
     good, change = _check(rows, lambda columns: table.check(columns, now), catalog, scope)
     if change.accepted:
-        catalog.replace_entries(kind, good, now)
+        catalog.entries.replace(kind, good, now)
     return change
 
 
@@ -116,7 +116,7 @@ def replace_labels(
     else:
         good, change = _check(_label_blocks(body), check_labels, catalog, scope)
     if change.accepted:
-        catalog.replace_stores(labels=good.select(LABELS.names()), now=now)
+        catalog.stores.replace(labels=good.select(LABELS.names()), now=now)
     return change
 
 
@@ -136,7 +136,7 @@ def _check(
         for block in rows.blocks:
             checked = check(block.columns)
             if scope.label is not None:
-                checked = within_scope(checked, block.columns, partial(catalog.visible_ids, scope=scope))
+                checked = within_scope(checked, block.columns, partial(catalog.stores.filter_ids, scope=scope))
                 checked = _protected(checked, block.columns.height, scope.label)
             rejects.add_block(block, checked.bad)
             good.append(checked.good)

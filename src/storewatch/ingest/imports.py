@@ -109,7 +109,7 @@ def import_file(
             progress=progress,
             job_id=job_id,
             valid_from=valid_from,
-            allowed=partial(catalog.visible_ids, scope=scope) if scope.is_limited else None,
+            allowed=partial(catalog.stores.filter_ids, scope=scope) if scope.is_limited else None,
         )
         import_id = _IMPORTS[table.name](reading, catalog, lake)
         return ImportResult(
@@ -187,13 +187,13 @@ def _import_observations(reading: _Reading, catalog: Catalog, lake: Lake) -> int
             # Of two rows with the same store and time in one file, the later one wins.
             yield good.with_columns(loaded_at=pl.lit(reading.now + timedelta(microseconds=number)))
 
-    known = catalog.lake_version_known()
+    known = catalog.stores.lake_version_known()
     version = lake.append(batches())
     telemetry.OBSERVATIONS.labels("import", "accepted").inc(reading.accepted)
     telemetry.OBSERVATIONS.labels("import", "rejected").inc(reading.rejects.count)
     # Only if nobody else committed in between does the catalog know all of this version.
     expected = known if version == known + 1 else None
-    return catalog.record_import(
+    return catalog.imports.create(
         reading.record(), reading.rejects, store_ids=store_ids, lake_version=version, expected=expected, now=reading.now
     )
 
@@ -201,7 +201,7 @@ def _import_observations(reading: _Reading, catalog: Catalog, lake: Lake) -> int
 def _import_hours(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
     rows = pl.concat([WEEKLY_HOURS.to_frame(), *(good.unique() for good in reading)])
     hours = weekly_intervals(rows)
-    return catalog.record_import(
+    return catalog.imports.create(
         reading.record(), reading.rejects, hours=hours, hours_from=reading.valid_from, now=reading.now
     )
 
@@ -209,17 +209,17 @@ def _import_hours(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # no
 def _import_zones(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
     latest = (good.unique("store_id", keep="last", maintain_order=True) for good in reading)
     zones = pl.concat([TIMEZONES.to_frame(), *latest])
-    return catalog.record_import(reading.record(), reading.rejects, zones=zones, now=reading.now)
+    return catalog.imports.create(reading.record(), reading.rejects, zones=zones, now=reading.now)
 
 
 def _import_labels(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
     labels = pl.concat([LABELS.to_frame(), *reading])
-    return catalog.record_import(reading.record(), reading.rejects, labels=labels, now=reading.now)
+    return catalog.imports.create(reading.record(), reading.rejects, labels=labels, now=reading.now)
 
 
 def _import_entries(reading: _Reading, catalog: Catalog, lake: Lake, kind: EntryKind) -> int:  # noqa: ARG001 - one signature for all tables
     entries = {kind: pl.concat([ENTRIES[kind].to_frame(), *reading])}
-    return catalog.record_import(reading.record(), reading.rejects, entries=entries, now=reading.now)
+    return catalog.imports.create(reading.record(), reading.rejects, entries=entries, now=reading.now)
 
 
 _IMPORTS: Final[dict[ImportTable, Callable[[_Reading, Catalog, Lake], int]]] = {

@@ -121,7 +121,7 @@ class Ingestion:
 
     def _check_and_append(self, requests: list[Pushed]) -> list[PushOutcome]:
         now = self._clock()
-        good, checked = check_pushed(requests, now, self._catalog.visible_ids)
+        good, checked = check_pushed(requests, now, self._catalog.stores.filter_ids)
         # Of equal polls the later loaded wins, also when the clock stands still or is set back.
         loaded_at = self._last_loaded_at = max(now, self._last_loaded_at + timedelta(microseconds=1))
         version = None

@@ -38,13 +38,13 @@ class Presence:
         self._seen: dict[str, tuple[datetime, datetime]] = {}  # by worker_id: its last beat, and when we saw it first
 
     def beat(self, now: datetime) -> None:
-        self._catalog.beat(self._worker, now)
+        self._catalog.workers.beat(self._worker, now)
 
     def sweep(self, now: datetime, *, is_alive: Callable[[int], bool] | None = None) -> int:
         """Put the jobs of dead workers back into the queue; return how many."""
         is_alive = is_alive or _process_exists
         released = 0
-        for other in self._catalog.workers():
+        for other in self._catalog.workers.list_():
             if other.worker_id == self._worker.worker_id:
                 continue
             beat_at, since = self._seen.get(other.worker_id, (other.beat_at, now))
@@ -53,15 +53,15 @@ class Presence:
             self._seen[other.worker_id] = (other.beat_at, since)
             gone = other.host == self._worker.host and not is_alive(other.pid)
             if gone or now - since >= self._dead_after:
-                released += self._catalog.remove_worker(other, max_attempts=MAX_ATTEMPTS, now=now)
+                released += self._catalog.workers.remove(other, max_attempts=MAX_ATTEMPTS, now=now)
                 del self._seen[other.worker_id]
-        return released + self._catalog.release_orphans(max_attempts=MAX_ATTEMPTS, now=now)
+        return released + self._catalog.workers.release_orphans(max_attempts=MAX_ATTEMPTS, now=now)
 
     def leave(self, now: datetime) -> None:
         """Say that this worker is gone; what it still held goes back into the queue."""
-        for mine in self._catalog.workers():
+        for mine in self._catalog.workers.list_():
             if mine.worker_id == self._worker.worker_id:
-                self._catalog.remove_worker(mine, max_attempts=MAX_ATTEMPTS, now=now)
+                self._catalog.workers.remove(mine, max_attempts=MAX_ATTEMPTS, now=now)
 
 
 def _process_exists(pid: int) -> bool:

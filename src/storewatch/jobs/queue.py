@@ -33,7 +33,7 @@ class JobQueue:
     ) -> str:
         """Accept a job and return its id (`job_id`, or a new one)."""
         job_id = job_id or str(uuid4())
-        self._catalog.create_job(
+        self._catalog.jobs.create(
             job_id,
             kind,
             parameters,
@@ -47,6 +47,6 @@ class JobQueue:
 
     def cancel(self, job_id: str) -> bool:
         """Cancel a job, or ask its worker to; False when it had ended already."""
-        asked = self._catalog.request_cancel(job_id, self._clock())
+        asked = self._catalog.jobs.request_cancel(job_id, self._clock())
         self._wake()
         return asked

@@ -78,7 +78,7 @@ def apply_retention(
         observations = lake.delete_before((now.astimezone(UTC) - timedelta(days=limits.observations_days)).date())
     check()
     for report in _old_reports(limits, catalog, now):
-        removed += catalog.delete_job(report.job_id)
+        removed += catalog.jobs.delete(report.job_id)
         reports.remove_files(report.job_id)
         check()
     if limits.lake_versions_days is not None:
@@ -90,4 +90,4 @@ def apply_retention(
 def _old_reports(limits: Limits, catalog: Catalog, now: datetime) -> list[Job]:
     if limits.reports_days is None:
         return []
-    return catalog.jobs_finished_before(now - timedelta(days=limits.reports_days), JobKind.REPORT)
+    return catalog.jobs.list_finished_before(now - timedelta(days=limits.reports_days), JobKind.REPORT)

@@ -124,10 +124,10 @@ def latest_due(schedule: Schedule, now: datetime) -> datetime | None:
 def fire_due(catalog: Catalog, now: datetime) -> int:
     """Accept the jobs of the schedules that are due; return how many. Each run is accepted by one process only."""
     fired = 0
-    for schedule in catalog.schedules():
+    for schedule in catalog.schedules.list_():
         due = latest_due(schedule, now) if schedule.enabled else None
         if due is not None:
-            fired += catalog.run_schedule(_resolved(schedule, catalog), due.astimezone(UTC), str(uuid4()), now)
+            fired += catalog.schedules.run(_resolved(schedule, catalog), due.astimezone(UTC), str(uuid4()), now)
     return fired
 
 

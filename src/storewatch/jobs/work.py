@@ -45,7 +45,7 @@ class Work:
 
     def tidy(self, job_id: str) -> None:
         """Remove what no longer serves anybody once a job has ended, here or elsewhere."""
-        job = self.catalog.find_job(job_id)
+        job = self.catalog.jobs.find(job_id)
         if job is not None and job.state not in ENDED:
             return
         if job is None or job.kind is JobKind.IMPORT:
@@ -58,7 +58,7 @@ class Work:
         if not self.uploads.is_dir():
             return
         for upload in self.uploads.iterdir():
-            if self.catalog.find_job(upload.name) is not None:
+            if self.catalog.jobs.find(upload.name) is not None:
                 self.tidy(upload.name)
             elif now.timestamp() - upload.stat().st_mtime > LONGEST_UPLOAD.total_seconds():
                 upload.unlink(missing_ok=True)
@@ -80,10 +80,10 @@ class Work:
 
     def _import(self, run: Run) -> Outcome:
         job = run.job
-        imported = self.catalog.find_import(job.job_id)  # there when an earlier try died after its last commit
+        imported = self.catalog.imports.find_by_job(job.job_id)  # there when an earlier try died after its last commit
         if imported is None:
             self._import_upload(run)
-            imported = self.catalog.find_import(job.job_id)
+            imported = self.catalog.imports.find_by_job(job.job_id)
         kept = ("import_id", "table_name", "rows", "accepted", "rejected", "lake_version")
         return Outcome(result={name: getattr(imported, name) for name in kept})
 

@@ -121,7 +121,7 @@ class Worker:
                 run.stop = run.stop or Stop.HANDED_BACK
             if not self._wait_for_runs(self._timing.hand_back):
                 for run in self._running():
-                    self._catalog.hand_back_job(run.job)
+                    self._catalog.jobs.hand_back(run.job)
         self._presence.leave(self._clock())
 
     def _running(self) -> list[Run]:
@@ -142,7 +142,7 @@ class Worker:
         """Start one job that waits; False when none does or nobody is free."""
         busy = Counter(run.job.kind for run in self._running())
         free = [kind for kinds, slots in LANES if sum(busy[kind] for kind in kinds) < slots for kind in kinds]
-        job = self._catalog.claim_job(self._record.worker_id, free, self._clock()) if free else None
+        job = self._catalog.jobs.claim(self._record.worker_id, free, self._clock()) if free else None
         if job is None:
             return False
         run = Run(job=job)
@@ -181,7 +181,7 @@ class Worker:
             return self._failed(run, error)
         try:
             done = self._insist(
-                lambda: self._catalog.complete_job(job, outcome.result, self._clock(), fingerprint=outcome.fingerprint)
+                lambda: self._catalog.jobs.complete(job, outcome.result, self._clock(), fingerprint=outcome.fingerprint)
             )
         except Exception as error:  # noqa: BLE001 - a result that the catalog cannot keep
             return self._failed(run, error)
@@ -189,10 +189,10 @@ class Worker:
 
     def _stopped(self, run: Run) -> JobState | None:
         if run.stop is Stop.CANCELLED:
-            cancelled = self._insist(lambda: self._catalog.cancel_running_job(run.job, self._clock()))
+            cancelled = self._insist(lambda: self._catalog.jobs.cancel(run.job, self._clock()))
             return JobState.CANCELLED if cancelled else None
         if run.stop is Stop.HANDED_BACK:
-            self._insist(lambda: self._catalog.hand_back_job(run.job))
+            self._insist(lambda: self._catalog.jobs.hand_back(run.job))
         return None
 
     def _failed(self, run: Run, error: Exception) -> JobState | None:
@@ -200,7 +200,7 @@ class Worker:
         if can_pass(error) and job.attempts < MAX_ATTEMPTS:
             pause = pause_after(job.attempts, self._timing.first_pause)
             log.warning("job failed, tried again in %s: %s", pause, reason, extra={"kind": job.kind})
-            self._insist(lambda: self._catalog.retry_job(job, reason, self._clock() + pause))
+            self._insist(lambda: self._catalog.jobs.retry(job, reason, self._clock() + pause))
             JOB_RETRIES.labels(job.kind).inc()
             return None
         log.warning(
@@ -209,7 +209,7 @@ class Worker:
             extra={"kind": job.kind},
             exc_info=None if isinstance(error, StorewatchError) else error,
         )
-        failed = self._insist(lambda: self._catalog.fail_job(job, reason, self._clock()))
+        failed = self._insist(lambda: self._catalog.jobs.fail(job, reason, self._clock()))
         return JobState.FAILED if failed else None
 
     def _insist(self, write: Callable[[], bool]) -> bool:
@@ -246,7 +246,7 @@ class Worker:
         runs = self._running()
         if not runs:
             return
-        held = self._catalog.jobs_held(self._record.worker_id)
+        held = self._catalog.jobs.list_held(self._record.worker_id)
         for run in runs:
             cancelled = held.get((run.job.job_id, run.job.attempts))
             if cancelled is None:
@@ -255,7 +255,7 @@ class Worker:
                 run.stop = Stop.CANCELLED
             elif run.share > run.noted:
                 run.noted = run.share
-                self._catalog.note_progress(run.job, run.share)
+                self._catalog.jobs.set_progress(run.job, run.share)
 
     def _look_around(self, now: datetime) -> None:
         if released := self._presence.sweep(now):

@@ -34,7 +34,7 @@ class StoreFields:
 def create_store(store_id: str, fields: StoreFields, *, catalog: Catalog, now: datetime) -> None:
     """Create a store. Raises StoreExistsError."""
     labels = {label: value for label, value in (fields.labels or {}).items() if value is not None}
-    created = catalog.create_store(
+    created = catalog.stores.create(
         store_id,
         hours=fields.hours,
         hours_from=fields.hours_from,
@@ -50,7 +50,7 @@ def change_store(
     store_id: str, fields: StoreFields, *, catalog: Catalog, scope: Scope = ALL_STORES, now: datetime
 ) -> None:
     """Change the fields of a store. Raises UnknownStoreError when the scope has no store with this id."""
-    changed = catalog.change_store(
+    changed = catalog.stores.update(
         store_id,
         scope,
         hours=fields.hours,
@@ -73,10 +73,10 @@ def delete_store(store_id: str, *, catalog: Catalog, lake: Lake, scope: Scope = 
         # The catalog refuses to delete when it knows a lake version later than the one that was searched.
         follow_lake(catalog, lake, now)
         snapshot = lake.snapshot()
-        if catalog.find_store(store_id, scope) is None:
+        if catalog.stores.find(store_id, scope) is None:
             raise UnknownStoreError(store_id)
         if snapshot.read(*_ALL_TIME_US, stores=[store_id]).height:
             raise StoreInUseError(store_id)
-        if catalog.delete_store(store_id, lake_version=snapshot.version):
+        if catalog.stores.delete(store_id, lake_version=snapshot.version):
             return
     raise LakeConflictError("Polls kept coming in while the store was to be deleted; nothing was changed. Try again.")

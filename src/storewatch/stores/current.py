@@ -80,7 +80,7 @@ class CurrentStores:
 
     def find(self, store_id: str, scope: Scope = ALL_STORES) -> tuple[Moment, StoreNow]:
         """Give one store; raises UnknownStoreError when there is none that carries the scope's label."""
-        rows = self.catalog.find_store(store_id, scope)
+        rows = self.catalog.stores.find(store_id, scope)
         if rows is None:
             raise UnknownStoreError(store_id)
         moment = self.moment(scope)
@@ -104,15 +104,15 @@ class CurrentStores:
         spread = Spread.SPARSE
         if order not in BY_CATALOG:
             ids = self._ordered(where, scope, state, order, after, limit + 1)
-            rows = self.catalog.select_stores(ids, scope)
+            rows = self.catalog.stores.select(ids, scope)
         elif state is not None:
             ids = self._in_state(where, scope, state, order, after).head(limit + 1).to_list()
-            rows = self.catalog.select_stores(ids, scope)
+            rows = self.catalog.stores.select(ids, scope)
         else:
             labels = (*scope.labels, *where.labels)
             if not labels and order in (StoreOrder.ID, StoreOrder.ID_DOWN):
                 spread = Spread.DENSE
-            rows = self.catalog.list_stores(
+            rows = self.catalog.stores.list_(
                 replace(where, labels=labels), order=order, after=_texts(after), limit=limit + 1
             )
         stores = _describe(rows, moment, spread)
@@ -130,13 +130,15 @@ class CurrentStores:
         states = self._whole(scope).frame.filter(pl.col("state") == state.value)
         if where == StoreFilter() and order is StoreOrder.ID:
             return states.filter(pl.col("store_id") > after[0] if after else pl.lit(value=True))["store_id"]
-        known = self.catalog.store_ids(where, order=order, after=_texts(after)).to_frame()
+        known = self.catalog.stores.list_ids(where, order=order, after=_texts(after)).to_frame()
         return known.join(states, on="store_id", how="semi", maintain_order="left")["store_id"]
 
     def _filtered(self, stores: pl.DataFrame, where: StoreFilter) -> pl.DataFrame:
         if where == StoreFilter():  # the ids of 1 M stores take half a second
             return stores
-        return stores.join(self.catalog.store_ids(where).to_frame(), on="store_id", how="semi", maintain_order="left")
+        return stores.join(
+            self.catalog.stores.list_ids(where).to_frame(), on="store_id", how="semi", maintain_order="left"
+        )
 
     def _ordered(
         self,
@@ -169,7 +171,7 @@ class CurrentStores:
             moment, known = self.moment(scope), self._wholes.get(scope)
             if known is not None and known.moment.same_data(moment):
                 return known
-            rows = self.catalog.read_stores()
+            rows = self.catalog.stores.read_all()
             stores = rows.frame
             if scope.is_limited:
                 stores = stores.join(self._ids(scope).to_frame(), on="store_id", how="semi", maintain_order="left")
@@ -187,7 +189,7 @@ class CurrentStores:
             return known[1]
 
     def _ids(self, scope: Scope) -> pl.Series:
-        return self.catalog.store_ids(StoreFilter(labels=scope.labels))
+        return self.catalog.stores.list_ids(StoreFilter(labels=scope.labels))
 
 
 def _spread_of(scope: Scope) -> Spread:

@@ -39,7 +39,7 @@ class StoreList:
     @classmethod
     def read(cls, catalog: Catalog) -> "StoreList":
         """Read all stores."""
-        rows = catalog.read_stores()
+        rows = catalog.stores.read_all()
         return cls(
             catalog_version=rows.catalog_version,
             frame=rows.frame,

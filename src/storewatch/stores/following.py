@@ -12,11 +12,11 @@ def follow_lake(catalog: Catalog, lake: Lake, now: datetime) -> int:
     Other writers append to the lake, and an import may be killed between its commit to the lake and the one to the
     catalog.
     """
-    known, snapshot = catalog.lake_version_known(), lake.snapshot()
+    known, snapshot = catalog.stores.lake_version_known(), lake.snapshot()
     if snapshot.version == known:
         return 0
     store_ids = snapshot.store_ids(since=known if 0 <= known < snapshot.version else None)
-    return catalog.register_stores(store_ids, lake_version=snapshot.version, expected=known, now=now)
+    return catalog.stores.register(store_ids, lake_version=snapshot.version, expected=known, now=now)
 
 
 def followed_snapshot(catalog: Catalog, lake: Lake, now: datetime, version: int | None = None) -> Snapshot:

@@ -176,7 +176,7 @@ def read_notes(catalog: Catalog, store_ids: pl.Series, range_us: tuple[int, int]
     of_store = store_ids[0] if len(store_ids) == 1 else None
     found: list[Annotation] = []
     before: int | None = None
-    while page := catalog.list_annotations(
+    while page := catalog.annotations.list_(
         store_id=of_store, from_=first, to=end, before=before, limit=_ANNOTATIONS_AT_ONCE
     ):
         found += page

@@ -71,7 +71,7 @@ class StatusReader:
     _measured: _Measured | None = None
 
     def read(self, catalog: Catalog, snapshot: Snapshot) -> Status:
-        known, jobs = self._measured, catalog.count_jobs()
+        known, jobs = self._measured, catalog.jobs.count()
         same_lake = known is not None and known.lake_version == snapshot.version
         if known is None or not same_lake or known.jobs != jobs:
             known = self._measured = _Measured(
@@ -91,7 +91,7 @@ def read_status(catalog: Catalog, snapshot: Snapshot, home: Path) -> Status:
 def _status(catalog: Catalog, snapshot: Snapshot, measured: _Measured) -> Status:
     newest_us, days = measured.newest_us, snapshot.days
     return Status(
-        stores=catalog.count_stores(),
+        stores=catalog.stores.count(),
         polls=measured.polls,
         first_day=days[0].isoformat() if days else None,
         last_day=days[-1].isoformat() if days else None,

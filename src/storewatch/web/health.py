@@ -135,7 +135,7 @@ async def _outcome(name: str, check: Bounded[str]) -> Check:
 
 def _checks(parts: Installation) -> dict[str, Callable[[], str]]:
     def catalog() -> str:
-        if not parts.catalog.is_up_to_date():
+        if not parts.catalog.database.is_up_to_date():
             raise NotReadyError("its tables are of another version of storewatch")
         return "reachable, up to date"
 
@@ -150,7 +150,7 @@ def _checks(parts: Installation) -> dict[str, Callable[[], str]]:
 
     def worker(worker_id: str) -> str:
         now = parts.clock()
-        beat = next((known.beat_at for known in parts.catalog.workers() if known.worker_id == worker_id), None)
+        beat = next((known.beat_at for known in parts.catalog.workers.list_() if known.worker_id == worker_id), None)
         if beat is None or now - beat > WORKER_ALIVE:
             raise NotReadyError("no heartbeat of the worker in this process")
         return f"last heartbeat {max(0, (now - beat).seconds)} s ago"

@@ -92,9 +92,9 @@ class _Given(Collector):
 
 
 def read_jobs(parts: Installation) -> Figures:
-    counts = parts.catalog.count_jobs()
-    oldest = parts.catalog.oldest_queued_at()
-    beats = [worker.beat_at for worker in parts.catalog.workers()]
+    counts = parts.catalog.jobs.count()
+    oldest = parts.catalog.jobs.oldest_queued_at()
+    beats = [worker.beat_at for worker in parts.catalog.workers.list_()]
 
     def figures(now: datetime) -> Sequence[Metric]:
         jobs = GaugeMetricFamily("storewatch_jobs", "Jobs in the catalog.", labels=("kind", "state"))

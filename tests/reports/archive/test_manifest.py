@@ -83,12 +83,12 @@ def test_report_stays_the_same_when_polls_come_and_the_lake_is_optimized(app: In
 def add_closure(app: Installation) -> None:
     at = datetime(2023, 1, 23, 16, 15, tzinfo=UTC)
     whole = NewClosure(store_id="cafe", start_at=at, end_at=at + timedelta(minutes=30), reason="x", created_at=NOW)
-    app.catalog.create_closure(whole)
+    app.catalog.closures.create(whole)
 
 
 def add_annotation(app: Installation) -> None:
     at = datetime(2023, 1, 23, 16, 15, tzinfo=UTC)
-    app.catalog.create_annotation(
+    app.catalog.annotations.create(
         NewAnnotation(
             store_id="cafe",
             start_at=at,
@@ -159,7 +159,7 @@ def test_long_lines_are_shown_around_the_first_difference(app: Installation, tmp
 def test_change_without_effect_is_told_and_the_report_is_the_same(app: Installation, tmp_path: Path) -> None:
     manifest = made(app, tmp_path / "r.csv")
     before = app.catalog.version()
-    app.catalog.replace_stores(labels=labels_frame({"bar": {"owner": "acme"}}), now=NOW)
+    app.catalog.stores.replace(labels=labels_frame({"bar": {"owner": "acme"}}), now=NOW)
     found = again(app, manifest, tmp_path / "r.csv")
     changed = f"stores, hours, closures and annotations: version {before} then, {app.catalog.version()} now"
     assert found == replace(IDENTICAL, changed=(changed,))
@@ -198,13 +198,13 @@ def test_versions_of_another_software_and_tzdata_are_told(app: Installation, tmp
 
 
 def test_stored_report_is_verified_by_its_job_with_its_scope(app: Installation) -> None:
-    app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme"}}), now=NOW)
+    app.catalog.stores.replace(labels=labels_frame({"cafe": {"owner": "acme"}}), now=NOW)
     scope = Scope(label=Label("owner", "acme"))
-    app.catalog.create_job("one", JobKind.REPORT, ReportRequest().parameters(), NOW, scope=scope)
-    job = app.catalog.claim_job("w", [JobKind.REPORT], NOW)
+    app.catalog.jobs.create("one", JobKind.REPORT, ReportRequest().parameters(), NOW, scope=scope)
+    job = app.catalog.jobs.claim("w", [JobKind.REPORT], NOW)
     assert job is not None
     done = app.reports.run(job, app.lake.snapshot())
-    app.catalog.complete_job(job, done.result(), NOW, fingerprint=done.fingerprint)
+    app.catalog.jobs.complete(job, done.result(), NOW, fingerprint=done.fingerprint)
     job = app.reports.find("one")
     file = app.reports.finished_file(job)
     assert file is not None

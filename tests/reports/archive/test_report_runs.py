@@ -31,9 +31,9 @@ CAFE = "cafe,0.0,2.25,2.25,0.0,0.75,0.75\n"
 
 def ask(app: Installation, request: ReportRequest | None = None, scope: Scope = ALL_STORES) -> Job:
     """Accept a report and take it as a worker does."""
-    job_id = f"r{len(app.catalog.jobs())}"
-    app.catalog.create_job(job_id, JobKind.REPORT, (request or ReportRequest()).parameters(), NOW, scope=scope)
-    job = app.catalog.claim_job("w", [JobKind.REPORT], NOW)
+    job_id = f"r{len(app.catalog.jobs.list_())}"
+    app.catalog.jobs.create(job_id, JobKind.REPORT, (request or ReportRequest()).parameters(), NOW, scope=scope)
+    job = app.catalog.jobs.claim("w", [JobKind.REPORT], NOW)
     assert job is not None
     return job
 
@@ -41,7 +41,7 @@ def ask(app: Installation, request: ReportRequest | None = None, scope: Scope = 
 def run(app: Installation, request: ReportRequest | None = None, scope: Scope = ALL_STORES) -> Job:
     job = ask(app, request, scope)
     done = app.reports.run(job, app.lake.snapshot())
-    assert app.catalog.complete_job(job, done.result(), NOW, fingerprint=done.fingerprint)
+    assert app.catalog.jobs.complete(job, done.result(), NOW, fingerprint=done.fingerprint)
     return app.reports.find(job.job_id)
 
 
@@ -58,7 +58,7 @@ def kept_totals(app: Installation) -> dict[str, dict[str, Any]]:
 
 def label(app: Installation, **owners: str) -> None:
     labels = labels_frame({store_id: {"owner": owner} for store_id, owner in owners.items()})
-    app.catalog.replace_stores(labels=labels, now=NOW)
+    app.catalog.stores.replace(labels=labels, now=NOW)
 
 
 def test_run_stores_a_whole_file_and_tells_what_it_says(app: Installation) -> None:
@@ -89,8 +89,8 @@ def test_label_that_no_store_has_is_told_with_those_that_there_are(app: Installa
     asked = read_request({member: "brand", "format": "json"})
     with pytest.raises(InvalidParameterError, match=r"^No store has a label 'brand'; import a table of stores"):
         run(app, asked)
-    app.catalog.replace_stores(labels=labels_frame({"cafe": {"owner": "acme", "region": "north"}}), now=NOW)
-    app.catalog.replace_stores(labels=labels_frame({"bar": {"owner": "bolt", "brand": "x"}}), now=NOW)
+    app.catalog.stores.replace(labels=labels_frame({"cafe": {"owner": "acme", "region": "north"}}), now=NOW)
+    app.catalog.stores.replace(labels=labels_frame({"bar": {"owner": "bolt", "brand": "x"}}), now=NOW)
     with pytest.raises(InvalidParameterError, match=r"^No store has a label 'Brand'; the labels are brand, owner, reg"):
         run(app, read_request({member: "Brand", "format": "json"}))
     with pytest.raises(InvalidParameterError, match=r"^No store has a label 'brand'; the labels are owner, region\.$"):
@@ -196,7 +196,7 @@ def test_report_with_an_impossible_id_is_unknown(app: Installation, report_id: s
 
 
 def test_report_that_does_not_exist_is_unknown(app: Installation) -> None:
-    app.catalog.create_job("import", JobKind.IMPORT, {}, NOW)
+    app.catalog.jobs.create("import", JobKind.IMPORT, {}, NOW)
     for report_id in ("nope", "import", "nul\0"):
         with pytest.raises(UnknownReportError, match="no report with the id"):
             app.reports.find(report_id)
@@ -214,7 +214,7 @@ def test_report_of_another_scope_is_unknown(app: Installation) -> None:
 
 def test_report_that_failed_gives_its_reason(app: Installation) -> None:
     job = ask(app)
-    app.catalog.fail_job(job, "the lake is gone", NOW)
+    app.catalog.jobs.fail(job, "the lake is gone", NOW)
     with pytest.raises(FailedReportError, match="the lake is gone"):
         app.reports.finished_file(app.reports.find(job.job_id))
 
@@ -251,7 +251,7 @@ def test_run_leaves_no_folder_of_its_own_behind(app: Installation) -> None:
 
 def test_peers_under_a_scope_are_its_own_stores(app: Installation) -> None:
     labels = {name: {"owner": "acme"} for name in ("bar", "ghost")} | {"cafe": {"owner": "acme", "team": "x"}}
-    app.catalog.replace_stores(labels=labels_frame(labels), now=NOW)
+    app.catalog.stores.replace(labels=labels_frame(labels), now=NOW)
     asked = {"format": "wide_csv", "windows": ["last_week"], "rolling": True, "peers": "owner", "store_ids": ["cafe"]}
     stores = {}
     for scope in (ALL_STORES, Scope(label=Label("team", "x"))):

@@ -138,9 +138,9 @@ def import_world(app: Installation, folder: Path) -> None:
         assert done.rejected == 0
     for whose, start, end in CLOSURES:
         whom = {"store_id": whose} if isinstance(whose, str) else dict(zip(("label", "value"), whose, strict=True))
-        app.catalog.create_closure(NewClosure(**whom, start_at=start, end_at=end, reason="planned", created_at=NOW))
+        app.catalog.closures.create(NewClosure(**whom, start_at=start, end_at=end, reason="planned", created_at=NOW))
     for number, (store_id, start, end, counts_as) in enumerate(ANNOTATIONS):
-        app.catalog.create_annotation(
+        app.catalog.annotations.create(
             NewAnnotation(
                 store_id=store_id,
                 start_at=start,

@@ -10,7 +10,7 @@ from storewatch.reports.request.definitions import check_name, resolve_definitio
 
 def test_definition_gives_what_was_saved_and_what_else_is_asked_goes_first(app: Installation) -> None:
     saved = {"windows": ["last_week"], "by": "day", "format": "xlsx"}
-    app.catalog.save_definition(
+    app.catalog.definitions.replace(
         Definition(name="weekly", parameters=saved, created_at=datetime(2023, 1, 1, tzinfo=UTC))
     )
     assert resolve_definition({"definition": "weekly"}, app.catalog) == saved

@@ -81,12 +81,12 @@ def _inputs(
         for store_id, store in stores.items():
             for start_us, end_us in store.closures:
                 stretch = {"start_at": instant_of(start_us), "end_at": instant_of(end_us)}
-                app.catalog.create_closure(NewClosure(store_id=store_id, reason="", created_at=NOW, **stretch))
+                app.catalog.closures.create(NewClosure(store_id=store_id, reason="", created_at=NOW, **stretch))
         for batch in _observations(stores):
             app.lake.append([batch])
-        app.catalog.replace_entries(EntryKind.SALES, pl.DataFrame(list(sales), SALES, orient="row"), NOW)
+        app.catalog.entries.replace(EntryKind.SALES, pl.DataFrame(list(sales), SALES, orient="row"), NOW)
         for each in said:
-            app.catalog.create_annotation(each)
+            app.catalog.annotations.create(each)
         snapshot = followed_snapshot(app.catalog, app.lake, NOW, None)
         request = read_request({"format": "json", **asked}, as_of=parse_instant(as_of) if as_of else None)
         inputs = ReportInputs(
@@ -111,7 +111,7 @@ def annotation(store_id: str, start: str, end: str, cause: str, **fields: Any) -
 
 def _put_stores(catalog: Catalog, stores: Mapping[str, Store], labels: Labels) -> None:
     rows = [(name, row.day, row.start_s, row.end_s) for name, store in stores.items() for row in store.rows]
-    catalog.replace_stores(
+    catalog.stores.replace(
         hours=weekly_intervals(pl.DataFrame(rows, WEEKLY_HOURS, orient="row")),
         zones=pl.DataFrame([(name, store.timezone) for name, store in stores.items()], TIMEZONES, orient="row"),
         labels=labels_frame(labels),

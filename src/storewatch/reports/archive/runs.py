@@ -79,7 +79,7 @@ class Reports:
 
     def find(self, report_id: str, scope: Scope = ALL_STORES) -> Job:
         """Give a report; one that was asked for under another scope does not exist."""
-        job = None if "\0" in report_id else self.catalog.find_job(report_id)
+        job = None if "\0" in report_id else self.catalog.jobs.find(report_id)
         if job is None or job.kind is not JobKind.REPORT:
             raise UnknownReportError(report_id)
         if scope.is_limited and job.scope != scope:
@@ -180,7 +180,7 @@ class Reports:
 
     def _take_equal(self, fingerprint: str, file: Path) -> tuple[str, int, dict[str, dict[str, Any]] | None] | None:
         """Make `file` another name of an equal report's file; give its SHA-256, stores and totals, None without one."""
-        equal = self.catalog.finished_job(fingerprint)
+        equal = self.catalog.jobs.find_finished(fingerprint)
         if equal is None or equal.result is None:
             return None
         try:
@@ -196,10 +196,10 @@ class Reports:
         """Give what the report is computed from, and the ids of its stores: all of the inputs but their peers."""
         visible = self._stores()
         if scope.is_limited:
-            visible = visible.only(self.catalog.store_ids(StoreFilter(labels=scope.labels)))
+            visible = visible.only(self.catalog.stores.list_ids(StoreFilter(labels=scope.labels)))
         chosen = visible
         if request.labels:
-            chosen = chosen.only(self.catalog.store_ids(StoreFilter(labels=request.labels)))
+            chosen = chosen.only(self.catalog.stores.list_ids(StoreFilter(labels=request.labels)))
         if request.store_ids is not None:
             chosen = chosen.only(pl.Series(request.store_ids, dtype=pl.String))
         if request.zone is not None:
@@ -220,14 +220,14 @@ class Reports:
         for member, label in (("group_by", request.group_by), ("peers", request.peers)):
             if label is None or (member == "group_by" and label in (BY_TIMEZONE, BY_HOURS)):
                 continue
-            if self.catalog.has_label(label, scope):
+            if self.catalog.labels.exists(label, scope):
                 continue
-            known = ", ".join(self.catalog.label_names(scope))
+            known = ", ".join(self.catalog.labels.list_names(scope))
             told = f"the labels are {known}" if known else "import a table of stores to give them labels"
             raise InvalidParameterError(member, f"No store has a label {label!r}; {told}.")
 
     def _with_peers(self, label: str, chosen: StoreList, visible: StoreList) -> StoreList:
-        carriers = self.catalog.labels_of(label)
+        carriers = self.catalog.labels.read_values(label)
         values = carriers.join(chosen.frame, on="store_id", how="semi")["value"]
         peers = carriers.filter(pl.col("value").is_in(values.unique().implode()))["store_id"]
         return visible.only(pl.concat([chosen.store_ids, peers]))
@@ -245,7 +245,7 @@ def check_stores(request: ReportRequest, catalog: Catalog, scope: Scope = ALL_ST
     One that is deleted before it runs is left out.
     """
     asked = request.store_ids or ()
-    found = set(catalog.select_stores(asked, scope).frame["store_id"]) if asked else set()
+    found = set(catalog.stores.select(asked, scope).frame["store_id"]) if asked else set()
     for store_id in asked:
         if store_id not in found:
             raise UnknownStoreError(store_id)

@@ -55,10 +55,10 @@ class ReportContext:
 def label_values(context: ReportContext, catalog: Catalog, label: str) -> pl.Series:
     """Give the value of a label of each store of a context, in their order; null where it carries none."""
     if context.stores <= FEW_STORES:
-        labels = catalog.select_stores(context.store_ids.to_list()).labels
+        labels = catalog.stores.select(context.store_ids.to_list()).labels
         values = [labels.get(store_id, {}).get(label) for store_id in context.store_ids]
         return pl.Series("value", values, dtype=pl.String)
-    values_of_all = catalog.labels_of(label)
+    values_of_all = catalog.labels.read_values(label)
     return context.store_ids.to_frame().join(values_of_all, on="store_id", how="left", maintain_order="left")["value"]
 
 

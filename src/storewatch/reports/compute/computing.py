@@ -169,7 +169,7 @@ def _store_details(context: ReportContext, catalog: Catalog) -> StoreDetails:
 
 
 def _objectives(context: ReportContext, catalog: Catalog) -> npt.NDArray[np.float64] | None:
-    own = catalog.targets_of(context.store_ids)
+    own = catalog.entries.read_targets(context.store_ids)
     default = None if context.request.target is None else context.request.target / 100
     if own.is_empty() and default is None:
         return None
@@ -214,7 +214,7 @@ def _labels(context: ReportContext, catalog: Catalog) -> dict[str, str]:
     if context.stores != 1:
         return {}
     ids = context.store_ids.to_list()
-    return catalog.select_stores(ids).labels.get(ids[0], {})
+    return catalog.stores.select(ids).labels.get(ids[0], {})
 
 
 def _comparisons(store_details: StoreDetails, totals: TotalsCollector) -> pl.DataFrame:

@@ -31,7 +31,7 @@ class SalesCollector:
     lookaround_us = 0
 
     def __init__(self, context: ReportContext, catalog: Catalog) -> None:
-        given = catalog.sales_of(context.store_ids)
+        given = catalog.entries.read_sales(context.store_ids)
         self._context = context
         self._average, self._curve_of, self._curves = _rates(given, context.store_ids)
         self._hours = HoursOfWeek(context.windows) if len(self._curves) else None

@@ -78,7 +78,7 @@ class OutageCollector:
     def tables(self) -> Mapping[ReportTable, Table]:
         mass = Table(schema=MASS_OUTAGES, folder=self._context.folder)
         is_possible = self._context.stores >= FEWEST_STORES and self._table.height
-        labels = self._catalog.label_values() if is_possible else None
+        labels = self._catalog.labels.read_all() if is_possible else None
         for name, starts in zip(self._context.windows.names, self._starts, strict=True):
             if labels is not None:
                 found = find_mass_outages(Starts.concat(starts), labels, self._context.store_ids)

@@ -131,7 +131,7 @@ def annotations_routes(parts: Installation) -> APIRouter:
             created_by=caller.key_id,
         )
         with field("body", "to"):
-            annotation = catalog.create_annotation(wanted, caller.scope)
+            annotation = catalog.annotations.create(wanted, caller.scope)
         request.state.audit_object = annotation.annotation_id
         request.state.audit_detail = {"store_id": annotation.store_id}
         response.headers["Location"] = f"/v1/annotations/{annotation.annotation_id}"
@@ -148,7 +148,7 @@ def annotations_routes(parts: Installation) -> APIRouter:
     ) -> Page[AnnotationModel]:
         """List the annotations, the newest first; with a range, those that touch it."""
         place = decode_cursor(cursor, int)
-        found = catalog.list_annotations(
+        found = catalog.annotations.list_(
             scope=caller.scope,
             store_id=store_id,
             from_=instant(begin, "query", "from"),
@@ -175,7 +175,7 @@ def _add_one(router: APIRouter, parts: Installation) -> None:
     def get_annotation(annotation_id: str, caller: Viewer) -> AnnotationModel:
         """Give one annotation."""
         number = id_number(annotation_id)
-        return known(None if number is None else catalog.find_annotation(number, caller.scope), annotation_id)
+        return known(None if number is None else catalog.annotations.find(number, caller.scope), annotation_id)
 
     @router.patch(
         "/{annotation_id}",
@@ -191,7 +191,7 @@ def _add_one(router: APIRouter, parts: Installation) -> None:
         request.state.audit_detail = body.model_dump(exclude_unset=True, by_alias=True)
         number = id_number(annotation_id)
         with field("body", "to"):
-            changed = None if number is None else catalog.change_annotation(number, changes, caller.scope)
+            changed = None if number is None else catalog.annotations.update(number, changes, caller.scope)
         return known(changed, annotation_id)
 
     @router.delete(
@@ -204,5 +204,5 @@ def _add_one(router: APIRouter, parts: Installation) -> None:
     def delete_annotation(annotation_id: str, caller: Operator) -> None:
         """Delete an annotation: the figures are as without it again."""
         number = id_number(annotation_id)
-        if number is None or not catalog.delete_annotation(number, caller.scope):
+        if number is None or not catalog.annotations.delete(number, caller.scope):
             raise UnknownAnnotationError(annotation_id)

@@ -94,7 +94,7 @@ def audit_routes(parts: Installation) -> APIRouter:
         before = place[0] if place else None
         if format_ == "json":
             request.state.audit = None  # a look at a page is no export
-            rows = parts.catalog.audit(chosen, before=before, limit=limit + 1)
+            rows = parts.catalog.audit.list_(chosen, before=before, limit=limit + 1)
             return Page[AuditModel].of([AuditModel.of(row) for row in rows], limit, lambda row: (row.audit_id,))
         request.state.audit_detail = {"format": format_}
         write = _csv if format_ == "csv" else _ndjson
@@ -108,7 +108,7 @@ def audit_routes(parts: Installation) -> APIRouter:
 
 
 def _all_rows(catalog: Catalog, wanted: AuditFilter, before: int | None) -> Iterator[AuditModel]:
-    while rows := catalog.audit(wanted, before=before, limit=EXPORT_ROWS):
+    while rows := catalog.audit.list_(wanted, before=before, limit=EXPORT_ROWS):
         yield from map(AuditModel.of, rows)
         before = rows[-1].audit_id
 

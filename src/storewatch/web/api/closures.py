@@ -97,7 +97,7 @@ def closures_routes(parts: Installation) -> APIRouter:
 
     def find(closure_id: str, caller: Principal) -> Closure:
         number = id_number(closure_id)
-        closure = None if number is None else catalog.find_closure(number, caller.scope)
+        closure = None if number is None else catalog.closures.find(number, caller.scope)
         if closure is None:
             raise UnknownClosureError(closure_id)
         return closure
@@ -116,7 +116,7 @@ def closures_routes(parts: Installation) -> APIRouter:
         wanted = body.closure(caller, parts.clock())
         check_may_change(wanted, caller, catalog)
         with field("body", "to"):
-            closure = catalog.create_closure(wanted, caller.scope)
+            closure = catalog.closures.create(wanted, caller.scope)
         request.state.audit_object = closure.closure_id
         response.headers["Location"] = f"/v1/closures/{closure.closure_id}"
         return ClosureModel.of(closure)
@@ -127,7 +127,7 @@ def closures_routes(parts: Installation) -> APIRouter:
     ) -> Page[ClosureModel]:
         """List the closures, the newest first."""
         place = decode_cursor(cursor, int)
-        found = catalog.list_closures(
+        found = catalog.closures.list_(
             scope=caller.scope, store_id=store_id, before=place[0] if place else None, limit=limit + 1
         )
         page = Page[Closure].of(found, limit, lambda closure: (closure.closure_id,))
@@ -150,7 +150,7 @@ def closures_routes(parts: Installation) -> APIRouter:
         closure = find(closure_id, caller)
         if caller.scope.is_limited and closure.store_id is None:
             raise ScopedChangeError
-        if not catalog.delete_closure(closure.closure_id):
+        if not catalog.closures.delete(closure.closure_id):
             raise UnknownClosureError(closure_id)
 
     return router

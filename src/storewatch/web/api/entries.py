@@ -168,7 +168,7 @@ def _add_special_hours(router: APIRouter, parts: Installation, kind: _Kind) -> N
         assert day is not None  # noqa: S101 - `on` is
         check_may_change(target, caller, parts.catalog)
         _audit(request, target, day)
-        return Deleted(deleted=parts.catalog.delete_entries(kind.kind, target, first=day, last=day))
+        return Deleted(deleted=parts.catalog.entries.delete(kind.kind, target, first=day, last=day))
 
 
 def _add_undated(router: APIRouter, parts: Installation, kind: _Kind) -> None:
@@ -194,7 +194,7 @@ def _add_undated(router: APIRouter, parts: Installation, kind: _Kind) -> None:
         target = one_target(store_id, label, value)
         check_may_change(target, caller, catalog)
         _audit(request, target, None)
-        return Deleted(deleted=catalog.delete_entries(kind.kind, target))
+        return Deleted(deleted=catalog.entries.delete(kind.kind, target))
 
     router.get(
         f"/v1/{kind.path}",
@@ -257,7 +257,7 @@ def _rows(
     def batches() -> Iterator[pl.DataFrame]:
         place, found, size = after, 0, _ROWS_AT_ONCE if keep else limit
         while True:
-            rows = catalog.list_entries(kind.kind, scope=scope, store_id=store_id, after=place, limit=size)
+            rows = catalog.entries.list_(kind.kind, scope=scope, store_id=store_id, after=place, limit=size)
             kept = rows.filter(*keep) if keep else rows
             yield kept
             found += kept.height

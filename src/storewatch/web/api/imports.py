@@ -143,7 +143,7 @@ def imports_routes(parts: Installation) -> APIRouter:
         state: Annotated[JobState | None, Query(description="Only those in this state.")] = None,
     ) -> Page[ImportModel]:
         """List the imports, the newest first."""
-        found = catalog.jobs(
+        found = catalog.jobs.list_(
             kind=JobKind.IMPORT,
             states=[JobState(state)] if state else [],
             scope=caller.scope,
@@ -157,7 +157,7 @@ def imports_routes(parts: Installation) -> APIRouter:
     def get_import(import_id: str, caller: Viewer) -> ImportWithRejects:
         """Give an import's state, its counts and the first rows that it rejected."""
         job = _find(catalog, import_id, caller)
-        rejects = catalog.list_rejects(job.result["import_id"], limit=SHOWN_REJECTS) if job.result else []
+        rejects = catalog.imports.list_rejects(job.result["import_id"], limit=SHOWN_REJECTS) if job.result else []
         return ImportWithRejects(**_members(job), first_rejects=[_reject(row) for row in rejects])
 
     @router.post(
@@ -208,13 +208,13 @@ def _add_rejects(router: APIRouter, catalog: Catalog) -> None:
         if format == "csv":
             headers = {"Content-Disposition": f'attachment; filename="rejects_{import_id}.csv"'}
             return StreamingResponse(_csv(catalog, number), media_type="text/csv", headers=headers)
-        found = catalog.list_rejects(number, after=after, limit=limit + 1)
+        found = catalog.imports.list_rejects(number, after=after, limit=limit + 1)
         page = Page[StoredReject].of(found, limit, lambda row: (row.line, row.reject_id))
         return Page[RejectModel](items=[_reject(row) for row in page.items], next=page.next)
 
 
 def _find(catalog: Catalog, import_id: str, caller: Principal) -> Job:
-    job = None if "\0" in import_id else catalog.find_job(import_id)
+    job = None if "\0" in import_id else catalog.jobs.find(import_id)
     if job is None or job.kind is not JobKind.IMPORT or (caller.scope.is_limited and job.scope != caller.scope):
         raise UnknownImportError(import_id)
     return job
@@ -239,7 +239,7 @@ def _label(name: str) -> str:
 def _csv(catalog: Catalog, import_id: int) -> Iterator[str]:
     after: tuple[int, int] | None = None
     yield "line,row,reason\n"
-    while rows := catalog.list_rejects(import_id, after=after, limit=_PAGE_ROWS):
+    while rows := catalog.imports.list_rejects(import_id, after=after, limit=_PAGE_ROWS):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows((row.line, row.row, row.reason) for row in rows)
         yield text.getvalue()

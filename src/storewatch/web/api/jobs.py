@@ -56,7 +56,7 @@ def jobs_routes(parts: Installation) -> APIRouter:
         state: Annotated[JobState | None, Query(description="Only those in this state.")] = None,
     ) -> Page[JobModel]:
         """List jobs of every kind, the newest first."""
-        found = parts.catalog.jobs(
+        found = parts.catalog.jobs.list_(
             kind=kind,
             states=[JobState(state)] if state else [],
             scope=caller.scope,

@@ -90,7 +90,7 @@ def keys_routes(parts: Installation) -> APIRouter:
             with field("query", "cursor"):
                 after = (parse_instant(place[0]), place[1])
         now = parts.clock()
-        keys = [_model(key, now) for key in catalog.keys(after=after, limit=limit + 1)]
+        keys = [_model(key, now) for key in catalog.keys.list_(after=after, limit=limit + 1)]
         return Page[KeyModel].of(keys, limit, lambda key: (key.created_at, key.key_id))
 
     @router.get("/{key_id}", operation_id="get_key", responses=problem_responses(404, 422))

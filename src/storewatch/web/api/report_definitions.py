@@ -73,7 +73,7 @@ def definitions_routes(parts: Installation) -> APIRouter:
     catalog = parts.catalog
 
     def find(name: str) -> Definition:
-        definition = None if "\0" in name else catalog.find_definition(name)
+        definition = None if "\0" in name else catalog.definitions.find(name)
         if definition is None:
             raise UnknownDefinitionError(name)
         return definition
@@ -98,7 +98,7 @@ def definitions_routes(parts: Installation) -> APIRouter:
         """Save a report under a name: for POST /v1/reports and for schedules, which take it as `definition`."""
         request.state.audit_object = body.name
         definition = checked(body.name, body, caller)
-        if not catalog.create_definition(definition):
+        if not catalog.definitions.create(definition):
             raise DefinitionExistsError(body.name)
         response.headers["Location"] = f"/v1/report-definitions/{body.name}"
         return DefinitionModel.of(definition)
@@ -106,7 +106,7 @@ def definitions_routes(parts: Installation) -> APIRouter:
     @router.get("", operation_id="list_definitions", response_model_exclude_unset=True, responses=problem_responses())
     def list_definitions(_: Unscoped) -> DefinitionList:
         """List the saved reports."""
-        return DefinitionList(items=[DefinitionModel.of(definition) for definition in catalog.definitions()])
+        return DefinitionList(items=[DefinitionModel.of(definition) for definition in catalog.definitions.list_()])
 
     @router.get(
         "/{name}",
@@ -131,7 +131,7 @@ def definitions_routes(parts: Installation) -> APIRouter:
         """Replace what a saved report asks for; schedules by its name do so from their next run on."""
         request.state.audit_object = name
         definition = checked(find(name).name, body, caller)
-        catalog.save_definition(definition)
+        catalog.definitions.replace(definition)
         return DefinitionModel.of(definition)
 
     @router.delete(
@@ -144,7 +144,7 @@ def definitions_routes(parts: Installation) -> APIRouter:
     def delete_definition(name: str, _: Operator, __: Unscoped, request: Request) -> None:
         """Delete a saved report. Reports of schedules by its name fail from then on, and say why."""
         request.state.audit_object = name
-        if "\0" in name or not catalog.delete_definition(name):
+        if "\0" in name or not catalog.definitions.delete(name):
             raise UnknownDefinitionError(name)
 
     return router

@@ -69,7 +69,7 @@ def reports_routes(parts: Installation) -> APIRouter:
         state: Annotated[JobState | None, Query(description="Only those in this state.")] = None,
     ) -> Page[ReportModel]:
         """List the reports, the newest first."""
-        found = parts.catalog.jobs(
+        found = parts.catalog.jobs.list_(
             kind=JobKind.REPORT,
             states=[JobState(state)] if state else [],
             scope=caller.scope,
@@ -108,7 +108,7 @@ def reports_routes(parts: Installation) -> APIRouter:
     def delete_report(report_id: str, caller: Operator) -> None:
         """Delete a report that has ended, and its file."""
         report = parts.reports.find(report_id, caller.scope)
-        if not parts.catalog.delete_job(report_id):
+        if not parts.catalog.jobs.delete(report_id):
             raise JobNotEndedError(report_id, report.state)
         parts.reports.remove_files(report_id)
 

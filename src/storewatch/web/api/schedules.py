@@ -111,7 +111,7 @@ def schedules_routes(parts: Installation) -> APIRouter:
                 catalog=parts.catalog,
             )
         request.state.audit_object = schedule.name
-        if not parts.catalog.create_schedule(schedule):
+        if not parts.catalog.schedules.create(schedule):
             raise ScheduleExistsError(schedule.name)
         response.headers["Location"] = f"/v1/schedules/{schedule.name}"
         return model(schedule)
@@ -119,12 +119,12 @@ def schedules_routes(parts: Installation) -> APIRouter:
     @router.get("", operation_id="list_schedules", responses=problem_responses())
     def list_schedules(_: Unscoped) -> ScheduleList:
         """List the schedules."""
-        return ScheduleList(items=[model(schedule) for schedule in parts.catalog.schedules()])
+        return ScheduleList(items=[model(schedule) for schedule in parts.catalog.schedules.list_()])
 
     @router.get("/{name}", operation_id="get_schedule", responses=problem_responses(404, 422))
     def get_schedule(name: str, _: Unscoped) -> ScheduleModel:
         """Give one schedule."""
-        schedule = None if "\0" in name else parts.catalog.find_schedule(name)
+        schedule = None if "\0" in name else parts.catalog.schedules.find(name)
         if schedule is None:
             raise UnknownScheduleError(name)
         return model(schedule)
@@ -139,7 +139,7 @@ def schedules_routes(parts: Installation) -> APIRouter:
     def delete_schedule(name: str, _: Admin, request: Request) -> None:
         """Delete a schedule; jobs that it asked for already are done."""
         request.state.audit_object = name
-        if "\0" in name or not parts.catalog.delete_schedule(name):
+        if "\0" in name or not parts.catalog.schedules.delete(name):
             raise UnknownScheduleError(name)
 
     return router

@@ -45,16 +45,16 @@ def status_routes(parts: Installation) -> APIRouter:
         """Tell what there is: stores, polls, days, sizes, and jobs by kind and state."""
         catalog = parts.catalog
         if caller.scope.is_limited:
-            jobs = _by_name(catalog.count_jobs(caller.scope))
-            stores = catalog.store_ids(StoreFilter(labels=caller.scope.labels)).len()
+            jobs = _by_name(catalog.jobs.count(caller.scope))
+            stores = catalog.stores.list_ids(StoreFilter(labels=caller.scope.labels)).len()
             hidden = dict.fromkeys(StatusModel.model_fields.keys() - {"version", "stores", "jobs"})
             return StatusModel(version=__version__, stores=stores, jobs=jobs, **hidden)
-        now, queued = reader.read(catalog, parts.lake.snapshot()), catalog.oldest_queued_at()
+        now, queued = reader.read(catalog, parts.lake.snapshot()), catalog.jobs.oldest_queued_at()
         return StatusModel(
             version=__version__,
             stores=now.stores,
             jobs=_by_name(now.jobs),
-            workers=len(catalog.workers()),
+            workers=len(catalog.workers.list_()),
             polls=now.polls,
             first_day=now.first_day,
             last_day=now.last_day,

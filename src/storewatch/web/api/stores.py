@@ -253,7 +253,7 @@ def _hours(parts: Installation, store_id: str, caller: Principal) -> StoreHours:
 
 
 def _rows(parts: Installation, store_id: str, caller: Principal) -> StoreRows:
-    rows = parts.catalog.find_store(store_id, caller.scope)
+    rows = parts.catalog.stores.find(store_id, caller.scope)
     if rows is None:
         raise UnknownStoreError(store_id)
     return rows

@@ -29,7 +29,7 @@ def check_may_change(target: Target, caller: Principal, catalog: Catalog) -> Non
         return
     if target.store_id is None:
         raise ScopedChangeError
-    if catalog.find_store(target.store_id, caller.scope) is None:
+    if catalog.stores.find(target.store_id, caller.scope) is None:
         raise UnknownStoreError(target.store_id)
 
 

@@ -378,7 +378,7 @@ def timeline_routes(parts: Installation) -> APIRouter:
 
 def find_rows(parts: Installation, store_id: str, scope: Scope) -> tuple[StoreRows, Moment]:
     """Find a store, and the moment of the data for the caller; raises UnknownStoreError."""
-    store = parts.catalog.find_store(store_id, scope)
+    store = parts.catalog.stores.find(store_id, scope)
     if store is None:
         raise UnknownStoreError(store_id)
     return store, parts.stores.moment(scope)

@@ -1,24 +1,26 @@
-"""Lists of stores: searched, filtered, sorted, page by page; and what the catalog knows of one."""
+"""Queries of stores: searched, filtered, sorted, page by page, with all that reports need to know of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, tuple_
 
 from storewatch.catalog.changes import read_changes, read_reclassifications
-from storewatch.catalog.database import Database
 from storewatch.catalog.labels import NAME, read_labels
-from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows
+from storewatch.catalog.rows import read_rows
 from storewatch.catalog.schema import store_labels, stores, weekly_hours
 from storewatch.catalog.state import read_version
-from storewatch.catalog.stores import STORES, read_patterns, read_stores
-from storewatch.catalog.targeting import TARGET, ids_carrying
 from storewatch.domain.enums import StoreOrder
-from storewatch.domain.labels import ALL_STORES, Label, Scope
+from storewatch.domain.labels import Label
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.opening.changes import HoursChanges
+
+INTERVALS: Final = pl.List(pl.Struct({"start_s": pl.Int32, "end_s": pl.Int32}))
+
+# A null weekly_hours_id or timezone is the default of SEMANTICS 2 and 3.
+STORES: Final = pl.Schema({"store_id": pl.String, "weekly_hours_id": pl.Int64, "timezone": pl.String})
+PATTERNS: Final = pl.Schema({"weekly_hours_id": pl.Int64(), "intervals": INTERVALS})
 
 Place = tuple[str | None, ...]
 
@@ -54,85 +56,7 @@ class StoreRows:
     reclassifications: pl.DataFrame
 
 
-class StoreLists(Database):
-    """What the catalog tells of stores. Queries are as many for one store as for a page of them."""
-
-    def read_stores(self) -> StoreRows:
-        """Read all stores in the bytewise order of store_id, without their labels."""
-        with self.reading() as connection:
-            return _read_rows(connection, read_stores(connection), whole=True)
-
-    def list_stores(
-        self, where: StoreFilter, *, order: StoreOrder = StoreOrder.ID, after: Place = (), limit: int
-    ) -> StoreRows:
-        """Read the first stores after a place: (store_id,), in an order by name (name or None, store_id)."""
-        with self.reading() as connection:
-            return _read_rows(connection, _in_order(connection, where, order, after, limit))
-
-    def select_stores(self, store_ids: Sequence[str], scope: Scope = ALL_STORES) -> StoreRows:
-        """Read the stores with these ids that are in the scope, in the order of the ids."""
-        query, _ = _matching(StoreFilter(labels=scope.labels))
-        with self.reading() as connection:
-            found = read_rows(connection, query.where(stores.c.store_id.in_(store_ids)), STORES)
-            asked = pl.DataFrame({"store_id": store_ids}, schema={"store_id": pl.String})
-            return _read_rows(connection, asked.join(found, on="store_id", maintain_order="left"))
-
-    def find_store(self, store_id: str, scope: Scope = ALL_STORES) -> StoreRows | None:
-        """Read one store, None when there is none with this id in the scope."""
-        # PostgreSQL refuses to compare text with NUL in it.
-        rows = None if "\0" in store_id else self.select_stores([store_id], scope)
-        return rows if rows is not None and rows.frame.height else None
-
-    def store_ids(self, where: StoreFilter, *, order: StoreOrder = StoreOrder.ID, after: Place = ()) -> pl.Series:
-        """Read the ids of all stores of the filter after a place, which is that of `list_stores`."""
-        with self.reading() as connection:
-            return _in_order(connection, where, order, after, None)["store_id"]
-
-    def labels_of(self, label: str) -> pl.DataFrame:
-        """Read who carries a label, and its value: store_id and value, by store_id."""
-        with self.reading() as connection:
-            query = select(store_labels.c.store_id, store_labels.c.value).where(store_labels.c.label == label)
-            return read_rows(
-                connection,
-                query.order_by(store_labels.c.store_id),
-                pl.Schema(dict.fromkeys(("store_id", "value"), pl.String)),
-            )
-
-    def has_label(self, label: str, scope: Scope = ALL_STORES) -> bool:
-        """Whether any store of the scope has a label of this name."""
-        query = select(1).where(store_labels.c.label == label, *_of_stores(scope)).limit(1)
-        with self.reading() as connection:
-            return "\0" not in label and connection.execute(query).first() is not None
-
-    def label_names(self, scope: Scope = ALL_STORES) -> list[str]:
-        """List the names of the labels of the stores of a scope."""
-        label = store_labels.c.label
-        with self.reading() as connection:
-            found = connection.execute(select(label).where(*_of_stores(scope)).distinct().order_by(label))
-            return list(found.scalars())
-
-    def label_values(self) -> pl.DataFrame:
-        """Read all labels of all stores: store_id, label and value, in this order."""
-        with self.reading() as connection:
-            query = select(store_labels.c.store_id, store_labels.c.label, store_labels.c.value)
-            return read_rows(connection, query.order_by(*store_labels.primary_key), TARGET)
-
-    def visible_ids(self, store_ids: pl.Series, scope: Scope) -> pl.Series:
-        """Return those of these ids that are stores of a limited scope."""
-        carried = select(store_labels.c.store_id).where(store_labels.c.store_id.in_(ids_carrying(scope.labels)))
-        with self.reading() as connection:
-            found = [
-                read_rows(
-                    connection,
-                    carried.where(store_labels.c.store_id.in_(select_rows(connection, store_labels, batch))),
-                    pl.Schema({"store_id": pl.String}),
-                )
-                for batch in store_ids.rename("store_id").to_frame().iter_slices(BATCH_ROWS)
-            ]
-        return pl.concat([pl.Series("store_id", dtype=pl.String), *(batch["store_id"] for batch in found)])
-
-
-def _read_rows(connection: Connection, frame: pl.DataFrame, *, whole: bool = False) -> StoreRows:
+def read_store_rows(connection: Connection, frame: pl.DataFrame, *, whole: bool = False) -> StoreRows:
     """whole: `frame` is all stores."""
     ids = frame["store_id"]
     changes = read_changes(connection, ids)
@@ -148,7 +72,7 @@ def _read_rows(connection: Connection, frame: pl.DataFrame, *, whole: bool = Fal
     )
 
 
-def _matching(where: StoreFilter) -> tuple[Select[Any], ColumnElement[str]]:
+def matching(where: StoreFilter) -> tuple[Select[Any], ColumnElement[str]]:
     """Select STORES of the filter, and the column of their ids to sort by.
 
     With a label it is the label index's own column, in whose order the rows are found without sorting.
@@ -170,10 +94,6 @@ def _matching(where: StoreFilter) -> tuple[Select[Any], ColumnElement[str]]:
     return query, key
 
 
-def _of_stores(scope: Scope) -> list[ColumnElement[bool]]:
-    return [store_labels.c.store_id.in_(ids_carrying(scope.labels))] if scope.is_limited else []
-
-
 def _after_prefix(prefix: str) -> str:
     """The end of the range of texts that begin with `prefix`, by their UTF-8 bytes."""
     return prefix + chr(0x10FFFF)
@@ -191,11 +111,11 @@ def _contains(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
     return or_(*(column.icontains(spelling, autoescape=True) for spelling in spellings))
 
 
-def _in_order(
+def read_in_order(
     connection: Connection, where: StoreFilter, order: StoreOrder, after: Place, limit: int | None
 ) -> pl.DataFrame:
     """Read STORES of the filter after a place."""
-    query, store_id = _matching(where)
+    query, store_id = matching(where)
     down = order in (StoreOrder.ID_DOWN, StoreOrder.NAME_DOWN)
     if order in (StoreOrder.NAME, StoreOrder.NAME_DOWN):
         return _by_name(connection, query, store_id, down, after, limit)
@@ -231,3 +151,15 @@ def _by_name(
         nameless = nameless.where(store_id > after[1])
     rest = nameless.order_by(store_id).limit(None if limit is None else limit - named.height)
     return pl.concat([named, read_rows(connection, rest, STORES)])
+
+
+def read_stores(connection: Connection) -> pl.DataFrame:
+    query = select(stores.c.store_id, stores.c.weekly_hours_id, stores.c.timezone).order_by(stores.c.store_id)
+    return read_rows(connection, query, STORES)
+
+
+def read_patterns(connection: Connection, *where: ColumnElement[bool]) -> pl.DataFrame:
+    columns = weekly_hours.c.weekly_hours_id, weekly_hours.c.intervals
+    query = select(*columns).where(*where).order_by(weekly_hours.c.weekly_hours_id)
+    texts = read_rows(connection, query, pl.Schema({"weekly_hours_id": pl.Int64, "intervals": pl.String}))
+    return texts.with_columns(pl.col("intervals").str.json_decode(INTERVALS))
