@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.data import installation_at
-from storewatch.catalog import ImportRecord
+from storewatch.catalog import ImportRecord, StoreChanges
 from storewatch.installation import Installation, open_installation
 
 MILLION: Final = 1_000_000
@@ -58,9 +58,11 @@ def _register(app: Installation, stores: pl.DataFrame, weekly_hours: pl.DataFram
         copy = stores.head(len(ids)).with_columns(ids)
         app.catalog.imports.create(
             record,
-            hours=copy.join(weekly_hours, on="weekly_hours_id").select("store_id", "intervals"),
-            zones=copy.select("store_id", "timezone").drop_nulls(),
-            store_ids=ids,
+            changes=StoreChanges(
+                hours=copy.join(weekly_hours, on="weekly_hours_id").select("store_id", "intervals"),
+                zones=copy.select("store_id", "timezone").drop_nulls(),
+                store_ids=ids,
+            ),
             now=now,
         )
     known, nothing = app.catalog.stores.lake_version_known(), pl.Series("store_id", dtype=pl.String)

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from storewatch.catalog import Annotation, Catalog, NewAnnotation, labels_frame
+from storewatch.catalog import Annotation, Catalog, NewAnnotation, StoreChanges, labels_frame
 from storewatch.domain.enums import Reclassification, Status
 from storewatch.domain.errors import InvalidInputError, UnknownStoreError
 from storewatch.domain.labels import Label, Scope
@@ -18,7 +18,7 @@ ACME = Scope(label=Label("owner", "acme"))
 
 @pytest.fixture
 def stores(catalog: Catalog) -> Catalog:
-    catalog.stores.replace(labels=labels_frame({"a": {"owner": "acme"}, "b": {"owner": "bolt"}}), now=NOW)
+    catalog.stores.replace(StoreChanges(labels=labels_frame({"a": {"owner": "acme"}, "b": {"owner": "bolt"}})), now=NOW)
     return catalog
 
 

@@ -12,8 +12,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import IntegrityError
 
-from storewatch.catalog import Catalog, schema
-from storewatch.catalog.upgrade import MIGRATIONS
+from storewatch.catalog import Catalog
+from storewatch.catalog.db import schema
+from storewatch.catalog.db.upgrade import MIGRATIONS
 from storewatch.domain.errors import CatalogVersionError, InvalidInputError
 
 OPEN_AT_A_SIGN = """

@@ -13,12 +13,13 @@ from storewatch.catalog import (
     Closure,
     ImportRecord,
     NewClosure,
+    StoreChanges,
     StoreFilter,
     Target,
     labels_frame,
 )
+from storewatch.catalog.db.rows import BATCH_ROWS
 from storewatch.catalog.entries import _whole_entries
-from storewatch.catalog.rows import BATCH_ROWS
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.errors import InvalidInputError, UnknownStoreError
 from storewatch.domain.labels import Label, Scope
@@ -63,7 +64,7 @@ def versions(catalog: Catalog) -> tuple[dict[str, tuple[int, int] | None], list[
 
 
 def put_labels(catalog: Catalog, **labels: dict[str, str]) -> None:
-    catalog.stores.replace(labels=labels_frame(labels), now=NOW)
+    catalog.stores.replace(StoreChanges(labels=labels_frame(labels)), now=NOW)
 
 
 def closure(**fields: Any) -> NewClosure:
@@ -71,16 +72,18 @@ def closure(**fields: Any) -> NewClosure:
 
 
 def test_dated_hours_leave_the_earlier_ones_and_undated_ones_replace_all(catalog: Catalog) -> None:
-    catalog.stores.replace(hours=hours(a=MORNING, b=MORNING), now=NOW)
-    catalog.imports.create(RECORD, hours=hours(a=EVENING, c=EVENING), hours_from=DECEMBER, now=NOW)
-    catalog.stores.replace(hours=hours(a=None), hours_from=MARCH, now=NOW)
+    catalog.stores.replace(StoreChanges(hours=hours(a=MORNING, b=MORNING)), now=NOW)
+    catalog.imports.create(
+        RECORD, changes=StoreChanges(hours=hours(a=EVENING, c=EVENING), hours_from=DECEMBER), now=NOW
+    )
+    catalog.stores.replace(StoreChanges(hours=hours(a=None), hours_from=MARCH), now=NOW)
     assert versions(catalog) == (
         {"a": MORNING, "b": MORNING, "c": None},
         [("a", DECEMBER, EVENING), ("a", MARCH, None), ("c", DECEMBER, EVENING)],
     )
-    catalog.stores.update("a", hours=hours(a=MORNING), hours_from=DECEMBER, now=NOW)
+    catalog.stores.update("a", StoreChanges(hours=hours(a=MORNING), hours_from=DECEMBER), now=NOW)
     assert versions(catalog)[1] == [("a", DECEMBER, MORNING), ("a", MARCH, None), ("c", DECEMBER, EVENING)]
-    catalog.stores.replace(hours=hours(a=EVENING), now=NOW)
+    catalog.stores.replace(StoreChanges(hours=hours(a=EVENING)), now=NOW)
     assert versions(catalog) == ({"a": EVENING, "b": MORNING, "c": None}, [("c", DECEMBER, EVENING)])
 
 
@@ -94,18 +97,18 @@ def test_version_moves_only_when_dated_hours_changed(catalog: Catalog) -> None:
         (None, None),
         (None, None),
     ):
-        catalog.stores.replace(hours=hours(a=said), hours_from=first, now=NOW)
+        catalog.stores.replace(StoreChanges(hours=hours(a=said), hours_from=first), now=NOW)
         found.append(catalog.version())
     assert found == [1, 1, 2, 3, 4, 4]
 
 
 def test_created_store_may_have_dated_hours(catalog: Catalog) -> None:
-    catalog.stores.create("a", hours=hours(a=MORNING), hours_from=DECEMBER, now=NOW)
+    catalog.stores.create("a", StoreChanges(hours=hours(a=MORNING), hours_from=DECEMBER), now=NOW)
     assert versions(catalog) == ({"a": None}, [("a", DECEMBER, MORNING)])
 
 
 def test_deleted_store_leaves_no_changes(catalog: Catalog) -> None:
-    catalog.stores.replace(hours=hours(a=MORNING), hours_from=DECEMBER, now=NOW)
+    catalog.stores.replace(StoreChanges(hours=hours(a=MORNING), hours_from=DECEMBER), now=NOW)
     put_special(catalog, ("a", None, None, EVE, 0, 3600))
     catalog.closures.create(closure(store_id="a"))
     catalog.stores.delete("a", lake_version=-1)
@@ -284,7 +287,7 @@ def test_closure_that_cannot_be_is_refused(catalog: Catalog, fields: dict[str, A
 
 def test_select_gives_the_changes_of_its_stores_only(catalog: Catalog) -> None:
     put_labels(catalog, a={"region": "north"}, b={"region": "north"})
-    catalog.stores.replace(hours=hours(a=MORNING, b=EVENING), hours_from=DECEMBER, now=NOW)
+    catalog.stores.replace(StoreChanges(hours=hours(a=MORNING, b=EVENING), hours_from=DECEMBER), now=NOW)
     put_special(catalog, (None, "region", "north", EVE, 0, 60), ("b", None, None, CHRISTMAS, 0, 60))
     catalog.closures.create(closure())
     found = catalog.stores.find("a")

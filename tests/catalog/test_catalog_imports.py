@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from storewatch.catalog import REJECTS, Catalog, FinishedImport, ImportRecord
+from storewatch.catalog import REJECTS, Catalog, FinishedImport, ImportRecord, StoreChanges
 
 NOW = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 RECORD = ImportRecord(
@@ -24,7 +24,7 @@ IMPORT_AND_HANG = """
 import sys
 from datetime import UTC, datetime
 import polars as pl
-from storewatch.catalog import Catalog, ImportRecord
+from storewatch.catalog import Catalog, ImportRecord, StoreChanges
 
 now = datetime.now(UTC)
 record = ImportRecord(file="f", table_name="timezones", rows=2, accepted=1, rejected=1)
@@ -35,7 +35,7 @@ def rejected_rows():
     print("inside", flush=True)
     sys.stdin.read()
 
-Catalog.open(sys.argv[1]).imports.create(record, rejected_rows(), zones=zones, now=now)
+Catalog.open(sys.argv[1]).imports.create(record, rejected_rows(), changes=StoreChanges(zones=zones), now=now)
 """
 
 
@@ -44,9 +44,11 @@ def rejects(*rows: tuple[int, str, str]) -> pl.DataFrame:
 
 
 def test_imports_are_listed_newest_first(catalog: Catalog) -> None:
-    catalog.imports.create(RECORD, zones=ZONES, now=NOW)
+    catalog.imports.create(RECORD, changes=StoreChanges(zones=ZONES), now=NOW)
     polls = replace(RECORD, file="polls.csv", table_name="observations")
-    catalog.imports.create(polls, store_ids=pl.Series(["b"]), lake_version=4, expected=-1, now=NOW)
+    catalog.imports.create(
+        polls, changes=StoreChanges(store_ids=pl.Series(["b"]), lake_version=4, expected=-1), now=NOW
+    )
     first = FinishedImport(**asdict(RECORD), import_id=1, imported_at=NOW, lake_version=None)
     second = FinishedImport(**asdict(polls), import_id=2, imported_at=NOW, lake_version=4)
     assert catalog.imports.list_() == [second, first]
@@ -91,7 +93,7 @@ def test_import_that_fails_half_way_leaves_nothing(catalog: Catalog) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        catalog.imports.create(RECORD, broken(), zones=ZONES, now=NOW)
+        catalog.imports.create(RECORD, broken(), changes=StoreChanges(zones=ZONES), now=NOW)
     assert (catalog.imports.list_(), catalog.version(), catalog.stores.read_all().frame.height) == ([], 0, 0)
     assert_frame_equal(catalog.imports.read_rejects(1), rejects())
 
@@ -103,13 +105,13 @@ def test_import_is_invisible_and_blocks_no_reader_until_committed(catalog: Catal
         yield rejects((1, "row", "reason"))
         seen.append((catalog.imports.list_(), catalog.version(), catalog.imports.read_rejects(1).height))
 
-    catalog.imports.create(RECORD, look(), zones=ZONES, now=NOW)
+    catalog.imports.create(RECORD, look(), changes=StoreChanges(zones=ZONES), now=NOW)
     assert seen == [([], 0, 0)]
     assert (len(catalog.imports.list_()), catalog.version(), catalog.imports.read_rejects(1).height) == (1, 1, 1)
 
 
 def test_import_killed_inside_its_transaction_leaves_the_previous_state(catalog: Catalog, database_url: str) -> None:
-    catalog.imports.create(RECORD, zones=ZONES, now=NOW)
+    catalog.imports.create(RECORD, changes=StoreChanges(zones=ZONES), now=NOW)
     before = (catalog.imports.list_(), catalog.version(), catalog.stores.read_all().frame.rows())
     command = [sys.executable, "-c", IMPORT_AND_HANG, database_url]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

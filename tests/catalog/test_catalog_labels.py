@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 from sqlalchemy import event
 
-from storewatch.catalog import PATTERNS, Catalog, ImportRecord, StoreFilter, StoreRows, labels_frame
-from storewatch.catalog.rows import BATCH_ROWS
+from storewatch.catalog import PATTERNS, Catalog, ImportRecord, StoreChanges, StoreFilter, StoreRows, labels_frame
+from storewatch.catalog.db.rows import BATCH_ROWS
 from storewatch.domain.enums import StoreOrder
 from storewatch.domain.labels import Label, Scope
 
@@ -25,7 +25,7 @@ CHAIN = {
 
 
 def put(catalog: Catalog, labels: dict[str, dict[str, str]]) -> int:
-    return catalog.stores.replace(labels=labels_frame(labels), now=NOW)
+    return catalog.stores.replace(StoreChanges(labels=labels_frame(labels)), now=NOW)
 
 
 def ids(rows: StoreRows) -> list[str]:
@@ -52,7 +52,7 @@ def counted_queries(catalog: Catalog) -> Iterator[list[str]]:
 def zoned(catalog: Catalog, **zones: str | None) -> None:
     rows = list(zones.items())
     catalog.stores.replace(
-        zones=pl.DataFrame(rows, {"store_id": pl.String, "timezone": pl.String}, orient="row"), now=NOW
+        StoreChanges(zones=pl.DataFrame(rows, {"store_id": pl.String, "timezone": pl.String}, orient="row")), now=NOW
     )
 
 
@@ -69,7 +69,7 @@ def test_labels_replace_those_of_the_stores_named(catalog: Catalog) -> None:
 
 def test_labels_of_a_store_twice_are_the_last_ones(catalog: Catalog) -> None:
     put_frame = pl.concat([labels_frame({"a": {"owner": "acme"}}), labels_frame({"a": {"region": "north"}})])
-    catalog.imports.create(RECORD, labels=put_frame, now=NOW)
+    catalog.imports.create(RECORD, changes=StoreChanges(labels=put_frame), now=NOW)
     assert known(catalog) == {"a": {"region": "north"}}
 
 
@@ -164,7 +164,7 @@ def test_find_store_gives_what_is_known_of_it_only(catalog: Catalog) -> None:
         {"store_id": ["a1", "c"], "intervals": [[MONDAY], [MONDAY]]},
         {"store_id": pl.String, "intervals": PATTERNS["intervals"]},
     )
-    catalog.stores.replace(hours=hours, now=NOW)
+    catalog.stores.replace(StoreChanges(hours=hours), now=NOW)
     zoned(catalog, a1="Asia/Beirut")
     found = catalog.stores.find("a1", Scope(label=Label("owner", "acme")))
     assert found is not None
@@ -195,8 +195,8 @@ def test_visible_ids_are_those_of_the_stores_with_the_label(catalog: Catalog) ->
 
 
 def test_create_store_makes_it_once(catalog: Catalog) -> None:
-    assert catalog.stores.create("a", labels=labels_frame({"a": {"x": "1"}}), now=NOW)
-    assert not catalog.stores.create("a", labels=labels_frame({"a": {"x": "2"}}), now=NOW)
+    assert catalog.stores.create("a", StoreChanges(labels=labels_frame({"a": {"x": "1"}})), now=NOW)
+    assert not catalog.stores.create("a", StoreChanges(labels=labels_frame({"a": {"x": "2"}})), now=NOW)
     assert known(catalog) == {"a": {"x": "1"}}
 
 
@@ -211,9 +211,9 @@ def test_change_store_back_to_the_defaults(catalog: Catalog) -> None:
         {"store_id": ["a"], "intervals": [[MONDAY]]}, {"store_id": pl.String, "intervals": PATTERNS["intervals"]}
     )
     zones = pl.DataFrame({"store_id": ["a"], "timezone": ["Asia/Beirut"]})
-    catalog.stores.create("a", hours=hours, zones=zones, now=NOW)
+    catalog.stores.create("a", StoreChanges(hours=hours, zones=zones), now=NOW)
     nulls = [column.with_columns(pl.lit(None, column.dtypes[1]).alias(column.columns[1])) for column in (hours, zones)]
-    assert catalog.stores.update("a", hours=nulls[0], zones=nulls[1], now=NOW)
+    assert catalog.stores.update("a", StoreChanges(hours=nulls[0], zones=nulls[1]), now=NOW)
     assert catalog.stores.read_all().frame.rows() == [("a", None, None)]
 
 
@@ -221,7 +221,7 @@ def test_change_of_a_store_that_is_not_there_or_not_in_scope_changes_nothing(cat
     put(catalog, CHAIN)
     version = catalog.version()
     assert not catalog.stores.update("nobody", labels={"x": "1"}, now=NOW)
-    assert not catalog.stores.update("a1", Scope(label=Label("owner", "bolt")), labels={"x": "1"}, now=NOW)
+    assert not catalog.stores.update("a1", scope=Scope(label=Label("owner", "bolt")), labels={"x": "1"}, now=NOW)
     assert (known(catalog), catalog.version()) == (CHAIN, version)
 
 

@@ -5,8 +5,8 @@ from alembic.config import Config
 from sqlalchemy import text
 
 from storewatch.catalog import Catalog, Job
-from storewatch.catalog.database import Database, _create_postgres, _create_sqlite, _parse
-from storewatch.catalog.upgrade import MIGRATIONS
+from storewatch.catalog.db.database import Database, _create_postgres, _create_sqlite, _parse
+from storewatch.catalog.db.upgrade import MIGRATIONS
 from storewatch.domain.enums import JobKind, JobState
 
 NOW = "2023-01-25 18:13:22.479220"

@@ -6,7 +6,8 @@ import polars as pl
 from polars.testing import assert_frame_equal
 from sqlalchemy import select
 
-from storewatch.catalog import PATTERNS, STORES, Catalog, ImportRecord, schema
+from storewatch.catalog import PATTERNS, STORES, Catalog, ImportRecord, StoreChanges
+from storewatch.catalog.db import schema
 from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, RECLASSIFICATIONS, SPECIAL_HOURS
 
 NOW = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
@@ -73,14 +74,18 @@ def test_version_moves_only_when_something_changed(catalog: Catalog) -> None:
         {"zones": zones([("a", "Asia/Beirut")])},
         {"zones": zones([("a", "America/Boise")]), "hours": hours({"a": [ALL_MONDAY]})},
     ):
-        catalog.imports.create(RECORD, **change, now=NOW)
+        catalog.imports.create(RECORD, changes=StoreChanges(**change), now=NOW)
         versions.append(catalog.version())
     assert versions == [0, 1, 1, 1, 2, 2, 3, 3, 4]
 
 
 def test_hours_replace_those_of_the_stores_named(catalog: Catalog) -> None:
-    catalog.imports.create(RECORD, hours=hours({"a": [NINE_TO_FIVE], "b": [NINE_TO_FIVE]}), now=NOW)
-    catalog.imports.create(RECORD, hours=hours({"b": [ALL_MONDAY, (90_000, 99_000)], "c": [NINE_TO_FIVE]}), now=NOW)
+    catalog.imports.create(
+        RECORD, changes=StoreChanges(hours=hours({"a": [NINE_TO_FIVE], "b": [NINE_TO_FIVE]})), now=NOW
+    )
+    catalog.imports.create(
+        RECORD, changes=StoreChanges(hours=hours({"b": [ALL_MONDAY, (90_000, 99_000)], "c": [NINE_TO_FIVE]})), now=NOW
+    )
     assert known(catalog) == {
         "a": ([NINE_TO_FIVE], None),
         "b": ([ALL_MONDAY, (90_000, 99_000)], None),
@@ -89,21 +94,27 @@ def test_hours_replace_those_of_the_stores_named(catalog: Catalog) -> None:
 
 
 def test_equal_hours_are_kept_once(catalog: Catalog) -> None:
-    catalog.imports.create(RECORD, hours=hours({"a": [NINE_TO_FIVE], "b": [NINE_TO_FIVE]}), now=NOW)
-    catalog.imports.create(RECORD, hours=hours({"c": [NINE_TO_FIVE]}), now=NOW)
+    catalog.imports.create(
+        RECORD, changes=StoreChanges(hours=hours({"a": [NINE_TO_FIVE], "b": [NINE_TO_FIVE]})), now=NOW
+    )
+    catalog.imports.create(RECORD, changes=StoreChanges(hours=hours({"c": [NINE_TO_FIVE]})), now=NOW)
     assert catalog.stores.read_all().patterns.height == 1
 
 
 def test_zones_replace_those_of_the_stores_named(catalog: Catalog) -> None:
-    catalog.imports.create(RECORD, zones=zones([("a", "Asia/Beirut"), ("b", "Asia/Beirut")]), now=NOW)
-    catalog.imports.create(RECORD, zones=zones([("c", "UTC"), ("b", "UTC"), ("b", "America/Boise")]), now=NOW)
+    catalog.imports.create(
+        RECORD, changes=StoreChanges(zones=zones([("a", "Asia/Beirut"), ("b", "Asia/Beirut")])), now=NOW
+    )
+    catalog.imports.create(
+        RECORD, changes=StoreChanges(zones=zones([("c", "UTC"), ("b", "UTC"), ("b", "America/Boise")])), now=NOW
+    )
     assert known(catalog) == {"a": (None, "Asia/Beirut"), "b": (None, "America/Boise"), "c": (None, "UTC")}
 
 
 def test_hours_and_zones_leave_each_other_alone(catalog: Catalog) -> None:
-    catalog.imports.create(RECORD, hours=hours({"a": [NINE_TO_FIVE]}), now=NOW)
-    catalog.imports.create(RECORD, zones=zones([("a", "UTC")]), now=NOW)
-    catalog.imports.create(RECORD, hours=hours({"a": [ALL_MONDAY]}), now=NOW)
+    catalog.imports.create(RECORD, changes=StoreChanges(hours=hours({"a": [NINE_TO_FIVE]})), now=NOW)
+    catalog.imports.create(RECORD, changes=StoreChanges(zones=zones([("a", "UTC")])), now=NOW)
+    catalog.imports.create(RECORD, changes=StoreChanges(hours=hours({"a": [ALL_MONDAY]})), now=NOW)
     assert known(catalog) == {"a": ([ALL_MONDAY], "UTC")}
 
 
@@ -158,8 +169,10 @@ def test_changes_of_the_same_stores_from_many_threads_wait_for_each_other(catalo
         opening, zoned = (names[:500], names[500:]) if number % 2 else (names[500:], names[:500])
         catalog.imports.create(
             RECORD,
-            hours=hours({name: [(number, number + 60)] for name in opening}),
-            zones=zones([(name, f"Etc/GMT+{number}") for name in zoned]),
+            changes=StoreChanges(
+                hours=hours({name: [(number, number + 60)] for name in opening}),
+                zones=zones([(name, f"Etc/GMT+{number}") for name in zoned]),
+            ),
             now=NOW,
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from storewatch.catalog import SALES, TARGETS, Catalog, Definition, Target, labels_frame
+from storewatch.catalog import SALES, TARGETS, Catalog, Definition, StoreChanges, Target, labels_frame
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.labels import Label, Scope
 
@@ -22,7 +22,7 @@ LABELS = {
 
 @pytest.fixture
 def stores(catalog: Catalog) -> Catalog:
-    catalog.stores.replace(labels=labels_frame(LABELS), now=NOW)
+    catalog.stores.replace(StoreChanges(labels=labels_frame(LABELS)), now=NOW)
     return catalog
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from scene import import_scene, settings_in
 
-from storewatch.catalog import labels_frame
+from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.installation import open_installation
 
 
@@ -15,7 +15,7 @@ def scene_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_installation(settings_in(folder)) as app:
         import_scene(app, folder / "files")
         owners = {"cafe": {"owner": "acme"}, "bar": {"owner": "acme"}, "ghost": {"owner": "other"}}
-        app.catalog.stores.replace(labels=labels_frame(owners), now=datetime(2023, 1, 24, tzinfo=UTC))
+        app.catalog.stores.replace(StoreChanges(labels=labels_frame(owners)), now=datetime(2023, 1, 24, tzinfo=UTC))
         return app.settings.home
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from storewatch.catalog import SALES, SPECIAL_ROWS, TARGETS, Catalog, labels_frame
+from storewatch.catalog import SALES, SPECIAL_ROWS, TARGETS, Catalog, StoreChanges, labels_frame
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest import ImportResult, import_file
@@ -240,7 +240,9 @@ def test_hours_valid_from_a_date_keep_the_earlier_ones(
 
 @pytest.fixture
 def scoped(sqlite_catalog: Catalog) -> Catalog:
-    sqlite_catalog.stores.replace(labels=labels_frame({"a": {"owner": "acme"}, "b": {"owner": "bolt"}}), now=NOW)
+    sqlite_catalog.stores.replace(
+        StoreChanges(labels=labels_frame({"a": {"owner": "acme"}, "b": {"owner": "bolt"}})), now=NOW
+    )
     return sqlite_catalog
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from waiting import wait_for
 
-from storewatch.catalog import Catalog, labels_frame
+from storewatch.catalog import Catalog, StoreChanges, labels_frame
 from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import LakeUnavailableError, OverCapacityError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
@@ -172,7 +172,7 @@ def test_scoped_request_writes_only_stores_of_its_scope(
     sqlite_catalog: Catalog, ingestion: Ingestion, now: datetime, polls: Polls
 ) -> None:
     for store_id, owner in (("mine", "acme"), ("theirs", "other")):
-        sqlite_catalog.stores.create(store_id, labels=labels_frame({store_id: {"owner": owner}}), now=now)
+        sqlite_catalog.stores.create(store_id, StoreChanges(labels=labels_frame({store_id: {"owner": owner}})), now=now)
     outcome = ingestion.submit(pushed("mine", "theirs", "new", scope=Scope(label=Label("owner", "acme")))).result()
     assert outcome == PushOutcome(
         accepted=1,

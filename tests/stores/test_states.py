@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from scene import settings_in
 
-from storewatch.catalog import StoreFilter, labels_frame
+from storewatch.catalog import StoreChanges, StoreFilter, labels_frame
 from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.enums import StoreOrder, StoreState
 from storewatch.domain.errors import UnknownStoreError
@@ -96,7 +96,7 @@ def test_newest_of_some_stores(app: Installation) -> None:
 
 def test_clock_of_a_scope_is_its_own_newest_poll(app: Installation, stores: CurrentStores) -> None:
     scope = Scope(label=Label("owner", "acme"))
-    app.catalog.stores.replace(labels=labels_frame({"cafe": {"owner": "acme"}}), now=NEWEST)
+    app.catalog.stores.replace(StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=NEWEST)
     moment, cafe = stores.find("cafe", scope)
     assert moment.as_of_us == cafe.last_poll_us == instant_us(datetime(2023, 1, 23, 17, 30, tzinfo=UTC))
     with pytest.raises(UnknownStoreError):
@@ -122,7 +122,9 @@ def test_pages_make_up_the_list_in_every_order(
     app: Installation, stores: CurrentStores, order: StoreOrder, state: StoreState | None
 ) -> None:
     poll(app, *((f"s{n}", NEWEST - timedelta(minutes=n % 3), n % 2 > 0) for n in range(7)))
-    app.catalog.stores.replace(labels=labels_frame({f"s{n}": {"name": f"N{n % 4}"} for n in range(5)}), now=NEWEST)
+    app.catalog.stores.replace(
+        StoreChanges(labels=labels_frame({f"s{n}": {"name": f"N{n % 4}"} for n in range(5)})), now=NEWEST
+    )
     whole = [store.store_id for store in stores.page(StoreFilter(), state=state, order=order, limit=100).stores]
     assert len(whole) == (10 if state is None else 3)
     paged: list[str] = []

@@ -11,7 +11,7 @@ import pytest
 from reference import naive
 from scene import settings_in
 
-from storewatch.catalog import StoreRows
+from storewatch.catalog import StoreChanges, StoreRows
 from storewatch.domain.columns import OBSERVATIONS, WEEKLY_HOURS
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_US, HOUR_US, instant_of, instant_us
@@ -70,7 +70,7 @@ def store(app: Installation, given: naive.Store) -> StoreRows:
     app.catalog.stores.create("before", now=NOW)
     rows = pl.DataFrame([("it", row.day, row.start_s, row.end_s) for row in given.rows], WEEKLY_HOURS, orient="row")
     zones = pl.DataFrame({"store_id": ["it"], "timezone": [given.timezone]})
-    app.catalog.stores.replace(hours=weekly_intervals(rows), zones=zones, now=NOW)
+    app.catalog.stores.replace(StoreChanges(hours=weekly_intervals(rows), zones=zones), now=NOW)
     polls = [("it", instant_of(p.observed_us), p.active, instant_of(p.loaded_us)) for p in given.observations]
     polls += [("before", instant_of(p.observed_us), not p.active, NOW) for p in given.observations]
     app.lake.append([pl.DataFrame([poll], OBSERVATIONS, orient="row") for poll in polls])

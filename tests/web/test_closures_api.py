@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 
 from storewatch.access import AccessRules
-from storewatch.catalog import labels_frame
+from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import Role
 from storewatch.installation import Installation, open_installation
 
@@ -25,7 +25,9 @@ KNOWN = {"store_id": "cafe", "from": "2023-01-23T16:45:00Z", "to": "2023-01-24T0
 def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
     with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
-        app.catalog.stores.replace(labels=labels_frame({"cafe": {"owner": "acme"}}), now=datetime.now(UTC))
+        app.catalog.stores.replace(
+            StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=datetime.now(UTC)
+        )
         yield app
 
 

@@ -16,7 +16,7 @@ from scene import settings_in
 from waiting import wait_for
 
 from storewatch.access.rules import AccessRules
-from storewatch.catalog import labels_frame
+from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import Label, Scope
 from storewatch.installation import Installation, open_installation, utc_now
@@ -203,7 +203,9 @@ def test_keys_need_the_role_operator(app: Installation) -> None:
 
 def test_scoped_key_writes_only_its_stores_and_learns_nothing_of_others(app: Installation) -> None:
     for store_id, owner in (("mine", "acme"), ("theirs", "other")):
-        app.catalog.stores.create(store_id, labels=labels_frame({store_id: {"owner": owner}}), now=utc_now())
+        app.catalog.stores.create(
+            store_id, StoreChanges(labels=labels_frame({store_id: {"owner": owner}})), now=utc_now()
+        )
     with serving(app) as client:
         key = bearer(key_of(app, Role.OPERATOR, Scope(label=Label("owner", "acme"))))
         mixed = push(client, [{**CAFE, "store_id": store_id} for store_id in ("theirs", "mine", "new")], **key)

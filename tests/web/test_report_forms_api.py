@@ -13,7 +13,7 @@ from scene import import_scene, settings_in
 from waiting import wait_for
 
 from storewatch.access import AccessRules
-from storewatch.catalog import labels_frame
+from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import ReportFormat
 from storewatch.installation import Installation, open_installation
 from storewatch.reports.archive.manifest import Manifest
@@ -68,7 +68,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     with open_installation(settings_in(folder)) as app:
         import_scene(app, folder / "files")
         labels = labels_frame({"cafe": {"owner": "acme", "make": "x"}})
-        app.catalog.stores.replace(labels=labels, now=datetime.now(UTC))
+        app.catalog.stores.replace(StoreChanges(labels=labels), now=datetime.now(UTC))
         yield app
 
 

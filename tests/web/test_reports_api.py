@@ -14,7 +14,7 @@ from scene import HEADER, REPORT, import_scene, settings_in
 from waiting import wait_for
 
 from storewatch.access import AccessRules
-from storewatch.catalog import labels_frame
+from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.installation import Installation, open_installation
@@ -28,7 +28,7 @@ def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
     with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         labels = labels_frame({"cafe": {"owner": "acme"}, "bar": {"owner": "other"}})
-        app.catalog.stores.replace(labels=labels, now=datetime.now(UTC))
+        app.catalog.stores.replace(StoreChanges(labels=labels), now=datetime.now(UTC))
         yield app
 
 

@@ -12,7 +12,7 @@ from scene import import_scene, settings_in
 
 from storewatch import __version__
 from storewatch.access import AccessRules
-from storewatch.catalog import labels_frame
+from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import JobKind, Role
 from storewatch.domain.labels import Label, Scope
 from storewatch.installation import Installation, open_installation
@@ -31,7 +31,9 @@ WEEKLY = {
 def app(tmp_path: Path) -> Iterator[Installation]:
     with open_installation(settings_in(tmp_path)) as app:
         import_scene(app, tmp_path / "files")
-        app.catalog.stores.replace(labels=labels_frame({"cafe": {"owner": "acme"}}), now=datetime.now(UTC))
+        app.catalog.stores.replace(
+            StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=datetime.now(UTC)
+        )
         yield app
 
 

@@ -9,7 +9,7 @@ from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 
-from storewatch.catalog import labels_frame
+from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import Label, Scope
 from storewatch.installation import Installation, open_installation, utc_now
@@ -24,7 +24,7 @@ def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
     with open_installation(settings_in(tmp_path, database_url)) as app:
         import_scene(app, tmp_path / "files")
         owners = {"cafe": {"owner": "acme", "name": "Cafe"}, "bar": {"owner": "bolt", "name": "Bar"}}
-        app.catalog.stores.replace(labels=labels_frame(owners), now=utc_now())
+        app.catalog.stores.replace(StoreChanges(labels=labels_frame(owners)), now=utc_now())
         yield app
 
 

@@ -6,7 +6,8 @@ from typing import Self
 from storewatch.catalog.annotations import Annotation, AnnotationRepository, NewAnnotation
 from storewatch.catalog.audit import AuditEntry, AuditFilter, AuditRepository, AuditRow
 from storewatch.catalog.closures import Closure, ClosureRepository, NewClosure
-from storewatch.catalog.database import Database
+from storewatch.catalog.db.database import Database
+from storewatch.catalog.db.state import read_version
 from storewatch.catalog.definitions import Definition, DefinitionRepository
 from storewatch.catalog.entries import ENTRIES, SALES, SPECIAL_ROWS, TARGETS, EntryRepository
 from storewatch.catalog.imports import REJECTS, FinishedImport, ImportRecord, ImportRepository, StoredReject
@@ -14,7 +15,7 @@ from storewatch.catalog.jobs import Job, JobRepository
 from storewatch.catalog.keys import ApiKey, KeyRepository
 from storewatch.catalog.labels import LABELS, NAME, LabelRepository, labels_frame
 from storewatch.catalog.schedules import Schedule, ScheduleRepository
-from storewatch.catalog.state import read_version
+from storewatch.catalog.store_changes import StoreChanges
 from storewatch.catalog.store_queries import PATTERNS, STORES, StoreFilter, StoreRows
 from storewatch.catalog.stores import StoreRepository
 from storewatch.catalog.targeting import Target
@@ -54,6 +55,7 @@ __all__ = [
     "NewClosure",
     "Reclassification",
     "Schedule",
+    "StoreChanges",
     "StoreFilter",
     "StoreOrder",
     "StoreRows",

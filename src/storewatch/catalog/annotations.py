@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Select, delete, insert, select, update
 
-from storewatch.catalog.database import Repository
-from storewatch.catalog.schema import annotations
-from storewatch.catalog.state import lock_stores, move_version
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.schema import annotations
+from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.targeting import ids_carrying, require_store
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.errors import InvalidInputError

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from storewatch.catalog.database import Repository
-from storewatch.catalog.schema import audit
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.schema import audit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ from typing import Final
 import polars as pl
 from sqlalchemy import Connection, select
 
-from storewatch.catalog.rows import read_rows
-from storewatch.catalog.schema import annotations, closures, hours_versions, special_hours
-from storewatch.catalog.targeting import ids_asked, only_of, read_said
+from storewatch.catalog.db.rows import read_rows
+from storewatch.catalog.db.schema import annotations, closures, hours_versions, special_hours
+from storewatch.catalog.targeting import ids_asked, only_of, read_targeted_rows
 from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, INSTANT, RECLASSIFICATIONS, SPECIAL_HOURS
 from storewatch.domain.enums import Reclassification, Status
 from storewatch.engine.opening.changes import HoursChanges
@@ -60,24 +60,24 @@ def _read_versions(connection: Connection, store_ids: pl.Series) -> pl.DataFrame
 def _read_special(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
     """A store's own rows of a date replace those of its labels, which are all laid: there times go before closed."""
     columns = pl.Schema({name: dtype for name, dtype in SPECIAL_HOURS.items() if name != "store_id"})
-    said = read_said(connection, special_hours, columns, store_ids)
-    if said.is_nothing:
+    rows = read_targeted_rows(connection, special_hours, columns, store_ids)
+    if rows.is_empty:
         return SPECIAL_HOURS.to_frame()
     open_somewhere = pl.col("start_s").is_not_null().any().over("store_id", "date")
     of_labels = (
-        said.of_labels.drop("label")
-        .join(said.of_stores, on=["store_id", "date"], how="anti")
+        rows.of_labels.drop("label")
+        .join(rows.of_stores, on=["store_id", "date"], how="anti")
         .unique()
         .filter(pl.col("start_s").is_not_null() | ~open_somewhere)
     )
-    return pl.concat([frame.select(SPECIAL_HOURS.names()) for frame in (said.of_stores, of_labels)])
+    return pl.concat([frame.select(SPECIAL_HOURS.names()) for frame in (rows.of_stores, of_labels)])
 
 
 def _read_closures(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
     columns = pl.Schema({name: dtype for name, dtype in CLOSURES.items() if name != "store_id"})
-    said = read_said(connection, closures, columns, store_ids)
-    if said.is_nothing:
+    rows = read_targeted_rows(connection, closures, columns, store_ids)
+    if rows.is_empty:
         return CLOSURES.to_frame()
-    of_all = said.of_all.join(store_ids.rename("store_id").to_frame(), how="cross")
-    found = (said.of_stores, said.of_labels, of_all)
+    of_all = rows.of_all.join(store_ids.rename("store_id").to_frame(), how="cross")
+    found = (rows.of_stores, rows.of_labels, of_all)
     return pl.concat([frame.select(CLOSURES.names()) for frame in found]).unique()

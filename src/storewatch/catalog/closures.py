@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 
-from storewatch.catalog.database import Repository
-from storewatch.catalog.schema import closures
-from storewatch.catalog.state import lock_stores, move_version
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.schema import closures
+from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.targeting import Target, is_visible, require_store
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope

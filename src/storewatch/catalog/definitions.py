@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from storewatch.catalog.database import Repository
-from storewatch.catalog.rows import INSERTS
-from storewatch.catalog.schema import report_definitions
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.rows import INSERTS
+from storewatch.catalog.db.schema import report_definitions
 
 
 @dataclass(frozen=True, kw_only=True)

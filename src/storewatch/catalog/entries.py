@@ -7,11 +7,11 @@ from typing import Final
 import polars as pl
 from sqlalchemy import Connection, Table, delete, select, tuple_
 
-from storewatch.catalog import schema
-from storewatch.catalog.database import Repository
-from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows, write_rows
-from storewatch.catalog.state import lock_stores, move_version
-from storewatch.catalog.targeting import TARGET, Target, is_visible, read_said
+from storewatch.catalog.db import schema
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write_rows
+from storewatch.catalog.db.state import lock_stores, move_version
+from storewatch.catalog.targeting import TARGET, Target, is_visible, read_targeted_rows
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.labels import ALL_STORES, Scope
 
@@ -109,9 +109,9 @@ class EntryRepository(Repository):
         The store's own goes before those of its labels; of those the highest counts.
         """
         with self._database.reading() as connection:
-            said = read_said(connection, schema.targets, pl.Schema({"objective": pl.Float64}), store_ids)
-        highest = said.of_labels.group_by("store_id").agg(pl.col("objective").max())
-        return pl.concat([said.of_stores, highest.join(said.of_stores, on="store_id", how="anti")])
+            rows = read_targeted_rows(connection, schema.targets, pl.Schema({"objective": pl.Float64}), store_ids)
+        highest = rows.of_labels.group_by("store_id").agg(pl.col("objective").max())
+        return pl.concat([rows.of_stores, highest.join(rows.of_stores, on="store_id", how="anti")])
 
     def read_sales(self, store_ids: pl.Series) -> pl.DataFrame:
         """Give store_id, weekday, hour and amount_per_hour of the stores that have any; nulls hold for all.
@@ -120,9 +120,9 @@ class EntryRepository(Repository):
         """
         columns = pl.Schema({name: dtype for name, dtype in SALES.items() if name not in TARGET})
         with self._database.reading() as connection:
-            said = read_said(connection, schema.sales, columns, store_ids)
-        first = said.of_labels.filter(pl.col("label") == pl.col("label").min().over("store_id")).drop("label")
-        return pl.concat([said.of_stores, first.join(said.of_stores, on="store_id", how="anti")])
+            rows = read_targeted_rows(connection, schema.sales, columns, store_ids)
+        first = rows.of_labels.filter(pl.col("label") == pl.col("label").min().over("store_id")).drop("label")
+        return pl.concat([rows.of_stores, first.join(rows.of_stores, on="store_id", how="anti")])
 
 
 def write_entries(connection: Connection, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:

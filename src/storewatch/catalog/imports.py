@@ -1,18 +1,17 @@
 """The imports: which file brought what, and the rows it could not bring."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 import polars as pl
 from sqlalchemy import insert, select, tuple_
 
-from storewatch.catalog.database import Repository
-from storewatch.catalog.rows import read_rows, write_rows
-from storewatch.catalog.schema import imports, rejects
-from storewatch.catalog.store_changes import change_stores
-from storewatch.domain.enums import EntryKind
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.rows import read_rows, write_rows
+from storewatch.catalog.db.schema import imports, rejects
+from storewatch.catalog.store_changes import StoreChanges, change_stores
 
 REJECTS: Final = pl.Schema({"line": pl.Int64, "row": pl.String, "reason": pl.String})
 
@@ -60,38 +59,21 @@ class ImportRepository(Repository):
         record: ImportRecord,
         rejected_rows: Iterable[pl.DataFrame] = (),
         *,
-        hours: pl.DataFrame | None = None,
-        hours_from: date | None = None,
-        zones: pl.DataFrame | None = None,
-        labels: pl.DataFrame | None = None,
-        entries: Mapping[EntryKind, pl.DataFrame] | None = None,
-        store_ids: pl.Series | None = None,
-        lake_version: int | None = None,
-        expected: int | None = None,
+        changes: StoreChanges | None = None,
         now: datetime,
     ) -> int:
-        """Commit everything that a file brought to the catalog, all of it or nothing, and return the import's id.
+        """Commit an import and everything that its file changes, all or nothing. Return the import's id.
 
-        rejected_rows: frames of REJECTS. lake_version: the one that holds the file's polls, kept with the import. The
-        other arguments are those of `change_stores`.
+        rejected_rows: frames of REJECTS. changes.lake_version, the one that holds the file's polls, is kept with the
+        import.
         """
+        changes = changes or StoreChanges()
         with self._database.writing() as connection:
-            row = asdict(record) | {"imported_at": now, "lake_version": lake_version}
+            row = asdict(record) | {"imported_at": now, "lake_version": changes.lake_version}
             import_id: int = connection.execute(insert(imports).values(row)).inserted_primary_key[0]  # type: ignore[index]
             for batch in rejected_rows:
-                write_rows(connection, rejects, _storable(batch), import_id=import_id)
-            change_stores(
-                connection,
-                hours=hours,
-                hours_from=hours_from,
-                zones=zones,
-                labels=labels,
-                entries=entries,
-                store_ids=store_ids,
-                lake_version=lake_version,
-                expected=expected,
-                now=now,
-            )
+                write_rows(connection, rejects, batch.select(REJECTS.names()), import_id=import_id)
+            change_stores(connection, changes, now)
             return import_id
 
     def list_(self, limit: int = 100) -> list[FinishedImport]:
@@ -131,8 +113,3 @@ class ImportRepository(Repository):
             query = query.where(tuple_(rejects.c.line, rejects.c.reject_id) > tuple_(*after))
         with self._database.reading() as connection:
             return [StoredReject(**row) for row in connection.execute(query).mappings()]
-
-
-def _storable(batch: pl.DataFrame) -> pl.DataFrame:
-    """PostgreSQL's text cannot hold the NUL characters that a broken file may well have."""
-    return batch.select("line", pl.col("row", "reason").str.replace_all("\0", "\ufffd", literal=True))

@@ -20,8 +20,8 @@ from sqlalchemy import (
     update,
 )
 
-from storewatch.catalog.database import Repository
-from storewatch.catalog.schema import jobs
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.schema import jobs
 from storewatch.domain.enums import ENDED, JobKind, JobState
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 
@@ -191,7 +191,7 @@ class JobRepository(Repository):
         )
 
     def fail(self, job: Job, error: str, now: datetime) -> bool:
-        return self._end(job, state=JobState.FAILED, error=_storable(error), finished_at=now)
+        return self._end(job, state=JobState.FAILED, error=error, finished_at=now)
 
     def cancel(self, job: Job, now: datetime) -> bool:
         """The worker that holds the job has stopped it."""
@@ -199,7 +199,7 @@ class JobRepository(Repository):
 
     def retry(self, job: Job, error: str, retry_at: datetime) -> bool:
         """Put a held job back into the queue after a try that failed for the reason `error`."""
-        return self._end(job, state=JobState.QUEUED, error=_storable(error), retry_at=retry_at)
+        return self._end(job, state=JobState.QUEUED, error=error, retry_at=retry_at)
 
     def hand_back(self, job: Job) -> bool:
         """Put a held job back into the queue as if it had not been tried."""
@@ -290,8 +290,3 @@ def release_jobs(connection: Connection, held: ColumnElement[bool], *, max_attem
 
 def _job(row: RowMapping) -> Job:
     return Job(**{**row, "kind": JobKind(row["kind"]), "state": JobState(row["state"])})
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL's text cannot hold NUL."""
-    return text.replace("\0", "\ufffd")

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import func, insert, or_, select, update
 
-from storewatch.catalog.database import Repository
-from storewatch.catalog.schema import api_keys
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.schema import api_keys
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from typing import Final
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select, tuple_
 
-from storewatch.catalog.database import Repository
-from storewatch.catalog.rows import read_rows, select_rows, write_rows
-from storewatch.catalog.schema import store_labels, stores
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.rows import read_rows, select_rows, write_rows
+from storewatch.catalog.db.schema import store_labels, stores
 from storewatch.catalog.targeting import TARGET, ids_carrying
 from storewatch.domain.labels import ALL_STORES, Scope
 
@@ -41,7 +41,7 @@ class LabelRepository(Repository):
         """Whether any store of the scope has a label of this name."""
         query = select(1).where(store_labels.c.label == label, *_of_stores(scope)).limit(1)
         with self._database.reading() as connection:
-            return "\0" not in label and connection.execute(query).first() is not None
+            return connection.execute(query).first() is not None
 
     def list_names(self, scope: Scope = ALL_STORES) -> list[str]:
         """List the names of the labels of the stores of a scope."""

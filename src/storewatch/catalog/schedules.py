@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Select, delete, select, update
 
-from storewatch.catalog.database import Repository
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.rows import INSERTS
+from storewatch.catalog.db.schema import schedules
 from storewatch.catalog.jobs import insert_job
-from storewatch.catalog.rows import INSERTS
-from storewatch.catalog.schema import schedules
 from storewatch.domain.enums import JobKind
 
 

@@ -1,61 +1,70 @@
 """Changes of stores, their weekly hours, their time zones and their labels, within a transaction."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
 
 import polars as pl
 from sqlalchemy import Connection, delete, select, update
 
+from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write_rows
+from storewatch.catalog.db.schema import catalog_state, hours_versions, stores, weekly_hours
+from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.entries import write_entries
 from storewatch.catalog.labels import replace_labels
-from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows, write_rows
-from storewatch.catalog.schema import catalog_state, hours_versions, stores, weekly_hours
-from storewatch.catalog.state import lock_stores, move_version
 from storewatch.domain.enums import EntryKind
 
 
-def change_stores(
-    connection: Connection,
-    *,
-    hours: pl.DataFrame | None = None,
-    hours_from: date | None = None,
-    zones: pl.DataFrame | None = None,
-    labels: pl.DataFrame | None = None,
-    entries: Mapping[EntryKind, pl.DataFrame] | None = None,
-    store_ids: pl.Series | None = None,
-    lake_version: int | None = None,
-    expected: int | None = None,
-    now: datetime,
-) -> int:
-    """Replace what is named of the stores named, add the missing stores; return how many rows changed.
+@dataclass(frozen=True, kw_only=True)
+class StoreChanges:
+    """What to write of the stores named in these tables. None leaves what is known as it is.
 
-    hours: the output of `weekly_intervals`; zones: columns.TIMEZONES; a null in them is the default again. hours_from:
-    the local date from which the hours hold, where earlier ones are kept; None: they hold for ever, and dated ones go.
-    labels: labels.LABELS. entries: rows as `write_entries` takes them. Of a store's rows of zones or labels the last
-    counts. The version moves only if something changed, so that a finished report stays good when the same file comes
-    again. lake_version, expected: as in `register_stores`.
+    hours: the rows of `weekly_intervals`. hours_from: the local date from which they hold, earlier hours being kept;
+    None replaces all hours, dated ones too. zones: columns.TIMEZONES. A null in hours or zones is the default again.
+    labels: LABELS, all labels of each store. entries: the rows of each kind as in `write_entries`. store_ids: stores to
+    add where they are missing. Of several rows of a store in zones or labels the last counts.
+
+    lake_version: every store polled up to this lake version is known after the change. It is noted only if the version
+    noted before is `expected`, and never if `expected` is None.
+    """
+
+    hours: pl.DataFrame | None = None
+    hours_from: date | None = None
+    zones: pl.DataFrame | None = None
+    labels: pl.DataFrame | None = None
+    entries: Mapping[EntryKind, pl.DataFrame] = field(default_factory=dict)
+    store_ids: pl.Series | None = None
+    lake_version: int | None = None
+    expected: int | None = None
+
+
+def change_stores(connection: Connection, changes: StoreChanges, now: datetime) -> int:
+    """Write the changes and add the stores that are missing. Return how many rows changed.
+
+    The catalog's version moves only if a row changed, so that a finished report stays valid when the same file is
+    imported again.
     """
     lock_stores(connection)
     changed = 0
-    if hours is not None:
-        changed += _replace_hours(connection, hours, hours_from, now)
-    if zones is not None:
-        latest = zones.select("store_id", "timezone").unique("store_id", keep="last").sort("store_id")
+    if changes.hours is not None:
+        changed += _replace_hours(connection, changes.hours, changes.hours_from, now)
+    if changes.zones is not None:
+        latest = changes.zones.select("store_id", "timezone").unique("store_id", keep="last").sort("store_id")
         changed += write_rows(connection, stores, latest, replace="timezone", registered_at=now)
-    if labels is not None:
-        changed += replace_labels(connection, labels, now)
-    for kind, rows in (entries or {}).items():
+    if changes.labels is not None:
+        changed += replace_labels(connection, changes.labels, now)
+    for kind, rows in changes.entries.items():
         changed += write_entries(connection, kind, rows, now)
-    if store_ids is not None:
+    if changes.store_ids is not None:
         # Sorted, because that is the order of the table: 1 M ids in 0.8 s, in random order 4.5 s.
-        ids = store_ids.rename("store_id").unique().sort().to_frame()
+        ids = changes.store_ids.rename("store_id").unique().sort().to_frame()
         changed += write_rows(connection, stores, ids, registered_at=now)
     if changed:
         move_version(connection)
-    if lake_version is not None:
-        known = catalog_state.c.lake_version_known
-        connection.execute(update(catalog_state).where(known == expected).values(lake_version_known=lake_version))
+    if changes.lake_version is not None:
+        is_expected = catalog_state.c.lake_version_known == changes.expected
+        connection.execute(update(catalog_state).where(is_expected).values(lake_version_known=changes.lake_version))
     return changed
 
 

@@ -7,10 +7,10 @@ import polars as pl
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, tuple_
 
 from storewatch.catalog.changes import read_changes, read_reclassifications
+from storewatch.catalog.db.rows import read_rows
+from storewatch.catalog.db.schema import store_labels, stores, weekly_hours
+from storewatch.catalog.db.state import read_version
 from storewatch.catalog.labels import NAME, read_labels
-from storewatch.catalog.rows import read_rows
-from storewatch.catalog.schema import store_labels, stores, weekly_hours
-from storewatch.catalog.state import read_version
 from storewatch.domain.enums import StoreOrder
 from storewatch.domain.labels import Label
 from storewatch.domain.timezones import DEFAULT_TIMEZONE

@@ -1,17 +1,18 @@
 """The stores: lists of them, one of them, and how they change."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import datetime
 
 import polars as pl
 from sqlalchemy import delete, func, select
 
-from storewatch.catalog.database import Repository
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows
+from storewatch.catalog.db.schema import catalog_state, stores
+from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.labels import labels_frame, read_labels
-from storewatch.catalog.rows import BATCH_ROWS, read_rows, select_rows
-from storewatch.catalog.schema import catalog_state, stores
-from storewatch.catalog.state import lock_stores, move_version
-from storewatch.catalog.store_changes import change_stores
+from storewatch.catalog.store_changes import StoreChanges, change_stores
 from storewatch.catalog.store_queries import (
     STORES,
     Place,
@@ -62,9 +63,8 @@ class StoreRepository(Repository):
 
     def find(self, store_id: str, scope: Scope = ALL_STORES) -> StoreRows | None:
         """Read one store, None when there is none with this id in the scope."""
-        # PostgreSQL refuses to compare text with NUL in it.
-        rows = None if "\0" in store_id else self.select([store_id], scope)
-        return rows if rows is not None and rows.frame.height else None
+        rows = self.select([store_id], scope)
+        return rows if rows.frame.height else None
 
     def list_ids(self, where: StoreFilter, *, order: StoreOrder = StoreOrder.ID, after: Place = ()) -> pl.Series:
         """Read the ids of all stores of the filter after a place, which is that of `list_stores`."""
@@ -88,62 +88,40 @@ class StoreRepository(Repository):
     def register(
         self, store_ids: pl.Series, *, lake_version: int | None = None, expected: int | None = None, now: datetime
     ) -> int:
-        """Add the stores that are missing and return how many were.
+        """Add the stores that are missing and return how many were. lake_version, expected: as in StoreChanges."""
+        changes = StoreChanges(store_ids=store_ids, lake_version=lake_version, expected=expected)
+        return self.replace(changes, now=now)
 
-        Given `lake_version`, also move `lake_version_known` there if it still is `expected` (never if that is None).
-        """
+    def replace(self, changes: StoreChanges, *, now: datetime) -> int:
+        """Write changes of any stores, add the missing stores and return how many rows changed."""
         with self._database.writing() as connection:
-            return change_stores(connection, store_ids=store_ids, lake_version=lake_version, expected=expected, now=now)
+            return change_stores(connection, changes, now)
 
-    def replace(
-        self,
-        *,
-        hours: pl.DataFrame | None = None,
-        hours_from: date | None = None,
-        zones: pl.DataFrame | None = None,
-        labels: pl.DataFrame | None = None,
-        now: datetime,
-    ) -> int:
-        """Replace the hours, zones and labels of the stores named; the arguments are those of `change_stores`."""
-        with self._database.writing() as connection:
-            return change_stores(connection, hours=hours, hours_from=hours_from, zones=zones, labels=labels, now=now)
+    def create(self, store_id: str, changes: StoreChanges | None = None, *, now: datetime) -> bool:
+        """Add a store with what is known of it. Return False and change nothing when it exists.
 
-    def create(
-        self,
-        store_id: str,
-        *,
-        hours: pl.DataFrame | None = None,
-        hours_from: date | None = None,
-        zones: pl.DataFrame | None = None,
-        labels: pl.DataFrame | None = None,
-        now: datetime,
-    ) -> bool:
-        """Add a store with what is known of it; False, and nothing changed, when it is there already.
-
-        hours, hours_from, zones and labels: as in `change_stores`, of no other store.
+        changes: of this store only.
         """
         ids = pl.Series("store_id", [store_id], dtype=pl.String)
         with self._database.writing() as connection:
-            if not change_stores(connection, store_ids=ids, now=now):
+            if not change_stores(connection, StoreChanges(store_ids=ids), now):
                 return False
-            change_stores(connection, hours=hours, hours_from=hours_from, zones=zones, labels=labels, now=now)
+            change_stores(connection, changes or StoreChanges(), now)
             return True
 
     def update(
         self,
         store_id: str,
-        scope: Scope = ALL_STORES,
+        changes: StoreChanges | None = None,
         *,
-        hours: pl.DataFrame | None = None,
-        hours_from: date | None = None,
-        zones: pl.DataFrame | None = None,
         labels: Mapping[str, str | None] | None = None,
+        scope: Scope = ALL_STORES,
         now: datetime,
     ) -> bool:
-        """Change what is known of a store; False when there is none with this id that carries these labels.
+        """Change what is known of a store. Return False when the scope has no store with this id.
 
-        hours, hours_from, zones: as in `change_stores`, of no other store. labels: the ones to set, or to
-        remove where None.
+        changes: of this store only, without labels. labels: those to set, or to remove where the value is None; the
+        store keeps its other labels.
         """
         with self._database.writing() as connection:
             lock_stores(connection)
@@ -152,14 +130,8 @@ class StoreRepository(Repository):
             if found is None or not set(scope.labels) <= known.items():
                 return False
             merged = {label: value for label, value in {**known, **(labels or {})}.items() if value is not None}
-            change_stores(
-                connection,
-                hours=hours,
-                hours_from=hours_from,
-                zones=zones,
-                labels=labels_frame({store_id: merged}),
-                now=now,
-            )
+            changes = replace(changes or StoreChanges(), labels=labels_frame({store_id: merged}))
+            change_stores(connection, changes, now)
             return True
 
     def delete(self, store_id: str, *, lake_version: int) -> bool:

@@ -7,8 +7,8 @@ from typing import Any, Final
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, select, tuple_
 
-from storewatch.catalog.rows import read_rows, select_rows
-from storewatch.catalog.schema import store_labels, stores
+from storewatch.catalog.db.rows import read_rows, select_rows
+from storewatch.catalog.db.schema import store_labels, stores
 from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.labels import Label, Scope
 
@@ -27,7 +27,7 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class TargetedRows:
     """What a table says of some stores, each with the table's own columns.
 
     of_stores: also store_id; of_labels: also store_id and label, one row for each store that carries it; of_all: no
@@ -39,7 +39,7 @@ class Said:
     of_all: pl.DataFrame
 
     @property
-    def is_nothing(self) -> bool:
+    def is_empty(self) -> bool:
         return self.of_stores.is_empty() and self.of_labels.is_empty() and self.of_all.is_empty()
 
 
@@ -93,7 +93,7 @@ def is_visible(table: Table, scope: Scope, store_id: str | None) -> list[ColumnE
     return conditions
 
 
-def read_said(connection: Connection, table: Table, columns: pl.Schema, store_ids: pl.Series) -> Said:
+def read_targeted_rows(connection: Connection, table: Table, columns: pl.Schema, store_ids: pl.Series) -> TargetedRows:
     """Read what `table` says, in these columns of it, of these stores."""
     ids = ids_asked(connection, store_ids)
     found = select(*(table.c[name] for name in (*TARGET, *columns))).order_by(*table.primary_key)
@@ -101,11 +101,13 @@ def read_said(connection: Connection, table: Table, columns: pl.Schema, store_id
         found = found.where(bears_on(table, ids))
     rows = read_rows(connection, found, pl.Schema({**TARGET, **columns}))
     if rows.is_empty():  # the usual case: a millisecond less for a single store
-        return Said(of_stores=rows.drop("label", "value"), of_labels=rows.drop("value"), of_all=rows.drop(list(TARGET)))
+        return TargetedRows(
+            of_stores=rows.drop("label", "value"), of_labels=rows.drop("value"), of_all=rows.drop(list(TARGET))
+        )
     is_of_store, is_of_label = pl.col("store_id").is_not_null(), pl.col("label").is_not_null()
     of_labels = rows.filter(is_of_label).drop("store_id")
     carriers = _read_carriers(connection, table, ids) if of_labels.height else TARGET.to_frame()
-    return Said(
+    return TargetedRows(
         of_stores=only_of(store_ids, rows.filter(is_of_store).drop("label", "value")),
         of_labels=only_of(store_ids, carriers)
         .join(of_labels, on=["label", "value"], maintain_order="right")

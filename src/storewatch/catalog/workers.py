@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, insert, select, update
 
-from storewatch.catalog.database import Repository
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.schema import jobs, workers
 from storewatch.catalog.jobs import release_jobs
-from storewatch.catalog.schema import jobs, workers
 
 
 @dataclass(frozen=True, kw_only=True)

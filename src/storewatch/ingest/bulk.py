@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from storewatch.catalog import LABELS, REJECTS, Catalog
+from storewatch.catalog import LABELS, REJECTS, Catalog, StoreChanges
 from storewatch.domain.columns import WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
@@ -79,7 +79,7 @@ def replace_hours(
     good, change = _check(rows, lambda columns: check_hours(columns, now), catalog, scope)
     if change.accepted:
         hours = weekly_intervals(good.select(WEEKLY_HOURS.names()).unique())
-        catalog.stores.replace(hours=hours, hours_from=valid_from, now=now)
+        catalog.stores.replace(StoreChanges(hours=hours, hours_from=valid_from), now=now)
     return change
 
 
@@ -116,7 +116,7 @@ def replace_labels(
     else:
         good, change = _check(_label_blocks(body), check_labels, catalog, scope)
     if change.accepted:
-        catalog.stores.replace(labels=good.select(LABELS.names()), now=now)
+        catalog.stores.replace(StoreChanges(labels=good.select(LABELS.names())), now=now)
     return change
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from storewatch import telemetry
-from storewatch.catalog import ENTRIES, LABELS, Catalog, ImportRecord
+from storewatch.catalog import ENTRIES, LABELS, Catalog, ImportRecord, StoreChanges
 from storewatch.domain.columns import TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
@@ -194,7 +194,10 @@ def _import_observations(reading: _Reading, catalog: Catalog, lake: Lake) -> int
     # Only if nobody else committed in between does the catalog know all of this version.
     expected = known if version == known + 1 else None
     return catalog.imports.create(
-        reading.record(), reading.rejects, store_ids=store_ids, lake_version=version, expected=expected, now=reading.now
+        reading.record(),
+        reading.rejects,
+        changes=StoreChanges(store_ids=store_ids, lake_version=version, expected=expected),
+        now=reading.now,
     )
 
 
@@ -202,24 +205,31 @@ def _import_hours(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # no
     rows = pl.concat([WEEKLY_HOURS.to_frame(), *(good.unique() for good in reading)])
     hours = weekly_intervals(rows)
     return catalog.imports.create(
-        reading.record(), reading.rejects, hours=hours, hours_from=reading.valid_from, now=reading.now
+        reading.record(),
+        reading.rejects,
+        changes=StoreChanges(hours=hours, hours_from=reading.valid_from),
+        now=reading.now,
     )
 
 
 def _import_zones(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
     latest = (good.unique("store_id", keep="last", maintain_order=True) for good in reading)
     zones = pl.concat([TIMEZONES.to_frame(), *latest])
-    return catalog.imports.create(reading.record(), reading.rejects, zones=zones, now=reading.now)
+    return catalog.imports.create(reading.record(), reading.rejects, changes=StoreChanges(zones=zones), now=reading.now)
 
 
 def _import_labels(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
     labels = pl.concat([LABELS.to_frame(), *reading])
-    return catalog.imports.create(reading.record(), reading.rejects, labels=labels, now=reading.now)
+    return catalog.imports.create(
+        reading.record(), reading.rejects, changes=StoreChanges(labels=labels), now=reading.now
+    )
 
 
 def _import_entries(reading: _Reading, catalog: Catalog, lake: Lake, kind: EntryKind) -> int:  # noqa: ARG001 - one signature for all tables
     entries = {kind: pl.concat([ENTRIES[kind].to_frame(), *reading])}
-    return catalog.imports.create(reading.record(), reading.rejects, entries=entries, now=reading.now)
+    return catalog.imports.create(
+        reading.record(), reading.rejects, changes=StoreChanges(entries=entries), now=reading.now
+    )
 
 
 _IMPORTS: Final[dict[ImportTable, Callable[[_Reading, Catalog, Lake], int]]] = {

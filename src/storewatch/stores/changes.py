@@ -1,13 +1,13 @@
 """How one store is created, changed and deleted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
 import polars as pl
 
-from storewatch.catalog import Catalog, labels_frame
+from storewatch.catalog import Catalog, StoreChanges, labels_frame
 from storewatch.domain.errors import LakeConflictError, StoreExistsError, StoreInUseError, UnknownStoreError
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.lake import Lake
@@ -30,18 +30,17 @@ class StoreFields:
     zones: pl.DataFrame | None = None
     labels: Mapping[str, str | None] | None = None
 
+    @property
+    def changes(self) -> StoreChanges:
+        """The changes of hours and time zone."""
+        return StoreChanges(hours=self.hours, hours_from=self.hours_from, zones=self.zones)
+
 
 def create_store(store_id: str, fields: StoreFields, *, catalog: Catalog, now: datetime) -> None:
     """Create a store. Raises StoreExistsError."""
     labels = {label: value for label, value in (fields.labels or {}).items() if value is not None}
-    created = catalog.stores.create(
-        store_id,
-        hours=fields.hours,
-        hours_from=fields.hours_from,
-        zones=fields.zones,
-        labels=labels_frame({store_id: labels}),
-        now=now,
-    )
+    changes = replace(fields.changes, labels=labels_frame({store_id: labels}))
+    created = catalog.stores.create(store_id, changes, now=now)
     if not created:
         raise StoreExistsError(store_id)
 
@@ -50,15 +49,7 @@ def change_store(
     store_id: str, fields: StoreFields, *, catalog: Catalog, scope: Scope = ALL_STORES, now: datetime
 ) -> None:
     """Change the fields of a store. Raises UnknownStoreError when the scope has no store with this id."""
-    changed = catalog.stores.update(
-        store_id,
-        scope,
-        hours=fields.hours,
-        hours_from=fields.hours_from,
-        zones=fields.zones,
-        labels=fields.labels,
-        now=now,
-    )
+    changed = catalog.stores.update(store_id, fields.changes, labels=fields.labels, scope=scope, now=now)
     if not changed:
         raise UnknownStoreError(store_id)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from storewatch import __version__
-from storewatch.catalog import NewAnnotation, NewClosure, labels_frame
+from storewatch.catalog import NewAnnotation, NewClosure, StoreChanges, labels_frame
 from storewatch.domain.enums import JobKind, Reclassification, ReportFormat
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 from storewatch.domain.labels import Label, Scope
@@ -159,7 +159,7 @@ def test_long_lines_are_shown_around_the_first_difference(app: Installation, tmp
 def test_change_without_effect_is_told_and_the_report_is_the_same(app: Installation, tmp_path: Path) -> None:
     manifest = made(app, tmp_path / "r.csv")
     before = app.catalog.version()
-    app.catalog.stores.replace(labels=labels_frame({"bar": {"owner": "acme"}}), now=NOW)
+    app.catalog.stores.replace(StoreChanges(labels=labels_frame({"bar": {"owner": "acme"}})), now=NOW)
     found = again(app, manifest, tmp_path / "r.csv")
     changed = f"stores, hours, closures and annotations: version {before} then, {app.catalog.version()} now"
     assert found == replace(IDENTICAL, changed=(changed,))
@@ -198,7 +198,7 @@ def test_versions_of_another_software_and_tzdata_are_told(app: Installation, tmp
 
 
 def test_stored_report_is_verified_by_its_job_with_its_scope(app: Installation) -> None:
-    app.catalog.stores.replace(labels=labels_frame({"cafe": {"owner": "acme"}}), now=NOW)
+    app.catalog.stores.replace(StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=NOW)
     scope = Scope(label=Label("owner", "acme"))
     app.catalog.jobs.create("one", JobKind.REPORT, ReportRequest().parameters(), NOW, scope=scope)
     job = app.catalog.jobs.claim("w", [JobKind.REPORT], NOW)

@@ -7,7 +7,7 @@ import pytest
 from scene import HEADER, REPORT
 
 from storewatch import __version__
-from storewatch.catalog import Job, labels_frame
+from storewatch.catalog import Job, StoreChanges, labels_frame
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import (
     FailedReportError,
@@ -58,7 +58,7 @@ def kept_totals(app: Installation) -> dict[str, dict[str, Any]]:
 
 def label(app: Installation, **owners: str) -> None:
     labels = labels_frame({store_id: {"owner": owner} for store_id, owner in owners.items()})
-    app.catalog.stores.replace(labels=labels, now=NOW)
+    app.catalog.stores.replace(StoreChanges(labels=labels), now=NOW)
 
 
 def test_run_stores_a_whole_file_and_tells_what_it_says(app: Installation) -> None:
@@ -89,8 +89,10 @@ def test_label_that_no_store_has_is_told_with_those_that_there_are(app: Installa
     asked = read_request({member: "brand", "format": "json"})
     with pytest.raises(InvalidParameterError, match=r"^No store has a label 'brand'; import a table of stores"):
         run(app, asked)
-    app.catalog.stores.replace(labels=labels_frame({"cafe": {"owner": "acme", "region": "north"}}), now=NOW)
-    app.catalog.stores.replace(labels=labels_frame({"bar": {"owner": "bolt", "brand": "x"}}), now=NOW)
+    app.catalog.stores.replace(
+        StoreChanges(labels=labels_frame({"cafe": {"owner": "acme", "region": "north"}})), now=NOW
+    )
+    app.catalog.stores.replace(StoreChanges(labels=labels_frame({"bar": {"owner": "bolt", "brand": "x"}})), now=NOW)
     with pytest.raises(InvalidParameterError, match=r"^No store has a label 'Brand'; the labels are brand, owner, reg"):
         run(app, read_request({member: "Brand", "format": "json"}))
     with pytest.raises(InvalidParameterError, match=r"^No store has a label 'brand'; the labels are owner, region\.$"):
@@ -251,7 +253,7 @@ def test_run_leaves_no_folder_of_its_own_behind(app: Installation) -> None:
 
 def test_peers_under_a_scope_are_its_own_stores(app: Installation) -> None:
     labels = {name: {"owner": "acme"} for name in ("bar", "ghost")} | {"cafe": {"owner": "acme", "team": "x"}}
-    app.catalog.stores.replace(labels=labels_frame(labels), now=NOW)
+    app.catalog.stores.replace(StoreChanges(labels=labels_frame(labels)), now=NOW)
     asked = {"format": "wide_csv", "windows": ["last_week"], "rolling": True, "peers": "owner", "store_ids": ["cafe"]}
     stores = {}
     for scope in (ALL_STORES, Scope(label=Label("team", "x"))):

@@ -10,7 +10,7 @@ import polars as pl
 from reference.naive import Store
 from scene import settings_in
 
-from storewatch.catalog import SALES, Catalog, NewAnnotation, NewClosure, labels_frame
+from storewatch.catalog import SALES, Catalog, NewAnnotation, NewClosure, StoreChanges, labels_frame
 from storewatch.domain.columns import OBSERVATIONS, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ReportTable
 from storewatch.domain.instants import instant_of, parse_instant
@@ -112,9 +112,11 @@ def annotation(store_id: str, start: str, end: str, cause: str, **fields: Any) -
 def _put_stores(catalog: Catalog, stores: Mapping[str, Store], labels: Labels) -> None:
     rows = [(name, row.day, row.start_s, row.end_s) for name, store in stores.items() for row in store.rows]
     catalog.stores.replace(
-        hours=weekly_intervals(pl.DataFrame(rows, WEEKLY_HOURS, orient="row")),
-        zones=pl.DataFrame([(name, store.timezone) for name, store in stores.items()], TIMEZONES, orient="row"),
-        labels=labels_frame(labels),
+        StoreChanges(
+            hours=weekly_intervals(pl.DataFrame(rows, WEEKLY_HOURS, orient="row")),
+            zones=pl.DataFrame([(name, store.timezone) for name, store in stores.items()], TIMEZONES, orient="row"),
+            labels=labels_frame(labels),
+        ),
         now=NOW,
     )
 

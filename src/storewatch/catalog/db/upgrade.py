@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from storewatch.catalog.schema import HEAD
+from storewatch.catalog.db.schema import HEAD
 from storewatch.domain.errors import CatalogVersionError
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"

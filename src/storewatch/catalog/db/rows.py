@@ -6,6 +6,8 @@ import polars as pl
 from sqlalchemy import JSON, Connection, Select, Table, Text, cast, column, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
+from storewatch.catalog.db.schema import without_nul
+
 BATCH_ROWS: Final = 50_000
 INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -41,13 +43,18 @@ def _write(
 
 def select_rows(connection: Connection, table: Table, batch: pl.DataFrame) -> Select[Any]:
     """Make `batch`, whose columns are named like the table's, something to select from: one parameter in all."""
-    document = literal(batch.write_json(), Text)
+    document = literal(_without_nul(batch).write_json(), Text)
     if connection.dialect.name == "sqlite":
         each = func.json_each(document).table_valued("value")
         values = [func.json_extract(each.c.value, f"$.{name}") for name in batch.columns]
         return select(*values).where(true())  # without WHERE, SQLite takes ON CONFLICT for a join's ON
     typed = [column(name, table.c[name].type) for name in batch.columns]
     return select(*func.json_to_recordset(cast(document, JSON)).table_valued(*typed).render_derived(with_types=True).c)
+
+
+def _without_nul(batch: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with their texts as StoredText stores them."""
+    return batch.with_columns(pl.col(pl.String).str.replace_all("\0", without_nul("\0"), literal=True))
 
 
 def read_rows(connection: Connection, query: Select[Any], schema: pl.Schema) -> pl.DataFrame:

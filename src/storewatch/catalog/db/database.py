@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
-from storewatch.catalog.schema import HEAD
+from storewatch.catalog.db.schema import HEAD
 from storewatch.domain.errors import CatalogUnavailableError, InvalidInputError
 
 MIGRATION_LOCK: Final = 0x73746F7265  # "store"; any number that nobody else locks in this PostgreSQL database
@@ -95,7 +95,7 @@ class Database:
                 connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             if (revision := _revision(connection)) != HEAD:
                 # Alembic is imported only here: a database that is up to date, the usual case, need not wait for it.
-                from storewatch.catalog.upgrade import upgrade  # noqa: PLC0415
+                from storewatch.catalog.db.upgrade import upgrade  # noqa: PLC0415
 
                 upgrade(connection, revision, database=_display(url))
 

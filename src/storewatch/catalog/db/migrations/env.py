@@ -1,4 +1,4 @@
-"""Run by Alembic: migrate over the connection, and inside the transaction, that `catalog.database` hands over."""
+"""Run by Alembic: migrate over the connection, and inside the transaction, that `catalog.db.database` hands over."""
 
 from alembic import context
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
 )
+from sqlalchemy.types import TypeEngine
 
 HEAD: Final = "0003"  # the revision of `migrations/versions` that this code reads and writes
 
@@ -48,8 +49,35 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class StoredText(TypeDecorator[str]):
+    """A text. U+FFFD takes the place of NUL, which broken files hold and PostgreSQL can neither store nor look for.
+
+    Writing and searching replace alike. `db.rows`, whose values are in one JSON parameter, calls `without_nul` itself.
+    bytewise: PostgreSQL orders by the bytes of UTF-8 as SQLite does, whatever the locale of the database.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, *, bytewise: bool = False) -> None:
+        super().__init__()
+        self.bytewise = bytewise
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        return Text(collation="C") if self.bytewise and dialect.name == "postgresql" else Text()
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        return None if value is None else without_nul(value)
+
+
+def without_nul(text: str) -> str:
+    """Return the text as it is stored."""
+    return text.replace("\0", "\ufffd")
+
+
 BIG_ID: Final = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only in an INTEGER PRIMARY KEY
-BYTEWISE: Final = Text().with_variant(Text(collation="C"), "postgresql")  # SQLite compares bytes by default
+TEXT: Final = StoredText()
+BYTEWISE: Final = StoredText(bytewise=True)
 
 metadata = MetaData()
 
@@ -58,8 +86,8 @@ weekly_hours = Table(
     "weekly_hours",
     metadata,
     Column("weekly_hours_id", BIG_ID, primary_key=True),
-    Column("digest", Text, nullable=False, unique=True),  # SHA-256 of `intervals`, which are too long for an index
-    Column("intervals", Text, nullable=False),  # JSON [{"start_s": ..., "end_s": ...}, ...]
+    Column("digest", TEXT, nullable=False, unique=True),  # SHA-256 of `intervals`, which are too long for an index
+    Column("intervals", TEXT, nullable=False),  # JSON [{"start_s": ..., "end_s": ...}, ...]
 )
 
 # Every store that any input names. A null is a default of SEMANTICS 2 and 3: open 24x7, America/Chicago.
@@ -68,7 +96,7 @@ stores = Table(
     metadata,
     Column("store_id", BYTEWISE, primary_key=True),
     Column("weekly_hours_id", BIG_ID, ForeignKey("weekly_hours.weekly_hours_id")),
-    Column("timezone", Text),
+    Column("timezone", TEXT),
     Column("registered_at", Instant, nullable=False),
     sqlite_with_rowid=False,  # rows lie in the order of store_id, in which they are read
 )
@@ -86,14 +114,14 @@ imports = Table(
     "imports",
     metadata,
     Column("import_id", BIG_ID, primary_key=True),
-    Column("file", Text, nullable=False),
-    Column("table_name", Text, nullable=False),
+    Column("file", TEXT, nullable=False),
+    Column("table_name", TEXT, nullable=False),
     Column("imported_at", Instant, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("accepted", BigInteger, nullable=False),
     Column("rejected", BigInteger, nullable=False),
     Column("lake_version", BigInteger),
-    Column("job_id", Text, index=True, unique=True),  # null where the command line imported the file itself
+    Column("job_id", TEXT, index=True, unique=True),  # null where the command line imported the file itself
 )
 
 rejects = Table(
@@ -102,8 +130,8 @@ rejects = Table(
     Column("reject_id", BIG_ID, primary_key=True),
     Column("import_id", BIG_ID, ForeignKey("imports.import_id"), nullable=False),
     Column("line", BigInteger, nullable=False),
-    Column("row", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("row", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
     Index("rejects_by_import", "import_id", "line"),
 )
 
@@ -112,25 +140,25 @@ rejects = Table(
 jobs = Table(
     "jobs",
     metadata,
-    Column("job_id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("state", Text, nullable=False),  # queued, running, complete, failed, cancelled
+    Column("job_id", TEXT, primary_key=True),
+    Column("kind", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),  # queued, running, complete, failed, cancelled
     Column("parameters", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("created_by", Text),  # key_id; null where nobody was asked for a key
-    Column("scope_label", Text),  # what the creator may see, and so the job
-    Column("scope_value", Text),
-    Column("request_id", Text),  # of the request that asked for it, for the logs
+    Column("created_by", TEXT),  # key_id; null where nobody was asked for a key
+    Column("scope_label", TEXT),  # what the creator may see, and so the job
+    Column("scope_value", TEXT),
+    Column("request_id", TEXT),  # of the request that asked for it, for the logs
     Column("retry_at", Instant),  # a queued job that failed before waits until then
-    Column("worker_id", Text, index=True),  # who runs it; null unless running
+    Column("worker_id", TEXT, index=True),  # who runs it; null unless running
     Column("started_at", Instant),
     Column("finished_at", Instant),
     Column("progress", Float, nullable=False),  # 0 ... 1
     Column("attempts", Integer, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
-    Column("fingerprint", Text, index=True),  # of a complete report: equal ones share a file
+    Column("fingerprint", TEXT, index=True),  # of a complete report: equal ones share a file
     Column("result", JSON),
-    Column("error", Text),
+    Column("error", TEXT),
     Index("jobs_by_state", "state", "kind"),
     Index("jobs_by_kind", "kind", "created_at", "job_id"),
 )
@@ -139,8 +167,8 @@ jobs = Table(
 workers = Table(
     "workers",
     metadata,
-    Column("worker_id", Text, primary_key=True),
-    Column("host", Text, nullable=False),
+    Column("worker_id", TEXT, primary_key=True),
+    Column("host", TEXT, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("beat_at", Instant, nullable=False),
@@ -149,14 +177,14 @@ workers = Table(
 schedules = Table(
     "schedules",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("cron", Text, nullable=False),
-    Column("timezone", Text, nullable=False),
+    Column("name", TEXT, primary_key=True),
+    Column("kind", TEXT, nullable=False),
+    Column("cron", TEXT, nullable=False),
+    Column("timezone", TEXT, nullable=False),
     Column("parameters", JSON, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("created_by", Text),
+    Column("created_by", TEXT),
     Column("last_run_at", Instant),
 )
 
@@ -174,14 +202,14 @@ store_labels = Table(
 api_keys = Table(
     "api_keys",
     metadata,
-    Column("key_id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("sha256", Text, nullable=False, unique=True),
-    Column("scope_label", Text),
-    Column("scope_value", Text),
+    Column("key_id", TEXT, primary_key=True),
+    Column("name", TEXT, nullable=False),
+    Column("role", TEXT, nullable=False),
+    Column("sha256", TEXT, nullable=False, unique=True),
+    Column("scope_label", TEXT),
+    Column("scope_value", TEXT),
     Column("created_at", Instant, nullable=False),
-    Column("created_by", Text),
+    Column("created_by", TEXT),
     Column("expires_at", Instant),
     Column("last_used_at", Instant),
     Column("revoked_at", Instant),
@@ -193,14 +221,14 @@ audit = Table(
     metadata,
     Column("audit_id", BIG_ID, primary_key=True),
     Column("at", Instant, nullable=False, index=True),
-    Column("actor_id", Text),
-    Column("actor_name", Text, nullable=False),
-    Column("address", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("object_type", Text, nullable=False),
-    Column("object_id", Text),
-    Column("outcome", Text, nullable=False),
-    Column("request_id", Text),
+    Column("actor_id", TEXT),
+    Column("actor_name", TEXT, nullable=False),
+    Column("address", TEXT, nullable=False),
+    Column("action", TEXT, nullable=False),
+    Column("object_type", TEXT, nullable=False),
+    Column("object_id", TEXT),
+    Column("outcome", TEXT, nullable=False),
+    Column("request_id", TEXT),
     Column("detail", JSON),
 )
 
@@ -245,8 +273,8 @@ closures = Table(
     *_target(),
     Column("start_at", Instant, nullable=False),
     Column("end_at", Instant, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("created_by", Text),
+    Column("reason", TEXT, nullable=False),
+    Column("created_by", TEXT),
     Column("created_at", Instant, nullable=False),
     Index("closures_by_store", "store_id"),
     Index("closures_by_label", "label", "value"),
@@ -260,10 +288,10 @@ annotations = Table(
     Column("store_id", BYTEWISE, ForeignKey("stores.store_id", ondelete="CASCADE"), nullable=False),
     Column("start_at", Instant, nullable=False),
     Column("end_at", Instant, nullable=False),
-    Column("cause", Text, nullable=False),
-    Column("note", Text),
-    Column("reclassify_as", Text),  # planned, unknown, not_an_outage; null: the figures stay
-    Column("created_by", Text),
+    Column("cause", TEXT, nullable=False),
+    Column("note", TEXT),
+    Column("reclassify_as", TEXT),  # planned, unknown, not_an_outage; null: the figures stay
+    Column("created_by", TEXT),
     Column("created_at", Instant, nullable=False),
     Index("annotations_by_store", "store_id"),
     sqlite_autoincrement=True,
@@ -295,8 +323,8 @@ sales = Table(
 report_definitions = Table(
     "report_definitions",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", TEXT, primary_key=True),
     Column("parameters", JSON, nullable=False),
-    Column("created_by", Text),
+    Column("created_by", TEXT),
     Column("created_at", Instant, nullable=False),
 )

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, select, update
 
-from storewatch.catalog.schema import catalog_state
+from storewatch.catalog.db.schema import catalog_state
 
 
 def lock_stores(connection: Connection) -> None:

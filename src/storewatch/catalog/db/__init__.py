@@ -1,0 +1,1 @@
+"""The database of the catalog: its engine, its tables, its migrations, and rows in and out of it."""
