@@ -19,7 +19,7 @@ from storewatch.engine.availability import Evidence, evidence_range, group_evide
 from storewatch.engine.measures import in_unit
 from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.installation import open_installation
-from storewatch.reports.request.windows import CLASSIC_WINDOWS, ROLLING_US
+from storewatch.reports.request.window_names import CLASSIC_WINDOWS, ROLLING_US
 from storewatch.stores.evidence import StoreList
 
 

@@ -9,9 +9,8 @@ from scene import REPORT, import_scene, settings_in
 
 from storewatch import __version__
 from storewatch.domain.columns import OBSERVATIONS
-from storewatch.domain.enums import ReportFormat, ReportTable
+from storewatch.domain.enums import PolicyName, ReportFormat, ReportTable
 from storewatch.domain.errors import InvalidInputError
-from storewatch.domain.policies import OBSERVED
 from storewatch.domain.timezones import TZDATA_VERSION
 from storewatch.ingest import import_file
 from storewatch.installation import Installation, compute_report, open_installation
@@ -35,7 +34,7 @@ def test_classic_report_of_the_scene_to_the_letter(app: Installation, tmp_path: 
 
 
 def test_json_report_carries_exact_figures_and_what_it_takes_to_run_again(app: Installation, tmp_path: Path) -> None:
-    request = ReportRequest(policy=OBSERVED, format=ReportFormat.JSON)
+    request = ReportRequest(policy=PolicyName.OBSERVED, format=ReportFormat.JSON)
     report = json.loads(written(app, request, tmp_path / "report.json"))
     header = report["report"]
     names = ("as_of", "policy", "max_gap_seconds", "tzdata_version", "software_version")

@@ -102,7 +102,7 @@ def _print_outages(content: "Content") -> Iterator[str]:
 
 
 def _heading(content: "Content", window: Mapping[str, Any]) -> str:
-    policy, stores = content.request.policy, count(window["stores"], "store")
+    policy, stores = content.request.chosen_policy, count(window["stores"], "store")
     return (
         f"{window['window']}: {_utc(window['from_at'])} to {_utc(window['to_at'])} UTC, {stores}, "
         f"policy {policy.name} ({duration_words(policy.max_gap_us)})"

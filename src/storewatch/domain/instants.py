@@ -26,6 +26,7 @@ LATEST: Final = datetime(END_YEAR, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DURATION: Final = re.compile(r"(\d{1,9})\s*(s|m|min|h|d|w)", re.IGNORECASE)
+_UNITS: Final = (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
 _UNIT_SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -73,6 +74,13 @@ def parse_duration(text: str) -> timedelta:
 def parse_duration_us(text: str) -> int:
     """Read a duration such as `90m` as microseconds. Raises InvalidInputError."""
     return parse_duration(text) // _MICROSECOND
+
+
+def format_duration(duration_us: int) -> str:
+    """Write a duration of whole seconds, in microseconds, with the largest unit that needs no fraction: 90m, 3h, 7d."""
+    seconds = duration_us // SECOND_US
+    unit, length = next((unit, length) for unit, length in _UNITS if seconds % length == 0)
+    return f"{seconds // length}{unit}"
 
 
 def parse_local_date(text: str) -> date:

@@ -14,9 +14,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from storewatch.domain.enums import Breakdown, ReportFormat, ReportTable, Section, Status
+from storewatch.domain.enums import Breakdown, PolicyName, ReportFormat, ReportTable, Section, Status
 from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US, instant_us
-from storewatch.domain.policies import FILL, OBSERVED
 from storewatch.reports.compute import content
 from storewatch.reports.compute.content import Content, StoreDay, Stretch, Table, Versions
 from storewatch.reports.request.request import ReportRequest
@@ -67,7 +66,9 @@ def sheet_content(store_id: str = "cafe-lisboa", **asked: Any) -> Content:
 
 def plain_content(**asked: Any) -> Content:
     """Make a report with nothing but what every report has, on the policy observed."""
-    request = ReportRequest(**{"policy": OBSERVED, "format": ReportFormat.JSON, "windows": tuple(WINDOWS)} | asked)
+    request = ReportRequest(
+        **{"policy": PolicyName.OBSERVED, "format": ReportFormat.JSON, "windows": tuple(WINDOWS)} | asked
+    )
     made = _content(request, list(STORES), [], None)
     tables = {
         ReportTable.SUMMARY: table(content.SUMMARY, made.tables[ReportTable.SUMMARY].read()),
@@ -120,7 +121,7 @@ def classic_content() -> Content:
 def many_content(stores: int, folder: Path | None = None, rows_at_once: int = 50_000, **asked: Any) -> Content:
     """Make a report of many stores and its three windows, to measure with: figures by chance, always the same."""
     windows = {"last_hour": HOUR_US, "last_day": DAY_US, "last_week": 7 * DAY_US}
-    asked = {"policy": OBSERVED, "format": ReportFormat.XLSX, "windows": tuple(windows)} | asked
+    asked = {"policy": PolicyName.OBSERVED, "format": ReportFormat.XLSX, "windows": tuple(windows)} | asked
     chance = np.random.default_rng(4)
     made = Table(schema=content.STORES, folder=folder)
     summary = np.zeros((len(windows), 4), np.int64)
@@ -207,7 +208,7 @@ def table(schema: pl.Schema, rows: Iterable[Mapping[str, Any]] | pl.DataFrame, f
 
 def _request(**asked: Any) -> ReportRequest:
     default: dict[str, Any] = {
-        "policy": FILL,
+        "policy": PolicyName.FILL,
         "format": ReportFormat.JSON,
         "windows": tuple(WINDOWS),
         "group_by": "brand",

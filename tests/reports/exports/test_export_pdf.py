@@ -131,7 +131,7 @@ def test_pdf_of_one_store_is_a_sheet_with_its_days(tmp_path: Path) -> None:
 @pytest.mark.parametrize("asked", [{"by": None, "include": ()}, {"by": Breakdown.MONTH}], ids=["plain", "by month"])
 def test_pdf_of_one_store_has_its_days_whatever_else_it_has(asked: dict[str, Any], tmp_path: Path) -> None:
     content = sheet_content()
-    request = replace(content.request, **asked)
+    request = content.request.model_copy(update=asked)
     tables = {name: content.tables[name] for name in request.tables}
 
     block = document(replace(content, request=request, tables=tables))["drawing"]

@@ -2,8 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from storewatch.domain.enums import Breakdown, ReportFormat, ReportTable, Section
-from storewatch.domain.policies import OBSERVED
+from storewatch.domain.enums import Breakdown, PolicyName, ReportFormat, ReportTable, Section
 from storewatch.reports.request.file_names import file_name
 from storewatch.reports.request.request import ReportRequest
 
@@ -43,7 +42,7 @@ AS_OF = datetime(2023, 1, 25, 18, 13, tzinfo=UTC)
                 zone="Europe/Berlin",
                 worst=10,
                 with_outages=True,
-                policy=OBSERVED,
+                policy=PolicyName.OBSERVED,
             ),
             "storewatch_2023-01-25_classic_Acme-Co_north_Europe-Berlin_worst-10_with-outages_observed.csv",
         ),

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from storewatch.domain.enums import AnnotationMode, Breakdown, ClosureMode, Paper, ReportFormat, ReportTable, Section
+from storewatch.domain.enums import (
+    AnnotationMode,
+    Breakdown,
+    ClosureMode,
+    Paper,
+    PolicyName,
+    ReportFormat,
+    ReportTable,
+    Section,
+)
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 from storewatch.domain.instants import format_instant, parse_duration, parse_instant
 from storewatch.domain.policies import FILL, OBSERVED, Policy, choose_policy
@@ -63,7 +72,7 @@ def test_policy_that_cannot_be_is_refused(name: str, max_gap: str | None) -> Non
 
 
 def test_request_survives_the_catalog() -> None:
-    request = ReportRequest(as_of=MOMENT, policy=choose_policy("observed", "2h"), format=ReportFormat.JSON)
+    request = ReportRequest(as_of=MOMENT, policy=PolicyName.OBSERVED, max_gap="2h", format=ReportFormat.JSON)
     assert ReportRequest.from_parameters(request.parameters()) == request
 
 
@@ -102,7 +111,8 @@ def test_request_with_everything_survives_the_catalog() -> None:
     request = read_request(EVERYTHING, as_of=MOMENT)
     assert request == ReportRequest(
         as_of=MOMENT,
-        policy=Policy(name="observed", max_gap_us=7_200_000_000),
+        policy=PolicyName.OBSERVED,
+        max_gap="2h",
         format=ReportFormat.WIDE_CSV,
         store_ids=("b", "a"),
         labels=(("brand", "x"), ("owner", "acme")),
@@ -127,6 +137,7 @@ def test_request_with_everything_survives_the_catalog() -> None:
     kept = json.loads(json.dumps(request.parameters()))
     assert ReportRequest.from_parameters(kept) == request
     assert request.min_duration_us == 300_000_000
+    assert request.chosen_policy == Policy(name="observed", max_gap_us=7_200_000_000)
 
 
 def test_request_of_nulls_is_the_classic_one() -> None:

@@ -14,7 +14,8 @@ from storewatch.domain.enums import Breakdown, ReportFormat
 from storewatch.domain.errors import InvalidParameterError
 from storewatch.domain.instants import DAY_US, HOUR_US, instant_us
 from storewatch.reports.request.request import ReportRequest, read_request
-from storewatch.reports.request.windows import ALWAYS_ROLLING, PRESETS, ROLLING_US, cut, resolve_windows
+from storewatch.reports.request.window_names import ALWAYS_ROLLING, PRESETS, ROLLING_US
+from storewatch.reports.request.windows import cut, resolve_windows
 
 BERLIN = "Europe/Berlin"
 

@@ -93,7 +93,7 @@ def _inputs(
             store_list=StoreList.read(app.catalog),
             snapshot=snapshot,
             as_of_us=resolve_as_of(request, snapshot),
-            policy=request.policy,
+            policy=request.chosen_policy,
             closures=request.closures,
             annotations=request.annotations,
         )

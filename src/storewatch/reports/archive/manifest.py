@@ -77,8 +77,8 @@ class Manifest:
             "file": self.file,
             "sha256": self.sha256,
             "as_of": format_instant(request.as_of) if request.as_of else None,
-            "policy": request.policy.name,
-            "max_gap_seconds": request.policy.max_gap_us / SECOND_US,
+            "policy": request.policy.value,
+            "max_gap_seconds": request.chosen_policy.max_gap_us / SECOND_US,
             "lake_version": self.versions.lake,
             "catalog_version": self.versions.catalog,
             "tzdata_version": self.versions.tzdata,
@@ -133,7 +133,7 @@ class Verification:
 
 def asked_of(content: Content) -> ReportRequest:
     """Give what makes the report again: what was asked for, with the as_of that was used."""
-    return replace(content.request, as_of=instant_of(content.as_of_us))
+    return content.request.at(instant_of(content.as_of_us))
 
 
 def manifest_file(file: Path) -> Path:

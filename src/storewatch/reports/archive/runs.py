@@ -210,7 +210,7 @@ class Reports:
             store_list=chosen if request.peers is None else self._with_peers(request.peers, chosen, visible),
             snapshot=snapshot,
             as_of_us=resolve_as_of(request, snapshot, visible.store_ids if scope.is_limited else None),
-            policy=request.policy,
+            policy=request.chosen_policy,
             closures=request.closures,
             annotations=request.annotations,
         )

@@ -8,6 +8,7 @@ from storewatch.domain.enums import AnnotationMode, ClosureMode, ReportTable, Se
 from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US, SECOND_US, format_instant, instant_of
 from storewatch.domain.policies import FILL
 from storewatch.reports.compute.content import Content
+from storewatch.reports.request.parameters import parameters_of
 from storewatch.reports.request.request import ReportRequest
 
 _CLOSURES_BRIEFLY: Final = {
@@ -44,6 +45,16 @@ _SALES: Final = (
 )
 
 
+# Parameters that the words, the tables or the name of the file show already.
+_IN_WORDS: Final = frozenset(
+    {
+        *("as_of", "policy", "max_gap", "closures", "annotations", "windows", "timezone", "rolling", "by"),
+        *("store_ids", "labels", "zone", "with_outages", "worst", "group_by", "compare_before", "peers", "target"),
+        *("include", "min_duration", "format", "table", "paper"),
+    }
+)
+
+
 def title(content: Content) -> str:
     """Name what the report is about: its one store, or stores."""
     if content.stores != 1:
@@ -72,12 +83,17 @@ def objective(target_percent: float) -> str:
 
 
 def briefly(asked: ReportRequest) -> dict[str, str]:
-    """Say in a few words each how the report counts."""
+    """Return in a few words each how the report counts, and the parameters that no other words are about."""
+    others = {
+        each.name.replace("_", " ").capitalize(): str(getattr(asked, each.name))
+        for each in parameters_of(type(asked))
+        if each.name not in _IN_WORDS and getattr(asked, each.name) != each.default
+    }
     return {
-        "Policy": f"{asked.policy.name}: a poll speaks for up to {span(asked.policy.max_gap_us)}",
+        "Policy": f"{asked.policy.value}: a poll speaks for up to {span(asked.chosen_policy.max_gap_us)}",
         "Planned closures": _CLOSURES_BRIEFLY[asked.closures],
         "Annotations": _ANNOTATIONS_BRIEFLY[asked.annotations],
-    }
+    } | others
 
 
 def in_words(content: Content) -> list[str]:
@@ -111,15 +127,15 @@ def rules(content: Content) -> dict[str, str]:
 
 
 def _polls(asked: ReportRequest) -> str:
-    if asked.policy.name == FILL.name:
+    if asked.policy.value == FILL.name:
         caution = "It fills the business hours, so coverage says little about how often stores were polled."
     else:
         caution = "It admits what was not seen, so read each availability with its coverage."
     return (
         "A poll says that a store was active or inactive at an instant. It speaks for the time until the next poll, "
-        f"and the first of a session for the time since opening, up to {span(asked.policy.max_gap_us)} away (policy "
-        f"“{asked.policy.name}”); what no poll speaks for is unknown. {caution} Polls outside the business hours say "
-        "nothing about them."
+        f"and the first of a session for the time since opening, up to {span(asked.chosen_policy.max_gap_us)} away "
+        f"(policy “{asked.policy.value}”); what no poll speaks for is unknown. {caution} Polls outside the business "
+        "hours say nothing about them."
     )
 
 

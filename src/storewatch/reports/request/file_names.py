@@ -38,8 +38,8 @@ def file_name(request: ReportRequest, as_of: datetime) -> str:
         parts.append(f"worst-{request.worst}")
     if request.with_outages:
         parts.append("with-outages")
-    if request.policy.name != FILL.name:
-        parts.append(request.policy.name)
+    if request.policy.value != FILL.name:
+        parts.append(request.policy.value)
     if request.table is not ReportTable.STORES:
         parts.append(request.table.replace("_", "-"))
     name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", part).strip("-.") or "x" for part in parts)

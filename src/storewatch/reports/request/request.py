@@ -1,77 +1,235 @@
-"""What a report is asked for: one set of names, on the command line, over HTTP, in definitions and in schedules."""
+"""What a report is asked for: one class for the command line, HTTP, saved reports, schedules and manifests.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any, Final, TypeVar
+A new parameter is one more field of `ReportRequest`, plus the code that uses it (see `parameters`).
+"""
 
-from storewatch.domain.enums import AnnotationMode, Breakdown, ClosureMode, Paper, ReportFormat, ReportTable, Section
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from storewatch.domain.enums import (
+    AnnotationMode,
+    Breakdown,
+    ClosureMode,
+    Paper,
+    PolicyName,
+    ReportFormat,
+    ReportTable,
+    Section,
+)
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
-from storewatch.domain.instants import format_instant, parse_duration, parse_instant
+from storewatch.domain.instants import (
+    EARLIEST,
+    LATEST,
+    format_duration,
+    format_instant,
+    parse_duration,
+    parse_duration_us,
+    parse_instant,
+)
 from storewatch.domain.labels import Label
-from storewatch.domain.policies import FILL, POLICIES, Policy, choose_policy
+from storewatch.domain.policies import POLICIES, Policy
 from storewatch.domain.timezones import is_timezone
+from storewatch.reports.request.parameters import (
+    MAX_STORES,
+    MAX_WINDOWS,
+    Duration,
+    Flag,
+    InstantText,
+    LabelName,
+    Labels,
+    Parameter,
+    Part,
+    StoreId,
+    Window,
+    Zone,
+    sentence,
+)
+from storewatch.reports.request.window_names import CLASSIC_WINDOWS, PRESETS, check_window
 
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-MAX_WINDOWS: Final = 10
-
-T = TypeVar("T")
+# The stored form of a request has these members even where they are the default.
+_ALWAYS_STORED: Final = frozenset({"as_of", "policy", "format", "store_ids", "labels"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReportRequest:
-    """A report as it is asked for; the default is the classic one on the data of the moment.
+def _read_labels(value: Any) -> Any:
+    """Return the pairs of a JSON object, in order; leave anything but an object as it is."""
+    if not isinstance(value, Mapping):
+        if isinstance(value, tuple):
+            return value
+        raise InvalidParameterError("labels", "labels must be an object of labels and their values.")
+    for text in (*value.keys(), *value.values()):
+        if not isinstance(text, str) or not text or "\0" in text:
+            raise InvalidParameterError("labels", "labels must be a text.")
+    return tuple(sorted(Label(name, of) for name, of in value.items()))
 
-    as_of: None means the newest observation in the data. store_ids: None means every store; labels: pairs of label and
-    value that a store must carry, all of them; zone: only stores of this zone. with_outages, worst: of these, only
-    those with down time, or the N with the lowest availability in the first window. windows: names or intervals as
-    `windows` reads them, none is the classic three; timezone: on whose clock, None is each store's own. by: what
-    windows are split into. group_by: a label, `timezone` or `hours`. peers: the label whose stores are compared.
-    target: percent, for stores without one of their own. table: the one that a form with one table holds.
-    """
 
-    as_of: datetime | None = None
-    policy: Policy = FILL
-    format: ReportFormat = ReportFormat.CSV
-    store_ids: tuple[str, ...] | None = None
-    labels: tuple[Label, ...] = ()
-    zone: str | None = None
-    with_outages: bool = False
-    worst: int | None = None
-    windows: tuple[str, ...] = ()
-    rolling: bool = False
-    timezone: str | None = None
-    by: Breakdown | None = None
-    group_by: str | None = None
-    compare_before: bool = False
-    peers: str | None = None
-    target: float | None = None
-    include: tuple[Section, ...] = ()
-    min_duration: str | None = None
-    closures: ClosureMode = ClosureMode.HONOUR
-    annotations: AnnotationMode = AnnotationMode.APPLY
-    table: ReportTable = ReportTable.STORES
-    paper: Paper = Paper.A4
+class ReportRequest(BaseModel, frozen=True, extra="forbid"):
+    """A report as it is asked for; the default is the classic one on the data of the moment."""
 
-    def __post_init__(self) -> None:
-        if self.as_of is not None and not _EARLIEST <= self.as_of <= _LATEST:
-            raise InvalidParameterError("as_of", "as_of must lie between the years 1970 and 9000.")
-        if self.format is ReportFormat.CSV and self._exceeds_classic():
-            raise InvalidParameterError(
-                "format", "csv is the classic seven columns of the classic windows; for more ask for wide_csv."
-            )
-        if self.table is not ReportTable.STORES and not self.format.holds_one_table:
-            raise InvalidParameterError("table", f"{self.format} holds every table; table is for wide_csv and parquet.")
-        if self.table not in self.tables:
-            raise InvalidParameterError("table", f"{self.table} is not among this report's: {', '.join(self.tables)}.")
-        if self.rolling and not self.windows:
-            raise InvalidParameterError("rolling", "rolling says how to read windows; name some.")
+    as_of: Annotated[
+        datetime | None,
+        PlainSerializer(lambda at: at and format_instant(at), when_used="json"),
+        Field(description="The report's now. Later polls are not used.", examples=["2023-01-25T18:13:22Z"]),
+        Parameter(
+            part=Part.COUNTING,
+            metavar="T",
+            default="the newest poll",
+            stamped=True,
+            wire=InstantText | None,
+            in_definitions=False,
+        ),
+    ] = None
+    policy: Annotated[
+        PolicyName,
+        Field(description="How far a poll counts for the time around it."),
+        Parameter(part=Part.COUNTING, metavar="POLICY", stamped=True),
+    ] = PolicyName.FILL
+    max_gap: Annotated[
+        Duration,
+        Field(description="The longest time that one poll counts for, such as 90m."),
+        Parameter(part=Part.COUNTING, metavar="3h", default="7d with fill, 3h with observed", stamped=True),
+    ] = Field(default_factory=lambda known: format_duration(POLICIES[known["policy"]].max_gap_us))
+    closures: Annotated[
+        ClosureMode,
+        Field(
+            description="How planned closures count: honour as planned time, exclude as no business time, ignore not "
+            "at all."
+        ),
+        Parameter(part=Part.COUNTING, metavar="MODE", stamped=True),
+    ] = ClosureMode.HONOUR
+    annotations: Annotated[
+        AnnotationMode,
+        Field(description="Whether down time counts as what an annotation reclassifies it as."),
+        Parameter(part=Part.COUNTING, metavar="MODE", stamped=True),
+    ] = AnnotationMode.APPLY
+    windows: Annotated[
+        tuple[Window, ...],
+        Field(
+            max_length=MAX_WINDOWS,
+            description=f"{', '.join(PRESETS)}, or an interval of local dates (2023-01-01/2023-02-01) or instants.",
+            examples=[["last_week", "2023-01-01/2023-02-01"]],
+        ),
+        Parameter(part=Part.WINDOWS, metavar="WINDOW", default=", ".join(CLASSIC_WINDOWS), commas=True),
+    ] = ()
+    timezone: Annotated[
+        Zone | None,
+        Field(description="The time zone in whose days windows begin and end, for every store."),
+        Parameter(part=Part.WINDOWS, metavar="ZONE", default="each store's own", stamped=True),
+    ] = None
+    rolling: Annotated[
+        Flag,
+        Field(description="Windows such as last_week end at the report's now and not at a local midnight."),
+        Parameter(part=Part.WINDOWS, stamped=True),
+    ] = False
+    by: Annotated[
+        Breakdown | None,
+        Field(description="Break the windows down by local time."),
+        Parameter(part=Part.WINDOWS, metavar="UNIT"),
+    ] = None
+    store_ids: Annotated[
+        tuple[StoreId, ...] | None,
+        Field(min_length=1, max_length=MAX_STORES, description="Only these stores."),
+        Parameter(part=Part.STORES, metavar="ID", flags=("--store-ids", "--store-id")),
+    ] = None
+    labels: Annotated[
+        tuple[Label, ...],
+        BeforeValidator(_read_labels),
+        PlainSerializer(dict, when_used="json"),
+        Field(description="Only stores that carry all of these labels."),
+        Parameter(part=Part.STORES, metavar="L=V", flags=("--labels", "--label"), wire=Labels),
+    ] = ()
+    zone: Annotated[
+        Zone | None,
+        Field(description="Only stores in this IANA time zone."),
+        Parameter(part=Part.STORES, metavar="ZONE"),
+    ] = None
+    with_outages: Annotated[
+        Flag,
+        Field(description="Only stores with down time in a window."),
+        Parameter(part=Part.STORES),
+    ] = False
+    worst: Annotated[
+        int | None,
+        Field(
+            strict=True,
+            ge=1,
+            le=10_000_000,
+            description="Only the N stores with the lowest availability in the first window.",
+        ),
+        Parameter(part=Part.STORES, metavar="N"),
+    ] = None
+    group_by: Annotated[
+        LabelName | None,
+        Field(description="Add the figures of groups of stores: by a label, by timezone or by hours."),
+        Parameter(part=Part.CONTENT, metavar="LABEL"),
+    ] = None
+    compare_before: Annotated[
+        Flag,
+        Field(description="Compare each window with the period before it."),
+        Parameter(part=Part.CONTENT),
+    ] = False
+    peers: Annotated[
+        LabelName | None,
+        Field(description="Compare each store with the stores that have the same value of this label."),
+        Parameter(part=Part.CONTENT, metavar="LABEL"),
+    ] = None
+    target: Annotated[
+        float | None,
+        Field(
+            strict=True,
+            le=100,
+            description="Wanted availability in percent, for stores without a target of their own; 99.5 for 99.5 %.",
+            examples=[99.5],
+            json_schema_extra={"exclusiveMinimum": 1},  # checked below, with a better sentence than Pydantic's
+        ),
+        Parameter(part=Part.GOAL, metavar="99.5", stamped=True),
+    ] = None
+    include: Annotated[
+        tuple[Section, ...],
+        Field(max_length=20, description="Sections to add to the figures."),
+        Parameter(part=Part.CONTENT, metavar="SECTION", commas=True),
+    ] = ()
+    min_duration: Annotated[
+        Duration | None,
+        Field(description="Leave out outages that are shorter, such as 5m."),
+        Parameter(part=Part.CONTENT, metavar="5m", stamped=True),
+    ] = None
+    format: Annotated[
+        ReportFormat,
+        Field(description="The form of the file. csv holds the classic seven columns."),
+        Parameter(part=Part.FORM, metavar="FORMAT"),
+    ] = ReportFormat.CSV
+    table: Annotated[
+        ReportTable,
+        Field(description="The table that wide_csv and parquet hold."),
+        Parameter(part=Part.FORM, metavar="TABLE"),
+    ] = ReportTable.STORES
+    paper: Annotated[
+        Paper,
+        Field(description="The paper size of a PDF."),
+        Parameter(part=Part.FORM, metavar="PAPER"),
+    ] = Paper.A4
+
+    @property
+    def chosen_policy(self) -> Policy:
+        """The policy with the max_gap of this request."""
+        return Policy(name=self.policy.value, max_gap_us=parse_duration_us(self.max_gap))
 
     @property
     def tables(self) -> tuple[ReportTable, ...]:
         """The tables that this report has."""
-        asked = {
+        wanted = {
             ReportTable.GROUPS: self.group_by is not None,
             ReportTable.BUCKETS: self.by is not None,
             ReportTable.TREND: self.by is not None,
@@ -81,31 +239,108 @@ class ReportRequest:
             ReportTable.BLIND_SPOTS: not {Section.OUTAGES, Section.QUALITY}.isdisjoint(self.include),
             ReportTable.DOCTOR: Section.DOCTOR in self.include,
         }
-        return ReportTable.SUMMARY, ReportTable.STORES, *(table for table, wanted in asked.items() if wanted)
+        return ReportTable.SUMMARY, ReportTable.STORES, *(table for table, is_wanted in wanted.items() if is_wanted)
 
     @property
     def min_duration_us(self) -> int:
-        return 0 if self.min_duration is None else parse_duration(self.min_duration) // timedelta(microseconds=1)
+        return 0 if self.min_duration is None else parse_duration_us(self.min_duration)
+
+    def at(self, as_of: datetime) -> "ReportRequest":
+        """Return the same request with another now."""
+        return self.model_copy(update={"as_of": as_of})
 
     def parameters(self) -> dict[str, Any]:
-        """Give the request as JSON that `from_parameters` reads back; what is left at its default is left out."""
-        kept = {name: value for name, value in vars(self).items() if value != getattr(ReportRequest, name)}
-        kept |= {
-            "as_of": format_instant(self.as_of) if self.as_of else None,
-            "policy": self.policy.name,
-            "max_gap_us": self.policy.max_gap_us,
-            "format": self.format.value,
-            "store_ids": None if self.store_ids is None else list(self.store_ids),
-            "labels": dict(self.labels),
+        """Return the request as JSON that `from_parameters` reads; parameters at their default are left out."""
+        texts = self.model_dump(mode="json", exclude={"max_gap"})
+        fields = type(self).model_fields
+        stored = {
+            name: text
+            for name, text in texts.items()
+            if name in _ALWAYS_STORED or getattr(self, name) != fields[name].default
         }
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
+        # The gap is stored even where it is the policy's own: a later release may have another one.
+        return stored | {"max_gap_us": parse_duration_us(self.max_gap)}
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "ReportRequest":
+        """Read the stored form of a request, of this release or an earlier one."""
         as_of = parameters["as_of"]
-        asked = {name: value for name, value in parameters.items() if name not in ("as_of", "policy", "max_gap_us")}
-        policy = Policy(name=parameters["policy"], max_gap_us=parameters["max_gap_us"])
-        return read_request(asked, as_of=parse_instant(as_of) if as_of else None, policy=policy)
+        asked = {name: value for name, value in parameters.items() if name not in ("as_of", "max_gap_us")}
+        asked["max_gap"] = format_duration(parameters["max_gap_us"])
+        return read_request(asked, as_of=parse_instant(as_of) if as_of else None, model=cls)
+
+    @field_validator("as_of")
+    @classmethod
+    def _check_as_of(cls, as_of: datetime | None) -> datetime | None:
+        if as_of is not None and not EARLIEST <= as_of <= LATEST:
+            raise InvalidParameterError("as_of", "as_of must lie between the years 1970 and 9000.")
+        return as_of
+
+    @field_validator("max_gap")
+    @classmethod
+    def _check_max_gap(cls, text: str) -> str:
+        """Write equal gaps in the same way, so that equal requests are equal."""
+        try:
+            gap_us = parse_duration_us(text)
+            return format_duration(Policy(name="", max_gap_us=gap_us).max_gap_us)
+        except InvalidInputError as error:
+            raise InvalidParameterError("max_gap", str(error)) from None
+
+    @field_validator("min_duration")
+    @classmethod
+    def _check_min_duration(cls, text: str | None) -> str | None:
+        try:
+            if text is not None:
+                parse_duration(text)
+        except InvalidInputError as error:
+            raise InvalidParameterError("min_duration", str(error)) from None
+        return text
+
+    @field_validator("zone", "timezone")
+    @classmethod
+    def _check_zone(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text is not None and not is_timezone(text):
+            raise InvalidParameterError(
+                info.field_name or "", f"{text!r} is not a time zone; write an IANA name such as Europe/Berlin."
+            )
+        return text
+
+    @field_validator("store_ids", "windows", "include")
+    @classmethod
+    def _once_each(cls, values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if values is None else tuple(dict.fromkeys(values))
+
+    @field_validator("windows")
+    @classmethod
+    def _check_windows(cls, windows: tuple[str, ...]) -> tuple[str, ...]:
+        for window in windows:
+            check_window(window)
+        return windows
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _check_target(cls, value: Any) -> Any:
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, int | float) or not 1 < value <= 100
+        ):
+            raise InvalidParameterError(
+                "target", "target must be a percentage over 1 and up to 100; write 99.5 for 99.5 %."
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "ReportRequest":
+        if self.format is ReportFormat.CSV and self._exceeds_classic():
+            raise InvalidParameterError(
+                "format", "csv holds the classic seven columns of the classic windows; for more ask for wide_csv."
+            )
+        if self.table is not ReportTable.STORES and not self.format.holds_one_table:
+            raise InvalidParameterError("table", f"{self.format} holds every table; table is for wide_csv and parquet.")
+        if self.table not in self.tables:
+            raise InvalidParameterError("table", f"{self.table} is not among this report's: {', '.join(self.tables)}.")
+        if self.rolling and not self.windows:
+            raise InvalidParameterError("rolling", "rolling changes how windows are read; name some.")
+        return self
 
     def _exceeds_classic(self) -> bool:
         more = self.windows, self.by, self.group_by, self.compare_before, self.peers, self.target, self.include
@@ -113,125 +348,18 @@ class ReportRequest:
 
 
 def read_request(
-    asked: Mapping[str, Any], *, as_of: datetime | None = None, policy: Policy | None = None
+    asked: Mapping[str, Any], *, as_of: datetime | None = None, model: type[ReportRequest] = ReportRequest
 ) -> ReportRequest:
-    """Read a report as people ask for it, each member only if it is there (null: its default).
+    """Read a report as people ask for it. A member that is missing or null has its default.
 
-    policy: instead of its members policy and max_gap. Raises InvalidParameterError, which names the member.
+    Raises InvalidParameterError, which names the member.
     """
-    asked = {name: value for name, value in asked.items() if value is not None}
-    if unknown := sorted(asked.keys() - _MEMBERS.keys()):
-        raise InvalidParameterError(
-            unknown[0], f"A report does not take {', '.join(unknown)}; it takes {', '.join(_MEMBERS)}."
-        )
-    read = {name: _MEMBERS[name](name, value) for name, value in asked.items()}
-    name, max_gap = read.pop("policy", FILL.name), read.pop("max_gap", None)
-    if policy is None:
-        with_field = "max_gap" if name in POLICIES else "policy"
-        try:
-            policy = choose_policy(name, max_gap)
-        except InvalidInputError as error:
-            raise InvalidParameterError(with_field, str(error)) from None
-    return ReportRequest(as_of=as_of, policy=policy, **read)
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise InvalidParameterError(name, f"{name} must be a text.")
-    return value
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidParameterError(name, f"{name} must be true or false.")
-    return value
-
-
-def _count(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InvalidParameterError(name, f"{name} must be a whole number of at least 1.")
-    return value
-
-
-def _percent(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 < value <= 100:
-        raise InvalidParameterError(name, f"{name} must be a percentage over 1 and up to 100; write 99.5 for 99.5 %.")
-    return float(value)
-
-
-def _duration(name: str, value: Any) -> str:
+    given = {name: value for name, value in asked.items() if value is not None}
+    if "as_of" in given:  # it is an argument, because a saved report has none
+        raise InvalidParameterError("as_of", "A report does not take as_of where it is saved or scheduled.")
+    if as_of is not None:
+        given["as_of"] = as_of
     try:
-        parse_duration(_text(name, value))
-    except InvalidInputError as error:
-        raise InvalidParameterError(name, str(error)) from None
-    return str(value)
-
-
-def _zone(name: str, value: Any) -> str:
-    if not is_timezone(_text(name, value)):
-        raise InvalidParameterError(name, f"{value!r} is not a time zone; write an IANA name such as Europe/Berlin.")
-    return str(value)
-
-
-def _texts(name: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not value:
-        raise InvalidParameterError(name, f"{name} must be a list with at least one text.")
-    return tuple(dict.fromkeys(_text(name, each) for each in value))
-
-
-def _windows(name: str, value: Any) -> tuple[str, ...]:
-    from storewatch.reports.request.windows import check_window  # noqa: PLC0415 - it reads intervals with what is here
-
-    windows = _texts(name, value) if value else ()
-    if len(windows) > MAX_WINDOWS:
-        raise InvalidParameterError(name, f"A report takes at most {MAX_WINDOWS} windows.")
-    for window in windows:
-        check_window(window)
-    return windows
-
-
-def _labels(name: str, value: Any) -> tuple[Label, ...]:
-    if not isinstance(value, dict):
-        raise InvalidParameterError(name, "labels must be an object of labels and their values.")
-    return tuple(sorted(Label(_text(name, label), _text(name, of)) for label, of in value.items()))
-
-
-def _one_of(kind: type[StrEnum]) -> Callable[[str, Any], StrEnum]:
-    def read(name: str, value: Any) -> StrEnum:
-        if value not in list(kind):
-            raise InvalidParameterError(name, f"There is no {name} {value!r}; use one of {', '.join(kind)}.")
-        return kind(value)
-
-    return read
-
-
-def _sections(name: str, value: Any) -> tuple[StrEnum, ...]:
-    if not isinstance(value, list | tuple):
-        raise InvalidParameterError(name, f"{name} must be a list of {', '.join(Section)}.")
-    return tuple(_one_of(Section)(name, each) for each in dict.fromkeys(value))
-
-
-_MEMBERS: Final[dict[str, Callable[[str, Any], Any]]] = {
-    "policy": _text,
-    "max_gap": _text,
-    "store_ids": _texts,
-    "labels": _labels,
-    "zone": _zone,
-    "with_outages": _flag,
-    "worst": _count,
-    "windows": _windows,
-    "rolling": _flag,
-    "timezone": _zone,
-    "by": _one_of(Breakdown),
-    "group_by": _text,
-    "compare_before": _flag,
-    "peers": _text,
-    "target": _percent,
-    "include": _sections,
-    "min_duration": _duration,
-    "closures": _one_of(ClosureMode),
-    "annotations": _one_of(AnnotationMode),
-    "format": _one_of(ReportFormat),
-    "table": _one_of(ReportTable),
-    "paper": _one_of(Paper),
-}
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise InvalidParameterError(*sentence(model, error.errors()[0])) from None

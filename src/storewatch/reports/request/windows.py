@@ -1,6 +1,5 @@
 """The windows of a report as instants, each zone its own, and their hours, days, weeks and months."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -11,27 +10,14 @@ import numpy.typing as npt
 
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import Breakdown
-from storewatch.domain.errors import InvalidInputError, InvalidParameterError
-from storewatch.domain.instants import DAY_US, HOUR_US, instant_of, instant_us, parse_instant
+from storewatch.domain.errors import InvalidParameterError
+from storewatch.domain.instants import DAY_US, instant_of, instant_us, parse_instant
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.opening.zones import first_instant, local_edges, local_time
 from storewatch.reports.request.request import ReportRequest
+from storewatch.reports.request.window_names import ALWAYS_ROLLING, CLASSIC_WINDOWS, ROLLING_US, is_local_date
 
-# The windows of the classic report (SEMANTICS 15).
-CLASSIC_WINDOWS: Final = ("last_hour", "last_day", "last_week")
-# How far a rolling window reaches back from as_of; the first two have no calendar form.
-ROLLING_US: Final = {
-    "last_hour": HOUR_US,
-    "last_day": DAY_US,
-    "last_week": 7 * DAY_US,
-    "last_7_days": 7 * DAY_US,
-    "last_30_days": 30 * DAY_US,
-    "last_90_days": 90 * DAY_US,
-}
-ALWAYS_ROLLING: Final = ("last_hour", "last_day")
 MAX_WINDOW_DAYS: Final = 1_100
-
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 DateTimes = npt.NDArray[np.datetime64]
 _Local = tuple[datetime, datetime]
@@ -74,7 +60,6 @@ _CALENDAR: Final[dict[str, tuple[Callable[[datetime], _Local], Callable[[datetim
     "last_month": (lambda now: (_month_before(_month(now)), _month(now)), _month_before),
     **{f"last_{days}_days": (_last_days(days), _before(days)) for days in (7, 30, 90)},
 }
-PRESETS: Final = tuple(dict.fromkeys([*ROLLING_US, *_CALENDAR]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,28 +88,8 @@ class Buckets:
     starts: DateTimes
 
 
-def check_window(text: str) -> None:
-    """Raise InvalidParameterError for what is neither a preset nor an interval."""
-    if text in PRESETS:
-        return
-    begin, slash, end = text.partition("/")
-    if not slash:
-        raise InvalidParameterError(
-            "windows",
-            f"There is no window {text!r}; use one of {', '.join(PRESETS)}, or an interval such as "
-            "2023-01-01/2023-02-01 (local dates) or 2023-01-01T00:00Z/2023-01-02T00:00Z (instants).",
-        )
-    for part in (begin, end):
-        try:
-            date.fromisoformat(part) if _DATE.fullmatch(part) else parse_instant(part)
-        except (ValueError, InvalidInputError):
-            raise InvalidParameterError(
-                "windows", f"{part!r} in the window {text!r} is neither a date nor an instant."
-            ) from None
-
-
 def resolve_windows(request: ReportRequest, as_of_us: int, zones: tuple[str, ...]) -> Windows:
-    """Give the windows of a request for each zone, without any zone for the default one.
+    """Return the windows of a request in each zone; without a zone, those in the default one.
 
     Raises InvalidParameterError for a window that is empty or too long.
     """
@@ -200,14 +165,14 @@ def _interval(name: str, clock: str) -> _Spans:
         raise InvalidParameterError("windows", f"The window {name} is empty; its beginning must come before its end.")
     if to_us - from_us > MAX_WINDOW_DAYS * DAY_US:
         raise InvalidParameterError("windows", f"The window {name} is longer than {MAX_WINDOW_DAYS} days.")
-    if _DATE.fullmatch(begin) and _DATE.fullmatch(end):
+    if is_local_date(begin) and is_local_date(end):
         first, last = date.fromisoformat(begin), date.fromisoformat(end)
         return from_us, to_us, _instant_us(clock, datetime.combine(first - (last - first), time())), from_us
     return from_us, to_us, 2 * from_us - to_us, from_us
 
 
 def _bound_us(text: str, clock: str) -> int:
-    is_local = _DATE.fullmatch(text) is not None
+    is_local = is_local_date(text)
     bound = datetime.combine(date.fromisoformat(text), time()) if is_local else parse_instant(text)
     if not 1970 <= bound.year <= 9000:
         raise InvalidParameterError("windows", "Windows must lie between the years 1970 and 9000.")

@@ -10,7 +10,7 @@ from storewatch.catalog import Annotation, NewAnnotation
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.errors import UnknownAnnotationError
 from storewatch.installation import Installation
-from storewatch.web.api.jobs import StoreId, Text
+from storewatch.reports.request.parameters import StoreId, Text
 from storewatch.web.api.targeting import OptionalText, id_number
 from storewatch.web.api.timelines import From, To
 from storewatch.web.audit import audited

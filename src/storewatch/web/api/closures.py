@@ -11,7 +11,7 @@ from storewatch.catalog import Closure, NewClosure
 from storewatch.domain.errors import ScopedChangeError, UnknownClosureError
 from storewatch.ingest.cells import MAX_LABEL_LENGTH
 from storewatch.installation import Installation
-from storewatch.web.api.jobs import StoreId, Text
+from storewatch.reports.request.parameters import StoreId, Text
 from storewatch.web.api.targeting import OfStore, check_may_change, id_number
 from storewatch.web.audit import audited
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor

@@ -1,7 +1,7 @@
 """Jobs of every kind, for operators; and what the resources that are jobs share."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -14,15 +14,6 @@ from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cur
 from storewatch.web.parameters import field
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator
-
-MAX_STORES: Final = 10_000
-
-Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # PostgreSQL's holds no NUL
-StoreId = Annotated[Text, Field(min_length=1, max_length=500)]
-Labels = Annotated[
-    dict[Annotated[Text, Field(min_length=1, max_length=200)], Annotated[Text, Field(min_length=1, max_length=256)]],
-    Field(max_length=20, examples=[{"brand": "acme"}]),
-]
 
 
 class JobModel(BaseModel):

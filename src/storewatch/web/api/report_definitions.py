@@ -55,7 +55,7 @@ class DefinitionModel(BaseModel):
     def of(cls, definition: Definition) -> "DefinitionModel":
         return cls(
             name=definition.name,
-            parameters=ReportMembers.model_construct(**definition.parameters),
+            parameters=ReportMembers.model_validate(definition.parameters),
             created_at=format_instant(definition.created_at),
             created_by=definition.created_by,
         )
@@ -79,7 +79,7 @@ def definitions_routes(parts: Installation) -> APIRouter:
         return definition
 
     def checked(name: str, change: DefinitionChange, caller: Principal) -> Definition:
-        asked = {member: value for member, value in change.parameters.asked().items() if value is not None}
+        asked = {member: value for member, value in change.parameters.given().items() if value is not None}
         with field("body", "parameters"), members("body", "parameters"):
             read_request(asked)
         return Definition(name=name, parameters=asked, created_at=parts.clock(), created_by=caller.key_id)

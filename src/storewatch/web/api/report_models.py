@@ -1,155 +1,62 @@
 """What the routes of reports take and give."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from storewatch.catalog import Job
-from storewatch.domain.enums import (
-    AnnotationMode,
-    Breakdown,
-    ClosureMode,
-    JobState,
-    Paper,
-    PolicyName,
-    ReportFormat,
-    ReportTable,
-    Section,
-)
+from storewatch.domain.enums import JobState
 from storewatch.domain.instants import SECOND_US, format_instant
-from storewatch.reports.request.request import MAX_WINDOWS
-from storewatch.web.api.jobs import MAX_STORES, Labels, StoreId, Text
+from storewatch.reports.request.parameters import Text, answer_of, body_of
+from storewatch.reports.request.request import ReportRequest
 
 Name = Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
-Duration = Annotated[Text, Field(min_length=1, max_length=20)]
-Zone = Annotated[Text, Field(min_length=1, max_length=256)]
-LabelName = Annotated[Text, Field(min_length=1, max_length=200)]
-Flag = Annotated[bool, Field(strict=True)]
 
 
-class ReportMembers(BaseModel):
-    """What a report is asked for; what is left out, or null, has its default."""
+class Members(BaseModel):
+    """The base of JSON bodies with the parameters of a report: unknown members are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def given(self) -> dict[str, Any]:
+        """Return the members that were sent, as `read_request` reads them."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude={"as_of"})
+
+
+@body_of(ReportRequest, only_in_definitions=True)
+class ReportMembers(Members):
+    """The parameters of a report. A member that is left out or null has its default."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"windows": ["last_week"], "by": "day", "policy": "observed", "format": "xlsx"}]
         },
     )
 
-    policy: Annotated[
-        PolicyName | None, Field(description="How far a poll speaks for the time around it; default fill.")
-    ] = None
-    max_gap: Annotated[
-        Duration | None, Field(description="Longest reach of a poll, such as 90m; default: the policy's.")
-    ] = None
-    store_ids: Annotated[
-        list[StoreId] | None, Field(min_length=1, max_length=MAX_STORES, description="Only these stores.")
-    ] = None
-    labels: Annotated[Labels | None, Field(description="Only stores that carry all of these.")] = None
-    zone: Annotated[Zone | None, Field(description="Only stores in this IANA time zone.")] = None
-    with_outages: Annotated[Flag | None, Field(description="Only stores with down time in a window.")] = None
-    worst: Annotated[
-        int | None,
-        Field(strict=True, ge=1, le=10_000_000, description="Only the N with the lowest availability in window one."),
-    ] = None
-    windows: Annotated[
-        list[Annotated[Text, Field(min_length=1, max_length=100)]] | None,
-        Field(
-            max_length=MAX_WINDOWS,
-            description=(
-                "today, yesterday, this_week, last_week, this_month, last_month, last_hour, last_day, last_7_days, "
-                "last_30_days, last_90_days, or an interval of local dates (2023-01-01/2023-02-01) or instants; "
-                "default: the classic three."
-            ),
-            examples=[["last_week", "2023-01-01/2023-02-01"]],
-        ),
-    ] = None
-    rolling: Annotated[Flag | None, Field(description="Windows reach back from as_of, not to local midnights.")] = None
-    timezone: Annotated[Zone | None, Field(description="On whose clock; default: each store's own.")] = None
-    by: Annotated[Breakdown | None, Field(description="Break the windows down by local time.")] = None
-    group_by: Annotated[
-        LabelName | None, Field(description="A label, `timezone` or `hours`: figures of each group too.")
-    ] = None
-    compare_before: Annotated[Flag | None, Field(description="Compare with the period before.")] = None
-    peers: Annotated[LabelName | None, Field(description="Compare with the stores of the same value of a label.")] = (
-        None
-    )
-    target: Annotated[
-        float | None,
-        Field(
-            strict=True,
-            le=100,
-            description="Percent, for stores without a target; 99.5 for 99.5 %.",
-            examples=[99.5],
-            json_schema_extra={"exclusiveMinimum": 1},  # read_request says it better than pydantic
-        ),
-    ] = None
-    include: Annotated[list[Section] | None, Field(max_length=20, description="What to say beyond figures.")] = None
-    min_duration: Annotated[Duration | None, Field(description="Leave shorter outages out, such as 5m.")] = None
-    closures: Annotated[
-        ClosureMode | None, Field(description="What planned closures are: default honour, a column of their own.")
-    ] = None
-    annotations: Annotated[
-        AnnotationMode | None, Field(description="Whether reclassified down time counts as that; default apply.")
-    ] = None
-    format: Annotated[ReportFormat | None, Field(description="Default csv: the classic seven columns.")] = None
-    table: Annotated[ReportTable | None, Field(description="The one that wide_csv and parquet hold; stores.")] = None
-    paper: Annotated[Paper | None, Field(description="Of a PDF; default a4.")] = None
 
-    def asked(self) -> dict[str, Any]:
-        """Give what was sent, in the words of `reports.request.read_request`."""
-        return self.model_dump(exclude_unset=True)
+@body_of(ReportRequest)
+class ReportBody(Members):
+    """The report to compute. An empty object is the classic one on the data of this moment."""
 
+    model_config = ReportMembers.model_config
 
-class ReportBody(ReportMembers):
-    """The report that is wanted; an empty object is the classic one on the data of this moment."""
-
-    as_of: Annotated[
-        str | None,
-        Field(
-            max_length=64,
-            description="The report's now; default: the newest observation.",
-            examples=["2023-01-25T18:13:22Z"],
-        ),
-    ] = None
+    if TYPE_CHECKING:  # the request describes it
+        as_of: str | None = None
     definition: Annotated[
-        Name | None, Field(description="A saved report; what else is sent goes before its members.", examples=[None])
+        Name | None,
+        Field(description="A saved report; other members replace those that it has.", examples=[None]),
     ] = None
 
-    def asked(self) -> dict[str, Any]:
-        return self.model_dump(exclude_unset=True, exclude={"as_of"})
 
-
+@answer_of(ReportRequest, without=("max_gap",))
 class ReportParameters(BaseModel):
-    """A report as it was asked for."""
+    """The parameters of a report as it was asked for."""
 
-    as_of: str | None = None
-    policy: str | None = None
-    max_gap_seconds: float | None = None
-    store_ids: list[str] | None = None
-    labels: dict[str, str] = {}
-    zone: str | None = None
-    with_outages: bool = False
-    worst: int | None = None
-    windows: Annotated[list[str], Field(description="None are the classic three.")] = []
-    rolling: bool = False
-    timezone: str | None = None
-    by: Breakdown | None = None
-    group_by: str | None = None
-    compare_before: bool = False
-    peers: str | None = None
-    target: float | None = None
-    include: list[Section] = []
-    min_duration: str | None = None
-    closures: ClosureMode = ClosureMode.HONOUR
-    annotations: AnnotationMode = AnnotationMode.APPLY
-    format: ReportFormat = ReportFormat.CSV
-    table: ReportTable = ReportTable.STORES
-    paper: Paper = Paper.A4
+    policy: Annotated[str | None, Field(description="How far a poll counts for the time around it.")] = None
+    max_gap_seconds: Annotated[float | None, Field(description="The longest time that one poll counts for.")] = None
     definition: Annotated[
         str | None,
-        Field(description="Only of a scheduled report that failed, because its definition could not be used."),
+        Field(description="Only of a scheduled report that failed because its definition could not be used."),
     ] = None
 
     @classmethod

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -202,7 +201,7 @@ def _wanted(parts: Installation, body: ReportBody, caller: Principal) -> ReportR
         raise ScopedKeyError
     as_of = instant(body.as_of, "body", "as_of")
     with field("body"), members("body"):
-        wanted = read_request(resolve_definition(body.asked(), parts.catalog), as_of=as_of)
+        wanted = read_request(resolve_definition(body.given(), parts.catalog), as_of=as_of)
     check_stores(wanted, parts.catalog, caller.scope)
     needs_look = wanted.windows or wanted.group_by or wanted.peers
     if needs_look or wanted.format in (ReportFormat.XLSX, ReportFormat.PDF):
@@ -216,4 +215,4 @@ def _check(parts: Installation, wanted: ReportRequest, caller: Principal) -> Non
     now = wanted.as_of or (None if moment.as_of_us is None else instant_of(moment.as_of_us))
     if now is not None:
         with field("body"), members("body"):
-            parts.reports.check(replace(wanted, as_of=now), moment.snapshot, caller.scope)
+            parts.reports.check(wanted.at(now), moment.snapshot, caller.scope)

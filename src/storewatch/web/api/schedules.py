@@ -11,7 +11,7 @@ from storewatch.domain.errors import ScheduleExistsError, UnknownScheduleError
 from storewatch.domain.instants import format_instant
 from storewatch.installation import Installation
 from storewatch.jobs.schedules import new_schedule, next_run
-from storewatch.web.api.jobs import Text
+from storewatch.reports.request.parameters import Text
 from storewatch.web.audit import audited
 from storewatch.web.parameters import field, members
 from storewatch.web.problems import problem_responses
