@@ -15,7 +15,8 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import Status
 from storewatch.domain.instants import HOUR_US, MINUTE_US
 from storewatch.domain.policies import FILL, OBSERVED, Policy
-from storewatch.engine.availability import Evidence, evidence_range, group_evidence, totals
+from storewatch.engine.availability import totals
+from storewatch.engine.evidence import Evidence, evidence_range, group_evidence
 from storewatch.engine.measures import in_unit
 from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.installation import open_installation

@@ -150,7 +150,7 @@ def run_worker(settings: Settings, metrics_address: tuple[str, int] | None = Non
 
     metrics_address: where this process serves its metrics meanwhile, to every caller.
     """
-    from storewatch.engine.availability import compile_kernels
+    from storewatch.engine.compiling import compile_kernels
     from storewatch.telemetry import configure_logging, serve_metrics
 
     configure_logging(settings.log_level)

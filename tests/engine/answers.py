@@ -15,13 +15,15 @@ from reference.worlds import World
 from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, RECLASSIFICATIONS, SPECIAL_HOURS, WEEKLY_HOURS
 from storewatch.domain.enums import ClosureMode, Status
 from storewatch.domain.policies import Policy
-from storewatch.engine import availability
-from storewatch.engine.availability import Evidence, OutageState, Reclassified
+from storewatch.engine.availability import bucket_totals, spans, totals
+from storewatch.engine.evidence import Evidence, Reclassified, evidence_range, group_evidence, group_reclassified
 from storewatch.engine.opening.calendars import Calendars, assign_calendars
 from storewatch.engine.opening.changes import HoursChanges
 from storewatch.engine.opening.sessions import open_sessions
 from storewatch.engine.opening.weekly import end_of_row, weekly_intervals
 from storewatch.engine.opening.zones import local_edges
+from storewatch.engine.outages import LOOKAROUND_US, NO_INSTANT, OPENINGS, OutageState, openings, outages
+from storewatch.engine.polling import POLL_GAPS, poll_gaps
 
 Totals = list[list[dict[str, int]]]
 Changes = Sequence[Sequence[Change]]
@@ -79,7 +81,7 @@ def evidence_of(stores: Sequence[Store], from_us: int | None = None, to_us: int 
         if (from_us is None or from_us <= seen.observed_us) and (to_us is None or seen.observed_us < to_us)
     ]
     store_index, observed_us, active, loaded_us = zip(*polls, strict=True) if polls else ((), (), (), ())
-    return availability.group_evidence(
+    return group_evidence(
         np.array(store_index, np.uint32),
         np.array(observed_us, np.int64),
         np.array(active, np.bool_),
@@ -94,8 +96,8 @@ def policy_of(world: World) -> Policy:
 
 def engine_totals(world: World, changes: Changes | None = None) -> Totals:
     policy = policy_of(world)
-    reach = availability.evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
-    answer = availability.totals(
+    reach = evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
+    answer = totals(
         evidence_of(world.stores),
         open_sessions(calendars_of(world.stores), *reach),
         np.array(world.windows, np.int64),
@@ -110,9 +112,9 @@ def engine_zone_totals(world: World, shift_us: int) -> Totals:
     """The totals of the windows, each zone's `shift_us` later than those of the zone before it."""
     policy, calendars = policy_of(world), calendars_of(world.stores)
     latest_us = world.to_us + shift_us * len(calendars.zones)
-    reach = availability.evidence_range(world.from_us, latest_us, as_of_us=world.as_of_us, policy=policy)
+    reach = evidence_range(world.from_us, latest_us, as_of_us=world.as_of_us, policy=policy)
     later_us = np.arange(len(calendars.zones), dtype=np.int64) * shift_us
-    answer = availability.totals(
+    answer = totals(
         evidence_of(world.stores),
         open_sessions(calendars, *reach),
         np.array(world.windows, np.int64)[None] + later_us[:, None, None],
@@ -140,8 +142,8 @@ def engine_buckets(world: World, by: str, changes: Changes | None = None, cells:
     edges = np.array([local_edges(zone, world.first_day, last_day, by) for zone in calendars.zones], np.int64)
     if not world.stores:
         return []
-    reach = availability.evidence_range(int(edges.min()), int(edges.max()), as_of_us=world.as_of_us, policy=policy)
-    answer = availability.bucket_totals(
+    reach = evidence_range(int(edges.min()), int(edges.max()), as_of_us=world.as_of_us, policy=policy)
+    answer = bucket_totals(
         evidence_of(world.stores),
         open_sessions(calendars, *reach),
         edges,
@@ -171,8 +173,8 @@ def naive_buckets(world: World, by: str) -> Totals:
 
 def engine_spans(world: World, changes: Changes | None = None) -> list[list[Span]]:
     policy = policy_of(world)
-    reach = availability.evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
-    answer = availability.spans(
+    reach = evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
+    answer = spans(
         evidence_of(world.stores),
         open_sessions(calendars_of(world.stores), *reach),
         world.from_us,
@@ -255,16 +257,14 @@ def reclassified_of(changes: Changes) -> Reclassified:
         rows, {"store_id": pl.String, "start_at": pl.Int64, "end_at": pl.Int64, "status": pl.UInt8}, orient="row"
     )
     ids = pl.Series("id", [f"{number:04}" for number in range(len(changes))], pl.String)
-    return availability.group_reclassified(frame.cast(RECLASSIFICATIONS), ids)
+    return group_reclassified(frame.cast(RECLASSIFICATIONS), ids)
 
 
 def engine_outages(world: World, changes: Changes, min_duration_us: int = 0) -> list[list[Outage]]:
     policy, calendars = policy_of(world), calendars_of(world.stores)
-    look_us = availability.LOOKAROUND_US
-    reach = availability.evidence_range(
-        world.from_us - look_us, world.to_us + look_us, as_of_us=world.as_of_us, policy=policy
-    )
-    found = availability.outages(
+    look_us = LOOKAROUND_US
+    reach = evidence_range(world.from_us - look_us, world.to_us + look_us, as_of_us=world.as_of_us, policy=policy)
+    found = outages(
         evidence_of(world.stores),
         open_sessions(calendars, *reach),
         zone_windows(world, calendars),
@@ -277,7 +277,7 @@ def engine_outages(world: World, changes: Changes, min_duration_us: int = 0) -> 
     answer: list[list[Outage]] = [[] for _ in world.stores]
     for row in range(len(found.store)):
         instants = (found.opened_us[row], found.closed_us[row])
-        opened_us, closed_us = (None if at == availability.NO_INSTANT else int(at) for at in instants)
+        opened_us, closed_us = (None if at == NO_INSTANT else int(at) for at in instants)
         outage = Outage(
             start_us=int(found.start_us[row]),
             end_us=int(found.end_us[row]),
@@ -295,8 +295,8 @@ def engine_outages(world: World, changes: Changes, min_duration_us: int = 0) -> 
 
 def engine_openings(world: World, changes: Changes) -> list[Openings]:
     policy, calendars = policy_of(world), calendars_of(world.stores)
-    reach = availability.evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
-    found = availability.openings(
+    reach = evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
+    found = openings(
         evidence_of(world.stores),
         open_sessions(calendars, *reach),
         zone_windows(world, calendars),
@@ -305,16 +305,16 @@ def engine_openings(world: World, changes: Changes) -> list[Openings]:
         policy=policy,
         reclassified=reclassified_of(changes),
     )
-    return [Openings(**dict(zip(availability.OPENINGS, row, strict=True))) for row in found.tolist()]
+    return [Openings(**dict(zip(OPENINGS, row, strict=True))) for row in found.tolist()]
 
 
 def engine_poll_gaps(world: World) -> list[PollGaps]:
     calendars = calendars_of(world.stores)
-    found = availability.poll_gaps(
+    found = poll_gaps(
         evidence_of(world.stores),
         open_sessions(calendars, world.from_us, world.to_us),
         zone_windows(world, calendars),
         calendars.zone_of,
         as_of_us=world.as_of_us,
     )
-    return [PollGaps(**dict(zip(availability.POLL_GAPS, row, strict=True))) for row in found.tolist()]
+    return [PollGaps(**dict(zip(POLL_GAPS, row, strict=True))) for row in found.tolist()]

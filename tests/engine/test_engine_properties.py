@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from reference.naive import DAY_US, STATUSES
 from reference.worlds import World, worlds
 
-from storewatch.engine import availability
+from storewatch.engine.availability import totals
+from storewatch.engine.evidence import evidence_range
 from storewatch.engine.opening.sessions import open_sessions
 from storewatch.engine.opening.zones import local_edges
 
@@ -116,11 +117,11 @@ def test_totals_windows_do_not_depend_on_each_other(world: World, first: int) ->
 @given(worlds(min_stores=1))
 def test_totals_evidence_outside_evidence_range_changes_nothing(world: World) -> None:
     policy = policy_of(world)
-    reach = availability.evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
+    reach = evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
     wide = (reach[0] - 40 * DAY_US, reach[1] + 40 * DAY_US)
 
     def ask(evidence_reach: tuple[int, int], session_reach: tuple[int, int]) -> Totals:
-        answer = availability.totals(
+        answer = totals(
             evidence_of(world.stores, *evidence_reach),
             open_sessions(calendars_of(world.stores), *session_reach),
             np.array(world.windows, np.int64),

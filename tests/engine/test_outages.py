@@ -28,7 +28,7 @@ from reference.worlds import World, worlds
 
 from storewatch.domain.columns import RECLASSIFICATIONS
 from storewatch.domain.enums import Status
-from storewatch.engine import availability
+from storewatch.engine.evidence import group_evidence, group_reclassified
 
 MONDAY, TUESDAY = "2023-01-23", "2023-01-24"
 TWO_DAYS = (row(0, "09:00", "12:00"), row(1, "09:00", "12:00"))
@@ -346,7 +346,7 @@ def test_openings_closing_at_the_end_of_the_window_or_at_as_of_counts(end: str, 
 def test_reclassified_later_row_wins_and_other_stores_are_left_out() -> None:
     said = [("b", 0, 10, Status.UP), ("x", 0, 9, Status.UP), ("b", 4, 6, Status.PLANNED), ("a", 3, 3, Status.UP)]
     rows = pl.DataFrame(said, dict.fromkeys(RECLASSIFICATIONS, pl.Int64) | {"store_id": pl.String}, orient="row")
-    found = availability.group_reclassified(rows.cast(RECLASSIFICATIONS), pl.Series(["a", "b"]))
+    found = group_reclassified(rows.cast(RECLASSIFICATIONS), pl.Series(["a", "b"]))
     assert found.offsets.tolist() == [0, 0, 3]
     assert list(zip(found.start_us.tolist(), found.end_us.tolist(), found.status.tolist(), strict=True)) == [
         (0, 4, Status.UP),
@@ -356,7 +356,7 @@ def test_reclassified_later_row_wins_and_other_stores_are_left_out() -> None:
 
 
 def test_reclassified_of_another_number_of_stores_is_refused() -> None:
-    evidence = availability.group_evidence(
+    evidence = group_evidence(
         np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np.bool_), np.zeros(0, np.int64), 1
     )
     world = world_of(store(TWO_DAYS, {}), (MONDAY, TUESDAY), TUESDAY)

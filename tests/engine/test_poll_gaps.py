@@ -14,8 +14,8 @@ from reference.naive_outages import PollGaps
 from reference.plain import MINUTE_US, row, store, utc
 from reference.worlds import World, worlds
 
-from storewatch.engine import availability
 from storewatch.engine.opening.sessions import open_sessions
+from storewatch.engine.polling import blind_spots, count_unpolled
 
 DAY = "2023-01-23"  # a Monday
 MORNING = (row(0, "09:00", "12:00"),)
@@ -49,9 +49,7 @@ def add_unpolled(
     stores: tuple[Store, ...], window: tuple[int, int], counts: np.ndarray, *, as_of_us: int, blind_after_us: int
 ) -> None:
     sessions = open_sessions(calendars_of(stores), *window)
-    availability.count_unpolled(
-        evidence_of(stores), sessions, *window, *counts, as_of_us=as_of_us, blind_after_us=blind_after_us
-    )
+    count_unpolled(evidence_of(stores), sessions, *window, *counts, as_of_us=as_of_us, blind_after_us=blind_after_us)
 
 
 def gaps_of(polls: dict[str, str], as_of: str = "2023-01-24", rows: tuple[Row, ...] = MORNING) -> PollGaps:
@@ -98,9 +96,9 @@ def test_unpolled_feed_is_one_blind_spot() -> None:
     counts = np.zeros((2, 5 * 60 + 1), np.int64)
     limits = {"as_of_us": utc("2023-01-24"), "blind_after_us": 2 * HOUR_US}
     add_unpolled((*feed, well, well), window, counts, **limits)
-    assert availability.blind_spots(*counts) == [(90, 225, 8)]
+    assert blind_spots(*counts) == [(90, 225, 8)]
     add_unpolled((*(well,) * 6, store(MORNING, {})), window, counts, **limits)
-    assert availability.blind_spots(*counts) == []
+    assert blind_spots(*counts) == []
 
 
 @pytest.mark.parametrize(("minutes", "spots"), [(9, []), (10, [(5, 15, 6)])])
@@ -108,14 +106,14 @@ def test_blind_spots_are_ten_minutes_long(minutes: int, spots: list[tuple[int, i
     unpolled, opened = np.zeros(61, np.int64), np.zeros(61, np.int64)
     opened[[0, 60]] = 10, -10
     unpolled[[5, 5 + minutes]] = 6, -6
-    assert availability.blind_spots(unpolled, opened) == spots
+    assert blind_spots(unpolled, opened) == spots
 
 
 def test_blind_spots_are_not_told_of_nine_stores() -> None:
     unpolled, opened = np.zeros(61, np.int64), np.zeros(61, np.int64)
     opened[[0, 30, 60]] = 9, 1, -10
     unpolled[[0, 60]] = 9, -9
-    assert availability.blind_spots(unpolled, opened) == [(30, 60, 9)]
+    assert blind_spots(unpolled, opened) == [(30, 60, 9)]
 
 
 def test_unpolled_grid_of_another_length_is_refused() -> None:

@@ -11,7 +11,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from storewatch.engine.availability import compile_kernels
+from storewatch.engine.compiling import compile_kernels
 from storewatch.installation import open_installation
 from storewatch.jobs.run import Outcome, Run
 from storewatch.jobs.work import Work

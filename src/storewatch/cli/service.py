@@ -68,8 +68,8 @@ def compile_kernels() -> None:
 
     Example: storewatch compile
     """
-    from storewatch.engine import availability
+    from storewatch.engine import compiling as engine
 
     begun = time.perf_counter()
-    availability.compile_kernels()
+    engine.compile_kernels()
     typer.echo(f"kernels ready in {time.perf_counter() - begun:.1f} s")

@@ -16,25 +16,25 @@ UInt8s: TypeAlias = npt.NDArray[np.uint8]
 
 INSTANT: Final = pl.Datetime("us", "UTC")
 
-# What was seen, as ingest hands it to the lake and the lake gives it back.
+# Observations, as ingest passes them to the lake and the lake returns them.
 # `loaded_at` orders repeated observations of one (store_id, observed_at): the latest wins (SEMANTICS 1).
 OBSERVATIONS: Final = pl.Schema(
     {"store_id": pl.String(), "observed_at": INSTANT, "active": pl.Boolean(), "loaded_at": INSTANT}
 )
 
-# Weekly hours as their rows are read: seconds of the local day; `day` 0 = Monday ... 6 = Sunday; `end_s` up to 86,400.
+# Weekly hours as read: seconds of the local day; `day` 0 = Monday ... 6 = Sunday; `end_s` up to 86,400.
 WEEKLY_HOURS: Final = pl.Schema({"store_id": pl.String, "day": pl.Int8, "start_s": pl.Int32, "end_s": pl.Int32})
 
 TIMEZONES: Final = pl.Schema({"store_id": pl.String, "timezone": pl.String})
 
-# What changes the weekly hours of stores, as the catalog hands it to `opening`; any order, no store twice the same.
-# From the local date `valid_from` on (until the next one) these hours hold; a null weekly_hours_id is open 24x7.
+# The next three change the weekly hours of stores (engine.opening.changes). Any order, no row twice.
+# Hours that hold from the local date `valid_from` until the next version; a null weekly_hours_id is open 24x7.
 HOURS_VERSIONS: Final = pl.Schema({"store_id": pl.String, "valid_from": pl.Date, "weekly_hours_id": pl.Int64})
-# What replaces the local date; seconds of it, end_s up to 172,800 (into the next day); both null: closed that date.
+# Hours that replace a local date: seconds of that date, end_s up to 172,800 (into the next day). Both null: closed.
 SPECIAL_HOURS: Final = pl.Schema({"store_id": pl.String, "date": pl.Date, "start_s": pl.Int32, "end_s": pl.Int32})
 # Planned closures, half open; they may overlap.
 CLOSURES: Final = pl.Schema({"store_id": pl.String(), "start_at": INSTANT, "end_at": INSTANT})
-# What down time inside [start_at, end_at) counts as; they may overlap, then the later row counts.
+# The status that down time inside [start_at, end_at) counts as. Rows may overlap: the later row counts.
 RECLASSIFICATIONS: Final = pl.Schema(
     {"store_id": pl.String(), "start_at": INSTANT, "end_at": INSTANT, "status": pl.UInt8()}
 )

@@ -1,7 +1,7 @@
-"""What is derived from exact totals: ratios, roll-ups over stores, and the one rounding (SEMANTICS 11-13, 19).
+"""Ratios of exact totals, roll-ups over stores, and the one rounding (SEMANTICS 11-13, 19).
 
 Totals are int64[..., 4] microseconds, last axis by Status. A ratio with a zero denominator is NaN: nothing is known,
-so a view shows it empty, never as 0 % or 100 %.
+and a view shows nothing, never 0 % or 100 %.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Float64s: TypeAlias = npt.NDArray[np.float64]
 class Measures:
     """Business time and its ratios, each with the shape of the totals without their last axis.
 
-    business_us: int64, what is planned included; the ratios are of the rest, wanted = up + down + unknown.
+    business_us: int64, planned time included. The ratios leave planned time out: wanted = up + down + unknown.
     availability = up / (up + down); coverage = (up + down) / wanted; lowest = up / wanted and
     highest = (up + unknown) / wanted bound the availability.
     """
@@ -37,8 +37,8 @@ class RollUp:
     """One window over all stores: ratios of sums, and how the stores spread around them.
 
     totals_us: int64[4]. median, p5, p95: of the availability of the stores where it is known (linear interpolation).
-    without_downtime: the share of stores without downtime among those with business time that was not planned away.
-    All NaN without any.
+    without_downtime: the share of stores without downtime among the stores with business time other than planned time.
+    Each is NaN where there is no such store.
     """
 
     totals_us: Int64s
@@ -50,7 +50,7 @@ class RollUp:
 
 
 def measure(totals_us: Int64s) -> Measures:
-    """Give business time, availability, coverage and bounds of any number of totals."""
+    """Return business time, availability, coverage and bounds of any number of totals."""
     down, up, unknown, planned = (totals_us[..., status] for status in Status)
     wanted = down + up + unknown
     return Measures(
@@ -63,7 +63,7 @@ def measure(totals_us: Int64s) -> Measures:
 
 
 def roll_up(totals_us: Int64s) -> RollUp:
-    """Sum one window over stores: int64[S,4]. Sums hold 292,000 store-years."""
+    """Sum one window over stores: int64[S,4]. An int64 of microseconds holds 292,000 store-years."""
     stores = measure(totals_us)
     known = stores.availability[~np.isnan(stores.availability)]
     p5, median, p95 = np.quantile(known, (0.05, 0.5, 0.95)) if len(known) else (np.nan,) * 3
@@ -81,7 +81,7 @@ def roll_up(totals_us: Int64s) -> RollUp:
 
 
 def in_unit(duration_us: Int64s, unit_us: int) -> Float64s:
-    """Write durations in a unit, rounded once to two decimals, half up."""
+    """Return durations in a unit, rounded once to two decimals, half up."""
     whole, rest_us = np.divmod(duration_us, unit_us)
     rounded: Float64s = (whole * 100 + (rest_us * 100 + unit_us // 2) // unit_us) / 100
     return rounded

@@ -10,7 +10,7 @@ import polars as pl
 from storewatch.catalog import Catalog
 from storewatch.domain.columns import Int64s, UInt8s
 from storewatch.domain.instants import DAY_US, instant_us
-from storewatch.engine.availability import Evidence, group_evidence
+from storewatch.engine.evidence import Evidence, group_evidence
 from storewatch.engine.opening.calendars import Calendars, assign_calendars
 from storewatch.engine.opening.changes import HoursChanges
 from storewatch.lake import Snapshot

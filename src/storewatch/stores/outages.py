@@ -12,9 +12,9 @@ from storewatch.domain.columns import INSTANT, Int64s
 from storewatch.domain.enums import Status
 from storewatch.domain.instants import instant_of
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
-from storewatch.engine.availability import LOOKAROUND_US, NO_INSTANT, Outages, OutageState, outages
 from storewatch.engine.measures import Measures, measure
 from storewatch.engine.opening.zones import local_readings
+from storewatch.engine.outages import LOOKAROUND_US, NO_INSTANT, Outages, OutageState, outages
 from storewatch.stores.states import Moment
 from storewatch.stores.timeline import HistoryQuery, Range, range_totals, read_store
 

@@ -15,7 +15,8 @@ from storewatch.domain.columns import INSTANT, RECLASSIFICATIONS
 from storewatch.domain.enums import Status, StoreState
 from storewatch.domain.instants import DAY_US, instant_of, instant_us
 from storewatch.domain.policies import OBSERVED
-from storewatch.engine.availability import evidence_range, group_reclassified, totals
+from storewatch.engine.availability import totals
+from storewatch.engine.evidence import evidence_range, group_reclassified
 from storewatch.engine.opening.calendars import assign_calendars
 from storewatch.engine.opening.changes import HoursChanges
 from storewatch.engine.opening.sessions import open_sessions

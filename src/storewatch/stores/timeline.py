@@ -17,15 +17,8 @@ from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_US, EARLIEST, LATEST, instant_of, instant_us
 from storewatch.domain.policies import Policy
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
-from storewatch.engine.availability import (
-    Evidence,
-    Reclassified,
-    bucket_totals,
-    evidence_range,
-    group_reclassified,
-    spans,
-    totals,
-)
+from storewatch.engine.availability import bucket_totals, spans, totals
+from storewatch.engine.evidence import Evidence, Reclassified, evidence_range, group_reclassified
 from storewatch.engine.measures import Measures, measure
 from storewatch.engine.opening.calendars import assign_calendars
 from storewatch.engine.opening.sessions import Sessions, open_sessions

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from storewatch.access.rules import choose_rules
 from storewatch.domain.errors import InvalidInputError
-from storewatch.engine.availability import compile_kernels
+from storewatch.engine.compiling import compile_kernels
 from storewatch.installation import end_in_time, log_start, open_installation, prepare_service, utc_now
 from storewatch.settings import Settings
 from storewatch.telemetry import configure_logging

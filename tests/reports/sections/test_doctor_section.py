@@ -17,7 +17,7 @@ from section_scene import annotation, collected, report_on, rows_of
 
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.instants import HOUR_US
-from storewatch.engine.availability import Evidence
+from storewatch.engine.evidence import Evidence
 from storewatch.engine.opening.sessions import Sessions
 from storewatch.reports.compute.content import DOCTOR, Content
 from storewatch.reports.sections.contradictions import find_active_outside, find_wrong_edges, find_wrong_zones

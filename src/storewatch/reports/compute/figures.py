@@ -13,7 +13,7 @@ from storewatch.domain.enums import AnnotationMode, ClosureMode
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import instant_us
 from storewatch.domain.policies import Policy
-from storewatch.engine.availability import Evidence, Reclassified, evidence_range, group_reclassified
+from storewatch.engine.evidence import Evidence, Reclassified, evidence_range, group_reclassified
 from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.lake import Snapshot
 from storewatch.reports.request.request import ReportRequest

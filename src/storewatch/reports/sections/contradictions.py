@@ -14,7 +14,7 @@ import polars as pl
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import Finding
 from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US
-from storewatch.engine.availability import Evidence
+from storewatch.engine.evidence import Evidence
 from storewatch.engine.opening.sessions import Sessions
 
 # On so many openings or closings at least, and on more than this share of those that polls judge.

@@ -16,7 +16,8 @@ from storewatch.domain.clock_words import clock_words
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import Finding, ReportTable, Status
 from storewatch.domain.instants import DAY_US, MINUTE_US, SECOND_US
-from storewatch.engine.availability import Evidence, Reclassified, evidence_range, totals
+from storewatch.engine.availability import totals
+from storewatch.engine.evidence import Evidence, Reclassified, evidence_range
 from storewatch.engine.measures import measure
 from storewatch.engine.opening.sessions import Sessions
 from storewatch.reports.compute.collecting import NO_COLUMNS, ReportContext

@@ -8,7 +8,8 @@ import polars as pl
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.instants import MINUTE_US
-from storewatch.engine.availability import BLIND_SPOT_STORES, LOOKAROUND_US, blind_spots, count_unpolled
+from storewatch.engine.outages import LOOKAROUND_US
+from storewatch.engine.polling import BLIND_SPOT_STORES, blind_spots, count_unpolled
 from storewatch.reports.compute.collecting import NO_COLUMNS, ReportContext
 from storewatch.reports.compute.content import BLIND_SPOTS, FEED, Table
 from storewatch.reports.compute.figures import Shard

@@ -10,7 +10,7 @@ import polars as pl
 from storewatch.catalog import NAME
 from storewatch.domain.columns import Int64s
 from storewatch.domain.instants import HOUR_US
-from storewatch.engine.availability import Outages
+from storewatch.engine.outages import Outages
 from storewatch.reports.compute.content import MASS_OUTAGES
 
 # An event is FEWEST_STORES of a label, and one in STORES_IN of its stores in the report, that go down MASS_WITHIN_US.

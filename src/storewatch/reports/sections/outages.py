@@ -9,7 +9,8 @@ import polars as pl
 from storewatch.catalog import NAME, Catalog
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ReportTable, Status
-from storewatch.engine.availability import LOOKAROUND_US, Outages, openings, outages, totals
+from storewatch.engine.availability import totals
+from storewatch.engine.outages import LOOKAROUND_US, Outages, openings, outages
 from storewatch.reports.compute.collecting import ReportContext, label_values
 from storewatch.reports.compute.content import MASS_OUTAGES, OPENINGS, OUTAGES, Table
 from storewatch.reports.compute.figures import Shard

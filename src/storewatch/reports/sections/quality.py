@@ -9,7 +9,7 @@ import polars as pl
 from storewatch.catalog import Catalog
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ReportTable
-from storewatch.engine.availability import POLL_GAPS, poll_gaps
+from storewatch.engine.polling import POLL_GAPS, poll_gaps
 from storewatch.reports.compute.collecting import ReportContext
 from storewatch.reports.compute.content import QUALITY, Table
 from storewatch.reports.compute.figures import Shard

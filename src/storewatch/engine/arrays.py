@@ -1,0 +1,16 @@
+"""Arrays in the one kind that the kernels are compiled for."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def frozen(values: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """Return a contiguous read-only view of an input, or a copy if the input is not contiguous or of another dtype.
+
+    Numba compiles a kernel again for every mix of layouts, dtypes and writable arrays, at about a second each.
+    """
+    view = np.ascontiguousarray(values, dtype).view()
+    view.flags.writeable = False
+    return view
