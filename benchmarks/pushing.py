@@ -34,7 +34,7 @@ from storewatch.ingest.pushed import read_pushed
 from storewatch.installation import open_installation
 from storewatch.reports.request.request import ReportRequest
 from storewatch.settings import Settings
-from storewatch.web.api.observations import MEDIA_TYPES
+from storewatch.web.api.observations.routes import FORMATS
 
 STORES = 14_000
 BATCH_ROWS = 5_000
@@ -105,7 +105,7 @@ def service(home: Path) -> Iterator[int]:
 async def client(port: int, form: PushFormat, bodies: Iterator[bytes], seconds: list[float]) -> None:
     """Push one body after the other over one connection; every answer must be 200."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    address, media_type = f"127.0.0.1:{port}", MEDIA_TYPES[form]
+    address, media_type = f"127.0.0.1:{port}", next(name for name in FORMATS if FORMATS[name] is form)
     head = f"POST /v1/observations HTTP/1.1\r\nHost: {address}\r\nContent-Type: {media_type}\r\nContent-Length: "
     for body in bodies:
         begun = time.perf_counter()

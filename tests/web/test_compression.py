@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from fastapi.testclient import TestClient
 
-from storewatch.web.layers import add_compression
+from storewatch.web.middleware.compression import add_compression
 from storewatch.web.problems import install_problems, problem
 
 LONG = "store_id,uptime\n" * 1_000

@@ -8,13 +8,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from scene import import_scene, settings_in
 from waiting import wait_for
 
 from storewatch.installation import Installation, open_installation, prepare_service
-from storewatch.web.health import health_routes
+from storewatch.web.api.health.checks import readiness_checks
 from storewatch.web.service import create_service
 
 
@@ -26,10 +25,8 @@ def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
 
 
 def probe(parts: Installation) -> tuple[int, dict[str, Any]]:
-    """Ask /readyz of the routes alone, without the worker's life."""
-    service = FastAPI()
-    service.include_router(health_routes(parts))
-    response = TestClient(service).get("/readyz")
+    """Read /readyz without starting the worker."""
+    response = TestClient(create_service(parts)).get("/readyz")
     return response.status_code, response.json()
 
 
@@ -90,8 +87,9 @@ def test_database_of_another_version_is_not_ready(app: Installation) -> None:
 def test_database_that_hangs_is_answered_in_time_and_asked_once(tmp_path: Path, postgres_url: str) -> None:
     with open_installation(settings_in(tmp_path, postgres_url)) as app, psycopg.connect(postgres_url) as locking:
         parts = prepare_service(app, with_worker=False)
-        service = FastAPI()
-        service.include_router(health_routes(parts, check_seconds=0.2))
+        service = create_service(parts)
+        checks = readiness_checks(parts, seconds=0.2)
+        service.state.service_state = replace(service.state.service_state, readiness=checks)
         with TestClient(service) as client:
             locking.execute("LOCK TABLE alembic_version")
             before = threading.active_count()

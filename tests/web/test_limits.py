@@ -18,11 +18,17 @@ from pydantic import BaseModel
 from scene import settings_in
 
 from storewatch.installation import open_installation, prepare_service
-from storewatch.web.limits import PIECE_BYTES, BodyLimits, TimeLimit
+from storewatch.web.body_limits import BodyLimit, body_limit
+from storewatch.web.middleware.body_limits import PIECE_BYTES, BodyLimitMiddleware
+from storewatch.web.middleware.time_limit import TimeLimitMiddleware
 from storewatch.web.problems import install_problems
 from storewatch.web.service import create_service
 
 LIMIT = 1_000
+
+
+def every_route(size_bytes: int) -> dict[BodyLimit, int]:
+    return dict.fromkeys(BodyLimit, size_bytes)
 
 
 class Words(BaseModel):
@@ -51,7 +57,7 @@ def echo_service() -> FastAPI:
 @pytest.fixture
 def service() -> FastAPI:
     service = echo_service()
-    service.add_middleware(BodyLimits, bytes_of={"/": LIMIT, "/echo/large": 50 * LIMIT})
+    service.add_middleware(BodyLimitMiddleware, bytes_of=every_route(LIMIT))
     return service
 
 
@@ -84,12 +90,22 @@ def test_body_over_the_limit_is_413_and_nothing_is_kept(
     assert service.state.kept == []
 
 
-def test_longest_prefix_decides_the_limit() -> None:
+def test_route_declares_its_limit() -> None:
     service = echo_service()
-    service.add_middleware(BodyLimits, bytes_of={"/": 10, "/echo": LIMIT})
+
+    @service.put("/rows/{store_id:path}")
+    @body_limit(BodyLimit.DATA)
+    async def rows(request: Request) -> int:
+        return len(await request.body())
+
+    service.add_middleware(BodyLimitMiddleware, bytes_of=every_route(10) | {BodyLimit.DATA: LIMIT})
     client = TestClient(service)
-    assert client.post("/echo", content=b"x" * LIMIT).status_code == 200
-    assert client.post("/model", content=b"x" * 11).status_code == 413
+    for content in (b"x" * LIMIT, chunks(b"x" * LIMIT)):
+        assert client.put("/rows/a/b", content=content).json() == LIMIT
+    assert client.put("/rows/a/b", content=b"x" * (LIMIT + 1)).status_code == 413
+    assert client.post("/rows/a/b", content=b"x" * 11).status_code == 413  # the route has no such method
+    assert client.post("/echo", content=b"x" * 10).status_code == 200
+    assert client.post("/echo", content=b"x" * 11).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -98,7 +114,7 @@ def test_longest_prefix_decides_the_limit() -> None:
 @pytest.mark.parametrize("size", [1, 20, 1_000_000])
 def test_compressed_body_arrives_unpacked(coding: str, compress: Callable[[bytes], bytes], size: int) -> None:
     service = echo_service()
-    service.add_middleware(BodyLimits, bytes_of={"/": 10_000_000})
+    service.add_middleware(BodyLimitMiddleware, bytes_of=every_route(10_000_000))
     body = bytes(range(256)) * 4_000 + b"end"
     packed = compress(body[:500_000]) + compress(body[500_000:])  # members follow each other
     response = TestClient(service).post("/echo", content=chunks(packed, size), headers={"Content-Encoding": coding})
@@ -120,7 +136,7 @@ def test_zip_bomb_is_413_before_it_is_unpacked(
     bomb = compress(bytes(30_000_000))
     assert len(bomb) < 50_000
     service.user_middleware.clear()
-    service.add_middleware(BodyLimits, bytes_of={"/": 50_000})
+    service.add_middleware(BodyLimitMiddleware, bytes_of=every_route(50_000))
     response = TestClient(service).post(path, content=bomb, headers={"Content-Encoding": coding})
     assert problem_of(response) == (413, "application/problem+json", "body-too-large")
     assert service.state.kept == []
@@ -195,7 +211,7 @@ def timed() -> Iterator[TestClient]:
     async def broken() -> None:
         raise ValueError("broken")
 
-    service.add_middleware(TimeLimit, seconds=0.1)
+    service.add_middleware(TimeLimitMiddleware, seconds=0.1)
     with TestClient(service, raise_server_exceptions=False) as client:
         yield client
         released.set()
@@ -248,11 +264,11 @@ async def _slow_client(*, parts: list[bytes], last: bool = False) -> int:
         "query_string": b"",
         "http_version": "1.1",
     }
-    await TimeLimit(echo_service(), seconds=0.1)(scope, receive, send)
+    await TimeLimitMiddleware(echo_service(), seconds=0.1)(scope, receive, send)
     return statuses[0]
 
 
-@pytest.mark.parametrize("path", ["/v1/observations", "/v1/weekly_hours", "/v1/imports", "/v1/reports"])
+@pytest.mark.parametrize("path", ["/v1/observations", "/v1/weekly-hours", "/v1/imports", "/v1/reports"])
 def test_service_takes_no_bomb_and_stores_nothing(tmp_path: Path, path: str) -> None:
     settings = replace(settings_in(tmp_path), max_body_mb=1, max_upload_mb=1)
     with open_installation(settings) as app:

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from storewatch.access import Principal
 from storewatch.domain.enums import Role
 from storewatch.telemetry import IN_FLIGHT, REGISTRY, current_request_id
-from storewatch.web.observing import Observing
+from storewatch.web.middleware.request_log import RequestLogMiddleware
 from storewatch.web.problems import install_problems
 
 
@@ -42,7 +42,7 @@ def client() -> TestClient:
     def healthz() -> PlainTextResponse:
         return PlainTextResponse("alive")
 
-    service.add_middleware(Observing)
+    service.add_middleware(RequestLogMiddleware)
     return TestClient(service, raise_server_exceptions=False)
 
 
@@ -122,7 +122,7 @@ def test_failure_is_logged_once_and_answered(client: TestClient, caplog: pytest.
         "type": "urn:storewatch:problem:internal",
         "title": "Internal Server Error",
         "status": 500,
-        "detail": "The service failed; its log says why.",
+        "detail": "The service failed; its log has the reason.",
         "request_id": "r1",
     }
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["request failed"]

@@ -20,7 +20,7 @@ from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import Label, Scope
 from storewatch.installation import Installation, open_installation, utc_now
-from storewatch.web.limits import zstd
+from storewatch.web.middleware.body_limits import zstd
 
 CAFE = {"store_id": "cafe", "observed_at": "2023-01-23T15:14:00Z", "status": "active"}
 BAD = {**CAFE, "status": "open"}

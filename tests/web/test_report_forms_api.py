@@ -15,12 +15,12 @@ from waiting import wait_for
 from storewatch.access import AccessRules
 from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import ReportFormat
+from storewatch.domain.media_types import REPORT_MEDIA_TYPES
 from storewatch.installation import Installation, open_installation
 from storewatch.reports.archive.manifest import Manifest
 from storewatch.reports.request.parameters import parameters_of
 from storewatch.reports.request.request import ReportRequest
 from storewatch.web.api.report_models import ReportBody, ReportMembers, ReportParameters
-from storewatch.web.report_files import MEDIA_TYPES
 
 WEEK = {"windows": ["2023-01-16/2023-01-23"], "by": "day", "include": ["outages"]}
 FILES = {
@@ -97,7 +97,7 @@ def test_body_has_the_members_of_a_report() -> None:
     assert set(ReportBody.model_fields) == {*members, "as_of", "definition"}
     assert set(ReportParameters.model_fields) - {"max_gap_seconds"} == {*members, "as_of", "definition"} - {"max_gap"}
     assert all(field.description for field in ReportBody.model_fields.values())
-    assert set(MEDIA_TYPES) == set(ReportFormat)
+    assert set(REPORT_MEDIA_TYPES) == set(ReportFormat)
 
 
 def test_every_member_is_taken_and_told(client: TestClient) -> None:

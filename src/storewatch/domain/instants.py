@@ -60,6 +60,11 @@ def format_instant(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def format_optional_instant(instant: datetime | None) -> str | None:
+    """Write an instant as RFC 3339 in UTC; None stays None."""
+    return None if instant is None else format_instant(instant)
+
+
 def parse_duration(text: str) -> timedelta:
     """Read a duration such as `90m`, `3h`, `7d` (s, m, h, d, w). Raises InvalidInputError."""
     match = _DURATION.fullmatch(text.strip())

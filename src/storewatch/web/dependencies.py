@@ -1,19 +1,36 @@
-"""What routes get by `Depends`: the installation that the service works on."""
+"""What routes and middleware work on: the installation, and what the service keeps while it works on it."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.types import Scope
 
 from storewatch.installation import Installation
+from storewatch.web.service_state import ServiceState
 
 
-async def get_installation(request: Request) -> Installation:
-    """Return the installation of the service that received the request.
-
-    Async, because FastAPI runs plain functions in a thread.
-    """
-    installation: Installation = request.app.state.installation
+def installation_of(scope: Scope) -> Installation:
+    """Return the installation of the service that received a request."""
+    installation: Installation = scope["app"].state.installation
     return installation
 
 
+def state_of(scope: Scope) -> ServiceState:
+    """Return the state of the service that received a request."""
+    state: ServiceState = scope["app"].state.service_state
+    return state
+
+
+# Async, because FastAPI runs plain functions in a thread.
+async def get_installation(request: Request) -> Installation:
+    """Return the installation of the service that received the request."""
+    return installation_of(request.scope)
+
+
+async def get_state(request: Request) -> ServiceState:
+    """Return the state of the service that received the request."""
+    return state_of(request.scope)
+
+
 Installed = Annotated[Installation, Depends(get_installation)]
+State = Annotated[ServiceState, Depends(get_state)]

@@ -1,4 +1,4 @@
-"""ETag and If-None-Match: an answer that the client has already is not made again (RFC 9110, 8.8 and 13.1.2)."""
+"""ETag and If-None-Match: an answer that the client has already is not sent again (RFC 9110, 8.8 and 13.1.2)."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from storewatch.stores.states import Moment
 
 
 def etag_of(moment: Moment, parameters: Sequence[str | int | None]) -> str:
-    """Name an answer by all that decides it: the data, the parameters, the software and its time zones.
+    """Return the ETag of an answer, from all that decides it: data, parameters, software and its time zones.
 
     Weak, because compression changes the bytes.
     """
@@ -21,12 +21,12 @@ def etag_of(moment: Moment, parameters: Sequence[str | int | None]) -> str:
 
 
 def not_modified(request: Request, etag: str) -> Response | None:
-    """Give the 304 when the client has this answer."""
-    asked = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
-    known = {tag.removeprefix("W/") for tag in asked}
+    """Return a 304 when the client has the answer with this ETag, else None."""
+    sent = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
+    known = {tag.removeprefix("W/") for tag in sent}
     return Response(status_code=304, headers=headers(etag)) if {"*", etag.removeprefix("W/")} & known else None
 
 
 def headers(etag: str) -> dict[str, str]:
-    """The client may keep the answer, for itself alone, and must ask whether it still holds."""
+    """Return the headers of an answer that only this client may keep, and must check before each use."""
     return {"ETag": etag, "Cache-Control": "private, no-cache"}

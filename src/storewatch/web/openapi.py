@@ -1,20 +1,19 @@
-"""/openapi.json, where what FastAPI makes of the routes is not all."""
+"""/openapi.json: what FastAPI generates from the routes, completed."""
 
 from typing import Any
 
 from fastapi import FastAPI
 
+from storewatch.domain.media_types import EVENTS
 from storewatch.web.problems import PROBLEM_SCHEMA
-
-EVENTS = "text/event-stream"
 
 
 def install_openapi(service: FastAPI) -> None:
-    """Put the schema that the problems refer to into the document, and keep it one of OpenAPI 3.1."""
-    made_by_fastapi = service.openapi
+    """Add the schema of problems to the document, and keep the document valid OpenAPI 3.1."""
+    generate = service.openapi
 
     def openapi() -> dict[str, Any]:
-        document = made_by_fastapi()
+        document = generate()
         document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
         for operation in (operation for methods in document["paths"].values() for operation in methods.values()):
             content = operation["responses"].get("200", {}).get("content", {})

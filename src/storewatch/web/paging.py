@@ -1,20 +1,22 @@
 """Pages of long lists: `items` and `next`, an opaque cursor to the place after the last of them.
 
-A route takes `limit: Limit = DEFAULT_LIMIT` and `cursor: Cursor = None`, reads limit + 1 rows after
-`decode_cursor(cursor, str)`, and gives `Page.of(rows, limit, lambda row: (row.store_id,))`.
+A route has the parameters `limit: Limit = DEFAULT_LIMIT` and `cursor: Cursor = None`, reads limit + 1 rows after
+`decode_cursor(cursor, str)`, and returns `Page.of(rows, limit, lambda row: (row.store_id,))`.
 """
 
 import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from types import UnionType
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from storewatch.web.parameters import invalid
+from storewatch.domain.instants import parse_instant
+from storewatch.web.parameters import field, invalid
 
 T = TypeVar("T")
 
@@ -25,10 +27,10 @@ MAX_LIMIT: Final = 1000
 MAX_CURSOR_LENGTH: Final = 4096
 _INT64: Final = range(-(1 << 63), 1 << 63)
 
-Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items a page holds at most.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The largest number of items on a page.")]
 Cursor = Annotated[
     str | None,
-    Query(max_length=MAX_CURSOR_LENGTH, description="`next` of the page before; none gives the first page."),
+    Query(max_length=MAX_CURSOR_LENGTH, description="`next` of the page before; leave it out for the first page."),
 ]
 
 
@@ -40,20 +42,20 @@ class Page(BaseModel, Generic[T]):
 
     @classmethod
     def of(cls, rows: Sequence[T], limit: int, place: Callable[[T], Place]) -> "Page[T]":
-        """Make a page of up to limit + 1 rows in their order; `place` is what the next page begins after."""
+        """Return a page of up to `limit` rows. rows: up to limit + 1. place: the sort key of a row, for the cursor."""
         items = list(rows[:limit])
         return cls(items=items, next=encode_cursor(*place(items[-1])) if len(rows) > limit else None)
 
 
 def encode_cursor(*place: str | int | None) -> str:
-    """Write a place in a list, such as the sort key and the id of its last item, as a cursor."""
+    """Return the cursor for a place in a list, such as the sort key and the id of its last item."""
     return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str | None, *kinds: type | UnionType) -> Any:
-    """Read the place that a cursor names, a tuple of these kinds (str, int, None); None for no cursor.
+    """Return the place that a cursor names, a tuple of these kinds (str, int, None); None without a cursor.
 
-    Raises a 422 of the query parameter `cursor` for anything that `encode_cursor` cannot have written: text is
+    Raises a 422 for the query parameter `cursor` on anything that `encode_cursor` cannot have written: text is
     storable (no NUL, no lone surrogate), integers fit into 64 bits.
     """
     if cursor is None:
@@ -65,6 +67,15 @@ def decode_cursor(cursor: str | None, *kinds: type | UnionType) -> Any:
     if not isinstance(place, list) or len(place) != len(kinds) or not all(map(_fits, place, kinds)):
         raise _bad_cursor()
     return tuple(place)
+
+
+def decode_time_cursor(cursor: str | None) -> tuple[datetime, str] | None:
+    """Return the instant and the id that the cursor of a list in the order of time names."""
+    place = decode_cursor(cursor, str, str)
+    if place is None:
+        return None
+    with field("query", "cursor"):
+        return parse_instant(place[0]), place[1]
 
 
 def _fits(value: object, kind: type | UnionType) -> bool:

@@ -1,30 +1,26 @@
-"""What requests bring, checked; what is wrong is said as FastAPI's own checks say it: 422 and the path of the field."""
+"""Parameters and fields of requests, checked. Errors are like FastAPI's own: 422 and the path of the field."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
-from enum import StrEnum
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from fastapi.exceptions import RequestValidationError
 
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError, UnknownMediaTypeError
-from storewatch.domain.instants import parse_instant
+from storewatch.domain.instants import EARLIEST, LATEST, parse_instant, parse_local_date
 
-Form = TypeVar("Form", bound=StrEnum)
-
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+Form = TypeVar("Form")
 
 
 def invalid(message: str, *field: str | int) -> RequestValidationError:
-    """Build the error of one field, to be raised; `field` is its path, such as "query", "limit"."""
+    """Return the error to raise for one field; `field` is its path, such as "query", "limit"."""
     return RequestValidationError([{"type": "value_error", "loc": field, "msg": message, "input": None}])
 
 
 @contextmanager
 def field(*path: str | int) -> Iterator[None]:
-    """Blame this field for the InvalidInputError of the block."""
+    """Turn an InvalidInputError raised in the block into a 422 for this field."""
     try:
         yield
     except InvalidInputError as error:
@@ -33,7 +29,10 @@ def field(*path: str | int) -> Iterator[None]:
 
 @contextmanager
 def members(*path: str | int) -> Iterator[None]:
-    """Blame the member that an InvalidParameterError of the block names, in the object at this path."""
+    """Turn an InvalidParameterError raised in the block into a 422 for the member that the error names.
+
+    path: of the object that has the member.
+    """
     try:
         yield
     except InvalidParameterError as error:
@@ -44,13 +43,8 @@ def local_date(text: str | None, *path: str | int) -> date | None:
     """Read an optional local date; the error names the field `path`."""
     if text is None:
         return None
-    try:
-        found = date.fromisoformat(text) if _DATE.fullmatch(text) else None
-    except ValueError:
-        found = None
-    if found is None or not 1970 <= found.year < 9000:
-        raise invalid(f"{text[:20]!r} is no date: want a day from 1970 to 8999, e.g. 2026-12-24", *path)
-    return found
+    with field(*path):
+        return parse_local_date(text)
 
 
 def instant(text: str | None, *path: str | int) -> datetime | None:
@@ -65,22 +59,22 @@ def needed_instant(text: str, *path: str | int) -> datetime:
     """Read an instant between the years 1970 and 9000; the error names the field `path`."""
     with field(*path):
         found = parse_instant(text)
-    if not 1970 <= found.year < 9000:
+    if not EARLIEST <= found < LATEST:
         raise invalid("it must lie between the years 1970 and 9000", *path)
     return found
 
 
 def invalid_fields(problems: Iterable[tuple[tuple[str | int, ...], str]]) -> RequestValidationError:
-    """Build the error of several fields, to be raised: pairs of path and message."""
+    """Return the error to raise for several fields. problems: pairs of path and message."""
     return RequestValidationError(
         [{"type": "value_error", "loc": path, "msg": message, "input": None} for path, message in problems]
     )
 
 
-def media_type(content_type: str, forms: type[Form]) -> Form:
-    """Choose the form of a body by its Content-Type; text must be UTF-8."""
+def media_type(content_type: str, forms: Mapping[str, Form]) -> Form:
+    """Return the form of a body by its Content-Type. forms: by media type. Text must be UTF-8."""
     name, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
-    if name not in list(forms) or charset not in ("utf-8", "utf8", "us-ascii"):
+    if name not in forms or charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnknownMediaTypeError(content_type, tuple(forms))
-    return forms(name)
+    return forms[name]

@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem documents; the one table from families of errors to HTTP."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -28,9 +28,8 @@ from storewatch.domain.errors import (
     family_of,
     problem_name,
 )
+from storewatch.domain.media_types import PROBLEM
 from storewatch.telemetry import current_request_id
-
-MEDIA_TYPE: Final = "application/problem+json"
 
 STATUS_OF: Final[dict[type[StorewatchError], HTTPStatus]] = {
     InvalidError: HTTPStatus.BAD_REQUEST,
@@ -66,39 +65,39 @@ PROBLEM_SCHEMA: Final[dict[str, Any]] = {
         },
     },
 }
-# Any route may give these. Said here because Python's own phrases for 413 and 422 are other ones since 3.13.
+# Any route may answer these. Written out because Python's own phrases for 413 and 422 changed in 3.13.
 EVERYWHERE: Final = {
     400: "The body cannot be read.",
     401: "No key, or one that is not valid.",
     403: "The key does not allow this.",
     408: "The body came too slowly.",
     413: "The body is too large.",
-    415: "The body is of a type, or in an encoding, that is not taken here.",
+    415: "The type or the encoding of the body is not supported.",
     421: "The name in Host is not that of this service.",
-    429: "Too many requests; Retry-After says when to go on.",
-    500: "The service failed; its log says why.",
+    429: "Too many requests; Retry-After names the seconds to wait.",
+    500: "The service failed; its log has the reason.",
     503: "The service cannot do this now; send it again.",
 }
 _WORDS: Final = EVERYWHERE | {422: "The path, the query or the body is wrong; `errors` names each field."}
 
 
 def problem_responses(*statuses: int, **described: str) -> dict[int | str, dict[str, Any]]:
-    """Document the problems of a route, for its `responses`: these statuses and those that any route may answer.
+    """Return the `responses` of a route for its problems: these statuses and those that any route may answer.
 
-    A status may be given its own words: `problem_responses(422, s404="No store has this id.")`.
+    A status may have its own description: `problem_responses(422, s404="No store has this id.")`.
     """
     words = {int(name.removeprefix("s")): text for name, text in described.items()}
     return {
         status: {
             "description": words.get(status) or _WORDS.get(status) or HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
         for status in sorted({*statuses, *words, *EVERYWHERE})
     }
 
 
 def problem(status: int, name: str, detail: str, **members: Any) -> JSONResponse:
-    """Build a problem document; `name` makes its stable type."""
+    """Return a problem document. name: the end of its stable `type`."""
     body = {
         "type": f"urn:storewatch:problem:{name}",
         "title": HTTPStatus(status).phrase,
@@ -108,11 +107,11 @@ def problem(status: int, name: str, detail: str, **members: Any) -> JSONResponse
     }
     if (request_id := current_request_id()) is not None:
         body["request_id"] = request_id
-    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE)
+    return JSONResponse(body, status_code=status, media_type=PROBLEM)
 
 
 def problem_of(error: StorewatchError) -> JSONResponse:
-    """Build the problem document of an error."""
+    """Return the problem document for an error."""
     response = problem(STATUS_OF[family_of(type(error))], problem_name(type(error)), str(error))
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         sent = ', error="invalid_token"' if isinstance(error, InvalidKeyError) else ""
@@ -122,23 +121,17 @@ def problem_of(error: StorewatchError) -> JSONResponse:
     return response
 
 
-def _methods(routes: Iterable[BaseRoute], scope: Scope) -> set[str]:
-    """Give the methods that the path of a request has."""
-    found: set[str] = set()
-    for route in routes:
-        if isinstance(route, Route):
-            if route.matches(scope)[0] is not Match.NONE:
-                found |= route.methods or set()
-        elif (included := getattr(route, "original_router", None)) is not None:
-            found |= _methods(included.routes, scope)
-    return found
+def _methods(routes: Sequence[BaseRoute], scope: Scope) -> set[str]:
+    """Return the methods that the path of a request allows."""
+    matching = (route for route in routes if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE)
+    return {method for route in matching for method in route.methods or ()}
 
 
 def install_problems(service: FastAPI) -> None:
     """Answer every error of the service with a problem document."""
 
     @service.exception_handler(StorewatchError)
-    def _ours(_: Request, error: StorewatchError) -> JSONResponse:
+    def _known(_: Request, error: StorewatchError) -> JSONResponse:
         return problem_of(error)
 
     @service.exception_handler(RequestValidationError)
@@ -149,15 +142,15 @@ def install_problems(service: FastAPI) -> None:
 
     @service.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
-        detail = f"{request.method} {request.url.path}: {error.detail}. GET / lists what there is."
+        detail = f"{request.method} {request.url.path}: {error.detail}. GET / lists the endpoints."
         response = problem(error.status_code, f"http-{error.status_code}", detail)
         response.headers.update(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (methods := _methods(service.routes, request.scope)):
-            # Starlette names those of the first route of the path; each of our methods has a route of its own.
+            # Starlette names the methods of the first route of the path only; here each method has a route.
             response.headers["Allow"] = ", ".join(sorted(methods))
         return response
 
     @service.exception_handler(Exception)
     def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
-        # Logged by Observing, which answers like this itself when it is around the service.
-        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed; its log says why.")
+        # RequestLogMiddleware logs the error and answers the same where it is around the service.
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed; its log has the reason.")

@@ -1,4 +1,4 @@
-"""Rate limits as HTTP tells them: RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers) and 429."""
+"""Rate limits over HTTP: RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers) and 429."""
 
 from http import HTTPStatus
 from typing import Final
@@ -12,16 +12,18 @@ from storewatch.access import Principal
 from storewatch.access.rate_limits import Quota, RateLimiter, address_group
 from storewatch.web.problems import problem
 
-UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})  # monitors ask from one address, and must get their answer
+# Monitors send these requests from one address, and must get their answer.
+UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
 
 
 class Rates:
-    """Counts requests: of a key by its id, of everyone else by address. Without a limiter it counts nothing."""
+    """Counts requests: those with a key by its id, all others by address. Without a limiter nothing is counted."""
 
     def __init__(self, limiter: RateLimiter | None) -> None:
         self._limiter = limiter
 
     async def take(self, path: str, principal: Principal | None, address: str) -> Quota | None:
+        """Count a request and return what is left; None where nothing is counted."""
         if self._limiter is None or path in UNCOUNTED:
             return None
         key_id = principal.key_id if principal else None
@@ -30,27 +32,28 @@ class Rates:
             return await run_in_threadpool(self._limiter.take, name, who)
         return self._limiter.take(name, who)
 
-    @staticmethod
-    def telling(quota: Quota | None, send: Send) -> Send:
-        """Wrap `send` so that the answer says what is left."""
-        if quota is None:
-            return send
 
-        async def told(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["RateLimit-Policy"] = f'"{quota.name}";q={quota.limit};w={quota.window_s}'
-                headers["RateLimit"] = f'"{quota.name}";r={quota.remaining};t={quota.reset_s}'
-            await send(message)
+def with_quota(quota: Quota | None, send: Send) -> Send:
+    """Wrap `send` so that the answer names the limit and what is left of it."""
+    if quota is None:
+        return send
 
-        return told
+    async def send_with_quota(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["RateLimit-Policy"] = f'"{quota.name}";q={quota.limit};w={quota.window_s}'
+            headers["RateLimit"] = f'"{quota.name}";r={quota.remaining};t={quota.reset_s}'
+        await send(message)
 
-    @staticmethod
-    def too_many(quota: Quota) -> JSONResponse:
-        detail = (
-            f"This {quota.name} has made {quota.limit} requests in {quota.window_s} seconds, which is its limit. "
-            f"Try again in {max(1, quota.reset_s)} seconds."
-        )
-        response = problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", detail)
-        response.headers["Retry-After"] = str(max(1, quota.reset_s))
-        return response
+    return send_with_quota
+
+
+def too_many_requests(quota: Quota) -> JSONResponse:
+    """Return the answer to a request over the limit."""
+    detail = (
+        f"This {quota.name} has made {quota.limit} requests in {quota.window_s} seconds, which is its limit. "
+        f"Try again in {max(1, quota.reset_s)} seconds."
+    )
+    response = problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", detail)
+    response.headers["Retry-After"] = str(max(1, quota.reset_s))
+    return response

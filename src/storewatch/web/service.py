@@ -1,4 +1,4 @@
-"""The HTTP service: routes, problems and its life from start to stop."""
+"""The HTTP service: its routes, its middleware, and its start and stop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,72 +10,97 @@ from fastapi_offline import FastAPIOffline
 
 from storewatch import __version__
 from storewatch.installation import Installation
+from storewatch.web import middleware
 from storewatch.web.api.annotations import annotations_routes
-from storewatch.web.api.audit import audit_routes
-from storewatch.web.api.classic import classic_routes
+from storewatch.web.api.audit import routes as audit
+from storewatch.web.api.classic import routes as classic
 from storewatch.web.api.closures import closures_routes
+from storewatch.web.api.definitions import routes as definitions
 from storewatch.web.api.entries import entries_routes
-from storewatch.web.api.imports import imports_routes
-from storewatch.web.api.jobs import jobs_routes
-from storewatch.web.api.keys import keys_routes
-from storewatch.web.api.me import me_routes
-from storewatch.web.api.observations import observations_routes
-from storewatch.web.api.report_definitions import definitions_routes
-from storewatch.web.api.reports import reports_routes
-from storewatch.web.api.schedules import schedules_routes
-from storewatch.web.api.status import status_routes
+from storewatch.web.api.health import routes as health
+from storewatch.web.api.imports import routes as imports
+from storewatch.web.api.jobs import routes as jobs
+from storewatch.web.api.keys import routes as keys
+from storewatch.web.api.me import routes as me
+from storewatch.web.api.metrics import routes as metrics
+from storewatch.web.api.observations import routes as observations
+from storewatch.web.api.reports import routes as reports
+from storewatch.web.api.schedules import routes as schedules
+from storewatch.web.api.status import routes as status
 from storewatch.web.api.stores import stores_routes
-from storewatch.web.health import health_routes
-from storewatch.web.layers import add_layers
-from storewatch.web.metrics import metrics_routes
 from storewatch.web.openapi import install_openapi
-from storewatch.web.pages.welcome import welcome_routes
+from storewatch.web.pages.welcome import routes as welcome
 from storewatch.web.problems import install_problems
+from storewatch.web.service_state import ServiceState
 
-ROUTES: Final[tuple[Callable[[Installation], APIRouter], ...]] = (
-    classic_routes,
-    health_routes,
-    metrics_routes,
-    keys_routes,
-    audit_routes,
-    observations_routes,
-    reports_routes,
-    definitions_routes,
-    imports_routes,
-    jobs_routes,
-    schedules_routes,
-    status_routes,
+_FACTORIES: Final[tuple[Callable[[Installation], APIRouter], ...]] = (
     stores_routes,
     entries_routes,
     closures_routes,
     annotations_routes,
 )
+# A request takes the first route that matches.
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    me.router,
+    classic.router,
+    health.router,
+    metrics.router,
+    keys.router,
+    audit.router,
+    observations.router,
+    reports.router,
+    definitions.router,
+    imports.router,
+    jobs.router,
+    schedules.router,
+    status.router,
+    welcome.router,
+)
 
 
-def create_service(parts: Installation) -> FastAPI:
-    """Build the service. Its worker, if it has one, starts with it, and finishes or hands back its jobs at the stop."""
+def create_service(installation: Installation) -> FastAPI:
+    """Return the service of an installation. The worker of the installation starts and stops with it."""
+    service = build_service()
+    for routes in _FACTORIES:
+        service.include_router(routes(installation))
+    install(service, installation)
+    return service
 
-    @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(parts.start)
-        try:
-            yield
-        finally:
-            await asyncio.to_thread(parts.stop)
-            await asyncio.to_thread(access.close)
 
+def build_service() -> FastAPI:
+    """Return a service without an installation; `install` must set one before it starts."""
     service = FastAPIOffline(
         title="storewatch",
         version=__version__,
         description="How long every store was really online during the hours it says it is open.",
-        lifespan=life,
+        lifespan=_lifespan,
+        # The routes themselves: a router that is included is built a second time, and matched twice at every request.
+        routes=[route for router in ROUTERS for route in router.routes],
     )
-    service.state.installation = parts
     install_problems(service)
     install_openapi(service)
-    access = add_layers(service, parts)
-    service.include_router(me_routes())
-    for routes in ROUTES:
-        service.include_router(routes(parts))
-    service.include_router(welcome_routes)
+    middleware.add_middleware(service)
     return service
+
+
+def install(service: FastAPI, installation: Installation) -> None:
+    """Set the installation that a service works on, in place of an earlier one. Not while the service runs."""
+    if getattr(service.state, "running", False):
+        raise RuntimeError("The service runs on another installation; stop it first.")
+    service.state.installation = installation
+    service.state.service_state = ServiceState.create(installation)
+
+
+@asynccontextmanager
+async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
+    """Start and stop the installation with the service."""
+    installation: Installation = service.state.installation
+    state: ServiceState = service.state.service_state
+    service.state.running = True
+    await asyncio.to_thread(installation.start)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(installation.stop)
+        await asyncio.to_thread(state.close)
+        service.state.running = False

@@ -7,10 +7,9 @@ from typing import Final
 
 import polars as pl
 
+from storewatch.domain.formulas import FORMULA_START
 from storewatch.domain.instants import SECOND_US
 
-# What a spreadsheet may take for a formula (OWASP, "CSV Injection"), also behind space that it would trim.
-_FORMULA: Final = r"^(?:[\s\x{200B}\x{FEFF}]*[=+\-@＝＋－＠]|[\t\r\n])"  # noqa: RUF001 - the full-width ones count too
 _RFC3339: Final = "%Y-%m-%dT%H:%M:%S%.f"
 
 
@@ -54,7 +53,7 @@ def in_csv(frame: pl.DataFrame) -> pl.DataFrame:
 
 def safe_text(text: pl.Expr) -> pl.Expr:
     """Put an apostrophe before a text that begins like a formula."""
-    return text.str.replace(_FORMULA, "'${0}")
+    return text.str.replace(FORMULA_START, "'${0}")
 
 
 def _time(name: str, dtype: pl.DataType) -> pl.Expr:

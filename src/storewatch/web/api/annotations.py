@@ -110,7 +110,7 @@ def annotations_routes(parts: Installation) -> APIRouter:
 
     @router.post(
         "",
-        operation_id="create_annotation",
+        operation_id="createAnnotation",
         status_code=201,
         responses=problem_responses(422, s404="There is no store with this id, or none within the scope of the key."),
         dependencies=[audited("annotation.create", "annotation")],
@@ -137,7 +137,7 @@ def annotations_routes(parts: Installation) -> APIRouter:
         response.headers["Location"] = f"/v1/annotations/{annotation.annotation_id}"
         return AnnotationModel.of(annotation)
 
-    @router.get("", operation_id="list_annotations", responses=problem_responses(422))
+    @router.get("", operation_id="listAnnotations", responses=problem_responses(422))
     def list_annotations(
         caller: Viewer,
         store_id: OptionalText = None,
@@ -171,7 +171,7 @@ def _add_one(router: APIRouter, parts: Installation) -> None:
             raise UnknownAnnotationError(annotation_id)
         return AnnotationModel.of(annotation)
 
-    @router.get("/{annotation_id}", operation_id="get_annotation", responses=problem_responses(422, s404=NO_ANNOTATION))
+    @router.get("/{annotation_id}", operation_id="getAnnotation", responses=problem_responses(422, s404=NO_ANNOTATION))
     def get_annotation(annotation_id: str, caller: Viewer) -> AnnotationModel:
         """Give one annotation."""
         number = id_number(annotation_id)
@@ -179,7 +179,7 @@ def _add_one(router: APIRouter, parts: Installation) -> None:
 
     @router.patch(
         "/{annotation_id}",
-        operation_id="change_annotation",
+        operation_id="changeAnnotation",
         responses=problem_responses(422, s404=NO_ANNOTATION),
         dependencies=[audited("annotation.change", "annotation")],
     )
@@ -196,7 +196,7 @@ def _add_one(router: APIRouter, parts: Installation) -> None:
 
     @router.delete(
         "/{annotation_id}",
-        operation_id="delete_annotation",
+        operation_id="deleteAnnotation",
         status_code=204,
         responses=problem_responses(422, s404=NO_ANNOTATION),
         dependencies=[audited("annotation.delete", "annotation")],

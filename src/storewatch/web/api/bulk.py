@@ -15,8 +15,8 @@ from storewatch.web.parameters import field, invalid_fields, media_type
 async def replace_rows(
     request: Request, caller: Principal, parts: Installation, replace: Callable[..., BulkChange]
 ) -> BulkAnswer:
-    """Read the body of a request and have it put in by `replace`, one of ingest.bulk."""
-    form = media_type(request.headers.get("content-type", ""), BulkFormat)
+    """Read the body of a request and have it put in by `replace`, one of ingest.stores."""
+    form = media_type(request.headers.get("content-type", ""), {form.value: form for form in BulkFormat})
     body = await request.body()
 
     def run() -> BulkChange:

@@ -104,7 +104,7 @@ def closures_routes(parts: Installation) -> APIRouter:
 
     @router.post(
         "",
-        operation_id="create_closure",
+        operation_id="createClosure",
         status_code=201,
         responses=problem_responses(
             422, s403="Not with this role, or with a scope.", s404="There is no store with this id."
@@ -121,7 +121,7 @@ def closures_routes(parts: Installation) -> APIRouter:
         response.headers["Location"] = f"/v1/closures/{closure.closure_id}"
         return ClosureModel.of(closure)
 
-    @router.get("", operation_id="list_closures", responses=problem_responses(422))
+    @router.get("", operation_id="listClosures", responses=problem_responses(422))
     def list_closures(
         caller: Viewer, store_id: OfStore = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
     ) -> Page[ClosureModel]:
@@ -133,14 +133,14 @@ def closures_routes(parts: Installation) -> APIRouter:
         page = Page[Closure].of(found, limit, lambda closure: (closure.closure_id,))
         return Page[ClosureModel](items=[ClosureModel.of(closure) for closure in page.items], next=page.next)
 
-    @router.get("/{closure_id}", operation_id="get_closure", responses=problem_responses(422, s404=NO_CLOSURE))
+    @router.get("/{closure_id}", operation_id="getClosure", responses=problem_responses(422, s404=NO_CLOSURE))
     def get_closure(closure_id: str, caller: Viewer) -> ClosureModel:
         """Give one closure."""
         return ClosureModel.of(find(closure_id, caller))
 
     @router.delete(
         "/{closure_id}",
-        operation_id="delete_closure",
+        operation_id="deleteClosure",
         status_code=204,
         responses=problem_responses(422, s403="Not with this role, or with a scope.", s404=NO_CLOSURE),
         dependencies=[audited("closure.delete", "closure")],

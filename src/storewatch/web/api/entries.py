@@ -21,6 +21,7 @@ from storewatch.web.api.bulk import replace_rows
 from storewatch.web.api.store_models import BulkAnswer, end_text
 from storewatch.web.api.targeting import OfStore, OptionalText, check_may_change, one_target
 from storewatch.web.audit import audited
+from storewatch.web.body_limits import BodyLimit, body_limit
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import invalid, local_date
 from storewatch.web.problems import problem_responses
@@ -88,6 +89,10 @@ class _Kind:
     def word(self) -> str:
         return self.kind.value
 
+    @property
+    def title(self) -> str:
+        return self.kind.value.title().replace("_", "")
+
 
 def entries_routes(parts: Installation) -> APIRouter:
     """Build /v1/special-hours, /v1/targets and /v1/sales.
@@ -105,13 +110,14 @@ def entries_routes(parts: Installation) -> APIRouter:
 
 
 def _add_put(router: APIRouter, parts: Installation, kind: _Kind) -> None:
+    @body_limit(BodyLimit.DATA)
     async def replace(request: Request, caller: Operator) -> BulkAnswer:
         return await replace_rows(request, caller, parts, partial(replace_entries, kind.kind))
 
     replaced = "each target and date named" if kind.kind is EntryKind.SPECIAL_HOURS else "each store or label named"
     router.put(
         f"/v1/{kind.path}",
-        operation_id=f"replace_{kind.word}",
+        operation_id=f"replace{kind.title}",
         tags=[kind.path],
         dependencies=[audited(f"{kind.word}.replace", kind.word)],
         openapi_extra={"requestBody": _request_body(kind)},
@@ -126,7 +132,7 @@ def _add_put(router: APIRouter, parts: Installation, kind: _Kind) -> None:
 def _add_special_hours(router: APIRouter, parts: Installation, kind: _Kind) -> None:
     @router.get(
         "/v1/special-hours",
-        operation_id="list_special_hours",
+        operation_id="listSpecialHours",
         tags=["special-hours"],
         responses=problem_responses(422),
     )
@@ -149,7 +155,7 @@ def _add_special_hours(router: APIRouter, parts: Installation, kind: _Kind) -> N
 
     @router.delete(
         "/v1/special-hours",
-        operation_id="delete_special_hours",
+        operation_id="deleteSpecialHours",
         tags=["special-hours"],
         dependencies=[audited("special_hours.delete", "special_hours")],
         responses=problem_responses(422, s403=_NOT_SCOPED, s404="There is no such store within the scope of the key."),
@@ -198,7 +204,7 @@ def _add_undated(router: APIRouter, parts: Installation, kind: _Kind) -> None:
 
     router.get(
         f"/v1/{kind.path}",
-        operation_id=f"list_{kind.word}",
+        operation_id=f"list{kind.title}",
         tags=[kind.path],
         summary=f"List {kind.word}",
         description="In the order in which they were entered; label and value: those of a label itself.",
@@ -207,7 +213,7 @@ def _add_undated(router: APIRouter, parts: Installation, kind: _Kind) -> None:
     )(list_)
     router.delete(
         f"/v1/{kind.path}",
-        operation_id=f"delete_{kind.word}",
+        operation_id=f"delete{kind.title}",
         tags=[kind.path],
         summary=f"Delete the {kind.word} of a store or of a label",
         dependencies=[audited(f"{kind.word}.delete", kind.word)],

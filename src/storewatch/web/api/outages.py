@@ -132,7 +132,7 @@ def outages_routes(parts: Installation) -> APIRouter:
 
     @router.get(
         "/v1/stores/{store_id:path}/outages",
-        operation_id="list_outages",
+        operation_id="listOutages",
         response_model=OutagesModel,
         responses=problem_responses(422, s404=NO_STORE)
         | {304: {"description": "The answer with this ETag still holds."}},

@@ -37,6 +37,7 @@ from storewatch.web.api.store_models import (
 )
 from storewatch.web.api.timelines import timeline_routes
 from storewatch.web.audit import audited
+from storewatch.web.body_limits import BodyLimit, body_limit
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
 from storewatch.web.parameters import invalid, invalid_fields, local_date
 from storewatch.web.problems import problem_responses
@@ -70,7 +71,7 @@ def stores_routes(parts: Installation) -> APIRouter:
 
 
 def _add_many(router: APIRouter, parts: Installation) -> None:
-    @router.get("/v1/stores", operation_id="list_stores", responses=problem_responses(422))
+    @router.get("/v1/stores", operation_id="listStores", responses=problem_responses(422))
     def list_stores(
         caller: Viewer,
         q: Search = None,
@@ -102,7 +103,7 @@ def _add_many(router: APIRouter, parts: Installation) -> None:
             next=encode_cursor(*found.places[limit - 1]) if len(found.stores) > limit else None,
         )
 
-    @router.get("/v1/store_counts", operation_id="count_stores", responses=problem_responses(422))
+    @router.get("/v1/store-counts", operation_id="countStores", responses=problem_responses(422))
     def count_stores(
         caller: Viewer,
         q: Search = None,
@@ -118,11 +119,12 @@ def _add_many(router: APIRouter, parts: Installation) -> None:
 
     @router.post(
         "/v1/stores",
-        operation_id="create_store",
+        operation_id="createStore",
         status_code=201,
         dependencies=[audited("store.create", "store")],
         responses=problem_responses(422, s403="Not with this role, or with a scope.", s409="The store exists already."),
     )
+    @body_limit(BodyLimit.DATA)
     def create(body: NewStore, caller: Operator, request: Request, response: Response) -> StoreDetail:
         """Make a store known before anything else names it; polls, hours and zones do so by themselves."""
         request.state.audit_object = body.store_id
@@ -141,17 +143,18 @@ def _add_many(router: APIRouter, parts: Installation) -> None:
 
 
 def _add_one(router: APIRouter, parts: Installation) -> None:
-    @router.get("/v1/stores/{store_id:path}", operation_id="get_store", responses=problem_responses(422, s404=NO_STORE))
+    @router.get("/v1/stores/{store_id:path}", operation_id="getStore", responses=problem_responses(422, s404=NO_STORE))
     def get(store_id: StoreId, caller: Viewer) -> StoreDetail:
         """Give what is known of a store, and what it is at this moment of the data."""
         return _detail(parts, store_id, caller)
 
     @router.patch(
         "/v1/stores/{store_id:path}",
-        operation_id="change_store",
+        operation_id="changeStore",
         dependencies=[audited("store.change", "store")],
         responses=problem_responses(422, s404=NO_STORE),
     )
+    @body_limit(BodyLimit.DATA)
     def change(store_id: StoreId, body: StoreChangeRequest, caller: Operator) -> StoreDetail:
         """Change a store: what the body leaves out stays. Nothing changes unless all of it is good."""
         _change(parts, store_id, caller, body)
@@ -159,7 +162,7 @@ def _add_one(router: APIRouter, parts: Installation) -> None:
 
     @router.delete(
         "/v1/stores/{store_id:path}",
-        operation_id="delete_store",
+        operation_id="deleteStore",
         status_code=204,
         dependencies=[audited("store.delete", "store")],
         responses=problem_responses(422, s404=NO_STORE, s409="There are polls of the store, so reports name it."),
@@ -171,8 +174,8 @@ def _add_one(router: APIRouter, parts: Installation) -> None:
 
 def _add_hours(router: APIRouter, parts: Installation) -> None:
     @router.get(
-        "/v1/stores/{store_id:path}/weekly_hours",
-        operation_id="get_weekly_hours",
+        "/v1/stores/{store_id:path}/weekly-hours",
+        operation_id="getStoreWeeklyHours",
         responses=problem_responses(422, s404=NO_STORE),
     )
     def get_hours(store_id: StoreId, caller: Viewer) -> StoreHours:
@@ -180,11 +183,12 @@ def _add_hours(router: APIRouter, parts: Installation) -> None:
         return _hours(parts, store_id, caller)
 
     @router.put(
-        "/v1/stores/{store_id:path}/weekly_hours",
-        operation_id="put_weekly_hours",
+        "/v1/stores/{store_id:path}/weekly-hours",
+        operation_id="replaceStoreWeeklyHours",
         dependencies=[audited("store.hours", "store")],
         responses=problem_responses(422, s404=NO_STORE),
     )
+    @body_limit(BodyLimit.DATA)
     def put_hours(store_id: StoreId, body: HoursRequest, caller: Operator) -> StoreHours:
         """Replace the weekly hours of a store, or those from a date on. Nothing changes unless every row is good."""
         _change(parts, store_id, caller, StoreChangeRequest(**dict(body)))
@@ -205,28 +209,33 @@ def _add_bulk_hours(router: APIRouter, parts: Installation) -> None:
         hours_from = local_date(valid_from, "query", "valid_from")
         return await replace_rows(request, caller, parts, partial(replace_hours, valid_from=hours_from))
 
-    _add_bulk(router, "weekly_hours", "replace_weekly_hours", replace_many)
+    _add_bulk(router, "weekly_hours", "replaceWeeklyHours", replace_many)
 
 
 def _add_bulk_labels(router: APIRouter, parts: Installation) -> None:
     async def replace_many(request: Request, caller: Operator) -> BulkAnswer:
         return await replace_rows(request, caller, parts, replace_labels)
 
-    _add_bulk(router, "labels", "replace_labels", replace_many)
+    _add_bulk(router, "labels", "replaceLabels", replace_many)
 
 
 def _add_bulk(router: APIRouter, name: str, operation_id: str, route: Callable[..., Awaitable[BulkAnswer]]) -> None:
-    router.post(
-        f"/v1/{name}",
-        operation_id=operation_id,
-        dependencies=[audited(f"{name}.replace", "stores")],
-        openapi_extra={"requestBody": _BULK_BODIES[name]},
-        summary=f"Replace the {name.replace('_', ' ')} of many stores",
-        description=_BULK_WORDS[name],
-        responses=problem_responses(
-            s415="Neither application/json nor text/csv.", s422="Not readable, or no row was good; nothing was stored."
-        ),
-    )(route)
+    for method, alias in (("PUT", ""), ("POST", "ByPost")):
+        router.add_api_route(
+            f"/v1/{name.replace('_', '-')}",
+            body_limit(BodyLimit.DATA)(route),
+            methods=[method],
+            operation_id=operation_id + alias,
+            deprecated=bool(alias) or None,
+            dependencies=[audited(f"{name}.replace", "stores")],
+            openapi_extra={"requestBody": _BULK_BODIES[name]},
+            summary=f"Replace the {name.replace('_', ' ')} of many stores",
+            description=_BULK_WORDS[name],
+            responses=problem_responses(
+                s415="Neither application/json nor text/csv.",
+                s422="Not readable, or no row was good; nothing was stored.",
+            ),
+        )
 
 
 def _change(parts: Installation, store_id: str, caller: Principal, body: StoreChangeRequest) -> None:

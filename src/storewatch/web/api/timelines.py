@@ -275,7 +275,7 @@ def timeline_routes(parts: Installation) -> APIRouter:
 
     @router.get(
         "/v1/stores/{store_id:path}/timeline",
-        operation_id="get_timeline",
+        operation_id="getTimeline",
         response_model=TimelineModel,
         responses=documented,
     )
@@ -310,7 +310,7 @@ def timeline_routes(parts: Installation) -> APIRouter:
 
     @router.get(
         "/v1/stores/{store_id:path}/availability",
-        operation_id="get_availability",
+        operation_id="getAvailability",
         response_model=AvailabilityModel,
         responses=documented,
     )
@@ -319,7 +319,7 @@ def timeline_routes(parts: Installation) -> APIRouter:
         request: Request,
         caller: Viewer,
         question: Annotated[Asked, Depends(asked)],
-        by: Annotated[Step, Query(description="Parts by the store's own clock.")] = Step.DAY,
+        by: Annotated[Step, Query(description="Installation by the store's own clock.")] = Step.DAY,
     ) -> Response:
         """Give a store's figures in the range, and by local day or hour.
 
@@ -350,7 +350,7 @@ def timeline_routes(parts: Installation) -> APIRouter:
 
     @router.get(
         "/v1/stores/{store_id:path}/observations",
-        operation_id="list_observations",
+        operation_id="listStoreObservations",
         responses=problem_responses(422, s404=NO_STORE),
     )
     def list_observations(

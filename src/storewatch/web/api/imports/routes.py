@@ -1,0 +1,208 @@
+"""Imports: files that are uploaded, and imported in the background.
+
+Under a key with a scope only its own imports exist, and they write the stores of the scope only.
+"""
+
+import csv
+import io
+import os
+import re
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from uuid import uuid4
+
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi.responses import StreamingResponse
+
+from storewatch.access import Principal
+from storewatch.catalog import Catalog, Job, StoredReject
+from storewatch.domain.enums import JobKind
+from storewatch.domain.errors import JobEndedError, UnknownImportError
+from storewatch.domain.media_types import CSV
+from storewatch.web.api.imports.models import Accepted, ImportModel, ImportWithRejects, RejectModel
+from storewatch.web.api.jobs.pages import StateFilter, page_of_jobs
+from storewatch.web.audit import audited
+from storewatch.web.body_limits import BodyLimit, body_limit
+from storewatch.web.dependencies import Installed
+from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
+from storewatch.web.parameters import local_date
+from storewatch.web.problems import problem_responses
+from storewatch.web.security import Operator, Viewer
+
+MAX_FILES: Final = 20
+MAX_NAME_LENGTH: Final = 200
+SHOWN_REJECTS: Final = 10
+_PAGE_ROWS: Final = 10_000
+
+
+router = APIRouter(prefix="/v1/imports", tags=["imports"])
+
+
+@router.post(
+    "",
+    operation_id="createImports",
+    status_code=202,
+    responses=problem_responses(400, 422),
+    dependencies=[audited("import.create", "import")],
+)
+@body_limit(BodyLimit.UPLOAD)
+def create_imports(
+    caller: Operator,
+    request: Request,
+    response: Response,
+    installation: Installed,
+    file: Annotated[
+        list[UploadFile],
+        File(min_length=1, max_length=MAX_FILES, description="CSV, NDJSON or Parquet, plain or .gz; one or more."),
+    ],
+    strict: Annotated[bool, Form(description="Refuse a file that has any bad row.")] = False,
+    valid_from: Annotated[
+        str | None,
+        Form(
+            max_length=10,
+            description="For weekly hours: the local date from which they are valid. Earlier hours are kept.",
+            examples=[None],
+        ),
+    ] = None,
+) -> Accepted:
+    """Upload files of polls, weekly hours, time zones, stores, special hours, targets or sales.
+
+    Each file becomes an import. It runs in the background, and is not lost when the service stops or fails.
+    """
+    local_date(valid_from, "body", "valid_from")
+    dated = {"valid_from": valid_from} if valid_from else {}
+    uploads = installation.settings.uploads_dir
+    uploaded = []
+    try:
+        for upload in file:
+            job_id = str(uuid4())
+            uploaded.append((job_id, _shown_name(upload.filename or "")))
+            _store(upload, uploads / job_id)
+    except BaseException:
+        for job_id, _ in uploaded:
+            (uploads / job_id).unlink(missing_ok=True)
+        raise
+    for job_id, name in uploaded:
+        installation.jobs.accept(JobKind.IMPORT, {"file": name, "strict": strict} | dated, caller, job_id=job_id)
+    request.state.audit_object = uploaded[0][0]
+    request.state.audit_detail = {"imports": [{"import_id": job_id, "file": name} for job_id, name in uploaded]}
+    if len(uploaded) == 1:
+        response.headers["Location"] = f"/v1/imports/{uploaded[0][0]}"
+    return Accepted(items=[ImportModel.of(_find(installation.catalog, job_id, caller)) for job_id, _ in uploaded])
+
+
+@router.get("", operation_id="listImports", responses=problem_responses(422))
+def list_imports(
+    caller: Viewer,
+    installation: Installed,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    state: StateFilter = None,
+) -> Page[ImportModel]:
+    """List imports, the newest first."""
+    return page_of_jobs(
+        installation.catalog, caller, ImportModel.of, kind=JobKind.IMPORT, state=state, limit=limit, cursor=cursor
+    )
+
+
+@router.get("/{import_id}", operation_id="getImport", responses=problem_responses(404, 422))
+def get_import(import_id: str, caller: Viewer, installation: Installed) -> ImportWithRejects:
+    """Return the state of an import, its counts and the first rows that it rejected."""
+    job = _find(installation.catalog, import_id, caller)
+    number = _number_of(job)
+    rejects = [] if number is None else installation.catalog.imports.list_rejects(number, limit=SHOWN_REJECTS)
+    return ImportWithRejects.of(job, first_rejects=[RejectModel.of(row) for row in rejects])
+
+
+@router.post(
+    "/{import_id}/cancel",
+    operation_id="cancelImport",
+    status_code=202,
+    responses=problem_responses(404, 422, s409="The import has ended already."),
+    dependencies=[audited("import.cancel", "import")],
+)
+def cancel_import(import_id: str, caller: Operator, installation: Installed) -> ImportModel:
+    """Cancel an import: at once while it is queued, between two parts of its file while it runs. Nothing is stored.
+
+    An import that has begun its last step, the commit, is completed.
+    """
+    job = _find(installation.catalog, import_id, caller)
+    if not installation.jobs.cancel(import_id):
+        raise JobEndedError(import_id, job.state)
+    return ImportModel.of(_find(installation.catalog, import_id, caller))
+
+
+@router.get(
+    "/{import_id}/rejects",
+    operation_id="listImportRejects",
+    response_model=Page[RejectModel],
+    responses={
+        200: {"content": {CSV: {"schema": {"type": "string"}}}},
+        **problem_responses(404, 422),
+    },
+    dependencies=[audited("import.rejects", "import")],
+)
+def list_rejects(
+    import_id: str,
+    caller: Viewer,
+    installation: Installed,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    format_: Annotated[
+        Literal["json", "csv"],
+        Query(alias="format", description="csv: all rejected rows as a download, without pages."),
+    ] = "json",
+) -> object:
+    """List the rows that an import rejected, in the order of their lines; none before the import is complete."""
+    catalog = installation.catalog
+    job = _find(catalog, import_id, caller)
+    after = decode_cursor(cursor, int, int)
+    number = _number_of(job)
+    if format_ == "csv":
+        headers = {"Content-Disposition": f'attachment; filename="rejects_{import_id}.csv"'}
+        return StreamingResponse(_csv(catalog, number), media_type=CSV, headers=headers)
+    found = [] if number is None else catalog.imports.list_rejects(number, after=after, limit=limit + 1)
+    page = Page[StoredReject].of(found, limit, lambda row: (row.line, row.reject_id))
+    return Page[RejectModel](items=[RejectModel.of(row) for row in page.items], next=page.next)
+
+
+def _find(catalog: Catalog, import_id: str, caller: Principal) -> Job:
+    job = None if "\0" in import_id else catalog.jobs.find(import_id)
+    if job is None or job.kind is not JobKind.IMPORT or (caller.scope.is_limited and job.scope != caller.scope):
+        raise UnknownImportError(import_id)
+    return job
+
+
+def _number_of(job: Job) -> int | None:
+    """Return the number under which the catalog keeps the rejects of a complete import."""
+    number: int | None = job.result["import_id"] if job.result else None
+    return number
+
+
+def _store(upload: UploadFile, target: Path) -> None:
+    """Write an upload durably to a file whose name the client cannot choose."""
+    target.parent.mkdir(exist_ok=True)
+    with target.open("xb") as file:
+        shutil.copyfileobj(upload.file, file, 1 << 20)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _shown_name(name: str) -> str:
+    """Return the file name of an upload without its folders and control characters; it is shown, never opened."""
+    last = re.split(r"[/\\]", name)[-1]
+    clean = "".join(" " if unicodedata.category(letter).startswith("C") else letter for letter in last).strip()
+    return clean[:MAX_NAME_LENGTH] or "upload"
+
+
+def _csv(catalog: Catalog, number: int | None) -> Iterator[str]:
+    after: tuple[int, int] | None = None
+    yield "line,row,reason\n"
+    while number is not None and (rows := catalog.imports.list_rejects(number, after=after, limit=_PAGE_ROWS)):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows((row.line, row.row, row.reason) for row in rows)
+        yield text.getvalue()
+        after = rows[-1].line, rows[-1].reject_id

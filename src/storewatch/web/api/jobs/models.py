@@ -1,0 +1,50 @@
+"""Jobs in answers."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, Field
+
+from storewatch.catalog import Job
+from storewatch.domain.enums import JobKind, JobState
+from storewatch.domain.instants import format_instant, format_optional_instant
+
+
+class JobModel(BaseModel):
+    """A job of any kind."""
+
+    job_id: str
+    kind: JobKind
+    state: JobState
+    progress: Annotated[float, Field(ge=0, le=1)]
+    created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
+    started_at: str | None
+    finished_at: str | None
+    retry_at: Annotated[str | None, Field(description="When a failed attempt is tried again.")]
+    attempts: int
+    cancel_requested: bool
+    created_by: Annotated[
+        str | None, Field(description="The key that queued the job; null without a key, or from the command line.")
+    ]
+    parameters: dict[str, Any]
+    result: dict[str, Any] | None
+    error: str | None
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Return a job as the API shows it."""
+        return cls(
+            job_id=job.job_id,
+            kind=job.kind,
+            state=job.state,
+            progress=job.progress,
+            created_at=format_instant(job.created_at),
+            started_at=format_optional_instant(job.started_at),
+            finished_at=format_optional_instant(job.finished_at),
+            retry_at=format_optional_instant(job.retry_at),
+            attempts=job.attempts,
+            cancel_requested=job.cancel_requested,
+            created_by=job.created_by,
+            parameters=job.parameters,
+            result=job.result,
+            error=job.error,
+        )

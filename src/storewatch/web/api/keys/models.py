@@ -1,0 +1,69 @@
+"""API keys in requests and answers."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from storewatch.access.keys import MAX_NAME_LENGTH, NewKey
+from storewatch.catalog import ApiKey
+from storewatch.domain.enums import Role
+from storewatch.domain.instants import format_instant, format_optional_instant
+from storewatch.web.api.me.models import ScopeModel
+
+
+class KeyRequest(BaseModel):
+    """The key to create."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH, examples=["dashboard of acme"])]
+    role: Annotated[Role, Field(examples=["viewer"])]
+    scope: Annotated[ScopeModel | None, Field(description="Only these stores; not for an admin.")] = None
+    expires_at: Annotated[AwareDatetime | None, Field(examples=["2027-01-01T00:00:00Z"])] = None
+
+
+class KeyModel(BaseModel):
+    """A key without its secret, which only its owner has."""
+
+    key_id: Annotated[str, Field(examples=["7hV2kQ9xLw"])]
+    name: Annotated[str, Field(examples=["dashboard of acme"])]
+    role: Annotated[Role, Field(examples=["viewer"])]
+    scope: ScopeModel | None
+    state: Annotated[Literal["active", "expired", "revoked"], Field(examples=["active"])]
+    created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
+    created_by: Annotated[str | None, Field(description="key_id; null from the command line or without a key.")]
+    expires_at: str | None
+    last_used_at: Annotated[str | None, Field(description="Exact to about a minute.")]
+    revoked_at: str | None
+
+    @classmethod
+    def of(cls, key: ApiKey, now: datetime) -> Self:
+        """Return a key as the API shows it."""
+        return cls(**_members(key, now))
+
+
+class NewKeyModel(KeyModel):
+    """The key that was created."""
+
+    key: Annotated[str, Field(description="The key itself, only in this answer.", examples=["sw_7hV2kQ9xLw_0Jx..."])]
+
+    @classmethod
+    def of_new(cls, new: NewKey, now: datetime) -> Self:
+        """Return a new key with its text."""
+        return cls(**_members(new.key, now), key=new.text)
+
+
+def _members(key: ApiKey, now: datetime) -> dict[str, Any]:
+    return {
+        "key_id": key.key_id,
+        "name": key.name,
+        "role": key.role,
+        "scope": ScopeModel(label=key.scope_label, value=key.scope_value or "") if key.scope_label else None,
+        "state": "revoked" if key.revoked_at else "active" if key.usable(now) else "expired",
+        "created_at": format_instant(key.created_at),
+        "created_by": key.created_by,
+        "expires_at": format_optional_instant(key.expires_at),
+        "last_used_at": format_optional_instant(key.last_used_at),
+        "revoked_at": format_optional_instant(key.revoked_at),
+    }

@@ -1,0 +1,172 @@
+"""Observations pushed over HTTP; they are durable when the answer is sent."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, Final
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
+
+from storewatch.access import Principal
+from storewatch.domain.enums import PushFormat
+from storewatch.domain.errors import OverCapacityError
+from storewatch.domain.media_types import ARROW, CSV, JSON, NDJSON, PARQUET
+from storewatch.ingest.ingestion import REQUEST_BYTES, Ingestion, PushOutcome
+from storewatch.ingest.pushed import Pushed, read_pushed
+from storewatch.web.api.observations.models import PushedObservations, RejectedObservation
+from storewatch.web.audit import audited
+from storewatch.web.body_limits import BodyLimit, body_limit
+from storewatch.web.dependencies import Installed
+from storewatch.web.parameters import media_type
+from storewatch.web.problems import problem, problem_responses
+from storewatch.web.security import Operator
+
+# A body of this size is read in 0.5 ms; a larger one must not keep the event loop.
+INLINE_BYTES: Final = 32_000
+# More would not be faster on the interpreter's lock, and each may need ten times its body in memory.
+READING_AT_ONCE: Final = 2
+
+FORMATS: Final = {
+    JSON: PushFormat.JSON,
+    NDJSON: PushFormat.NDJSON,
+    CSV: PushFormat.CSV,
+    PARQUET: PushFormat.PARQUET,
+    ARROW: PushFormat.ARROW,
+}
+
+_ONE: Final = {"store_id": "cafe", "observed_at": "2023-01-23T15:14:00Z", "status": "active"}
+_TWO: Final = {"store_id": "bar", "observed_at": "2023-01-23T15:14:02.5Z", "status": "inactive"}
+_CSV_BODY: Final = "store_id,observed_at,status\ncafe,2023-01-23 15:14:00 UTC,active\n"
+_NDJSON_BODY: Final = '{"store_id":"cafe","observed_at":"2023-01-23T15:14:00Z","status":"active"}\n'
+
+
+def _body_documentation() -> dict[str, Any]:
+    observation = {
+        "type": "object",
+        "required": ["store_id", "observed_at", "status"],
+        "properties": {
+            "store_id": {"type": "string", "minLength": 1, "maxLength": 255},
+            "observed_at": {"type": "string", "format": "date-time"},
+            "status": {"type": "string", "enum": ["active", "inactive"]},
+        },
+    }
+    several = {"type": "array", "minItems": 1, "items": observation}
+    wrapped = {"type": "object", "required": ["observations"], "properties": {"observations": several}}
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    examples = {
+        "one": {"value": _ONE},
+        "several": {"value": [_ONE, _TWO]},
+        "wrapped": {"value": {"observations": [_ONE, _TWO]}},
+    }
+    content = {
+        JSON: {"schema": {"anyOf": [observation, several, wrapped]}, "examples": examples},
+        NDJSON: {"schema": {"type": "string"}, "example": _NDJSON_BODY},
+        CSV: {"schema": {"type": "string"}, "example": _CSV_BODY},
+        PARQUET: binary,
+        ARROW: binary,
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+router = APIRouter(tags=["observations"])
+_reading: Final = anyio.CapacityLimiter(READING_AT_ONCE)
+
+
+@router.post(
+    "/v1/observations",
+    operation_id="pushObservations",
+    response_model=PushedObservations,
+    openapi_extra=_body_documentation(),
+    dependencies=[audited("observations.push", "observations", summed=True)],
+    responses=problem_responses(
+        s400="The body is empty, or does not match its Content-Type.",
+        s413="The body is too large, or holds too many observations. Send it in parts.",
+        s415="The Content-Type or Content-Encoding is not supported.",
+        s422="No observation was good; `errors` holds the reasons, and nothing was stored.",
+        s503="Nothing was stored: too much is waiting, or the lake cannot be written. Send it again.",
+    ),
+)
+@body_limit(BodyLimit.DATA)
+async def push_observations(request: Request, caller: Operator, installation: Installed) -> Response:
+    """Store observations of one or many stores. The answer is sent when they are durable.
+
+    Good observations are stored; the others are returned with their position and reason. Sending the same observations
+    again changes nothing. Of two observations of one store and instant the later sent one counts. Times are RFC 3339,
+    and UTC without an offset. The body is JSON (one object, an array, or an object with `observations`), NDJSON, CSV
+    with a header, Parquet or an Arrow IPC stream, plain or with Content-Encoding gzip or zstd.
+    """
+    form = media_type(request.headers.get("content-type", ""), FORMATS)
+    room = _Room(installation.ingestion)
+    try:
+        body = await _read(request, room)
+        pushed = await _parse(body, form, caller)
+        future = installation.ingestion.submit(pushed)
+    except ClientDisconnect:
+        room.leave()
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
+    except BaseException:
+        room.leave()
+        raise
+    future.add_done_callback(lambda _: room.leave())
+    # What was submitted is stored, even when the client leaves.
+    outcome = await asyncio.shield(asyncio.wrap_future(future))
+    request.state.audit_detail = {"accepted": outcome.accepted, "rejected": outcome.rejected}
+    return _answer(outcome)
+
+
+class _Room:
+    """The memory that one request holds."""
+
+    def __init__(self, ingestion: Ingestion) -> None:
+        self._ingestion, self._bytes = ingestion, 0
+
+    def take(self, size_bytes: int) -> None:
+        self._ingestion.hold(size_bytes)
+        self._bytes += size_bytes
+
+    def leave(self) -> None:
+        self._ingestion.release(self._bytes)
+        self._bytes = 0
+
+
+async def _read(request: Request, room: _Room) -> bytes:
+    room.take(REQUEST_BYTES)
+    parts: list[bytes] = []
+    refusal: OverCapacityError | None = None
+    async for part in request.stream():
+        # Read to its end all the same: a client that is still sending would see a broken connection, not the answer.
+        if refusal is None:
+            try:
+                room.take(len(part))
+                parts.append(part)
+            except OverCapacityError as error:
+                refusal = error
+                parts.clear()
+                room.leave()
+    if refusal is not None:
+        raise refusal
+    return b"".join(parts)
+
+
+async def _parse(body: bytes, form: PushFormat, caller: Principal) -> Pushed:
+    scope = caller.scope
+    if len(body) <= INLINE_BYTES:
+        return read_pushed(body, form, scope)
+    return await run_sync(read_pushed, body, form, scope, limiter=_reading)
+
+
+def _answer(outcome: PushOutcome) -> Response:
+    if not outcome.accepted:
+        detail = f"No observation was good, {outcome.rejected:,} rejected; nothing was stored."
+        errors = [{"field": f"body.{reject.index}", "message": reject.reason} for reject in outcome.rejects]
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "rejected-observations", detail, errors=errors)
+    answer = PushedObservations(
+        accepted=outcome.accepted,
+        rejected=outcome.rejected,
+        rejects=[RejectedObservation(index=reject.index, reason=reject.reason) for reject in outcome.rejects],
+        rejects_not_shown=outcome.rejected - len(outcome.rejects),
+        lake_version=outcome.lake_version or 0,
+    )
+    return Response(answer.model_dump_json(), media_type=JSON)

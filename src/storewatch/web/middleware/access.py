@@ -1,0 +1,138 @@
+"""Authenticates callers by API key, refuses foreign hosts, and counts requests."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from storewatch.access import ANYONE, AccessRules, KeyRule, Principal
+from storewatch.access.rules import is_loopback
+from storewatch.domain.enums import Role
+from storewatch.domain.errors import (
+    ForeignHostError,
+    ForeignOriginError,
+    InvalidKeyError,
+    MissingKeyError,
+    StorewatchError,
+)
+from storewatch.web.dependencies import installation_of, state_of
+from storewatch.web.problems import problem_of
+from storewatch.web.rate_limits import too_many_requests, with_quota
+
+# Everything that may be read without a key: what the service is and whether it lives, never data.
+PUBLIC_PATHS: Final = frozenset(
+    {"/", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/healthz", "/readyz"}
+)
+PUBLIC_FOLDER: Final = "/static-offline-docs/"
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+
+
+class AccessMiddleware:
+    """Authenticates the caller before anything else is done for a request, and counts the request.
+
+    Sets `request.state.principal`. Only public paths pass without a key where the installation requires one, so a route
+    without a role still needs a key.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        rates = state_of(scope).rates
+        state = scope.setdefault("state", {})
+        refusal: StorewatchError | None = None
+        try:
+            principal = await _authenticate(scope)
+        except StorewatchError as error:
+            refusal, principal = error, None
+        address = scope["client"][0] if scope.get("client") else "unknown"
+        quota = await rates.take(scope["path"], principal, address)
+        send = with_quota(quota, send)
+        if quota is not None and quota.exhausted:
+            await too_many_requests(quota)(scope, receive, send)
+        elif refusal is not None:
+            await problem_of(refusal)(scope, receive, send)
+        else:
+            if principal is not None:
+                state["principal"] = principal
+                if not principal.role.includes(Role.OPERATOR) and scope["method"] not in READING:
+                    scope, receive = _without_body(scope)
+            await self.app(scope, receive, send)
+
+
+async def _authenticate(scope: Scope) -> Principal | None:
+    """Return the caller; None for a public path, whose routes do not ask who calls."""
+    installation = installation_of(scope)
+    rules = installation.access
+    headers = Headers(scope=scope)
+    _check_origin(headers, rules)
+    if scope["path"] in PUBLIC_PATHS or scope["path"].startswith(PUBLIC_FOLDER):
+        return None
+    if scope["path"] == "/metrics" and installation.settings.metrics_open:
+        return ANYONE
+    sent = _sent_key(headers)
+    if sent is not None:
+        gate = state_of(scope).gate
+        return gate.remembered(sent) or await run_in_threadpool(gate.identify, sent)
+    if rules.keys is KeyRule.REQUIRED:
+        raise MissingKeyError
+    if rules.keys is KeyRule.LOOPBACK and any(name in headers for name in _FORWARDED):
+        raise MissingKeyError(through_proxy=True)
+    return ANYONE
+
+
+def _check_origin(headers: Headers, rules: AccessRules) -> None:
+    """Refuse other web sites where the user of this machine needs no key.
+
+    A page may make its own name point to 127.0.0.1 (DNS rebinding), or post to http://127.0.0.1 as it is.
+    """
+    if rules.keys is not KeyRule.LOOPBACK:
+        return
+    host = headers.get("host", "")
+    if not _is_this_host(_host_name(f"//{host}"), rules):
+        raise ForeignHostError(host)
+    origin = headers.get("origin")
+    if origin is None:
+        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+            raise ForeignOriginError("another web site")
+    elif not {origin, "*"} & {*rules.cors_origins} and not _is_this_host(_host_name(origin), rules):
+        raise ForeignOriginError(origin)
+
+
+def _is_this_host(name: str, rules: AccessRules) -> bool:
+    return is_loopback(name) or name in rules.allowed_hosts
+
+
+def _without_body(scope: Scope) -> tuple[Scope, Receive]:
+    """Hide the body of a request that will be refused: FastAPI reads an upload before it checks the role."""
+    headers = [(name, value) for name, value in scope["headers"] if name not in {b"content-type", b"content-length"}]
+
+    async def nothing() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return {**scope, "headers": headers}, nothing
+
+
+def _host_name(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _sent_key(headers: Headers) -> str | None:
+    """Return the key that the request sent. Raises InvalidKeyError where it sent different ones."""
+    sent = {value.strip() for value in headers.getlist("x-api-key")}
+    for value in headers.getlist("authorization"):
+        scheme, _, text = value.strip().partition(" ")
+        if scheme.lower() == "bearer":
+            sent.add(text.strip())
+    if len(sent) > 1:
+        raise InvalidKeyError
+    return sent.pop() if sent else None

@@ -1,0 +1,220 @@
+"""Limits the body of a request, on the wire and decompressed."""
+
+import sys
+import zlib
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Final, Protocol
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from storewatch.web.body_limits import BodyLimit, bytes_allowed, declared_limit
+from storewatch.web.dependencies import installation_of
+from storewatch.web.problems import problem
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+PIECE_BYTES: Final = 256 * 1024  # unpacked at a time: what one message holds and how long the event loop waits (1 ms)
+_WINDOW_LOG: Final = 23  # RFC 9659: a zstd frame of HTTP needs no more than 8 MiB of memory
+
+
+class BodyLimitMiddleware:
+    """Refuses bodies that are too large (413), and decompresses those sent with Content-Encoding gzip or zstd.
+
+    The limit is what the route declares (`body_limit`), both for the bytes on the wire and for the decompressed ones.
+    An unknown encoding is 415, a broken body 400. bytes_of: in place of the limits that the settings allow.
+    """
+
+    def __init__(self, app: ASGIApp, *, bytes_of: Mapping[BodyLimit, int] | None = None) -> None:
+        self.app = app
+        self._bytes_of = bytes_of
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = _Limit(scope, self._bytes_of or bytes_allowed(installation_of(scope).settings))
+        headers = Headers(scope=scope)
+        coding = headers.get("content-encoding", "identity").strip().lower()
+        if coding not in ("identity", *_UNPACKERS):
+            await _unknown_coding(coding)(scope, receive, send)
+            return
+        length = headers.get("content-length", "")
+        if length.isdecimal() and not limit.allows(int(length)):
+            await _too_large(limit.bytes)(scope, receive, send)
+            return
+        if coding in _UNPACKERS:
+            scope = {**scope, "headers": list(scope["headers"])}
+            for name in ("Content-Encoding", "Content-Length"):
+                del MutableHeaders(scope=scope)[name]
+        await self._bounded(_Body(receive, limit, coding), scope, send)
+
+    async def _bounded(self, body: "_Body", scope: Scope, send: Send) -> None:
+        started = False
+
+        async def answer(message: Message) -> None:
+            nonlocal started
+            if body.refusal is not None and not started:
+                return  # the route's answer to a body that broke off; the refusal names the reason
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, body.receive, answer)
+        except Exception:
+            if body.refusal is None or started:
+                raise
+        if body.refusal is not None and not started:
+            await body.refusal(scope, body.receive, send)
+
+
+class _Limit:
+    """How many bytes a body may have. The route is looked up only for a body that is larger than the small limit."""
+
+    def __init__(self, scope: Scope, bytes_of: Mapping[BodyLimit, int]) -> None:
+        self._scope, self._bytes_of = scope, bytes_of
+        self.bytes = bytes_of[BodyLimit.SMALL]
+        self._declared = False
+
+    def allows(self, size_bytes: int) -> bool:
+        if size_bytes > self.bytes and not self._declared:
+            self.bytes = self._bytes_of[declared_limit(self._scope["app"].routes, self._scope)]
+            self._declared = True
+        return size_bytes <= self.bytes
+
+
+class _RefusedError(HTTPException):
+    """Ends the reading of a body; an HTTPException, because frameworks let those through."""
+
+
+class _Body:
+    """The body of a request, counted and decompressed while it is read."""
+
+    def __init__(self, receive: Receive, limit: _Limit, coding: str) -> None:
+        self.refusal: Response | None = None
+        self._receive, self._limit = receive, limit
+        self._unpacker = _Unpacker(coding) if coding in _UNPACKERS else None
+        self._pieces: Iterator[bytes] = iter(())
+        self._wire_bytes = self._bytes = 0
+        self._ended = False
+
+    async def receive(self) -> Message:
+        if self._unpacker is None:
+            message = await self._receive()
+            if message["type"] == "http.request":
+                self._count(wire=len(message.get("body", b"")))
+            return message
+        try:
+            return await self._unpack(self._unpacker)
+        except (zlib.error, zstd.ZstdError, EOFError) as error:
+            self._refuse(
+                problem(HTTPStatus.BAD_REQUEST, "broken-encoding", f"The body cannot be decompressed: {error}.")
+            )
+            raise AssertionError from error  # not reached
+
+    async def _unpack(self, unpacker: "_Unpacker") -> Message:
+        while True:
+            for piece in self._pieces:
+                self._count(unpacked=len(piece))
+                return {"type": "http.request", "body": piece, "more_body": True}
+            if self._ended:
+                self._unpacker = None
+                unpacker.finish()
+                return {"type": "http.request", "body": b"", "more_body": False}
+            message = await self._receive()
+            if message["type"] != "http.request":
+                return message
+            data = message.get("body", b"")
+            self._count(wire=len(data))
+            self._pieces = unpacker.feed(data)
+            self._ended = not message.get("more_body", False)
+
+    def _count(self, *, wire: int = 0, unpacked: int = 0) -> None:
+        self._wire_bytes += wire
+        self._bytes += unpacked
+        if not self._limit.allows(max(self._wire_bytes, self._bytes)):
+            self._refuse(_too_large(self._limit.bytes))
+
+    def _refuse(self, refusal: Response) -> None:
+        self.refusal = refusal
+        raise _RefusedError(refusal.status_code)
+
+
+class _Codec(Protocol):
+    @property
+    def ended(self) -> bool: ...
+
+    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
+        """Unpack at most a piece of `data`: the piece, what is left of `data`, and whether to step again."""
+
+
+class _Gzip:
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+
+    @property
+    def ended(self) -> bool:
+        return self._member.eof
+
+    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
+        piece = self._member.decompress(data, PIECE_BYTES)
+        left = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+        return piece, left, bool(left) or (len(piece) == PIECE_BYTES and not self._member.eof)
+
+
+class _Zstd:
+    def __init__(self) -> None:
+        self._frame = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
+
+    @property
+    def ended(self) -> bool:
+        return self._frame.eof
+
+    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
+        piece = self._frame.decompress(data, PIECE_BYTES)
+        if self._frame.eof:
+            return piece, self._frame.unused_data, bool(self._frame.unused_data)
+        return piece, b"", not self._frame.needs_input
+
+
+_UNPACKERS: Final[dict[str, type[_Gzip | _Zstd]]] = {"gzip": _Gzip, "x-gzip": _Gzip, "zstd": _Zstd}
+
+
+class _Unpacker:
+    """Members or frames, one after the other, unpacked piece by piece."""
+
+    def __init__(self, coding: str) -> None:
+        self._coding = coding
+        self._codec: _Codec | None = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        again = bool(data)
+        while again:
+            if self._codec is None or self._codec.ended:
+                self._codec = _UNPACKERS[self._coding]()
+            piece, data, again = self._codec.step(data)
+            if piece:
+                yield piece
+
+    def finish(self) -> None:
+        """Raise EOFError when the body broke off in a member."""
+        if self._codec is not None and not self._codec.ended:
+            raise EOFError("it ends too early")
+
+
+def _too_large(limit: int) -> Response:
+    detail = f"The body is larger than the {limit / 1e6:g} MB that this request allows. Send it in parts."
+    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", detail)
+
+
+def _unknown_coding(coding: str) -> Response:
+    detail = f"Content-Encoding {coding[:40]!r} is not supported. Send gzip, zstd or none."
+    response = problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unknown-encoding", detail)
+    response.headers["Accept-Encoding"] = "gzip, zstd"
+    return response

@@ -1,0 +1,28 @@
+"""Redirects old spellings of paths, with underscores, for one release."""
+
+import re
+from typing import Final
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_OLD: Final = re.compile(r"/v1/(?:store_counts|(?:stores/.+/)?weekly_hours)")
+
+
+class OldSpellingMiddleware:
+    """Answers 308 with the path in kebab-case and the same query; the client sends its method and body again.
+
+    Only the last part of the path changes, so the new location is relative to the old one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _OLD.fullmatch(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        name = scope["path"].rpartition("/")[2].replace("_", "-")
+        query = scope["query_string"].decode("latin-1")
+        redirect = Response(status_code=308, headers={"Location": f"{name}?{query}" if query else name})
+        await redirect(scope, receive, send)

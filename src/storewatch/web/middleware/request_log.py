@@ -1,0 +1,102 @@
+"""The outermost middleware: request ids, one log line a request, metrics, and an answer when a route fails."""
+
+import logging
+import re
+import time
+from http import HTTPStatus
+from typing import Final
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from storewatch import telemetry
+from storewatch.web.problems import problem
+
+log = logging.getLogger(__name__)
+
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Monitors request these every few seconds; their log lines would hide the others.
+_PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+CLIENT_GONE: Final = 499  # nginx's number for a client that left before its answer began
+
+
+class RequestLogMiddleware:
+    """Logs and counts every request, and answers 500 for an unexpected error.
+
+    A request's id is its X-Request-ID when that is sane, else a new one. It is `request.state.request_id`, the answer's
+    X-Request-ID, `request_id` of a problem, and on every log line written for the request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        answer = _Answer(request_id, send)
+        begun = time.perf_counter()
+        with telemetry.bound(request_id=request_id), telemetry.IN_FLIGHT.track_inprogress():
+            try:
+                await self.app(scope, receive, answer.send)
+            except Exception:
+                log.exception("request failed", extra={"method": scope["method"], "route": _route(scope)})
+                if answer.status is not None:
+                    raise  # the server must cut the connection, or the half of an answer would look whole
+                failure = problem(
+                    HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed; its log has the reason."
+                )
+                await failure(scope, receive, answer.send)
+            finally:
+                _record(scope, answer, time.perf_counter() - begun)
+
+
+class _Answer:
+    """An answer on its way to the client: its status and the bytes sent so far."""
+
+    def __init__(self, request_id: str, send: Send) -> None:
+        self.status: int | None = None
+        self.bytes = 0
+        self._request_id = request_id
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+        elif message["type"] == "http.response.body":
+            self.bytes += len(message.get("body", b""))
+        await self._send(message)
+
+
+def _record(scope: Scope, answer: _Answer, seconds: float) -> None:
+    method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+    route = _route(scope)
+    status = answer.status or CLIENT_GONE
+    telemetry.REQUESTS.labels(method, route, status).inc()
+    telemetry.REQUEST_SECONDS.labels(method, route).observe(seconds)
+    principal = scope["state"].get("principal")
+    log.log(
+        logging.DEBUG if route in _PROBES else logging.INFO,
+        "request",
+        extra={
+            "method": method,
+            "route": route,
+            "status": status,
+            "ms": round(seconds * 1e3, 1),
+            "bytes": answer.bytes,
+            "key_id": principal and principal.key_id,
+            "address": scope["client"][0] if scope.get("client") else None,
+        },
+    )
+
+
+def _route(scope: Scope) -> str:
+    """The template of the path, such as /v1/stores/{store_id}: a path itself would make a series a store."""
+    path = getattr(scope.get("route"), "path", None)
+    return path if isinstance(path, str) else "unmatched"
