@@ -1,9 +1,9 @@
-"""A small client of storewatch's API, on the standard library: copy it and change it.
+"""A small client of storewatch's API that needs only the standard library. Copy it and change it.
 
     python client.py http://127.0.0.1:8000 report.csv
 
-pushes a poll, lists the stores, asks for a report, follows it to its end and saves its file. The key, if the service
-asks for one, is taken from STOREWATCH_KEY.
+pushes a poll, lists the stores, creates a report, follows it to its end and saves its file. Set STOREWATCH_KEY where
+the service requires a key.
 """
 
 import json
@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 
 
 class ProblemError(Exception):
-    """An answer that is an error; `problem` is its document, `type` the stable name of what went wrong."""
+    """An answer that is an error. problem: its document. type: the stable name of the error."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
         super().__init__(f"{status}: {problem.get('detail', 'no detail')} (request {problem.get('request_id')})")
@@ -29,19 +29,19 @@ class ProblemError(Exception):
 
 
 class Client:
-    """Calls the service at `url`. Waits and asks again, up to `tries` times, when it is told to (429, 503)."""
+    """Calls the service at `url`. On 429 and 503 it waits and tries again, up to `tries` times."""
 
     def __init__(self, url: str, key: str | None = None, tries: int = 5) -> None:
         self.url, self.tries = url.rstrip("/"), tries
         self.headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     def push(self, observations: list[dict[str, str]]) -> dict[str, Any]:
-        """Push polls; when this returns, the accepted ones are durable. Sending some again changes nothing."""
+        """Push polls. When this returns, the accepted polls are durable. Pushing them again changes nothing."""
         done: dict[str, Any] = self._json("POST", "/v1/observations", observations)
         return done
 
     def stores(self, **filters: str) -> Iterator[dict[str, Any]]:
-        """Give every store, page by page; filters are those of the list, such as label="brand:acme"."""
+        """Yield every store, page by page. filters: those of the list, such as label="brand:acme"."""
         cursor: dict[str, str] = {}
         while True:
             page = self._json("GET", f"/v1/stores?{urlencode(filters | cursor)}")
@@ -51,7 +51,7 @@ class Client:
             cursor = {"cursor": page["next"]}
 
     def report(self, file: Path, **wanted: Any) -> dict[str, Any]:
-        """Ask for a report, wait for its end and save its file; gives the figures of the run."""
+        """Create a report, wait for its end and save its file. Return the figures of the run."""
         place = f"/v1/reports/{self._json('POST', '/v1/reports', wanted)['report_id']}"
         while (state := self._follow(f"{place}/events")) not in {"complete", "failed", "cancelled"}:
             time.sleep(1)  # the service restarted; the report goes on
@@ -64,14 +64,14 @@ class Client:
         return figures
 
     def _follow(self, path: str) -> str | None:
-        """Read server-sent events to their end; gives the last state that they told."""
+        """Read server-sent events to their end. Return the last state in them."""
         state = None
         try:
             with self._open("GET", path) as events:
                 for line in events:
                     if line.startswith(b"data:"):
                         state = json.loads(line[5:])["state"]
-        except (OSError, HTTPException):  # the connection broke, or nobody answers at the moment
+        except (OSError, HTTPException):  # the connection broke, or the service does not answer at the moment
             return None
         return state
 

@@ -6,6 +6,7 @@ import threading
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -296,3 +297,19 @@ def test_service_takes_compressed_observations(tmp_path: Path) -> None:
             response = client.post("/v1/observations", content=compress(line), headers=headers)
             assert (response.status_code, response.json()["accepted"]) == (200, 1)
         assert app.lake.snapshot().store_ids().to_list() == ["s1"]
+
+
+def test_service_takes_many_special_hours_as_it_takes_many_labels(tmp_path: Path) -> None:
+    dates = [(date(2026, 1, 1) + timedelta(days=day)).isoformat() for day in range(300)]
+    rows = [f"store-{store},{day},10:00,14:00\n" for store in range(300) for day in dates]
+    hours = "store_id,date,start_time_local,end_time_local\n" + "".join(rows)
+    labels = "store_id,name,owner\n" + "".join(f"store-{store},Store {store},acme\n" for store in range(60_000))
+    with (
+        open_installation(settings_in(tmp_path)) as app,
+        TestClient(create_service(prepare_service(app, with_worker=False))) as client,
+    ):
+        for path, text, count in (("special-hours", hours, 90_000), ("labels", labels, 60_000)):
+            assert len(text) > 1_500_000
+            answer = client.put(f"/v1/{path}", content=text, headers={"Content-Type": "text/csv"})
+            assert answer.status_code == 200, answer.text[:500]
+            assert answer.json()["accepted"] == count

@@ -1,12 +1,13 @@
 """The HTTP service: its routes, its middleware, and its start and stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.routing import BaseRoute
 
 from storewatch import __version__
 from storewatch.installation import Installation
@@ -62,9 +63,15 @@ def create_service(installation: Installation) -> FastAPI:
     """Return the service of an installation. The worker of the installation starts and stops with it."""
     service = build_service()
     for routes in _FACTORIES:
-        service.include_router(routes(installation))
+        service.router.routes.extend(_flat(routes(installation)))
     install(service, installation)
     return service
+
+
+def _flat(router: APIRouter) -> Iterator[BaseRoute]:
+    for route in router.routes:
+        included: APIRouter | None = getattr(route, "original_router", None)
+        yield from [route] if included is None else _flat(included)
 
 
 def build_service() -> FastAPI:
