@@ -152,7 +152,7 @@ def test_body_that_cannot_be_used_is_a_problem_and_stores_nothing(
 def test_unknown_media_type_is_told_which_are_known(client: TestClient) -> None:
     detail = push(client, b"x", "text/plain").json()["detail"]
     assert detail == (
-        "Content-Type 'text/plain' is not taken here; send one of application/json, application/x-ndjson, text/csv, "
+        "Content-Type 'text/plain' is not supported; send one of application/json, application/x-ndjson, text/csv, "
         "application/vnd.apache.parquet, application/vnd.apache.arrow.stream (in UTF-8)."
     )
 

@@ -271,10 +271,10 @@ class TooManyRowsError(TooLargeError):
 
 
 class UnknownMediaTypeError(UnsupportedError):
-    """The body of the request has a Content-Type that is not taken here."""
+    """The Content-Type of the body is not supported."""
 
     def __init__(self, found: str, wanted: tuple[str, ...]) -> None:
-        super().__init__(f"Content-Type {found[:80]!r} is not taken here; send one of {', '.join(wanted)} (in UTF-8).")
+        super().__init__(f"Content-Type {found[:80]!r} is not supported; send one of {', '.join(wanted)} (in UTF-8).")
 
 
 class OverCapacityError(UnavailableError):

@@ -52,9 +52,9 @@ def serve(settings: Settings, host: str, port: int, *, insecure: bool = False, w
 def run_server(
     service: ASGIApp, listener: socket.socket, *, forwarded_allow_ips: list[str], on_stop: Callable[[], None]
 ) -> None:
-    """Serve whoever connects to the listener until SIGINT or SIGTERM.
+    """Serve HTTP on the listener until SIGINT or SIGTERM.
 
-    on_stop: called on a thread of its own when the signal comes, beside the requests that are being finished.
+    on_stop: called on its own thread when the signal comes, while the last requests are finished.
     """
     config = uvicorn.Config(
         service,

@@ -90,7 +90,7 @@ class _Limit:
 
 
 class _RefusedError(HTTPException):
-    """Ends the reading of a body; an HTTPException, because frameworks let those through."""
+    """Ends the reading of a body; an HTTPException, because frameworks do not catch those."""
 
 
 class _Body:
