@@ -14,7 +14,7 @@ from storewatch import __version__
 from storewatch.access import AccessRules
 from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import JobKind, Role
-from storewatch.domain.labels import Label, Scope
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.installation import Installation, open_installation
 
 ACME = Scope(label=Label("owner", "acme"))
@@ -101,7 +101,7 @@ def test_schedules_are_changed_by_admins_and_hidden_from_scopes(app: Installatio
 
 def test_jobs_are_listed_for_operators(app: Installation) -> None:
     with serving(app) as client:
-        scoped, whole = (bearer(key_of(app, Role.OPERATOR, scope)) for scope in (ACME, None))
+        scoped, whole = (bearer(key_of(app, Role.OPERATOR, scope)) for scope in (ACME, ALL_STORES))
         for headers in (scoped, whole):
             client.post("/v1/reports", json={}, headers=headers)
         app.catalog.jobs.create("o1", JobKind.OPTIMIZE, {}, datetime.now(UTC))

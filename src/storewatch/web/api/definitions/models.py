@@ -47,7 +47,7 @@ class DefinitionModel(BaseModel):
         """Return a report definition as the API shows it."""
         return cls(
             name=definition.name,
-            parameters=ReportMembers.model_construct(**definition.parameters),
+            parameters=ReportMembers.model_validate(definition.parameters),
             created_at=format_instant(definition.created_at),
             created_by=definition.created_by,
         )
