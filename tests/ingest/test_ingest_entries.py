@@ -11,6 +11,7 @@ import pytest
 from storewatch.catalog import SALES, SPECIAL_ROWS, TARGETS, Catalog, StoreChanges, labels_frame
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.labels import Label, Scope
 from storewatch.ingest import ImportResult, import_file
 from storewatch.ingest.bulk import BulkChange, BulkFormat, BulkReject, replace_entries, replace_hours
 from storewatch.ingest.tables import TABLES, recognise
@@ -247,7 +248,7 @@ def scoped(sqlite_catalog: Catalog) -> Catalog:
 
 
 def test_scope_shuts_out_other_stores_and_labels(scoped: Catalog, lake: Lake, tmp_path: Path, now: datetime) -> None:
-    given: dict[str, Any] = {"catalog": scoped, "lake": lake, "now": now, "scope": ("owner", "acme")}
+    given: dict[str, Any] = {"catalog": scoped, "lake": lake, "now": now, "scope": Scope(label=Label("owner", "acme"))}
     path = tmp_path / "f.csv"
     path.write_text("store_id,objective\na,99\nb,99\nnew,99\n")
     result = import_file(path, **given)
@@ -285,7 +286,7 @@ def test_bodies_replace_entries(catalog: Catalog, now: datetime) -> None:
 
 
 def test_bodies_under_a_scope_are_of_its_stores(scoped: Catalog, now: datetime) -> None:
-    given: dict[str, Any] = {"catalog": scoped, "scope": ("owner", "acme"), "now": now}
+    given: dict[str, Any] = {"catalog": scoped, "scope": Scope(label=Label("owner", "acme")), "now": now}
     change = replace_entries(EntryKind.TARGETS, b"store_id,objective\na,99\nb,99\n", BulkFormat.CSV, **given)
     assert change.rejects == (BulkReject(index=1, reason="there is no store 'b' for this key"),)
     with pytest.raises(InvalidInputError, match="not that of targets"):

@@ -11,7 +11,7 @@ from scene import import_scene, settings_in
 
 from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import Role
-from storewatch.domain.labels import Label, Scope
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.installation import Installation, open_installation, utc_now
 
 ACME, BOLT = Scope(label=Label("owner", "acme")), Scope(label=Label("owner", "bolt"))
@@ -31,7 +31,9 @@ def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
 @pytest.fixture
 def clients(app: Installation) -> Iterator[dict[str, TestClient]]:
     """Operators of both owners and of nobody."""
-    keys = {name: key_of(app, Role.OPERATOR, scope) for name, scope in (("acme", ACME), ("bolt", BOLT), ("all", None))}
+    keys = {
+        name: key_of(app, Role.OPERATOR, scope) for name, scope in (("acme", ACME), ("bolt", BOLT), ("all", ALL_STORES))
+    }
     with serving(app) as client:
 
         def caller(key: str) -> Any:
