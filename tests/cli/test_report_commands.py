@@ -14,7 +14,7 @@ import pytest
 from commands import mistake, noted, printed, storewatch
 from scene import REPORT, settings_in
 
-from storewatch.cli.asking import OPTIONS, with_format
+from storewatch.cli.report_options import options_of, with_format
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidParameterError
 from storewatch.installation import open_installation
@@ -32,7 +32,7 @@ def test_every_member_of_a_report_is_an_option() -> None:
     with pytest.raises(InvalidParameterError) as told:
         read_request({"?": 1})
     members = str(told.value).split("it takes ")[1].removesuffix(".").split(", ")
-    assert set(OPTIONS) == {*members, "as_of", "definition"}
+    assert set(options_of(ReportRequest)) == {*members, "as_of", "definition"}
 
 
 def test_options_mean_what_the_same_members_mean_over_http(home: Path, tmp_path: Path) -> None:

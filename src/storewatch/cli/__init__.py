@@ -21,6 +21,7 @@ from storewatch.cli import (
     special_hours,
 )
 from storewatch.cli.home import HOME_HELP, use_home
+from storewatch.cli.report_options import report_command
 from storewatch.domain.errors import InvalidParameterError, StorewatchError, UnavailableError
 
 app = typer.Typer(
@@ -33,10 +34,10 @@ app = typer.Typer(
 )
 app.command("import")(data.import_paths)
 app.command("rejects")(data.rejects)
-app.command("report")(reports.report)
+app.command("report", cls=report_command())(reports.report)
 app.command("verify")(reports.verify)
-app.command("outages")(findings.outages)
-app.command("doctor")(findings.doctor)
+app.command("outages", cls=findings.OutagesCommand)(findings.outages)
+app.command("doctor", cls=findings.DoctorCommand)(findings.doctor)
 app.command("serve")(service.serve)
 app.command("worker")(service.worker)
 app.command("status")(data.status)

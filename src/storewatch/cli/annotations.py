@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.asking import read_instant
 from storewatch.cli.home import Home, author, installation, note
+from storewatch.cli.report_options import read_instant
 from storewatch.domain.enums import Reclassification
 
 annotations = typer.Typer(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storewatch.cli.asking import read_instant, read_label
 from storewatch.cli.home import Home, author, installation, note
+from storewatch.cli.report_options import read_instant, read_label
 
 if TYPE_CHECKING:
     from storewatch.catalog import Target

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.asking import OPTIONS, Asked, takes, with_format
 from storewatch.cli.home import Home, author, installation, note
+from storewatch.cli.report_options import report_command, with_format
 
 definitions = typer.Typer(
     help="Save reports under a name, to run and schedule them by it.", no_args_is_help=True, rich_markup_mode=None
@@ -16,9 +16,8 @@ definitions = typer.Typer(
 Name = Annotated[str, typer.Argument(help="The report's name.", metavar="NAME")]
 
 
-@definitions.command("save")
-@takes(OPTIONS, *(name for name in OPTIONS if name not in ("definition", "as_of")))
-def save(name: Name, asked: Asked, home: Home = None) -> None:
+@definitions.command("save", cls=report_command(without=("definition", "as_of"), texts={"format": "csv, or wide_csv"}))
+def save(context: typer.Context, name: Name, home: Home = None) -> None:
     """Save what a report is asked for, in the place of any other report of this name.
 
     \b
@@ -30,7 +29,7 @@ def save(name: Name, asked: Asked, home: Home = None) -> None:
     from storewatch.reports.request.request import read_request
 
     check_name(name)
-    parameters = with_format(asked)
+    parameters = with_format(context.obj)
     read_request(parameters)
     now = datetime.now(UTC)
     with installation(home) as app:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from storewatch.cli.asking import OF_FINDINGS, Asked, read_asked, takes, with_format
 from storewatch.cli.home import Home, installation, note, progress_bar
 from storewatch.cli.output import Output, check_output, write_output
+from storewatch.cli.report_options import Given, read_report_request, report_command, with_format
 from storewatch.cli.tables import aligned, count, percent
 from storewatch.domain.clock_words import duration_words
 
@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 50
 MOST_SILENCES: Final = 3
-_COMMON: Final = ("as_of", "policy", "max_gap", "windows", "rolling", "timezone", "store_ids", "labels", "zone")
+_COMMON: Final = (
+    *("as_of", "policy", "max_gap", "windows", "rolling", "timezone", "store_ids", "labels", "zone"),
+    *("closures", "annotations", "format"),
+)
+_WORDS: Final = {"windows": "see above", "format": "in words; as data json, ndjson or wide_csv"}
+DoctorCommand: Final = report_command(*_COMMON, texts=_WORDS)
+OutagesCommand: Final = report_command(*_COMMON, "min_duration", texts=_WORDS)
 _FORMATS: Final = ("json", "ndjson", "wide_csv")
 
 
-@takes(OF_FINDINGS, *_COMMON, "min_duration", "closures", "annotations", "format")
-def outages(asked: Asked, output: Output = "-", home: Home = None) -> None:
+def outages(context: typer.Context, output: Output = "-", home: Home = None) -> None:
     """List the outages of a window, the longest first, and outages of many stores that are one event.
 
     Without --windows it is the week before the newest poll. With --format (json, ndjson, wide_csv) all of them are
@@ -36,11 +41,10 @@ def outages(asked: Asked, output: Output = "-", home: Home = None) -> None:
     Example: storewatch outages --min-duration 15m --label owner=acme
     Example: storewatch outages --windows yesterday --format wide_csv --output outages.csv
     """
-    _run(_with_window(asked, "last_week"), "outages", output, home, _print_outages)
+    _run(_with_window(context.obj, "last_week"), "outages", output, home, _print_outages)
 
 
-@takes(OF_FINDINGS, *_COMMON, "closures", "annotations", "format")
-def doctor(asked: Asked, output: Output = "-", home: Home = None) -> None:
+def doctor(context: typer.Context, output: Output = "-", home: Home = None) -> None:
     """Tell which stores' polls contradict their hours, what would fit, and what that would do to the report.
 
     Nothing is changed. Without --windows it looks at the 30 days before the newest poll.
@@ -49,15 +53,15 @@ def doctor(asked: Asked, output: Output = "-", home: Home = None) -> None:
     Example: storewatch doctor --label owner=acme
     Example: storewatch doctor --format json --output doctor.json
     """
-    _run(_with_window(asked, "last_30_days"), "doctor", output, home, _print_doctor)
+    _run(_with_window(context.obj, "last_30_days"), "doctor", output, home, _print_doctor)
 
 
-def _with_window(asked: Asked, window: str) -> Asked:
+def _with_window(asked: Given, window: str) -> Given:
     return asked if "windows" in asked else {"windows": [window], "rolling": True} | asked
 
 
 def _run(
-    asked: Asked, section: str, output: str, home: Path | None, show: "Callable[[Content], Iterable[str]]"
+    asked: Given, section: str, output: str, home: Path | None, show: "Callable[[Content], Iterable[str]]"
 ) -> None:
     from storewatch.domain.errors import InvalidParameterError
     from storewatch.installation import compute_report
@@ -74,7 +78,7 @@ def _run(
         wanted["table"] = section
     check_output(output)
     with installation(home) as app, ExitStack() as computed:
-        request = read_asked(wanted, app.catalog, output)
+        request = read_report_request(wanted, app.catalog, output)
         with progress_bar(section) as progress:
             content = computed.enter_context(compute_report(app, request, progress))
         if as_text:

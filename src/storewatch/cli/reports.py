@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storewatch.cli.asking import OPTIONS, Asked, read_asked, takes
 from storewatch.cli.home import Home, installation, note, progress_bar
 from storewatch.cli.output import Output, check_form, check_output, write_output
+from storewatch.cli.report_options import read_report_request
 from storewatch.cli.tables import count
 
 if TYPE_CHECKING:
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from storewatch.reports.archive.manifest import Manifest
 
 
-@takes(OPTIONS, *OPTIONS)
 def report(
-    asked: Asked,
+    context: typer.Context,
     lake_version: Annotated[
         int | None, typer.Option(min=0, help="Use the polls of an earlier lake version.", metavar="N")
     ] = None,
@@ -38,7 +37,7 @@ def report(
 
     check_output(output)
     with installation(home) as app, ExitStack() as computed:
-        request = read_asked(asked, app.catalog, output)
+        request = read_report_request(context.obj, app.catalog, output)
         check_form(request.format, output)
         with progress_bar("report") as progress:
             content = computed.enter_context(compute_report(app, request, progress, lake_version))

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from storewatch.cli.asking import read_label
 from storewatch.cli.closures import Label, StoreId, whose
 from storewatch.cli.home import Home, installation, note
+from storewatch.cli.report_options import read_label
 from storewatch.cli.tables import count
 
 special_hours = typer.Typer(

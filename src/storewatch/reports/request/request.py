@@ -332,7 +332,7 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
     def _check_together(self) -> "ReportRequest":
         if self.format is ReportFormat.CSV and self._exceeds_classic():
             raise InvalidParameterError(
-                "format", "csv holds the classic seven columns of the classic windows; for more ask for wide_csv."
+                "format", "csv is the classic seven columns of the classic windows; for more ask for wide_csv."
             )
         if self.table is not ReportTable.STORES and not self.format.holds_one_table:
             raise InvalidParameterError("table", f"{self.format} holds every table; table is for wide_csv and parquet.")

@@ -1,0 +1,187 @@
+"""The options for the parameters of a report, named as over HTTP, and how their values are read."""
+
+import inspect
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
+
+import typer
+import typer.main
+from typer.core import TyperCommand
+
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.labels import Label
+
+if TYPE_CHECKING:
+    from storewatch.catalog import Catalog
+    from storewatch.reports.request.request import ReportRequest
+
+Given = dict[str, Any]
+
+DEFINITION: Final = "definition"
+_SUFFIXES: Final = (".json", ".ndjson", ".parquet", ".xlsx", ".pdf")
+_CSV_FORMATS: Final = ("csv", "wide_csv")
+
+
+class ReportCommand(TyperCommand):
+    """A command with options for the parameters of a report, beside its own.
+
+    The options are derived from the fields of `ReportRequest` when the command is used. Pydantic takes a tenth of a
+    second to load, so `storewatch --help` does without it.
+    """
+
+    only: ClassVar[Collection[str] | None] = None  # None: all
+    without: ClassVar[Collection[str]] = ()
+    texts: ClassVar[Mapping[str, str]] = {}
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return [*self._report_params, *super().get_params(ctx)]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; `context.obj` has what was given for the report, as `read_request` reads it."""
+        given = {param.name: ctx.params.pop(param.name) for param in self._report_params}
+        ctx.obj = {name: _value(name, value) for name, value in given.items() if value is not None and value != ()}
+        return super().invoke(ctx)
+
+    @cached_property
+    def _report_params(self) -> list[Any]:
+        from storewatch.reports.request.request import ReportRequest
+
+        options = {
+            name: option
+            for name, option in options_of(ReportRequest, self.texts).items()
+            if (self.only is None or name in self.only) and name not in self.without
+        }
+        return _click_params(options)
+
+
+def report_command(
+    *only: str, without: Collection[str] = (), texts: Mapping[str, str] | None = None
+) -> type[ReportCommand]:
+    """Return the class of a command with options for these parameters of a report, or for all of them.
+
+    texts: the defaults in words, where the command has other ones than a report.
+    """
+    return type("ReportCommand", (ReportCommand,), {"only": only or None, "without": without, "texts": texts or {}})
+
+
+def options_of(model: "type[ReportRequest]", texts: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the options for the parameters of a request: an annotation of each."""
+    from storewatch.reports.request.parameters import parameters_of
+
+    texts = {"format": "by the name of --output"} | dict(texts or {})
+    options = {
+        DEFINITION: Annotated[
+            str | None, typer.Option(help="A saved report; other options replace its parameters.", metavar="NAME")
+        ]
+    }
+    for each in parameters_of(model):
+        parameter = each.parameter
+        if each.is_flag:
+            options[each.name] = Annotated[bool | None, typer.Option(*parameter.flags, help=each.text)]
+            continue
+        kind = each.kind if each.kind in (int, float) else str
+        many = "; several with commas" if parameter.commas else " (repeatable)" if each.is_list else ""
+        values = f" One of {', '.join(each.values)}{many}." if each.values else ""
+        text = f"{each.text}{values}" if each.values else f"{each.text.removesuffix('.')}{many}."
+        default = texts.get(each.name, each.default_words)
+        options[each.name] = Annotated[
+            list[kind] | None if each.is_list else kind | None,  # type: ignore[valid-type]
+            typer.Option(
+                *parameter.flags, help=f"{text} [default: {default}]" if default else text, metavar=parameter.metavar
+            ),
+        ]
+    return options
+
+
+def _click_params(options: Mapping[str, Any]) -> list[Any]:
+    """Return the options as a command has them, by way of a command that has nothing else."""
+
+    def nothing(**_: Any) -> None:
+        pass
+
+    nothing.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+            for name, option in options.items()
+        ]
+    )
+    app = typer.Typer(add_completion=False)
+    app.command()(nothing)
+    return list(typer.main.get_command(app).params)
+
+
+def read_report_request(asked: Mapping[str, Any], catalog: "Catalog", output: str = "-") -> "ReportRequest":
+    """Read the request of a report from the options of a command.
+
+    Without a format it follows the name of the output; of a CSV it is the classic one, as long as that can say it all.
+    Raises UnknownStoreError for a store that is not there.
+    """
+    from storewatch.reports.archive.runs import check_stores
+    from storewatch.reports.request.definitions import resolve_definition
+    from storewatch.reports.request.request import read_request
+
+    given = dict(asked)
+    said = given.pop("as_of", None)
+    as_of = None if said is None else read_instant(said, "as_of")
+    parameters = resolve_definition(given, catalog)
+    if "format" not in given:
+        parameters = with_format(parameters, output)
+    request = read_request(parameters, as_of=as_of)
+    check_stores(request, catalog)
+    return request
+
+
+def with_format(parameters: Given, output: str = "-") -> Given:
+    """Choose the format for what is asked: by the name of the output, as it says itself, classic or wide CSV."""
+    from storewatch.reports.request.request import read_request
+
+    suffix = Path(output).suffix.lower()
+    if suffix in _SUFFIXES:
+        return parameters | {"format": suffix[1:]}
+    said = parameters.get("format")
+    if said is not None and (suffix != ".csv" or said in _CSV_FORMATS):
+        return parameters
+    classic = parameters | {"format": "csv"}
+    try:
+        read_request(classic)
+    except InvalidParameterError:
+        return parameters | {"format": "wide_csv"}
+    return classic
+
+
+def read_label(text: str, option: str) -> Label:
+    """Read `label=value`."""
+    label, equals, value = text.partition("=")
+    if not equals or not label or not value:
+        raise InvalidParameterError(option, f"{text!r} is no label; write it as label=value, such as owner=acme.")
+    return Label(label, value)
+
+
+def read_instant(text: str, option: str) -> datetime:
+    from storewatch.domain.instants import parse_instant
+
+    try:
+        return parse_instant(text)
+    except InvalidInputError as error:
+        raise InvalidParameterError(option, str(error)) from None
+
+
+def _with_commas() -> set[str]:
+    from storewatch.reports.request.parameters import parameters_of
+    from storewatch.reports.request.request import ReportRequest
+
+    return {each.name for each in parameters_of(ReportRequest) if each.parameter.commas}
+
+
+def _value(name: str, given: Any) -> Any:
+    if name in _with_commas():
+        return [each.strip() for text in given for each in text.split(",")]
+    if name != "labels":
+        return given
+    pairs = [read_label(text, name) for text in given]
+    if len(dict(pairs)) < len(set(pairs)):
+        raise InvalidParameterError(name, "A store has one value of a label; name each label once.")
+    return dict(pairs)
