@@ -132,17 +132,18 @@ def prepare_service(
 def create_worker(
     installation: Installation, *, clock: Callable[[], datetime] = utc_now, timing: "Timing | None" = None
 ) -> "Worker":
-    from storewatch.jobs.work import Work
+    from storewatch.jobs.handler import JobServices
+    from storewatch.jobs.runner import JobRunner
     from storewatch.jobs.worker import Worker
 
-    work = Work(
+    services = JobServices(
         catalog=installation.catalog,
         lake=installation.lake,
         reports=installation.reports,
         uploads=installation.settings.uploads_dir,
         clock=clock,
     )
-    return Worker(catalog=installation.catalog, work=work, clock=clock, timing=timing)
+    return Worker(catalog=installation.catalog, runner=JobRunner(services=services), clock=clock, timing=timing)
 
 
 def run_worker(settings: Settings, metrics_address: tuple[str, int] | None = None) -> None:

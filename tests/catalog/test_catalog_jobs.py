@@ -179,7 +179,7 @@ def test_dead_workers_jobs_go_to_another_and_what_it_says_later_is_refused(catal
     catalog.workers.beat(WORKER, NOW)
     add(catalog)
     old = claim(catalog)
-    assert catalog.workers.remove(WORKER, max_attempts=3, now=LATER) == 1
+    assert catalog.workers.remove(WORKER, max_attempts=dict.fromkeys(JobKind, 3), now=LATER) == 1
     new = claim(catalog, "w2")
     assert (new.worker_id, new.attempts) == ("w2", 2)
     assert not catalog.jobs.complete(old, {"of": "the dead"}, LATER)
@@ -191,7 +191,7 @@ def test_worker_that_has_beaten_meanwhile_is_not_dead(catalog: Catalog) -> None:
     catalog.workers.beat(WORKER, LATER)
     add(catalog)
     job = claim(catalog)
-    assert catalog.workers.remove(WORKER, max_attempts=3, now=LATER) == 0
+    assert catalog.workers.remove(WORKER, max_attempts=dict.fromkeys(JobKind, 3), now=LATER) == 0
     assert catalog.jobs.find("j1") == job
 
 
@@ -212,7 +212,7 @@ def test_job_of_a_dead_worker(catalog: Catalog, tries: int, cancelled: bool, sta
         claim(catalog, worker.worker_id)
         if cancelled:
             catalog.jobs.request_cancel("j1", NOW)
-        catalog.workers.remove(worker, max_attempts=3, now=LATER)
+        catalog.workers.remove(worker, max_attempts=dict.fromkeys(JobKind, 3), now=LATER)
     job = catalog.jobs.find("j1")
     assert job is not None
     assert (job.state, job.attempts, job.worker_id) == (state, tries, None)
@@ -226,6 +226,6 @@ def test_running_job_of_nobody_goes_back(catalog: Catalog) -> None:
     add(catalog, "j2", at=LATER)
     claim(catalog, "w1")
     claim(catalog, "never registered")
-    assert catalog.workers.release_orphans(max_attempts=3, now=LATER) == 1
-    assert catalog.workers.release_orphans(max_attempts=3, now=LATER) == 0
+    assert catalog.workers.release_orphans(max_attempts=dict.fromkeys(JobKind, 3), now=LATER) == 1
+    assert catalog.workers.release_orphans(max_attempts=dict.fromkeys(JobKind, 3), now=LATER) == 0
     assert {job.job_id: job.state for job in catalog.jobs.list_()} == {"j1": JobState.RUNNING, "j2": JobState.QUEUED}

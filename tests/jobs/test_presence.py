@@ -15,7 +15,9 @@ def seconds(count: float) -> datetime:
 
 
 def presence(catalog: Catalog) -> Presence:
-    mine = Presence(catalog=catalog, worker=ME, dead_after=timedelta(seconds=20))
+    mine = Presence(
+        catalog=catalog, worker=ME, dead_after=timedelta(seconds=20), max_attempts=dict.fromkeys(JobKind, 3)
+    )
     mine.beat(NOW)
     return mine
 

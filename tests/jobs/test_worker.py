@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,22 +12,24 @@ from waiting import wait_for
 from storewatch.catalog import Catalog, Job
 from storewatch.domain.enums import ENDED, JobKind, JobState
 from storewatch.domain.errors import CatalogUnavailableError, InvalidInputError, LakeConflictError
+from storewatch.jobs.handler import JobHandler, RetryRule
+from storewatch.jobs.kinds import handlers
 from storewatch.jobs.queue import JobQueue
-from storewatch.jobs.run import Outcome, Run
+from storewatch.jobs.running import JobResult, RunningJob
 from storewatch.jobs.worker import Timing, Worker
 
 QUICK = Timing(
-    poll=timedelta(milliseconds=10),
+    ask=timedelta(seconds=20),
     tend=timedelta(milliseconds=20),
     look_around=timedelta(milliseconds=50),
     beat=timedelta(milliseconds=50),
     dead_after=timedelta(seconds=30),
-    first_pause=timedelta(milliseconds=20),
     finish=timedelta(milliseconds=200),
     hand_back=timedelta(milliseconds=500),
 )
 
-OURS = "It failed for a reason of ours ({}); the service's log says more."
+UNEXPECTED = "It failed because of an error in the service ({}); the log of the service has the details."
+RETRY = RetryRule(first_pause=timedelta(milliseconds=20))
 
 
 def clock() -> datetime:
@@ -36,26 +39,29 @@ def clock() -> datetime:
 class Steered:
     """Does what the test says, and remembers which jobs were begun and tidied."""
 
-    def __init__(self, do: Callable[[Run], dict[str, int] | None]) -> None:
+    def __init__(self, do: Callable[[RunningJob], dict[str, int] | None]) -> None:
         self.begun: list[str] = []
         self.tidied: list[str] = []
-        self.house_kept = threading.Event()
+        self.maintained = threading.Event()
         self._do = do
+        self.handlers: dict[JobKind, JobHandler] = {
+            kind: replace(handler, retry=RETRY) for kind, handler in handlers().items()
+        }
 
-    def do(self, run: Run) -> Outcome:
-        self.begun.append(run.job.job_id)
-        return Outcome(result=self._do(run) or {})
+    def run(self, running: RunningJob) -> JobResult:
+        self.begun.append(running.job.job_id)
+        return JobResult(result=self._do(running) or {})
 
-    def tidy(self, job_id: str) -> None:
+    def clean_up(self, job_id: str) -> None:
         self.tidied.append(job_id)
 
-    def keep_house(self, _: datetime) -> None:
-        self.house_kept.set()
+    def run_maintenance(self, _: datetime) -> None:
+        self.maintained.set()
 
 
 @contextmanager
 def working(catalog: Catalog, work: Steered) -> Iterator[tuple[JobQueue, Worker]]:
-    worker = Worker(catalog=catalog, work=work, clock=clock, timing=QUICK)
+    worker = Worker(catalog=catalog, runner=work, clock=clock, timing=QUICK)
     with ExitStack() as stopping:
         worker.start()
         stopping.callback(worker.stop)
@@ -74,7 +80,7 @@ def in_state(catalog: Catalog, job_id: str, state: JobState) -> Job:
     return wait_for(lambda: job if (job := catalog.jobs.find(job_id)) and job.state is state else None, 20)
 
 
-def until_stopped(run: Run) -> None:
+def until_stopped(run: RunningJob) -> None:
     while True:
         run.progress(1, 4)
         threading.Event().wait(0.005)
@@ -85,7 +91,7 @@ def test_accepted_job_is_done(catalog: Catalog) -> None:
     with working(catalog, work) as (queue, _):
         job = ended(catalog, queue.accept(JobKind.REPORT, {}))
         wait_for(lambda: work.tidied == [job.job_id])
-        assert work.house_kept.wait(10)
+        assert work.maintained.wait(10)
     assert (job.state, job.result, job.progress, job.attempts) == (JobState.COMPLETE, {"answer": 42}, 1.0, 1)
 
 
@@ -129,7 +135,7 @@ def test_running_job_is_cancelled_within_two_seconds(catalog: Catalog) -> None:
 def test_failure_that_can_pass_is_tried_again_after_a_pause(catalog: Catalog, error: Exception) -> None:
     tries: list[datetime] = []
 
-    def fail_once(run: Run) -> None:
+    def fail_once(run: RunningJob) -> None:
         tries.append(clock())
         if len(tries) == 1:
             raise error
@@ -137,18 +143,18 @@ def test_failure_that_can_pass_is_tried_again_after_a_pause(catalog: Catalog, er
     with working(catalog, Steered(fail_once)) as (queue, _):
         job = ended(catalog, queue.accept(JobKind.REPORT, {}))
     assert (job.state, job.attempts) == (JobState.COMPLETE, 2)
-    assert tries[1] - tries[0] >= QUICK.first_pause
+    assert tries[1] - tries[0] >= RETRY.first_pause
 
 
 def test_failure_that_does_not_pass_is_tried_three_times(catalog: Catalog) -> None:
-    def fail(run: Run) -> None:
+    def fail(run: RunningJob) -> None:
         raise TimeoutError("the store does not answer")
 
     with working(catalog, work := Steered(fail)) as (queue, _):
         job = ended(catalog, queue.accept(JobKind.REPORT, {}))
     assert (job.state, job.error) == (
         JobState.FAILED,
-        OURS.format("TimeoutError"),
+        UNEXPECTED.format("TimeoutError"),
     )
     assert len(work.begun) == 3
 
@@ -160,14 +166,14 @@ def test_failure_that_does_not_pass_is_tried_three_times(catalog: Catalog) -> No
         (InvalidInputError("polls.csv, line 1: 'timed out'"), "polls.csv, line 1: 'timed out'"),
         (
             ZeroDivisionError("by zero"),
-            OURS.format("ZeroDivisionError"),
+            UNEXPECTED.format("ZeroDivisionError"),
         ),
     ],
 )
 def test_failure_that_cannot_pass_fails_at_once_with_its_reason(
     catalog: Catalog, error: Exception, reason: str
 ) -> None:
-    def fail(run: Run) -> None:
+    def fail(run: RunningJob) -> None:
         raise error
 
     with working(catalog, work := Steered(fail)) as (queue, _):
@@ -182,7 +188,7 @@ def test_result_that_cannot_be_kept_fails_the_job(catalog: Catalog) -> None:
 
 
 def test_report_does_not_wait_for_imports(catalog: Catalog) -> None:
-    def do(run: Run) -> None:
+    def do(run: RunningJob) -> None:
         if run.job.kind is JobKind.IMPORT:
             until_stopped(run)
 
@@ -203,7 +209,7 @@ def test_report_does_not_wait_for_imports(catalog: Catalog) -> None:
 def test_stop_finishes_what_is_nearly_done(catalog: Catalog) -> None:
     entered = threading.Event()
 
-    def do(run: Run) -> None:
+    def do(run: RunningJob) -> None:
         entered.set()
         threading.Event().wait(0.05)
 

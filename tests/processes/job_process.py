@@ -13,8 +13,9 @@ from pathlib import Path
 
 from storewatch.engine.compiling import compile_kernels
 from storewatch.installation import open_installation
-from storewatch.jobs.run import Outcome, Run
-from storewatch.jobs.work import Work
+from storewatch.jobs.handler import JobServices
+from storewatch.jobs.runner import JobRunner
+from storewatch.jobs.running import JobResult, RunningJob
 from storewatch.jobs.worker import Timing, Worker
 from storewatch.settings import Settings
 
@@ -26,22 +27,22 @@ QUICK = Timing(
 )
 
 
-class Troubled(Work):
-    """Work that ends, or blocks, its process."""
+class Troubled(JobRunner):
+    """End or block this process when it runs a job."""
 
     mode = "run"
 
-    def do(self, run: Run) -> Outcome:
-        print(f"{self.mode} {run.job.job_id} {run.job.attempts}", flush=True)
+    def run(self, running: RunningJob) -> JobResult:
+        print(f"{self.mode} {running.job.job_id} {running.job.attempts}", flush=True)
         if self.mode == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         while self.mode == "slow":
-            run.progress(1, 2)
+            running.progress(1, 2)
             threading.Event().wait(0.01)
-        outcome = super().do(run)
+        result = super().run(running)
         if self.mode == "die late":
             os.kill(os.getpid(), signal.SIGKILL)
-        return outcome
+        return result
 
 
 def main(home: str, database_url: str, mode: str) -> None:
@@ -50,7 +51,7 @@ def main(home: str, database_url: str, mode: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     with open_installation(settings) as app:
         compile_kernels()
-        work = Troubled(
+        services = JobServices(
             catalog=app.catalog,
             lake=app.lake,
             reports=app.reports,
@@ -58,7 +59,8 @@ def main(home: str, database_url: str, mode: str) -> None:
             clock=lambda: datetime.now(UTC),
         )
         Troubled.mode = mode
-        worker = Worker(catalog=app.catalog, work=work, clock=lambda: datetime.now(UTC), timing=QUICK)
+        runner = Troubled(services=services)
+        worker = Worker(catalog=app.catalog, runner=runner, clock=services.clock, timing=QUICK)
         worker.start()
         print("ready", flush=True)
         stopping.wait()

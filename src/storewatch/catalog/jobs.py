@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.schema import jobs
+from storewatch.catalog.job_signals import JobSignals, notify_job_queued, open_job_signals
 from storewatch.domain.enums import ENDED, JobKind, JobState
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 
@@ -52,6 +53,11 @@ class Job:
     fingerprint: str | None = None
     result: dict[str, Any] | None = None
     error: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether the job is complete, failed or cancelled."""
+        return self.state in ENDED
 
     @property
     def scope(self) -> Scope:
@@ -174,6 +180,16 @@ class JobRepository(Repository):
             )
             return next((_job(row) for row in connection.execute(claimed).mappings()), None)
 
+    def find_next_retry(self, now: datetime) -> datetime | None:
+        """Return when the next queued job that must wait until after `now` may run; None when there is none."""
+        query = select(func.min(jobs.c.retry_at)).where(jobs.c.state == JobState.QUEUED, jobs.c.retry_at > now)
+        with self._database.reading() as connection:
+            return connection.execute(query).scalar()
+
+    def open_signals(self) -> JobSignals:
+        """Return the signals by which one thread of a worker learns that a job may have been queued."""
+        return open_job_signals(self._database.engine)
+
     def list_held(self, worker_id: str) -> dict[tuple[str, int], bool]:
         """The (job_id, attempts) that a worker holds, and whether somebody asked to cancel it."""
         query = select(jobs.c.job_id, jobs.c.attempts, jobs.c.cancel_requested).where(
@@ -236,7 +252,11 @@ class JobRepository(Repository):
             jobs.c.attempts == job.attempts,
         )
         with self._database.writing() as connection:
-            return connection.execute(update(jobs).where(held).values(values)).rowcount == 1
+            if connection.execute(update(jobs).where(held).values(values)).rowcount == 0:
+                return False
+            if values.get("state") is JobState.QUEUED:
+                notify_job_queued(connection)
+            return True
 
     def _select(self, query: Select[Any]) -> list[Job]:
         with self._database.reading() as connection:
@@ -272,20 +292,30 @@ def insert_job(
             cancel_requested=False,
         )
     )
+    notify_job_queued(connection)
 
 
-def release_jobs(connection: Connection, held: ColumnElement[bool], *, max_attempts: int, now: datetime) -> int:
+def release_jobs(
+    connection: Connection, held: ColumnElement[bool], *, max_attempts: Mapping[JobKind, int], now: datetime
+) -> int:
     """Take running jobs from their workers, which are dead, and return how many go back into the queue.
 
-    One that was tried max_attempts times fails: it may be what kills the process. One to be cancelled is cancelled.
+    One that was tried as often as `max_attempts` allows for its kind fails: it may be what kills the process. One to be
+    cancelled is cancelled.
     """
     running = and_(held, jobs.c.state == JobState.RUNNING)
     cancelled = update(jobs).where(running, jobs.c.cancel_requested)
     connection.execute(cancelled.values(state=JobState.CANCELLED, worker_id=None, finished_at=now))
-    reason = f"The process that ran it died; after {max_attempts} tries it is not tried again."
-    poisoned = update(jobs).where(running, jobs.c.attempts >= max_attempts)
-    connection.execute(poisoned.values(state=JobState.FAILED, worker_id=None, finished_at=now, error=reason))
-    return connection.execute(update(jobs).where(running).values(state=JobState.QUEUED, worker_id=None)).rowcount
+    for most in sorted(set(max_attempts.values())):
+        kinds = [kind for kind, attempts in max_attempts.items() if attempts == most]
+        reason = f"The process that ran it died; after {most} tries it is not tried again."
+        poisoned = update(jobs).where(running, jobs.c.kind.in_(kinds), jobs.c.attempts >= most)
+        connection.execute(poisoned.values(state=JobState.FAILED, worker_id=None, finished_at=now, error=reason))
+    released = update(jobs).where(running).values(state=JobState.QUEUED, worker_id=None)
+    count = connection.execute(released).rowcount
+    if count:
+        notify_job_queued(connection)
+    return count
 
 
 def _job(row: RowMapping) -> Job:

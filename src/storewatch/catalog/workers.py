@@ -1,5 +1,6 @@
 """The processes that run jobs, by their heartbeats."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from sqlalchemy import delete, func, insert, select, update
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.schema import jobs, workers
 from storewatch.catalog.jobs import release_jobs
+from storewatch.domain.enums import JobKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class WorkerRepository(Repository):
         with self._database.reading() as connection:
             return [WorkerRecord(**row) for row in connection.execute(query).mappings()]
 
-    def remove(self, worker: WorkerRecord, *, max_attempts: int, now: datetime) -> int:
+    def remove(self, worker: WorkerRecord, *, max_attempts: Mapping[JobKind, int], now: datetime) -> int:
         """Declare a worker dead and return how many of its jobs go back into the queue.
 
         Nothing happens when it has beaten since `worker` was read.
@@ -55,7 +57,7 @@ class WorkerRepository(Repository):
                 return 0
             return release_jobs(connection, jobs.c.worker_id == worker.worker_id, max_attempts=max_attempts, now=now)
 
-    def release_orphans(self, *, max_attempts: int, now: datetime) -> int:
+    def release_orphans(self, *, max_attempts: Mapping[JobKind, int], now: datetime) -> int:
         """Take back the running jobs of workers that are not registered; return how many go back into the queue."""
         known = select(func.count()).where(workers.c.worker_id == jobs.c.worker_id).scalar_subquery()
         orphaned = (jobs.c.state == "running") & (known == 0)

@@ -27,9 +27,9 @@ def retention(
 
     Example: storewatch retention --observations 400 --reports 90 --dry-run
     """
-    from storewatch.jobs.retention import Limits, apply_retention, preview_retention
+    from storewatch.jobs.kinds.retention import RetentionLimits, apply_retention, preview_retention
 
-    limits = Limits(observations_days=observations, reports_days=reports, lake_versions_days=lake_versions)
+    limits = RetentionLimits(observations_days=observations, reports_days=reports, lake_versions_days=lake_versions)
     now = datetime.now(UTC)
     with installation(home) as app:
         if dry_run:

@@ -2,29 +2,43 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from storewatch.cli.home import Home, installation, note
 
 schedules = typer.Typer(
     name="schedule",
-    help="Have optimize, retention and reports done again and again.",
+    help="Run jobs again and again at fixed times.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
-@schedules.command("create")
+class _WithKinds(TyperCommand):
+    """A command whose help ends with the kinds of jobs that a schedule can have."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write the kinds. They are imported only here, because they import nearly all of storewatch."""
+        from storewatch.jobs.kinds import schedulable
+
+        with formatter.section("Kinds"):
+            formatter.write_dl(
+                [(each.kind, f"{each.help} Parameters: {each.parameters_help}.") for each in schedulable()]
+            )
+
+
+@schedules.command("create", cls=_WithKinds)
 def create(
     name: Annotated[str, typer.Argument(help="A name for the schedule.")],
-    kind: Annotated[str, typer.Option(help="report, optimize or retention.")],
+    kind: Annotated[str, typer.Option(help="What each job does; see the kinds below.")],
     cron: Annotated[str, typer.Option(help="Minute, hour, day, month, weekday: '17 3 * * *'.")],
     timezone: Annotated[str, typer.Option(help="Whose wall clock; an IANA name.")] = "UTC",
     parameters: Annotated[
         str,
-        typer.Option(help="JSON: of a report what it is asked for, as over HTTP; of retention its days."),
+        typer.Option(help="A JSON object with the parameters of the kind."),
     ] = "{}",
     definition: Annotated[
         str | None, typer.Option(help="A saved report, as it will be when it is due; --parameters go first.")
@@ -39,7 +53,8 @@ def create(
     """
     from storewatch.domain.errors import InvalidInputError, InvalidParameterError, ScheduleExistsError
     from storewatch.domain.instants import format_instant
-    from storewatch.jobs.schedules import new_schedule, next_run, read_kind
+    from storewatch.jobs.kinds import read_kind
+    from storewatch.jobs.schedules import new_schedule, next_run
 
     try:
         read = json.loads(parameters)

@@ -1,18 +1,18 @@
-"""Heartbeats: a worker says that it lives, and takes their jobs from those that no longer do."""
+"""Heartbeats: a worker records that it is alive, and takes the jobs of workers that are dead."""
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 from storewatch.catalog import Catalog, WorkerRecord
-from storewatch.jobs.failures import MAX_ATTEMPTS
+from storewatch.domain.enums import JobKind
 
 
 def this_machine() -> str:
-    """Name the processes whose ids mean something to us: two containers of one machine are two."""
+    """Return the name of the machine whose process ids can be checked here. Each container has its own."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{platform.node()}/{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
@@ -25,19 +25,24 @@ def new_worker(now: datetime) -> WorkerRecord:
 
 
 class Presence:
-    """The beats of one worker, and its eye on the others.
+    """Write the heartbeats of one worker, and watch those of the others.
 
-    Another worker is dead when its process is gone, if that can be seen from here, or when it has not beaten for
+    Another worker is dead when its process is gone, if that can be seen from here, or when it has had no heartbeat for
     `dead_after` of this machine's time: clocks of different machines are never compared.
     """
 
-    def __init__(self, *, catalog: Catalog, worker: WorkerRecord, dead_after: timedelta) -> None:
+    def __init__(
+        self, *, catalog: Catalog, worker: WorkerRecord, dead_after: timedelta, max_attempts: Mapping[JobKind, int]
+    ) -> None:
+        """max_attempts: how often a job of each kind is tried when its process dies."""
         self._catalog = catalog
+        self._max_attempts = max_attempts
         self._worker = worker
         self._dead_after = dead_after
-        self._seen: dict[str, tuple[datetime, datetime]] = {}  # by worker_id: its last beat, and when we saw it first
+        self._seen: dict[str, tuple[datetime, datetime]] = {}  # by worker_id: its last beat, and when it was first seen
 
     def beat(self, now: datetime) -> None:
+        """Write a heartbeat."""
         self._catalog.workers.beat(self._worker, now)
 
     def sweep(self, now: datetime, *, is_alive: Callable[[int], bool] | None = None) -> int:
@@ -53,15 +58,19 @@ class Presence:
             self._seen[other.worker_id] = (other.beat_at, since)
             gone = other.host == self._worker.host and not is_alive(other.pid)
             if gone or now - since >= self._dead_after:
-                released += self._catalog.workers.remove(other, max_attempts=MAX_ATTEMPTS, now=now)
+                released += self._catalog.workers.remove(other, max_attempts=self._max_attempts, now=now)
                 del self._seen[other.worker_id]
-        return released + self._catalog.workers.release_orphans(max_attempts=MAX_ATTEMPTS, now=now)
+        return released
+
+    def release_orphans(self, now: datetime) -> int:
+        """Put the running jobs of workers that are not registered back into the queue; return how many."""
+        return self._catalog.workers.release_orphans(max_attempts=self._max_attempts, now=now)
 
     def leave(self, now: datetime) -> None:
-        """Say that this worker is gone; what it still held goes back into the queue."""
+        """Record that this worker is gone; jobs that it still held go back into the queue."""
         for mine in self._catalog.workers.list_():
             if mine.worker_id == self._worker.worker_id:
-                self._catalog.workers.remove(mine, max_attempts=MAX_ATTEMPTS, now=now)
+                self._catalog.workers.remove(mine, max_attempts=self._max_attempts, now=now)
 
 
 def _process_exists(pid: int) -> bool:

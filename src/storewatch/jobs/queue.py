@@ -1,4 +1,4 @@
-"""The door for whoever asks for work: accept a job, cancel one."""
+"""Accept jobs and cancel them."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -12,11 +12,11 @@ from storewatch.telemetry import current_request_id
 
 
 def _nobody() -> None:
-    """No worker runs in this process; one elsewhere looks into the queue often enough."""
+    """Wake nobody: no worker runs in this process, and workers of others notice the job by themselves."""
 
 
 class JobQueue:
-    """Accepts jobs. Whatever `accept` gave an id is in the catalog and will be run, whoever dies."""
+    """Accept jobs. A job whose id `accept` returned is in the catalog and will run, whichever process dies."""
 
     def __init__(self, *, catalog: Catalog, clock: Callable[[], datetime], wake: Callable[[], None] = _nobody) -> None:
         self._catalog = catalog
@@ -46,7 +46,7 @@ class JobQueue:
         return job_id
 
     def cancel(self, job_id: str) -> bool:
-        """Cancel a job, or ask its worker to; False when it had ended already."""
+        """Cancel a queued job, or request its worker to stop it; return False when it had ended already."""
         asked = self._catalog.jobs.request_cancel(job_id, self._clock())
         self._wake()
         return asked

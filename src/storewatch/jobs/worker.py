@@ -1,88 +1,93 @@
-"""Takes jobs from the queue and runs them, on threads: kernels, readers and SQL release the GIL."""
+"""Take jobs from the queue and run them on threads: kernels, readers and SQL release the GIL."""
 
 import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Protocol
 
 from storewatch.catalog import Catalog
+from storewatch.catalog.job_signals import JobSignals
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.domain.errors import CatalogUnavailableError, StorewatchError
-from storewatch.jobs.failures import FIRST_PAUSE, MAX_ATTEMPTS, can_pass, pause_after, reason_of
+from storewatch.jobs.failures import can_pass, reason_of
+from storewatch.jobs.handler import JobHandler, Lane
 from storewatch.jobs.presence import Presence, new_worker
-from storewatch.jobs.run import Outcome, Run, Stop, StoppedError
+from storewatch.jobs.running import JobResult, RunningJob, Stop, StoppedError
 from storewatch.jobs.schedules import fire_due
 from storewatch.telemetry import JOB_RETRIES, JOB_SECONDS, bound
 
 log = logging.getLogger(__name__)
 
 
-class Work(Protocol):
-    """What a worker can do."""
+class Runner(Protocol):
+    """What a worker runs jobs with."""
 
-    def do(self, run: Run) -> Outcome:
-        """Do the job of a run."""
+    @property
+    def handlers(self) -> Mapping[JobKind, JobHandler]:
+        """The kinds of jobs that can be run."""
 
-    def tidy(self, job_id: str) -> None:
-        """Called when a run of the job is over, however."""
+    def run(self, running: RunningJob) -> JobResult:
+        """Do the work of a job."""
 
-    def keep_house(self, now: datetime) -> None:
+    def clean_up(self, job_id: str) -> None:
+        """Called when a run of the job is over, however it ended."""
+
+    def run_maintenance(self, now: datetime) -> None:
         """Called at the start and then once a minute."""
-
-
-# How many jobs of these kinds a process runs at once: a report waits for two reports at most, never for an import.
-LANES: Final[tuple[tuple[frozenset[JobKind], int], ...]] = (
-    (frozenset({JobKind.REPORT}), 2),
-    (frozenset({JobKind.IMPORT}), 1),
-    (frozenset({JobKind.OPTIMIZE, JobKind.RETENTION}), 1),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """How often a worker looks, and how long it waits.
+    """How often a worker checks, and how long it waits.
 
     A dead worker's job starts again within dead_after + look_around.
-    poll: for jobs accepted by other processes (those of this one wake it at once); tend: for cancelled jobs, and to
-    note progress; look_around: for dead workers and due schedules.
+    ask: for queued jobs when no signal of the catalog comes; tend: for cancelled jobs, and to note progress;
+    look_around: for dead workers and due schedules.
     """
 
-    poll: timedelta = timedelta(milliseconds=50)
+    ask: timedelta = timedelta(seconds=2)
     tend: timedelta = timedelta(milliseconds=500)
     look_around: timedelta = timedelta(seconds=1)
     beat: timedelta = timedelta(seconds=5)
     dead_after: timedelta = timedelta(seconds=20)
-    first_pause: timedelta = FIRST_PAUSE
     finish: timedelta = timedelta(seconds=3)
     hand_back: timedelta = timedelta(seconds=1)
 
 
 class Worker:
-    """One process's share of the work, from `start` to `stop`."""
+    """Run jobs in this process from `start` to `stop`."""
 
     def __init__(
         self,
         *,
         catalog: Catalog,
-        work: Work,
+        runner: Runner,
         clock: Callable[[], datetime],
         timing: Timing | None = None,
     ) -> None:
         self._catalog = catalog
-        self._work = work
+        self._runner = runner
         self._clock = clock
         self._timing = timing or Timing()
         self._record = new_worker(clock())
-        self._presence = Presence(catalog=catalog, worker=self._record, dead_after=self._timing.dead_after)
+        self._presence = Presence(
+            catalog=catalog,
+            worker=self._record,
+            dead_after=self._timing.dead_after,
+            max_attempts={kind: handler.retry.max_attempts for kind, handler in runner.handlers.items()},
+        )
+        self._lanes: dict[Lane, list[JobKind]] = {}
+        for kind, handler in runner.handlers.items():
+            self._lanes.setdefault(handler.lane, []).append(kind)
         self._stopping = threading.Event()
         self._stop_lock, self._has_stopped = threading.Lock(), False
-        self._woken = threading.Event()
+        self._signals: JobSignals | None = None  # from `start` on
         self._changed = threading.Condition()
-        self._runs: set[Run] = set()
+        self._runs: set[RunningJob] = set()
         self._threads = [
             threading.Thread(target=self._dispatch, name="jobs", daemon=True),
             threading.Thread(target=self._tend, name="jobs-tend", daemon=True),
@@ -94,15 +99,17 @@ class Worker:
 
     def start(self) -> None:
         self._presence.beat(self._clock())
+        self._signals = self._catalog.jobs.open_signals()
         for thread in self._threads:
             thread.start()
 
     def wake(self) -> None:
-        """Look into the queue now."""
-        self._woken.set()
+        """Make the worker check the queue now."""
+        if self._signals is not None:
+            self._signals.wake()
 
     def stop(self) -> None:
-        """Finish what runs, or hand back what takes longer than the timing allows; other workers go on with it.
+        """Finish the jobs that run. Hand back those that take longer than the timing allows to other workers.
 
         Called again, it waits for the end of the first call.
         """
@@ -113,7 +120,7 @@ class Worker:
 
     def _stop(self) -> None:
         self._stopping.set()
-        self._woken.set()
+        self.wake()
         for thread in self._threads:
             thread.join(timeout=1)
         if not self._wait_for_runs(self._timing.finish):
@@ -124,7 +131,7 @@ class Worker:
                     self._catalog.jobs.hand_back(run.job)
         self._presence.leave(self._clock())
 
-    def _running(self) -> list[Run]:
+    def _running(self) -> list[RunningJob]:
         with self._changed:
             return list(self._runs)
 
@@ -133,35 +140,48 @@ class Worker:
             return self._changed.wait_for(lambda: not self._runs, timeout=patience.total_seconds())
 
     def _dispatch(self) -> None:
-        while not self._stopping.is_set():
-            self._woken.clear()
-            if not self._shielded(self._start_waiting, "looking for jobs"):
-                self._woken.wait(self._timing.poll.total_seconds())
+        assert self._signals is not None  # noqa: S101 - set before this thread starts
+        try:
+            while not self._stopping.is_set():
+                longest_s = self._shielded(self._start_queued, "looking for jobs")
+                self._signals.wait(longest_s if isinstance(longest_s, float) else self._timing.ask.total_seconds())
+        finally:
+            self._signals.close()
 
-    def _start_waiting(self) -> bool:
-        """Start one job that waits; False when none does or nobody is free."""
-        busy = Counter(run.job.kind for run in self._running())
-        free = [kind for kinds, slots in LANES if sum(busy[kind] for kind in kinds) < slots for kind in kinds]
+    def _start_queued(self) -> float:
+        """Start every queued job that can run now; return how many seconds to wait for a signal, at most."""
+        # Read before the queue: a retry that becomes due between the two queries must be in one of the answers.
+        now = self._clock()
+        while self._start_next():
+            pass
+        retry_at = self._catalog.jobs.find_next_retry(now)
+        ask_s = self._timing.ask.total_seconds()
+        return ask_s if retry_at is None else min(ask_s, max(0.0, (retry_at - self._clock()).total_seconds()))
+
+    def _start_next(self) -> bool:
+        """Start one queued job; False when there is none or its lane is busy."""
+        busy = Counter(self._runner.handlers[run.job.kind].lane for run in self._running())
+        free = [kind for lane, kinds in self._lanes.items() if busy[lane] < lane.slots for kind in kinds]
         job = self._catalog.jobs.claim(self._record.worker_id, free, self._clock()) if free else None
         if job is None:
             return False
-        run = Run(job=job)
+        run = RunningJob(job=job)
         with self._changed:
             self._runs.add(run)
         threading.Thread(target=self._run, args=(run,), name=f"job-{job.kind}", daemon=True).start()
         return True
 
-    def _run(self, run: Run) -> None:
+    def _run(self, run: RunningJob) -> None:
         job, begun = run.job, time.perf_counter()
         with bound(job_id=job.job_id, request_id=job.request_id):
             try:
                 state = self._shielded(lambda: self._try(run), "ending the job")
-                self._shielded(lambda: self._work.tidy(job.job_id), "tidying up")
+                self._shielded(lambda: self._runner.clean_up(job.job_id), "tidying up")
             finally:
                 with self._changed:
                     self._runs.discard(run)
                     self._changed.notify_all()
-                self._woken.set()
+                self.wake()
             seconds = time.perf_counter() - begun
             if isinstance(state, JobState):
                 JOB_SECONDS.labels(job.kind, state).observe(seconds)
@@ -169,12 +189,12 @@ class Worker:
                     "job %s", state, extra={"kind": job.kind, "attempt": job.attempts, "seconds": round(seconds, 3)}
                 )
 
-    def _try(self, run: Run) -> JobState | None:
-        """Do the work and write down how it ended; None when it did not end."""
+    def _try(self, run: RunningJob) -> JobState | None:
+        """Run the job and record how it ended; return None when it did not end."""
         job = run.job
         try:
             run.check()
-            outcome = self._work.do(run)
+            outcome = self._runner.run(run)
         except StoppedError:
             return self._stopped(run)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the job's end or its retry
@@ -187,7 +207,7 @@ class Worker:
             return self._failed(run, error)
         return JobState.COMPLETE if done else None
 
-    def _stopped(self, run: Run) -> JobState | None:
+    def _stopped(self, run: RunningJob) -> JobState | None:
         if run.stop is Stop.CANCELLED:
             cancelled = self._insist(lambda: self._catalog.jobs.cancel(run.job, self._clock()))
             return JobState.CANCELLED if cancelled else None
@@ -195,10 +215,11 @@ class Worker:
             self._insist(lambda: self._catalog.jobs.hand_back(run.job))
         return None
 
-    def _failed(self, run: Run, error: Exception) -> JobState | None:
+    def _failed(self, run: RunningJob, error: Exception) -> JobState | None:
         job, reason = run.job, reason_of(error)
-        if can_pass(error) and job.attempts < MAX_ATTEMPTS:
-            pause = pause_after(job.attempts, self._timing.first_pause)
+        retry = self._runner.handlers[job.kind].retry
+        if can_pass(error) and job.attempts < retry.max_attempts:
+            pause = retry.pause_after(job.attempts)
             log.warning("job failed, tried again in %s: %s", pause, reason, extra={"kind": job.kind})
             self._insist(lambda: self._catalog.jobs.retry(job, reason, self._clock() + pause))
             JOB_RETRIES.labels(job.kind).inc()
@@ -213,27 +234,27 @@ class Worker:
         return JobState.FAILED if failed else None
 
     def _insist(self, write: Callable[[], bool]) -> bool:
-        """Write down how a job ended; while the catalog is away, ask again until this process stops."""
+        """Record how a job ended. While the catalog does not answer, try again until this process stops."""
         while True:
             try:
                 return write()
             except CatalogUnavailableError as error:
                 if self._stopping.wait(1):
                     raise
-                log.warning("the catalog is away, a job's end waits for it: %s", error)
+                log.warning("the catalog does not answer, the end of a job waits to be recorded: %s", error)
 
     def _tend(self) -> None:
-        """Everything that is done by the clock."""
-        due = dict.fromkeys(("look_around", "beat", "housekeeping"), 0.0)
+        """Do what is due by the clock."""
+        due = dict.fromkeys(("look_around", "beat", "maintenance"), 0.0)
         every = {
             "look_around": self._timing.look_around.total_seconds(),
             "beat": self._timing.beat.total_seconds(),
-            "housekeeping": 60.0,
+            "maintenance": 60.0,
         }
         tasks: dict[str, Callable[[datetime], object]] = {
             "look_around": self._look_around,
-            "beat": self._presence.beat,
-            "housekeeping": self._work.keep_house,
+            "beat": self._beat,
+            "maintenance": self._runner.run_maintenance,
         }
         while not self._stopping.wait(self._timing.tend.total_seconds()):
             self._shielded(self._tend_runs, "tending jobs")
@@ -257,14 +278,19 @@ class Worker:
                 run.noted = run.share
                 self._catalog.jobs.set_progress(run.job, run.share)
 
+    def _beat(self, now: datetime) -> None:
+        self._presence.beat(now)
+        if self._presence.release_orphans(now):
+            self.wake()
+
     def _look_around(self, now: datetime) -> None:
         if released := self._presence.sweep(now):
             log.warning("%d jobs taken from workers that died", released)
         if fire_due(self._catalog, now) or released:
-            self._woken.set()
+            self.wake()
 
     def _shielded(self, do: Callable[[], object], what: str) -> object:
-        """Whatever happens to one turn, the next one comes."""
+        """Log an error of one turn, so that the next turn comes all the same."""
         try:
             return do()
         except Exception:

@@ -68,6 +68,11 @@ class Database:
             raise
         return database
 
+    @property
+    def engine(self) -> Engine:
+        """Return the engine, for connections that are no transactions."""
+        return self._engine
+
     def close(self) -> None:
         """Close the connections; one that a thread is still using is closed when it is given back."""
         pool = self._engine.pool

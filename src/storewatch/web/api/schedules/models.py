@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from storewatch.catalog import Schedule
 from storewatch.domain.enums import JobKind
 from storewatch.domain.instants import format_instant, format_optional_instant
+from storewatch.jobs.kinds import schedulable
 from storewatch.jobs.schedules import next_run
 from storewatch.reports.request.parameters import Text
 
@@ -36,12 +37,7 @@ class ScheduleBody(BaseModel):
     timezone: Annotated[Text, Field(max_length=100, description="The IANA time zone of the cron expression.")] = "UTC"
     parameters: Annotated[
         dict[str, Any],
-        Field(
-            description=(
-                "For a report: the members of POST /v1/reports without as_of. A `definition` is read again for every "
-                "run. For retention: the days to keep."
-            )
-        ),
+        Field(description=" ".join(f"For {handler.kind}: {handler.parameters_help}." for handler in schedulable())),
     ] = {}
 
 

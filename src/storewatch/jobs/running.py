@@ -10,28 +10,28 @@ from storewatch.catalog import Job
 class Stop(StrEnum):
     """Why a job has to stop before its end."""
 
-    CANCELLED = "cancelled"  # somebody asked for it
+    CANCELLED = "cancelled"  # a caller cancelled it
     HANDED_BACK = "handed back"  # this process is about to end
-    LOST = "lost"  # the job was taken from this worker: its outcome no longer counts
+    LOST = "lost"  # another worker has the job now: the result of this run no longer counts
 
 
 class StoppedError(Exception):
-    """Raised inside the work of a job that has to stop; never shown to anybody."""
+    """Raised inside the work of a job that has to stop. Users never see it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a job leaves behind. fingerprint: names everything that decides the result; equal ones, equal results."""
+class JobResult:
+    """The result of a job. fingerprint: names everything that decides the result; equal fingerprints, equal results."""
 
     result: dict[str, Any]
     fingerprint: str | None = None
 
 
 @dataclass(kw_only=True, eq=False)
-class Run:
-    """A job that this process holds; the work reports its progress, and is stopped, between its parts.
+class RunningJob:
+    """A job that this process runs. Its handler reports progress between the parts of the work, and is stopped there.
 
-    share: of the work that is done, 0 ... 1; noted: what of it is in the catalog.
+    share: of the work that is done, 0 ... 1; noted: the share that the catalog knows.
     """
 
     job: Job
@@ -40,10 +40,11 @@ class Run:
     stop: Stop | None = None
 
     def progress(self, done: int, total: int) -> None:
-        """Note how far the work is; raises StoppedError when it has to stop here."""
+        """Note how far the work is. Raises StoppedError when the job has to stop here."""
         self.share = min(1.0, done / total) if total else 0.0
         self.check()
 
     def check(self) -> None:
+        """Raise StoppedError when the job has to stop here."""
         if self.stop is not None:
             raise StoppedError(self.stop)

@@ -1,4 +1,4 @@
-"""What an installation forgets, when it is told to: old observations, finished reports, versions of the lake."""
+"""Retention: delete old observations, finished reports and versions of the lake."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,13 +8,15 @@ from typing import Any
 from storewatch.catalog import Catalog, Job
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError
+from storewatch.jobs.handler import MAINTENANCE, JobHandler, JobServices, Parameters
+from storewatch.jobs.running import JobResult, RunningJob
 from storewatch.lake import Lake
 from storewatch.reports.archive.runs import Reports
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How many days things are kept; None is for ever. Of observations whole UTC days are kept."""
+class RetentionLimits:
+    """How many days data are kept; None is for ever. Observations are kept by whole UTC days."""
 
     observations_days: int | None = None
     reports_days: int | None = None
@@ -28,8 +30,8 @@ class Limits:
         return dict(vars(self))
 
     @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> "Limits":
-        """Read what `parameters` gave; raises InvalidInputError for anything else."""
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> "RetentionLimits":
+        """Read what `parameters` returned. Raises InvalidInputError for anything else."""
         if unknown := parameters.keys() - cls.__dataclass_fields__.keys():
             raise InvalidInputError(f"Retention does not know {', '.join(sorted(unknown))}.")
         if any(not (days is None or type(days) is int) for days in parameters.values()):
@@ -39,7 +41,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Removed:
-    """What retention removes, or removed. lake_files: that no kept version of the lake needs."""
+    """How much retention removes, or removed. lake_files: files that no kept version of the lake needs."""
 
     observations: int = 0
     reports: int = 0
@@ -49,8 +51,8 @@ class Removed:
         return dict(vars(self))
 
 
-def preview_retention(limits: Limits, *, catalog: Catalog, lake: Lake, now: datetime) -> Removed:
-    """Tell what `apply_retention` would remove at this moment, and change nothing.
+def preview_retention(limits: RetentionLimits, *, catalog: Catalog, lake: Lake, now: datetime) -> Removed:
+    """Return what `apply_retention` would remove at this moment, and change nothing.
 
     The files of observations that are still there cannot be counted among lake_files.
     """
@@ -64,7 +66,7 @@ def preview_retention(limits: Limits, *, catalog: Catalog, lake: Lake, now: date
 
 
 def apply_retention(
-    limits: Limits,
+    limits: RetentionLimits,
     *,
     catalog: Catalog,
     lake: Lake,
@@ -72,7 +74,7 @@ def apply_retention(
     now: datetime,
     check: Callable[[], None],
 ) -> Removed:
-    """Remove what is older than the limits; `check` is called between the parts and may stop it there."""
+    """Remove what is older than the limits. `check` is called between the parts; its errors stop the work there."""
     observations = lake_files = removed = 0
     if limits.observations_days is not None:
         observations = lake.delete_before((now.astimezone(UTC) - timedelta(days=limits.observations_days)).date())
@@ -87,7 +89,38 @@ def apply_retention(
     return Removed(observations=observations, reports=removed, lake_files=lake_files)
 
 
-def _old_reports(limits: Limits, catalog: Catalog, now: datetime) -> list[Job]:
+def run(running: RunningJob, services: JobServices) -> JobResult:
+    """Apply the retention of the parameters."""
+    removed = apply_retention(
+        RetentionLimits.from_parameters(running.job.parameters),
+        catalog=services.catalog,
+        lake=services.lake,
+        reports=services.reports,
+        now=services.clock(),
+        check=running.check,
+    )
+    return JobResult(result=removed.result())
+
+
+def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
+    """Read the limits; at least one must be there."""
+    limits = RetentionLimits.from_parameters(parameters)
+    if limits == RetentionLimits():
+        raise InvalidInputError("Retention needs at least one number of days; without any it keeps everything.")
+    return limits.parameters()
+
+
+def _old_reports(limits: RetentionLimits, catalog: Catalog, now: datetime) -> list[Job]:
     if limits.reports_days is None:
         return []
     return catalog.jobs.list_finished_before(now - timedelta(days=limits.reports_days), JobKind.REPORT)
+
+
+HANDLER = JobHandler(
+    kind=JobKind.RETENTION,
+    lane=MAINTENANCE,
+    help="Delete observations, reports and versions of the lake that are older than so many days.",
+    parameters_help=", ".join(RetentionLimits.__dataclass_fields__),
+    run=run,
+    check_parameters=check_parameters,
+)

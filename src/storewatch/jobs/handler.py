@@ -1,0 +1,87 @@
+"""What a kind of job is: how it runs, beside which others, how often it is tried, and which parameters it takes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from storewatch.catalog import Catalog, Job
+from storewatch.domain.enums import JobKind
+from storewatch.jobs.running import JobResult, RunningJob
+from storewatch.lake import Lake
+from storewatch.reports.archive.runs import Reports
+
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """Kinds with the same lane share `slots`: so many of their jobs run at once in one process."""
+
+    name: str
+    slots: int
+
+
+MAINTENANCE: Final = Lane(name="maintenance", slots=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryRule:
+    """How often a job is tried when its failure may pass, or when its process dies. Each pause is five times longer."""
+
+    max_attempts: int = 3
+    first_pause: timedelta = timedelta(seconds=2)
+
+    def pause_after(self, attempts: int) -> timedelta:
+        """Return how long to wait after the attempt with this number, from 1."""
+        return self.first_pause * int(5 ** (attempts - 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobServices:
+    """What handlers work with. uploads: folder of the files that wait for their import, named by their job."""
+
+    catalog: Catalog
+    lake: Lake
+    reports: Reports
+    uploads: Path
+    clock: Callable[[], datetime]
+
+
+def _no_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
+    return dict(parameters)
+
+
+def _nothing_to_clean(job_id: str, job: Job | None, services: JobServices) -> None:
+    pass
+
+
+def _nothing_to_maintain(services: JobServices, now: datetime) -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobHandler:
+    """All that storewatch knows of one kind of job. Each file of `jobs/kinds/` defines one as HANDLER.
+
+    help: what a job of this kind does, for the help of commands and for the API; parameters_help: its parameters.
+    run: do the work of a job and return its result; raises StoppedError where it has to stop before its end.
+    is_schedulable: False for a kind whose check_parameters refuses every schedule.
+    check_parameters: return the parameters of a new schedule as they are kept, or raise InvalidInputError.
+    resolve_parameters: return the parameters of the job of a schedule that is due now, or raise InvalidInputError.
+    clean_up: remove what a job that has ended no longer needs; the job is None when the catalog does not know it.
+    maintain: called when a worker starts and then once a minute.
+    """
+
+    kind: JobKind
+    lane: Lane
+    help: str
+    run: Callable[[RunningJob, JobServices], JobResult]
+    retry: RetryRule = RetryRule()
+    parameters_help: str = "none"
+    is_schedulable: bool = True
+    check_parameters: Callable[[Parameters, Catalog | None], dict[str, Any]] = _no_parameters
+    resolve_parameters: Callable[[Parameters, Catalog], dict[str, Any]] = _no_parameters
+    clean_up: Callable[[str, Job | None, JobServices], None] = _nothing_to_clean
+    maintain: Callable[[JobServices, datetime], None] = _nothing_to_maintain

@@ -1,0 +1,31 @@
+"""Optimize: rewrite the lake's closed days sorted and without duplicates."""
+
+from dataclasses import asdict
+from typing import Any
+
+from storewatch.catalog import Catalog
+from storewatch.domain.enums import JobKind
+from storewatch.domain.errors import InvalidInputError
+from storewatch.jobs.handler import MAINTENANCE, JobHandler, JobServices, Parameters
+from storewatch.jobs.running import JobResult, RunningJob
+
+
+def run(running: RunningJob, services: JobServices) -> JobResult:
+    """Optimize the lake."""
+    return JobResult(result=asdict(services.lake.optimize(now=services.clock(), progress=running.progress)))
+
+
+def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
+    """Accept no parameters."""
+    if parameters:
+        raise InvalidInputError("optimize takes no parameters.")
+    return {}
+
+
+HANDLER = JobHandler(
+    kind=JobKind.OPTIMIZE,
+    lane=MAINTENANCE,
+    help="Rewrite the closed days of the lake sorted and without duplicates, and merge small files.",
+    run=run,
+    check_parameters=check_parameters,
+)
