@@ -153,8 +153,11 @@ def answer_of(model: type[BaseModel], *, without: Collection[str] = ()) -> Calla
 
 
 def wire_type(described: Described) -> Any:
-    """Return the type of a parameter in JSON."""
-    return described.parameter.wire or described.field.annotation
+    """Return the type of a parameter in JSON.
+
+    Lists are lists and not tuples: of a tuple with one bad element Pydantic also says that the tuple is too short.
+    """
+    return described.parameter.wire or _with_lists(described.field.annotation)
 
 
 def sentence(model: type[BaseModel], error: ErrorDetails) -> tuple[str, str]:
@@ -223,6 +226,15 @@ def _without_limits(annotation: Any) -> Any:
     parts = tuple(_without_limits(each) for each in get_args(annotation))
     origin = get_origin(annotation)
     return Union[parts] if origin in (Union, UnionType) else origin[parts]  # noqa: UP007 - the members are known at run time only
+
+
+def _with_lists(annotation: Any) -> Any:
+    """Return a type with its tuples of any length as lists; `annotation` may be optional."""
+    if get_origin(annotation) is tuple:
+        return list[get_args(annotation)[0]]  # type: ignore[misc] # known at run time only
+    if get_origin(annotation) in (Union, UnionType):
+        return Union[tuple(map(_with_lists, get_args(annotation)))]  # noqa: UP007
+    return annotation
 
 
 def _unwrapped(annotation: Any) -> Any:
