@@ -20,7 +20,7 @@ from storewatch.jobs.queue import JobQueue
 from storewatch.lake import Lake
 from storewatch.reports.archive.runs import Reports
 from storewatch.reports.compute.content import Content
-from storewatch.reports.compute.figures import Progress
+from storewatch.reports.compute.shards import Progress
 from storewatch.reports.request.request import ReportRequest
 from storewatch.settings import Settings
 from storewatch.stores.current import CurrentStores

@@ -22,7 +22,7 @@ from storewatch.ingest import import_file
 from storewatch.installation import Installation, compute_report, open_installation
 from storewatch.reports.compute.computing import compute_content
 from storewatch.reports.compute.content import FIGURES, SPREAD, Content
-from storewatch.reports.compute.figures import ReportInputs
+from storewatch.reports.compute.shards import ReportInputs
 from storewatch.reports.request.request import ReportRequest, read_request
 from storewatch.stores.evidence import StoreList
 

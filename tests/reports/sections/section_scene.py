@@ -16,12 +16,12 @@ from storewatch.domain.enums import EntryKind, ReportTable
 from storewatch.domain.instants import instant_of, parse_instant
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.installation import open_installation
-from storewatch.reports.compute.collecting import Collector, ReportContext
+from storewatch.reports.compute.collectors import SectionCollector, SectionResult, collect_and_merge
 from storewatch.reports.compute.computing import compute_content
 from storewatch.reports.compute.content import Content
-from storewatch.reports.compute.figures import SHARD_ROWS, ReportInputs, resolve_as_of, shards
+from storewatch.reports.compute.context import ReportContext
+from storewatch.reports.compute.shards import SHARD_ROWS, ReportInputs, resolve_as_of
 from storewatch.reports.request.request import ReportRequest, read_request
-from storewatch.reports.request.windows import resolve_windows
 from storewatch.stores.evidence import StoreList
 from storewatch.stores.following import followed_snapshot
 
@@ -41,7 +41,7 @@ def report_on(
     **asked: Any,
 ) -> Content:
     """Compute a report on stores in an installation of its own. sales: rows of SALES; said: annotations."""
-    with _inputs(folder, stores, as_of, labels or {}, sales, said, asked) as (catalog, request, inputs):
+    with report_inputs(folder, stores, as_of, labels or {}, sales, said, asked) as (catalog, request, inputs):
         chosen = inputs.store_list.store_ids
         return compute_content(request, inputs, chosen, catalog=catalog, shard_rows=shard_rows)
 
@@ -49,25 +49,21 @@ def report_on(
 def collected(
     folder: Path,
     stores: Mapping[str, Store],
-    make: Callable[[ReportContext, Catalog], Collector],
+    make: Callable[[ReportContext], SectionCollector],
     *,
     as_of: str,
     shard_rows: int,
     **asked: Any,
-) -> Collector:
-    """Let one collector see all shards of the stores."""
-    with _inputs(folder, stores, as_of, {}, (), (), asked) as (catalog, request, inputs):
-        windows = resolve_windows(request, inputs.as_of_us, inputs.store_list.calendars.zones)
-        collector = make(ReportContext(request=request, inputs=inputs, windows=windows, folder=None), catalog)
-        around_us, spans_us = collector.lookaround_us, windows.spans_us
-        reach_us = int(spans_us.min()) - around_us, int(spans_us.max()) + around_us
-        for shard in shards(inputs, *reach_us, cells=collector.cells, shard_rows=shard_rows):
-            collector.add(shard)
-        return collector
+) -> SectionResult:
+    """Compute one section on all shards of the stores."""
+    with report_inputs(folder, stores, as_of, {}, (), (), asked) as (_, request, inputs):
+        context = ReportContext.of(request, inputs, None)
+        [result] = collect_and_merge(context, [make(context)], shard_rows=shard_rows)
+        return result
 
 
 @contextmanager
-def _inputs(
+def report_inputs(
     folder: Path,
     stores: Mapping[str, Store],
     as_of: str | None,

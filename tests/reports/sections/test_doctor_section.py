@@ -288,9 +288,9 @@ def test_zone_that_nobody_uses_is_a_well_known_one(tmp_path: Path) -> None:
 def test_findings_beyond_the_limit_are_said(tmp_path: Path) -> None:
     stores = {f"s{number}": polled(HOURS, "10:00", "17:00") for number in range(4)}
     doctor = collected(
-        tmp_path, stores, partial(DoctorCollector, most=2), windows=[WINDOW], as_of=AS_OF, shard_rows=2_000
+        tmp_path, stores, partial(DoctorCollector.of, most=2), windows=[WINDOW], as_of=AS_OF, shard_rows=2_000
     )
-    table = doctor.tables()[ReportTable.DOCTOR].read()
+    table = doctor.tables[ReportTable.DOCTOR].read()
     assert table.select("store_id", "finding", "evidence").rows() == [
         *((f"s{number}", "late_open", LATE_AN_HOUR) for number in range(2)),
         (None, "not_examined", "2 further suspicions are left out; ask for the stores of one label or zone at a time"),

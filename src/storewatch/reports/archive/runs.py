@@ -31,7 +31,7 @@ from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.lake import Lake, Snapshot
 from storewatch.reports.compute.computing import BY_HOURS, BY_TIMEZONE, compute_content
 from storewatch.reports.compute.content import Content
-from storewatch.reports.compute.figures import Progress, ReportInputs, resolve_as_of
+from storewatch.reports.compute.shards import Progress, ReportInputs, resolve_as_of
 from storewatch.reports.exports import WRITERS, too_large
 from storewatch.reports.exports.header import totals
 from storewatch.reports.request.request import ReportRequest

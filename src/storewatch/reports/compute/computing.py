@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,12 @@ from storewatch.domain.instants import instant_of
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.engine.measures import measure, roll_up
 from storewatch.engine.opening.zones import local_time
-from storewatch.reports.compute.collecting import (
-    NO_COLUMNS,
-    BucketCollector,
+from storewatch.reports.compute.buckets import BucketCollector
+from storewatch.reports.compute.collectors import (
     Collector,
-    ReportContext,
-    TotalsCollector,
-    label_values,
+    SectionCollector,
+    SectionResult,
+    collect_and_merge,
 )
 from storewatch.reports.compute.comparisons import (
     before_columns,
@@ -43,23 +42,36 @@ from storewatch.reports.compute.content import (
     Versions,
     figures_frame,
 )
-from storewatch.reports.compute.figures import SHARD_ROWS, Progress, ReportInputs, shards
+from storewatch.reports.compute.context import ReportContext, label_values
+from storewatch.reports.compute.shards import SHARD_ROWS, Progress, ReportInputs
 from storewatch.reports.compute.store_days import store_days
+from storewatch.reports.compute.totals import TotalsCollector, WindowTotals
 from storewatch.reports.request.request import ReportRequest
-from storewatch.reports.request.windows import resolve_windows
 from storewatch.reports.sections import section_collectors
 
-# Group by one of these, or by a label.
+# Values of group_by beside the names of labels.
 BY_TIMEZONE: Final = "timezone"
 BY_HOURS: Final = "hours"
 
 
+class ComputeShards(Protocol):
+    """Computes all shards of a report, anywhere, and returns the result of each collector in their order."""
+
+    def __call__(
+        self,
+        context: ReportContext,
+        collectors: Sequence[Collector[Any]],
+        progress: Progress | None = None,
+        shard_rows: int = SHARD_ROWS,
+    ) -> list[Any]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class StoreDetails:
-    """What the catalog says of the stores of a context, in their order, beside hours and zones.
+    """What the catalog knows of the stores of a report, in their order, beside hours and zones.
 
-    names: String, null without one; peers: String, null without, or None where nobody asked; objectives: float64[S],
-    NaN without one, or None where there are none at all.
+    names: String, null without a name. peers: String, the value of the label that makes peers, null without; None
+    where peers are not compared. objectives: float64[S], NaN without one; None where no store has one.
     """
 
     names: pl.Series
@@ -76,43 +88,32 @@ def compute_content(
     folder: Path | None = None,
     progress: Progress | None = None,
     shard_rows: int = SHARD_ROWS,
+    compute_shards: ComputeShards = collect_and_merge,
 ) -> Content:
-    """Compute a report on those of the stores of `inputs` whose ids are `chosen`; the others are only their peers.
+    """Compute a report on the stores of `inputs` whose ids are `chosen`; the other stores are only their peers.
 
     folder: where tables that grow with the stores are kept until they are written; None is in memory.
     """
-    context = _context(request, inputs, folder)
+    context = ReportContext.of(request, inputs, folder)
     store_details = _store_details(context, catalog)
     in_report = np.ones(context.stores, bool)
     if len(chosen) < context.stores:
         in_report = inputs.store_list.store_ids.is_in(chosen.implode()).to_numpy()
-    totals = TotalsCollector(context)
-    # Details are gathered of the stores that are kept, which a choice by figures tells only after a walk of its own.
-    has_details = request.by is not None or bool(request.include)
-    in_two_walks = has_details and (request.with_outages or request.worst is not None or not in_report.all())
-    details = [] if in_two_walks else _detail_collectors(context, catalog)
-    _walk(context, [totals, *details], progress, shard_rows)
+    # Sections are about the stores that the report keeps. Which stores a choice by figures keeps is known only when
+    # all totals are, so the sections then need a second pass over the shards.
+    in_two_passes = request.with_outages or request.worst is not None or not in_report.all()
+    sections = [] if in_two_passes else _section_collectors(context, catalog)
+    totals, *details = compute_shards(context, [TotalsCollector.of(context), *sections], progress, shard_rows)
     compared = _comparisons(store_details, totals)
     kept = _choose(request, in_report, totals.totals_us)
     if not kept.all():
-        context = _context(request, replace(inputs, store_list=inputs.store_list.at(kept)), folder)
-        compared = (
-            compared.filter(pl.Series(np.repeat(kept, len(context.windows.names)))) if compared.width else compared
-        )
+        context = ReportContext.of(request, replace(inputs, store_list=inputs.store_list.at(kept)), folder)
+        if compared.width:
+            compared = compared.filter(pl.Series(np.repeat(kept, len(context.windows.names))))
         store_details = replace(store_details, names=store_details.names.filter(pl.Series(kept)))
-    if in_two_walks:
-        details = _detail_collectors(context, catalog)
-        _walk(context, details, progress, shard_rows)
-    totals_us = totals.totals_us[kept]
-    extra = pl.concat([compared, *(each.store_columns() for each in details)], how="horizontal")
-    tables = {
-        ReportTable.SUMMARY: _summary(context, totals_us, totals.before_us, kept, extra, details),
-        ReportTable.STORES: _stores(context, store_details, totals_us, extra),
-    }
-    if request.group_by is not None:
-        tables[ReportTable.GROUPS] = group_table(totals_us, _groups(context, catalog), context.windows.names)
-    for each in details:
-        tables |= each.tables()
+    if in_two_passes and (sections := _section_collectors(context, catalog)):
+        details = compute_shards(context, sections, progress, shard_rows)
+    tables = _tables(context, catalog, store_details, _kept_totals(totals, kept), compared, details)
     return Content(
         request=request,
         as_of_us=inputs.as_of_us,
@@ -129,31 +130,42 @@ def compute_content(
     )
 
 
-def _context(request: ReportRequest, inputs: ReportInputs, folder: Path | None) -> ReportContext:
-    windows = resolve_windows(request, inputs.as_of_us, inputs.store_list.calendars.zones)
-    return ReportContext(request=request, inputs=inputs, windows=windows, folder=folder)
+def _section_collectors(context: ReportContext, catalog: Catalog) -> list[SectionCollector]:
+    by = context.request.by
+    buckets: list[SectionCollector] = [] if by is None else [BucketCollector.of(context, by)]
+    return buckets + section_collectors(context, catalog)
 
 
-def _detail_collectors(context: ReportContext, catalog: Catalog) -> list[Collector]:
-    found: list[Collector] = [] if context.request.by is None else [BucketCollector(context, context.request.by)]
-    return found + section_collectors(context, catalog)
+def _kept_totals(totals: WindowTotals, kept: npt.NDArray[np.bool_]) -> WindowTotals:
+    if kept.all():
+        return totals
+    before_us = None if totals.before_us is None else totals.before_us[kept]
+    return WindowTotals(totals_us=totals.totals_us[kept], before_us=before_us)
 
 
-def _walk(context: ReportContext, collectors: Sequence[Collector], progress: Progress | None, shard_rows: int) -> None:
-    windows = context.windows
-    bounds_us = [windows.spans_us, windows.before_us] if context.request.compare_before else [windows.spans_us]
-    around_us = max(each.lookaround_us for each in collectors)
-    walked = shards(
-        context.inputs,
-        min(int(each.min()) for each in bounds_us) - around_us,
-        max(int(each.max()) for each in bounds_us) + around_us,
-        cells=sum(each.cells for each in collectors),
-        progress=progress,
-        shard_rows=shard_rows,
-    )
-    for shard in walked:
-        for each in collectors:
-            each.add(shard)
+def _tables(
+    context: ReportContext,
+    catalog: Catalog,
+    store_details: StoreDetails,
+    totals: WindowTotals,
+    compared: pl.DataFrame,
+    details: Sequence[SectionResult],
+) -> dict[ReportTable, Table]:
+    extra = pl.concat([compared, *(each.store_columns for each in details)], how="horizontal")
+    tables = {
+        ReportTable.SUMMARY: _summary(context, totals, extra, details),
+        ReportTable.STORES: _stores(context, store_details, totals.totals_us, extra),
+    }
+    if context.request.group_by is not None:
+        groups = _groups(context, catalog)
+        tables[ReportTable.GROUPS] = group_table(totals.totals_us, groups, context.windows.names)
+    for each in details:
+        tables |= each.tables
+    for each in details:
+        for name, fill_in in each.fill_in.items():
+            if name in tables:
+                tables[name].fill_in = fill_in
+    return tables
 
 
 def _store_details(context: ReportContext, catalog: Catalog) -> StoreDetails:
@@ -217,7 +229,7 @@ def _labels(context: ReportContext, catalog: Catalog) -> dict[str, str]:
     return catalog.stores.select(ids).labels.get(ids[0], {})
 
 
-def _comparisons(store_details: StoreDetails, totals: TotalsCollector) -> pl.DataFrame:
+def _comparisons(store_details: StoreDetails, totals: WindowTotals) -> pl.DataFrame:
     columns = []
     if store_details.objectives is not None:
         columns.append(target_columns(totals.totals_us, store_details.objectives))
@@ -225,7 +237,7 @@ def _comparisons(store_details: StoreDetails, totals: TotalsCollector) -> pl.Dat
         columns.append(before_columns(totals.totals_us, totals.before_us))
     if store_details.peers is not None:
         columns.append(peer_columns(totals.totals_us, store_details.peers))
-    return pl.concat(columns, how="horizontal") if columns else NO_COLUMNS
+    return pl.concat(columns, how="horizontal") if columns else pl.DataFrame()
 
 
 def _choose(request: ReportRequest, in_report: npt.NDArray[np.bool_], totals_us: Int64s) -> npt.NDArray[np.bool_]:
@@ -245,15 +257,10 @@ def _choose(request: ReportRequest, in_report: npt.NDArray[np.bool_], totals_us:
 
 
 def _summary(
-    context: ReportContext,
-    totals_us: Int64s,
-    before_us: Int64s | None,
-    kept: npt.NDArray[np.bool_],
-    extra: pl.DataFrame,
-    details: Sequence[Collector],
+    context: ReportContext, totals: WindowTotals, extra: pl.DataFrame, details: Sequence[SectionResult]
 ) -> Table:
     names = context.windows.names
-    summed = [roll_up(totals_us[:, number]) for number in range(len(names))]
+    summed = [roll_up(totals.totals_us[:, number]) for number in range(len(names))]
     sums_us = np.array([each.totals_us for each in summed])
     spans_us = context.windows.spans_us
     parts = [
@@ -269,8 +276,8 @@ def _summary(
         figures_frame(sums_us),
         pl.DataFrame([spread_of(each) for each in summed], schema=SPREAD),
     ]
-    if before_us is not None:
-        parts.append(before_columns(sums_us, before_us[kept].sum(axis=0)))
+    if totals.before_us is not None:
+        parts.append(before_columns(sums_us, totals.before_us.sum(axis=0)))
     if "target_met" in extra.columns:
         judged = extra["target_met"].reshape((context.stores, len(names)))
         met = [judged.arr.get(number) for number in range(len(names))]
@@ -279,7 +286,7 @@ def _summary(
                 {"stores_with_target": [each.count() for each in met], "stores_on_target": [each.sum() for each in met]}
             )
         )
-    parts += [each.summary_columns() for each in details]
+    parts += [each.summary_columns for each in details]
     frame = pl.concat([part for part in parts if part.width], how="horizontal")
     table = Table(schema=pl.Schema({**SUMMARY, **{name: frame.schema[name] for name in frame.columns}}))
     table.append(frame)

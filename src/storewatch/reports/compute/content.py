@@ -204,44 +204,58 @@ def figures_frame(totals_us: Int64s) -> pl.DataFrame:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredRows:
+    """Rows of a table in an Arrow file."""
+
+    file: Path
+    height: int
+
+
+def store_rows(rows: pl.DataFrame, folder: Path) -> StoredRows:
+    """Write rows to a new file in a folder."""
+    file = folder / f"{uuid4().hex}.arrow"
+    rows.write_ipc(file)
+    return StoredRows(file=file, height=rows.height)
+
+
 @dataclass(kw_only=True)
 class Table:
-    """Rows in their order: in memory, made when they are asked for, or frame by frame in a folder of the report's.
+    """Rows in their order: in memory, in files, or made when they are read.
 
-    finish: puts into rows that are read what was not known yet when they were added.
+    folder: where rows that are appended are written; None keeps them in memory. fill_in: completes rows when they are
+    read, with what was not known yet when they were appended.
     """
 
     schema: pl.Schema
     folder: Path | None = None
     height: int = 0
-    finish: Callable[[pl.DataFrame], pl.DataFrame] | None = None
-    _frames: list[pl.DataFrame | Path | Callable[[], pl.DataFrame]] = field(default_factory=list)
+    fill_in: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    _frames: list[pl.DataFrame | StoredRows | Callable[[], pl.DataFrame]] = field(default_factory=list)
 
-    def append(self, frame: pl.DataFrame) -> None:
-        """Add rows; they go to the folder when there is one."""
-        frame = frame.select(self.schema.names()).cast(self.schema)
-        self.height += frame.height
-        if self.folder is None or frame.is_empty():
-            self._frames.append(frame)
-            return
-        file = self.folder / f"{uuid4().hex}.arrow"
-        frame.write_ipc(file)
-        self._frames.append(file)
+    def append(self, rows: pl.DataFrame | StoredRows) -> None:
+        """Add rows. Stored rows must have the table's schema; a frame may have more columns."""
+        if isinstance(rows, pl.DataFrame):
+            rows = rows.select(self.schema.names()).cast(self.schema)
+            if self.folder is not None and not rows.is_empty():
+                rows = store_rows(rows, self.folder)
+        self.height += rows.height
+        self._frames.append(rows)
 
     def append_later(self, make: Callable[[], pl.DataFrame], height: int) -> None:
-        """Add rows, in the table's schema, that are made when they are asked for."""
+        """Add rows in the table's schema that are made when they are read."""
         self.height += height
         self._frames.append(make)
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """Give the rows, at most ROWS_AT_ONCE of them at a time."""
+        """Return the rows, at most ROWS_AT_ONCE of them at a time."""
         for kept in self._frames:
-            made = pl.read_ipc(kept) if isinstance(kept, Path) else kept
-            parts = (made() if callable(made) else made).iter_slices(ROWS_AT_ONCE)
-            yield from parts if self.finish is None else map(self.finish, parts)
+            made = pl.read_ipc(kept.file) if isinstance(kept, StoredRows) else kept
+            slices = (made() if callable(made) else made).iter_slices(ROWS_AT_ONCE)
+            yield from slices if self.fill_in is None else map(self.fill_in, slices)
 
     def read(self) -> pl.DataFrame:
-        """Give all rows at once."""
+        """Return all rows at once."""
         return pl.concat([self.schema.to_frame(), *self.frames()])
 
 

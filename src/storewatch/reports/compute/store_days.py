@@ -10,26 +10,24 @@ from storewatch.domain.enums import Status
 from storewatch.domain.instants import instant_of
 from storewatch.engine.availability import Spans, spans
 from storewatch.engine.opening.zones import local_edges, local_time
-from storewatch.reports.compute.collecting import ReportContext
 from storewatch.reports.compute.content import StoreDay, Stretch
-from storewatch.reports.compute.figures import shards
+from storewatch.reports.compute.context import ReportContext
+from storewatch.reports.compute.shards import Shards
 
 _HOURS: Final = 24
 
 
 def store_days(context: ReportContext) -> dict[str, tuple[StoreDay, ...]]:
-    """Give the days of the only store of a context, closed ones too, by window."""
-    spans_us, inputs = context.windows.spans_us, context.inputs
-    read = shards(inputs, int(spans_us.min()), int(spans_us.max()))
-    shard = next(each for each in read if each.first < each.last)
+    """Return the days of the only store of a report, closed days too, by window."""
+    spans_us = context.windows.spans_us
+    shards = Shards.of(context.inputs, int(spans_us.min()), int(spans_us.max()))
+    [filled] = [number for number, (first, last) in enumerate(shards.bounds) if first < last]
+    shard = shards.read(filled)
     zone = int(shard.zone_of[0])
-    clock = inputs.store_list.calendars.zones[zone]
     days = {}
     for name, (from_us, to_us) in zip(context.windows.names, spans_us[zone].tolist(), strict=True):
-        found = spans(
-            **shard.engine_input, from_us=from_us, to_us=to_us, as_of_us=inputs.as_of_us, policy=inputs.policy
-        )
-        days[name] = cut_by_day(found, clock, from_us, to_us)
+        found = spans(**shard.engine_input, from_us=from_us, to_us=to_us)
+        days[name] = cut_by_day(found, shard.zones[zone], from_us, to_us)
     return days
 
 

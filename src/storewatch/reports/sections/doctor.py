@@ -3,29 +3,31 @@
 Nothing is ever corrected here: a suggestion is a row of a table.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from storewatch.catalog import Catalog
 from storewatch.domain.clock_words import clock_words
 from storewatch.domain.columns import Int64s
-from storewatch.domain.enums import Finding, ReportTable, Status
+from storewatch.domain.enums import ClosureMode, Finding, ReportTable, Status
 from storewatch.domain.instants import DAY_US, MINUTE_US, SECOND_US
+from storewatch.domain.policies import Policy
 from storewatch.engine.availability import totals
 from storewatch.engine.evidence import Evidence, Reclassified, evidence_range
 from storewatch.engine.measures import measure
+from storewatch.engine.opening.calendars import Calendars
 from storewatch.engine.opening.sessions import Sessions
-from storewatch.reports.compute.collecting import NO_COLUMNS, ReportContext
+from storewatch.reports.compute.collectors import Part, SectionResult
 from storewatch.reports.compute.content import DOCTOR, Table
-from storewatch.reports.compute.figures import Shard
+from storewatch.reports.compute.context import ReportContext
+from storewatch.reports.compute.shards import Shard
 from storewatch.reports.sections.contradictions import (
     FEWEST_DAYS,
     ActiveOutside,
+    Bools,
     WrongEdge,
     WrongZone,
     find_active_outside,
@@ -63,83 +65,123 @@ class _Found:
     corrected: Correction | None
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DoctorFigures:
+    """The findings of the stores of a shard.
+
+    is_finding: bool of each suspected wrong edge or zone, in the order of stores; False for those that cannot be
+    corrected and for those beyond the limit, which are not examined. found: DOCTOR, their rows. outside: DOCTOR, rows
+    of the first of the `active_outside` stores that are active outside their hours; judged: stores looked at for that.
+    """
+
+    is_finding: Bools
+    found: pl.DataFrame
+    active_outside: int
+    outside: pl.DataFrame
+    judged: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class DoctorCollector:
     """One row a finding: evidence and correction in words, and the first window's figures with the correction.
 
-    Looked at is the longest window up to as_of, of it the last EXAMINED_US. A store in the wrong zone has no further
-    finding: its openings and closings are judged by the wrong clock; one that opens earlier or stays open does close.
-    After `most` findings one row, without a store, says how many more suspicions there are. Where most of at least
-    FEWEST_DAYS stores that can be judged are active outside their hours, it is the polls that see them so, and one row
-    says it of all.
+    The longest window up to as_of is examined, of it the last EXAMINED_US. A store in the wrong zone has no further
+    finding: its openings and closings are judged by the wrong clock. A store that opens earlier or stays open does
+    close, so it has no finding that it never closes. The first `most` suspicions are examined; one row, without a
+    store, states how many more there are. Where most of at least FEWEST_DAYS stores that can be judged are active
+    outside their hours, the polls are the reason, and one row states this for all stores.
+
+    cells: keeps the quarters of an hour of a shard's calendars small.
     """
 
-    lookaround_us = DAY_US
-    cells = 168  # keeps the quarters of an hour of a shard's calendars small
+    windows_us: Int64s
+    as_of_us: int
+    policy: Policy
+    calendars: Calendars
+    patterns: pl.DataFrame
+    closures: ClosureMode
+    most: int = MAX_FINDINGS
+    lookaround_us: int = DAY_US
+    cells: int = 168
 
-    def __init__(self, context: ReportContext, _catalog: Catalog, most: int = MAX_FINDINGS) -> None:
-        self._context, self._most = context, most
-        self._table, self._outside = Table(schema=DOCTOR), Table(schema=DOCTOR)
-        self._left_out = self._active_outside = self._judged = 0
-        self._always_open: dict[int | None, Correction] = {}
+    @classmethod
+    def of(cls, context: ReportContext, most: int = MAX_FINDINGS) -> "DoctorCollector":
+        inputs = context.inputs
+        return cls(
+            windows_us=context.windows.spans_us,
+            as_of_us=inputs.as_of_us,
+            policy=inputs.policy,
+            calendars=inputs.store_list.calendars,
+            patterns=inputs.store_list.patterns,
+            closures=inputs.closures,
+            most=most,
+        )
 
-    def add(self, shard: Shard) -> None:
-        if shard.first == shard.last:
-            return
-        given = shard.evidence, shard.sessions, self._examined_us(shard), self._context.inputs.as_of_us
-        zones = find_wrong_zones(*given)
+    def collect(self, shard: Shard) -> Part[DoctorFigures]:
+        examined = shard.evidence, shard.sessions, self._examined_us(shard), self.as_of_us
+        zones = find_wrong_zones(*examined)
         explained = {wrong.store for wrong in zones}
-        edges = find_wrong_edges(*given, partial(self._context.local_readings, shard))
+        edges = find_wrong_edges(*examined, shard.local_readings)
         suspects: list[WrongZone | WrongEdge] = [*zones, *(edge for edge in edges if edge.store not in explained)]
         suspects.sort(key=lambda wrong: wrong.store)
-        room = max(0, self._most - self._table.height)
-        self._left_out += len(suspects[room:])
         found = [
             self._wrong_zone(shard, wrong) if isinstance(wrong, WrongZone) else self._wrong_edge(shard, wrong)
-            for wrong in suspects[:room]
+            for wrong in suspects[: self.most]
         ]
-        self._append(self._table, shard, [each for each in found if each is not None])
+        is_finding = np.zeros(len(suspects), bool)
+        is_finding[: len(found)] = [each is not None for each in found]
         explained |= {edge.store for edge in edges if edge.finding in (Finding.OPENS_EARLIER, Finding.STAYS_OPEN)}
-        outside, judged = find_active_outside(*given)
+        outside, judged = find_active_outside(*examined)
         outside = [each for each in outside if each.store not in explained]
-        self._judged += judged
-        self._active_outside += len(outside)
-        room = max(0, self._most - self._outside.height)
-        self._append(self._outside, shard, [self._found_outside(shard, each) for each in outside[:room]])
+        values = DoctorFigures(
+            is_finding=is_finding,
+            found=self._rows(shard, [each for each in found if each is not None]),
+            active_outside=len(outside),
+            outside=self._rows(shard, self._found_outside(shard, outside[: self.most])),
+            judged=judged,
+        )
+        return Part(first=shard.first, last=shard.last, values=values)
 
-    def store_columns(self) -> pl.DataFrame:
-        return NO_COLUMNS
-
-    def summary_columns(self) -> pl.DataFrame:
-        return NO_COLUMNS
-
-    def tables(self) -> Mapping[ReportTable, Table]:
-        table, rows, left_out = Table(schema=DOCTOR), self._table.read(), self._left_out
-        if self._judged >= FEWEST_DAYS and 2 * self._active_outside > self._judged:
-            table.append(rows)
-            said = (
-                f"{self._active_outside:,} of {self._judged:,} stores are active in most polls outside their hours, so "
+    def merge(self, parts: Iterable[Part[DoctorFigures]]) -> SectionResult:
+        found, outside = Table(schema=DOCTOR), Table(schema=DOCTOR)
+        suspects = active_outside = judged = 0
+        for part in parts:
+            values = part.values
+            # Of all suspicions the first `most` count, so that the findings do not depend on how stores are cut.
+            is_examined = values.is_finding[: max(0, self.most - suspects)]
+            found.append(values.found.head(int(is_examined.sum())))
+            outside.append(values.outside.head(max(0, self.most - outside.height)))
+            suspects += len(values.is_finding)
+            active_outside += values.active_outside
+            judged += values.judged
+        left_out = max(0, suspects - self.most)
+        table = Table(schema=DOCTOR)
+        if judged >= FEWEST_DAYS and 2 * active_outside > judged:
+            table.append(found.read())
+            reason = (
+                f"{active_outside:,} of {judged:,} stores are active in most polls outside their hours, so "
                 f"this is how they are polled rather than when they open"
             )
-            table.append(_of_no_store(Finding.ACTIVE_OUTSIDE, said))
+            table.append(_of_no_store(Finding.ACTIVE_OUTSIDE, reason))
         else:
-            table.append(pl.concat([rows, self._outside.read()]).sort("store_id", maintain_order=True))
-            left_out += self._active_outside - self._outside.height
+            table.append(pl.concat([found.read(), outside.read()]).sort("store_id", maintain_order=True))
+            left_out += active_outside - outside.height
         if left_out:
-            said = f"{left_out} further suspicions are left out; ask for the stores of one label or zone at a time"
-            table.append(_of_no_store("not_examined", said))
-        return {ReportTable.DOCTOR: table}
+            advice = f"{left_out} further suspicions are left out; ask for the stores of one label or zone at a time"
+            table.append(_of_no_store("not_examined", advice))
+        return SectionResult(tables={ReportTable.DOCTOR: table})
 
     def _examined_us(self, shard: Shard) -> Int64s:
-        windows_us = self._context.windows.spans_us
-        longest = int((windows_us[0, :, 1] - windows_us[0, :, 0]).argmax())
-        spans_us: Int64s = windows_us[shard.zone_of, longest].copy()
-        spans_us[:, 1] = np.minimum(spans_us[:, 1], self._context.inputs.as_of_us)
+        longest = int((self.windows_us[0, :, 1] - self.windows_us[0, :, 0]).argmax())
+        spans_us: Int64s = self.windows_us[shard.zone_of, longest].copy()
+        spans_us[:, 1] = np.minimum(spans_us[:, 1], self.as_of_us)
         spans_us[:, 0] = np.maximum(spans_us[:, 0], spans_us[:, 1] - EXAMINED_US)
         return spans_us
 
-    def _append(self, table: Table, shard: Shard, found: list[_Found]) -> None:
+    def _rows(self, shard: Shard, found: list[_Found]) -> pl.DataFrame:
+        """Return findings as rows of DOCTOR, with figures before and after their corrections."""
         if not found:
-            return
+            return DOCTOR.to_frame()
         store = np.array([each.store for each in found])
         stays = np.array([each.corrected is not None for each in found])
         before = self._figures(shard, store, replace(shard.sessions, calendar_of=shard.sessions.calendar_of[store]))
@@ -148,7 +190,7 @@ class DoctorCollector:
         after[stays] = self._figures(shard, store[stays], _as_corrected(corrections))
         rows = pl.DataFrame(
             {
-                "store_id": self._context.store_ids.gather(store + shard.first),
+                "store_id": shard.store_ids.gather(store),
                 "finding": [each.finding.value for each in found],
                 "evidence": [each.evidence for each in found],
                 "correction": [each.corrected.words if each.corrected else None for each in found],
@@ -164,10 +206,11 @@ class DoctorCollector:
             nan_to_null=True,
         )
         corrected = pl.col("down_corrected_us", "business_corrected_us")
-        table.append(rows.with_columns(pl.when(pl.Series(stays)).then(corrected)))
+        rows = rows.with_columns(pl.when(pl.Series(stays)).then(corrected))
+        return rows.select(DOCTOR.names()).cast(DOCTOR)
 
     def _wrong_edge(self, shard: Shard, wrong: WrongEdge) -> _Found | None:
-        zone = self._context.inputs.store_list.calendars.zones[shard.zone_of[wrong.store]]
+        zone = shard.zones[shard.zone_of[wrong.store]]
         corrected = correct_edge(wrong, shard.sessions, int(shard.sessions.calendar_of[wrong.store]), zone)
         if corrected is None:
             return None
@@ -186,11 +229,12 @@ class DoctorCollector:
         )
 
     def _wrong_zone(self, shard: Shard, wrong: WrongZone) -> _Found:
-        inputs = self._context.inputs
-        calendars = inputs.store_list.calendars
         calendar = int(shard.sessions.calendar_of[wrong.store])
-        zone = zone_that_is(wrong.hours, calendars, calendar, inputs.as_of_us)
+        zone = zone_that_is(wrong.hours, self.calendars, calendar, self.as_of_us)
         later = f"{abs(wrong.hours)} h {'later' if wrong.hours > 0 else 'earlier'}"
+        corrected = None
+        if zone is not None:
+            corrected = correct_zone(self.calendars, calendar, zone, self._reach_us, self.closures)
         return _Found(
             store=wrong.store,
             finding=Finding.WRONG_ZONE,
@@ -199,50 +243,49 @@ class DoctorCollector:
                 f"{wrong.agreeing_as_given:.0%} the hours as they are"
             ),
             confidence=wrong.agreeing,
-            corrected=None
-            if zone is None
-            else correct_zone(calendars, calendar, zone, self._reach_us, inputs.closures),
+            corrected=corrected,
         )
 
-    def _found_outside(self, shard: Shard, wrong: ActiveOutside) -> _Found:
-        fits = 10 * wrong.contrary >= 9 * wrong.closings
-        return _Found(
-            store=wrong.store,
-            finding=Finding.ACTIVE_OUTSIDE,
-            evidence=(
-                f"active in {wrong.active:.0%} of {wrong.polls} polls outside hours, after {wrong.contrary} of "
-                f"{wrong.closings} closings{'; no closing seen' if wrong.contrary == wrong.closings else ''}"
-            ),
-            confidence=wrong.active,
-            corrected=self._always(int(shard.sessions.calendar_of[wrong.store])) if fits else None,
-        )
+    def _found_outside(self, shard: Shard, outside: list[ActiveOutside]) -> list[_Found]:
+        always_open: dict[int | None, Correction] = {}
+        return [
+            _Found(
+                store=wrong.store,
+                finding=Finding.ACTIVE_OUTSIDE,
+                evidence=(
+                    f"active in {wrong.active:.0%} of {wrong.polls} polls outside hours, after {wrong.contrary} of "
+                    f"{wrong.closings} closings{'; no closing seen' if wrong.contrary == wrong.closings else ''}"
+                ),
+                confidence=wrong.active,
+                corrected=self._always(int(shard.sessions.calendar_of[wrong.store]), always_open)
+                if 10 * wrong.contrary >= 9 * wrong.closings
+                else None,
+            )
+            for wrong in outside
+        ]
 
-    def _always(self, calendar: int) -> Correction:
-        """Open a calendar around the clock; all that have no closures are the same then."""
-        store_list, closures = self._context.inputs.store_list, self._context.inputs.closures
-        key = calendar if (store_list.calendars.closures.calendar == calendar).any() else None
-        if key not in self._always_open:
-            given = store_list.calendars, calendar, store_list.patterns
-            self._always_open[key] = correct_to_always(*given, self._reach_us, closures)
-        return self._always_open[key]
+    def _always(self, calendar: int, known: dict[int | None, Correction]) -> Correction:
+        """Return the correction of a calendar to open around the clock. All calendars without closures share one."""
+        key = calendar if (self.calendars.closures.calendar == calendar).any() else None
+        if key not in known:
+            known[key] = correct_to_always(self.calendars, calendar, self.patterns, self._reach_us, self.closures)
+        return known[key]
 
     @property
     def _reach_us(self) -> tuple[int, int]:
         """How far sessions can matter to the figures."""
-        inputs, first_us = self._context.inputs, self._context.windows.spans_us[:, 0]
-        bounds_us = int(first_us.min()), int(first_us.max())
-        return evidence_range(*bounds_us, as_of_us=inputs.as_of_us, policy=inputs.policy)
+        first_us = self.windows_us[:, 0]
+        return evidence_range(int(first_us.min()), int(first_us.max()), as_of_us=self.as_of_us, policy=self.policy)
 
     def _figures(self, shard: Shard, stores: Int64s, sessions: Sessions) -> Int64s:
         """Add up the first window of some stores with sessions of their own: int64[N,4]."""
-        inputs = self._context.inputs
         return totals(
             _evidence_of(shard.evidence, stores),
             sessions,
-            self._context.windows.spans_us[:, :1],
+            self.windows_us[:, :1],
             zone_of=shard.zone_of[stores],
-            as_of_us=inputs.as_of_us,
-            policy=inputs.policy,
+            as_of_us=self.as_of_us,
+            policy=self.policy,
             reclassified=None if shard.reclassified is None else _reclassified_of(shard.reclassified, stores),
         )[:, 0]
 

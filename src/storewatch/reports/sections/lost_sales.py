@@ -1,6 +1,7 @@
-"""Lost sales: what stores did not sell while they were down, as far as can be known."""
+"""Lost sales: what stores did not sell while they were down, as far as it can be known."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -8,72 +9,94 @@ import polars as pl
 
 from storewatch.catalog import Catalog
 from storewatch.domain.columns import Int64s
-from storewatch.domain.enums import ReportTable, Status
+from storewatch.domain.enums import Status
 from storewatch.domain.instants import HOUR_US
 from storewatch.engine.availability import totals
-from storewatch.reports.compute.collecting import ReportContext
-from storewatch.reports.compute.content import SALES, Table
-from storewatch.reports.compute.figures import Shard
+from storewatch.reports.compute.collectors import Part, SectionResult
+from storewatch.reports.compute.content import SALES
+from storewatch.reports.compute.context import ReportContext
+from storewatch.reports.compute.shards import Shard
 from storewatch.reports.sections.patterns import HOURS_OF_WEEK, HoursOfWeek
 
 Float64s = npt.NDArray[np.float64]
 
 
-class SalesCollector:
-    """Lost sales of every store in every window; null for a store of which no sales are given.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SalesRates:
+    """What stores sell in a business hour.
 
-    Time costs the rate, an amount per business hour, of its hour of the local week. Down time is lost for certain:
-    lowest = down x rate. Unknown time may be: highest = (down + unknown) x rate. The estimate takes unknown time to be
-    down as often as the known time of the store in the window was: (down + unknown x down / (up + down)) x rate; where
-    nothing is known there is none, though its bounds are. In the summary they are sums over the stores that have them.
+    average: float64[S], NaN for a store without sales. curve_of: int64[S], the curve of a store, -1 where the average
+    holds at all hours. curves: float64[K,168] by hour of the local week.
     """
 
-    lookaround_us = 0
+    average: Float64s
+    curve_of: Int64s
+    curves: Float64s
 
-    def __init__(self, context: ReportContext, catalog: Catalog) -> None:
-        given = catalog.entries.read_sales(context.store_ids)
-        self._context = context
-        self._average, self._curve_of, self._curves = _rates(given, context.store_ids)
-        self._hours = HoursOfWeek(context.windows) if len(self._curves) else None
-        self.cells = HOURS_OF_WEEK if self._hours else 0
-        self._lost = np.full((context.stores, len(context.windows.names), len(SALES)), np.nan)
 
-    def add(self, shard: Shard) -> None:
-        if shard.first == shard.last:
-            return
-        inputs, ours = self._context.inputs, slice(shard.first, shard.last)
-        summed = totals(
-            **shard.engine_input,
-            windows_us=self._context.windows.spans_us,
-            zone_of=shard.zone_of,
-            as_of_us=inputs.as_of_us,
-            policy=inputs.policy,
-        )
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SalesCollector:
+    """Lost sales of every store in every window; null for a store without sales rates.
+
+    Time costs the rate, an amount per business hour, of its hour of the local week. Down time is certainly lost:
+    lowest = down x rate. Unknown time may be lost: highest = (down + unknown) x rate. The estimate takes unknown time
+    to be down as often as the known time of the store in the window: (down + unknown x down / (up + down)) x rate.
+    Where nothing is known there is no estimate, only its bounds. In the summary they are sums over the stores that
+    have them.
+
+    hours: None where no store has a curve.
+    """
+
+    stores: int
+    spans_us: Int64s
+    rates: SalesRates
+    hours: HoursOfWeek | None
+    lookaround_us: int = 0
+
+    @classmethod
+    def of(cls, context: ReportContext, catalog: Catalog) -> "SalesCollector":
+        rates = read_rates(catalog.entries.read_sales(context.store_ids), context.store_ids)
+        hours = HoursOfWeek.of(context.windows) if len(rates.curves) else None
+        return cls(stores=context.stores, spans_us=context.windows.spans_us, rates=rates, hours=hours)
+
+    @property
+    def cells(self) -> int:
+        return HOURS_OF_WEEK if self.hours else 0
+
+    def collect(self, shard: Shard) -> Part[Float64s]:
+        """Return the estimate, lowest and highest of each store: float64[N,W,3]."""
+        of_shard = slice(shard.first, shard.last)
+        summed = totals(**shard.engine_input, windows_us=self.spans_us, zone_of=shard.zone_of)
         # Stores without sales have NaN for an average, and so for all that is lost.
-        self._lost[ours] = _lost(summed, summed / HOUR_US * self._average[ours, None, None])
-        with_curve = np.flatnonzero(self._curve_of[ours] >= 0)
-        if self._hours is None or len(with_curve) == 0:
-            return
-        curves = self._curves[self._curve_of[ours][with_curve]]
-        for window in range(summed.shape[1]):
-            by_hour = self._hours.totals(self._context, shard, window)[with_curve]
-            worth = (by_hour / HOUR_US * curves[:, :, None]).sum(axis=1)
-            self._lost[shard.first + with_curve, window] = _lost(summed[with_curve, window], worth)
+        lost = _lost(summed, summed / HOUR_US * self.rates.average[of_shard, None, None])
+        curve_of = self.rates.curve_of[of_shard]
+        with_curve = np.flatnonzero(curve_of >= 0)
+        if self.hours is not None and len(with_curve):
+            curves = self.rates.curves[curve_of[with_curve]]
+            for window in range(summed.shape[1]):
+                by_hour = self.hours.totals(shard, window)[with_curve]
+                worth = (by_hour / HOUR_US * curves[:, :, None]).sum(axis=1)
+                lost[with_curve, window] = _lost(summed[with_curve, window], worth)
+        return Part(first=shard.first, last=shard.last, values=lost)
 
-    def store_columns(self) -> pl.DataFrame:
-        return pl.DataFrame(self._lost.reshape(-1, len(SALES)), schema=SALES, orient="row", nan_to_null=True)
-
-    def summary_columns(self) -> pl.DataFrame:
-        known = ~np.isnan(self._lost)
-        sums = np.where(known.any(axis=0), np.where(known, self._lost, 0).sum(axis=0), np.nan)
-        return pl.DataFrame(sums, schema=SALES, orient="row", nan_to_null=True)
-
-    def tables(self) -> Mapping[ReportTable, Table]:
-        return {}
+    def merge(self, parts: Iterable[Part[Float64s]]) -> SectionResult:
+        lost = np.full((self.stores, self.spans_us.shape[1], len(SALES)), np.nan)
+        for part in parts:
+            lost[part.first : part.last] = part.values
+        # Floats are added once, over all stores: sums of sums would depend on how the stores are cut into shards.
+        known = ~np.isnan(lost)
+        sums = np.where(known.any(axis=0), np.where(known, lost, 0).sum(axis=0), np.nan)
+        return SectionResult(
+            store_columns=pl.DataFrame(lost.reshape(-1, len(SALES)), schema=SALES, orient="row", nan_to_null=True),
+            summary_columns=pl.DataFrame(sums, schema=SALES, orient="row", nan_to_null=True),
+        )
 
 
 def _lost(summed: Int64s, worth: Float64s) -> Float64s:
-    """Give estimate, lowest and highest. summed: int64[...,4] us; worth: float64[...,4], what the time would sell."""
+    """Return the estimate, lowest and highest: float64[...,3].
+
+    summed: int64[...,4] us; worth: float64[...,4], the sales of that time at its rates.
+    """
     down, up = summed[..., Status.DOWN], summed[..., Status.UP]
     lowest, unknown = worth[..., Status.DOWN], worth[..., Status.UNKNOWN]
     share = np.where(summed[..., Status.UNKNOWN] > 0, np.nan, 0.0)
@@ -81,15 +104,14 @@ def _lost(summed: Int64s, worth: Float64s) -> Float64s:
     return np.stack([lowest + unknown * share, lowest, lowest + unknown], axis=-1)
 
 
-def _rates(given: pl.DataFrame, store_ids: pl.Series) -> tuple[Float64s, Int64s, Float64s]:
-    """Read what is sold in an hour: on average, float64[S], NaN without sales; curve_of; curves, float64[K,168].
+def read_rates(sales: pl.DataFrame, store_ids: pl.Series) -> SalesRates:
+    """Turn rows of sales into rates.
 
-    given: store_id, weekday, hour (null: all of them), amount_per_hour. curve_of: int64[S], the curve of a store, -1
-    where the average holds at all hours. An hour takes the row that names it, else that of its weekday, else that of
-    its hour on any day, else the average, else nothing is sold in it.
+    sales: store_id, weekday, hour (null: all of them), amount_per_hour. An hour takes the row that names it, else the
+    row of its weekday, else that of its hour on any day, else the average, else nothing is sold in it.
     """
     places = store_ids.to_frame().with_row_index("store")
-    rows = given.join(places, on="store_id")
+    rows = sales.join(places, on="store_id")
     average = np.full(len(store_ids), np.nan)
     average[rows["store"].to_numpy()] = 0.0
     whole = rows.filter(pl.col("weekday").is_null(), pl.col("hour").is_null())
@@ -106,4 +128,4 @@ def _rates(given: pl.DataFrame, store_ids: pl.Series) -> tuple[Float64s, Int64s,
         weekday = of["weekday"].to_numpy()[:, None] if has_weekday else np.arange(7)[None]
         hour = of["hour"].to_numpy()[:, None] if has_hour else np.arange(24)[None]
         curves[curve[:, None], weekday, hour] = amount[:, None]
-    return average, curve_of, curves.reshape(-1, HOURS_OF_WEEK)
+    return SalesRates(average=average, curve_of=curve_of, curves=curves.reshape(-1, HOURS_OF_WEEK))

@@ -19,7 +19,7 @@ FEWEST_STORES: Final = 5
 STORES_IN: Final = 5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Starts:
     """Outages that began in a window, in any order: int64[N] each. store: index in the report."""
 

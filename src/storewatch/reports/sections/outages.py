@@ -1,7 +1,8 @@
 """Outages: every one of them, how often and how long of each store, how stores opened and closed."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -11,10 +12,10 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ReportTable, Status
 from storewatch.engine.availability import totals
 from storewatch.engine.outages import LOOKAROUND_US, Outages, openings, outages
-from storewatch.reports.compute.collecting import ReportContext, label_values
+from storewatch.reports.compute.collectors import Part, SectionResult
 from storewatch.reports.compute.content import MASS_OUTAGES, OPENINGS, OUTAGES, Table
-from storewatch.reports.compute.figures import Shard
-from storewatch.reports.sections.feed import BlindTime
+from storewatch.reports.compute.context import ReportContext, label_values
+from storewatch.reports.compute.shards import Shard
 from storewatch.reports.sections.mass_outages import FEWEST_STORES, Starts, find_mass_outages
 from storewatch.stores.outages import (
     COUNTED,
@@ -28,83 +29,105 @@ from storewatch.stores.outages import (
 )
 
 _UP: Final = COUNTED.index("up_us")
+_FIGURES: Final = len(COUNTED) + len(OPENINGS)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OutageFigures:
+    """The outages of the stores of a shard. counted: int64[N,W,_FIGURES]; starts: of each window."""
+
+    counted: Int64s
+    starts: tuple[Starts, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class OutageCollector:
     """Every outage of every store in every window, and the events in which many stores of a label went down together.
 
-    blind_time is asked when rows are read, for only then all stores went by.
+    names: of each store; notes: NOTES; labels: store_id, label and value, None where there are too few stores for an
+    event. The blind time of outages is filled in by the section on the feed: it is known only when all shards are.
     """
 
-    lookaround_us = LOOKAROUND_US
-    cells = 0
+    store_ids: pl.Series
+    window_names: tuple[str, ...]
+    spans_us: Int64s
+    min_duration_us: int
+    names: pl.Series
+    notes: pl.DataFrame
+    labels: pl.DataFrame | None
+    lookaround_us: int = LOOKAROUND_US
+    cells: int = 0
 
-    def __init__(self, context: ReportContext, catalog: Catalog, blind_time: BlindTime) -> None:
-        self._context, self._catalog = context, catalog
-        self._names = label_values(context, catalog, NAME)
-        self._notes = _read_notes(context, catalog)
-        windows = len(context.windows.names)
-        self._counted = np.zeros((context.stores, windows, len(COUNTED) + len(OPENINGS)), np.int64)
-        self._starts: list[list[Starts]] = [[] for _ in range(windows)]
-        self._blind_time = blind_time
-        self._table = Table(schema=OUTAGES, folder=context.folder, finish=self._with_blind_time)
+    @classmethod
+    def of(cls, context: ReportContext, catalog: Catalog) -> "OutageCollector":
+        return cls(
+            store_ids=context.store_ids,
+            window_names=context.windows.names,
+            spans_us=context.windows.spans_us,
+            min_duration_us=context.request.min_duration_us,
+            names=label_values(context, catalog, NAME),
+            notes=_read_notes(context, catalog),
+            labels=catalog.labels.read_all() if context.stores >= FEWEST_STORES else None,
+        )
 
-    def add(self, shard: Shard) -> None:
-        if shard.first == shard.last:
-            return
-        inputs, spans_us = self._context.inputs, self._context.windows.spans_us
-        given: dict[str, Any] = {"zone_of": shard.zone_of, "as_of_us": inputs.as_of_us, "policy": inputs.policy}
-        given |= shard.engine_input
-        min_duration_us = self._context.request.min_duration_us
-        counted = self._counted[shard.first : shard.last]
-        counted[..., _UP] = totals(**given, windows_us=spans_us)[..., Status.UP]
-        frames = []
-        for window in range(spans_us.shape[1]):
-            found = outages(**given, windows_us=spans_us[:, window], min_duration_us=min_duration_us)
+    def collect(self, shard: Shard) -> Part[OutageFigures]:
+        engine_input = shard.engine_input | {"zone_of": shard.zone_of}
+        counted = np.zeros((shard.last - shard.first, len(self.window_names), _FIGURES), np.int64)
+        counted[..., _UP] = totals(**engine_input, windows_us=self.spans_us)[..., Status.UP]
+        frames, starts = [], []
+        for window in range(len(self.window_names)):
+            spans_us = self.spans_us[:, window]
+            found = outages(**engine_input, windows_us=spans_us, min_duration_us=self.min_duration_us)
             count_outages(counted[:, window], found)
-            counted[:, window, len(COUNTED) :] = openings(**given, windows_us=spans_us[:, window])
-            self._starts[window].append(Starts.of(found, shard.first))
+            counted[:, window, len(COUNTED) :] = openings(**engine_input, windows_us=spans_us)
+            starts.append(Starts.of(found, shard.first))
             frames.append(self._rows(shard, window, found))
         merged = pl.concat(frames)
-        self._table.append(merged.sort("store", maintain_order=True) if len(frames) > 1 else merged)
+        # The windows of a store in turn, as in the table of stores.
+        rows = merged.sort("store", maintain_order=True) if len(frames) > 1 else merged
+        return Part(
+            first=shard.first,
+            last=shard.last,
+            values=OutageFigures(counted=counted, starts=tuple(starts)),
+            rows=rows.select(OUTAGES.names()),
+        )
 
-    def store_columns(self) -> pl.DataFrame:
-        return _columns(self._counted.reshape(-1, self._counted.shape[2]))
+    def merge(self, parts: Iterable[Part[OutageFigures]]) -> SectionResult:
+        table = Table(schema=OUTAGES)
+        counted = np.zeros((len(self.store_ids), len(self.window_names), _FIGURES), np.int64)
+        starts: list[tuple[Starts, ...]] = []
+        for part in parts:
+            counted[part.first : part.last] = part.values.counted
+            starts.append(part.values.starts)
+            if part.rows is not None:
+                table.append(part.rows)
+        summed = counted.sum(axis=0)
+        summed[:, LONGEST] = counted[..., LONGEST].max(axis=0, initial=0)
+        return SectionResult(
+            store_columns=_columns(counted.reshape(-1, _FIGURES)),
+            summary_columns=_columns(summed),
+            tables={ReportTable.OUTAGES: table, ReportTable.MASS_OUTAGES: self._mass_outages(starts)},
+        )
 
-    def summary_columns(self) -> pl.DataFrame:
-        summed = self._counted.sum(axis=0)
-        summed[:, LONGEST] = self._counted[..., LONGEST].max(axis=0, initial=0)
-        return _columns(summed)
-
-    def tables(self) -> Mapping[ReportTable, Table]:
-        mass = Table(schema=MASS_OUTAGES, folder=self._context.folder)
-        is_possible = self._context.stores >= FEWEST_STORES and self._table.height
-        labels = self._catalog.labels.read_all() if is_possible else None
-        for name, starts in zip(self._context.windows.names, self._starts, strict=True):
-            if labels is not None:
-                found = find_mass_outages(Starts.concat(starts), labels, self._context.store_ids)
-                mass.append(found.with_columns(pl.lit(name).alias("window")))
-        return {ReportTable.OUTAGES: self._table, ReportTable.MASS_OUTAGES: mass}
+    def _mass_outages(self, starts: list[tuple[Starts, ...]]) -> Table:
+        table = Table(schema=MASS_OUTAGES)
+        if self.labels is not None and starts:
+            for name, of_window in zip(self.window_names, zip(*starts, strict=True), strict=True):
+                found = find_mass_outages(Starts.concat(of_window), self.labels, self.store_ids)
+                table.append(found.with_columns(pl.lit(name).alias("window")))
+        return table
 
     def _rows(self, shard: Shard, window: int, found: Outages) -> pl.DataFrame:
         store = found.store + shard.first
         rows = outage_rows(found, store).with_columns(
-            store_id=self._context.store_ids.gather(store),
-            name=self._names.gather(store),
-            window=pl.lit(self._context.windows.names[window]),
-            start_local=pl.Series(self._context.local_readings(shard, found.store, found.start_us)),
-            end_local=pl.Series(self._context.local_readings(shard, found.store, found.end_us)),
+            store_id=self.store_ids.gather(store),
+            name=self.names.gather(store),
+            window=pl.lit(self.window_names[window]),
+            start_local=pl.Series(shard.local_readings(found.store, found.start_us)),
+            end_local=pl.Series(shard.local_readings(found.store, found.end_us)),
             blind_us=pl.lit(0),
         )
-        return with_notes(rows, self._notes).select("store", *OUTAGES.names()).cast(OUTAGES)
-
-    def _with_blind_time(self, rows: pl.DataFrame) -> pl.DataFrame:
-        blind_us = np.zeros(rows.height, np.int64)
-        start_us, end_us = (rows[edge].to_physical().to_numpy() for edge in ("start_at", "end_at"))
-        for window, name in enumerate(self._context.windows.names):
-            ours = (rows["window"] == name).to_numpy()
-            blind_us[ours] = self._blind_time(window, start_us[ours], end_us[ours])
-        return rows.with_columns(pl.Series("blind_us", blind_us))
+        return with_notes(rows, self.notes).select("store", *OUTAGES.names()).cast(OUTAGES)
 
 
 def _columns(counted: Int64s) -> pl.DataFrame:

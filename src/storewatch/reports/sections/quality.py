@@ -1,76 +1,81 @@
 """Poll quality: how often stores were polled."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from storewatch.catalog import Catalog
 from storewatch.domain.columns import Int64s
-from storewatch.domain.enums import ReportTable
 from storewatch.engine.polling import POLL_GAPS, poll_gaps
-from storewatch.reports.compute.collecting import ReportContext
-from storewatch.reports.compute.content import QUALITY, Table
-from storewatch.reports.compute.figures import Shard
+from storewatch.reports.compute.collectors import Part, SectionResult
+from storewatch.reports.compute.content import QUALITY
+from storewatch.reports.compute.context import ReportContext
+from storewatch.reports.compute.shards import Shard
 
+# A shard's figures are POLL_GAPS, then the duplicates.
+_FIGURES: Final = len(POLL_GAPS) + 1
 _POLLS, _OUTSIDE, _MEDIAN, _LONGEST = (
     POLL_GAPS.index(name) for name in ("polls", "outside", "median_gap_us", "longest_gap_us")
 )
 _COLUMNS: Final = [_POLLS, _OUTSIDE, len(POLL_GAPS), _MEDIAN, _LONGEST]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class QualityCollector:
     """The polls of every store in every window and the gaps between them.
 
-    duplicates: repeats of a poll that the lake still holds (it drops them when it is optimized). In the summary the
-    median gap is the lower median of those of the stores.
+    duplicates: repeats of a poll that are still in the lake (`optimize` drops them). In the summary the median gap is
+    the lower median of the stores' medians.
     """
 
-    lookaround_us = 0
-    cells = 0
+    stores: int
+    spans_us: Int64s
+    lookaround_us: int = 0
+    cells: int = 0
 
-    def __init__(self, context: ReportContext, _catalog: Catalog) -> None:
-        self._context = context
-        # POLL_GAPS, then the duplicates.
-        self._counted = np.zeros((context.stores, len(context.windows.names), len(POLL_GAPS) + 1), np.int64)
+    @classmethod
+    def of(cls, context: ReportContext) -> "QualityCollector":
+        return cls(stores=context.stores, spans_us=context.windows.spans_us)
 
-    def add(self, shard: Shard) -> None:
-        if shard.first == shard.last:
-            return
-        as_of_us = self._context.inputs.as_of_us
-        for window in range(len(self._context.windows.names)):
-            counted = self._counted[shard.first : shard.last, window]
-            spans_us = self._context.windows.spans_us[:, window]
-            counted[:, :-1] = poll_gaps(shard.evidence, shard.sessions, spans_us, shard.zone_of, as_of_us=as_of_us)
-            counted[:, -1] = _count_rows(shard, spans_us[shard.zone_of], as_of_us) - counted[:, _POLLS]
+    def collect(self, shard: Shard) -> Part[Int64s]:
+        """Count the polls and gaps of each store: int64[N,W,_FIGURES]."""
+        counted = np.zeros((shard.last - shard.first, self.spans_us.shape[1], _FIGURES), np.int64)
+        for window in range(self.spans_us.shape[1]):
+            spans_us = self.spans_us[:, window]
+            counted[:, window, :-1] = poll_gaps(
+                shard.evidence, shard.sessions, spans_us, shard.zone_of, as_of_us=shard.as_of_us
+            )
+            rows = _count_rows(shard, spans_us[shard.zone_of])
+            counted[:, window, -1] = rows - counted[:, window, _POLLS]
+        return Part(first=shard.first, last=shard.last, values=counted)
 
-    def store_columns(self) -> pl.DataFrame:
-        counted = self._counted[..., _COLUMNS].reshape(-1, len(QUALITY))
+    def merge(self, parts: Iterable[Part[Int64s]]) -> SectionResult:
+        counted = np.zeros((self.stores, self.spans_us.shape[1], _FIGURES), np.int64)
+        for part in parts:
+            counted[part.first : part.last] = part.values
         gaps = pl.col("median_gap_us", "longest_gap_us")
-        return pl.DataFrame(counted, schema=QUALITY, orient="row").with_columns(pl.when(gaps >= 0).then(gaps))
+        columns = pl.DataFrame(counted[..., _COLUMNS].reshape(-1, len(QUALITY)), schema=QUALITY, orient="row")
+        columns = columns.with_columns(pl.when(gaps >= 0).then(gaps))
+        return SectionResult(store_columns=columns, summary_columns=self._summary(columns))
 
-    def summary_columns(self) -> pl.DataFrame:
-        windows = len(self._context.windows.names)
-        of_window = np.tile(np.arange(windows), self._context.stores)
-        added = pl.col("polls", "polls_outside_hours", "duplicates").sum()
+    def _summary(self, store_columns: pl.DataFrame) -> pl.DataFrame:
+        windows = self.spans_us.shape[1]
+        of_window = np.tile(np.arange(windows), self.stores)
+        counts = pl.col("polls", "polls_outside_hours", "duplicates")
         median, longest = pl.col("median_gap_us").quantile(0.5, "lower"), pl.col("longest_gap_us").max()
-        summed = self.store_columns().with_columns(window=of_window).group_by("window").agg(added, median, longest)
+        summed = store_columns.with_columns(window=of_window).group_by("window").agg(counts.sum(), median, longest)
         every = pl.DataFrame({"window": np.arange(windows)})
         return (
             every.join(summed, on="window", how="left", maintain_order="left")
-            .select(
-                pl.col("polls", "polls_outside_hours", "duplicates").fill_null(0), "median_gap_us", "longest_gap_us"
-            )
+            .select(counts.fill_null(0), "median_gap_us", "longest_gap_us")
             .cast(QUALITY)
         )
 
-    def tables(self) -> Mapping[ReportTable, Table]:
-        return {}
 
-
-def _count_rows(shard: Shard, spans_us: Int64s, as_of_us: int) -> Int64s:
-    """Count what the lake gave of each store in its window, int64[n,2], repeats included: int64[n]."""
+def _count_rows(shard: Shard, spans_us: Int64s) -> Int64s:
+    """Count the rows of the lake, repeats included, of each store in its window, int64[N,2]: int64[N]."""
     store, at_us = shard.rows.store_index, shard.rows.observed_us
-    inside = (at_us >= spans_us[store, 0]) & (at_us < spans_us[store, 1]) & (at_us <= as_of_us)
+    inside = (at_us >= spans_us[store, 0]) & (at_us < spans_us[store, 1]) & (at_us <= shard.as_of_us)
     return np.bincount(store[inside], minlength=len(spans_us))
