@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from itertools import groupby
@@ -323,7 +322,7 @@ def test_shards_and_folder_give_the_same_content(world: Installation, tmp_path: 
         store_list=StoreList.read(world.catalog),
         snapshot=world.lake.snapshot(),
         as_of_us=AS_OF_US,
-        policy=everything().policy,
+        policy=everything().chosen_policy,
     )
     steps: list[tuple[int, int]] = []
     chosen = inputs.store_list.store_ids
@@ -371,7 +370,7 @@ def tables(app: Installation, request: ReportRequest) -> dict[ReportTable, pl.Da
 
 
 def test_report_before_the_first_poll_knows_nothing(world: Installation) -> None:
-    request = replace(everything(), as_of=AS_OF - timedelta(days=300))
+    request = everything().model_copy(update={"as_of": AS_OF - timedelta(days=300)})
     found = tables(world, request)
     assert found[ReportTable.STORES].select("up_us", "down_us").sum().row(0) == (0, 0)
     assert found[ReportTable.STORES]["availability"].is_null().all()

@@ -66,7 +66,7 @@ def written(
         store_list=StoreList.read(world.catalog),
         snapshot=world.lake.snapshot(),
         as_of_us=AS_OF_US,
-        policy=request.policy,
+        policy=request.chosen_policy,
     )
     folder.mkdir()
     content = compute_content(
