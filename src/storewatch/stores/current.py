@@ -17,7 +17,7 @@ from storewatch.stores.evidence import newest_of
 from storewatch.stores.states import Moment, Spread, last_polls, states_at
 
 _KEPT_SCOPES: Final = 64
-# The orders that the catalog can sort by itself; for the others the lake has to be read.
+# The catalog can sort by these; for the other orders the lake has to be read.
 BY_CATALOG: Final = (StoreOrder.ID, StoreOrder.ID_DOWN, StoreOrder.NAME, StoreOrder.NAME_DOWN)
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ Place = tuple[str | int | None, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class StoreNow:
-    """One store: what is known of it, null where a default holds, and what it is at as_of.
+    """One store and its state at as_of. timezone, intervals: None where the default holds.
 
     intervals: its open spans in seconds of the local week. last_poll_us: None without any in LAST_POLL_DAYS.
     """
@@ -43,7 +43,7 @@ class StoreNow:
 
 @dataclass(frozen=True, kw_only=True)
 class StoreListing:
-    """Stores in the order asked for, up to one more than asked for, and the place after each."""
+    """A page of stores, at most one more than its limit, and the place of each for the next page."""
 
     as_of_us: int | None
     stores: list[StoreNow]
@@ -60,7 +60,10 @@ class _Whole:
 
 @dataclass(kw_only=True)
 class CurrentStores:
-    """Answers for one installation; what concerns all stores is kept as long as neither lake nor catalog change."""
+    """The stores of one installation at this moment.
+
+    Results about all stores are kept until the lake or the catalog changes.
+    """
 
     catalog: Catalog
     lake: Lake
@@ -70,7 +73,7 @@ class CurrentStores:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def moment(self, scope: Scope = ALL_STORES) -> Moment:
-        """Give the newest data and their clock; with a scope, that of the stores that carry the label."""
+        """Return the newest data and their as_of: the newest observation of the stores of the scope."""
         snapshot, version = self.lake.snapshot(), self.catalog.version()
         known = self._moments.get(scope)
         if known is not None and (known.snapshot.version, known.catalog_version) == (snapshot.version, version):
@@ -78,13 +81,17 @@ class CurrentStores:
         as_of_us = newest_of(snapshot, self._ids(scope)) if scope.is_limited else snapshot.newest_us()
         return _keep(self._moments, scope, Moment(snapshot=snapshot, catalog_version=version, as_of_us=as_of_us))
 
-    def find(self, store_id: str, scope: Scope = ALL_STORES) -> tuple[Moment, StoreNow]:
-        """Give one store; raises UnknownStoreError when there is none that carries the scope's label."""
+    def read(self, store_id: str, scope: Scope = ALL_STORES) -> tuple[StoreRows, Moment]:
+        """Return what the catalog has of one store, and the moment. Raises UnknownStoreError."""
         rows = self.catalog.stores.find(store_id, scope)
         if rows is None:
             raise UnknownStoreError(store_id)
-        moment = self.moment(scope)
-        return moment, _describe(rows, moment, Spread.DENSE)[0]
+        return rows, self.moment(scope)
+
+    def find(self, store_id: str, scope: Scope = ALL_STORES) -> tuple[Moment, StoreNow]:
+        """Return the moment, and one store at it. Raises UnknownStoreError when the scope has no store with this id."""
+        rows, moment = self.read(store_id, scope)
+        return moment, describe(rows, moment)
 
     def page(
         self,
@@ -96,9 +103,9 @@ class CurrentStores:
         after: Place = (),
         limit: int,
     ) -> StoreListing:
-        """Give up to limit + 1 stores of the filter and the scope after a place.
+        """Return up to limit + 1 stores of the filter and the scope after a place.
 
-        The place is the sort key and the store_id, in the order of store_id the latter alone.
+        The place is the sort key and the store_id; in the order of store_id it is the store_id alone.
         """
         moment = self.moment(scope)
         spread = Spread.SPARSE
@@ -180,7 +187,7 @@ class CurrentStores:
             return _keep(self._wholes, scope, _Whole(moment=moment, frame=frame))
 
     def _polls(self, scope: Scope, whole: _Whole) -> pl.Series:
-        """Give the last polls of these stores, in their order."""
+        """Return the last polls of these stores, in their order."""
         with self._lock:
             known = self._last_polls.get(scope)
             if known is None or not whole.moment.same_data(known[0]):
@@ -194,6 +201,11 @@ class CurrentStores:
 
 def _spread_of(scope: Scope) -> Spread:
     return Spread.SPARSE if scope.is_limited else Spread.WHOLE
+
+
+def describe(rows: StoreRows, moment: Moment) -> StoreNow:
+    """Return the one store of `rows` at a moment."""
+    return _describe(rows, moment, Spread.DENSE)[0]
 
 
 def _describe(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]:
@@ -231,7 +243,7 @@ def _place(store: StoreNow, order: StoreOrder) -> Place:
 
 
 def _key(value: str | int | None, by_poll: bool, down: bool) -> int:
-    """The sort key of a place, as `_ordered` makes it of a store."""
+    """Return the sort key of a place, as `_ordered` computes that of a store."""
     if value is None:
         return int(np.iinfo(np.int64).max)
     key = int(value) if by_poll else list(StoreState).index(StoreState(str(value)))

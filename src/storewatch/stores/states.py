@@ -1,6 +1,6 @@
-"""What stores are at one moment: up, down, unknown or closed, and when each was last polled.
+"""The state of stores at one moment: up, down, unknown or closed, and when each was last polled.
 
-The moment is the data's: the newest observation (SEMANTICS 15), of a caller's own stores where there is a scope.
+The moment is the newest observation (SEMANTICS 15), of the stores of the caller's scope.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from storewatch.engine.opening.sessions import open_sessions
 from storewatch.lake import Snapshot
 from storewatch.stores.evidence import read_evidence
 
-# How far back a last poll is looked for.
+# A last poll is searched for in so many days before the newest observation.
 LAST_POLL_DAYS: Final = 400
 
 
@@ -36,7 +36,7 @@ _STATE_OF: Final = {Status.DOWN: StoreState.DOWN, Status.UP: StoreState.UP, Stat
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """One version of the data and its clock, as a caller sees it. as_of_us: None when nothing was observed."""
+    """One version of lake and catalog, and its as_of for a caller. as_of_us: None when nothing was observed."""
 
     snapshot: Snapshot
     catalog_version: int
@@ -51,11 +51,11 @@ class Moment:
 
 
 class Spread(Enum):
-    """How some stores lie among all, in the order of their ids, which is how the lake is read fastest."""
+    """Where the chosen stores lie in the lake's order by id; decides how the lake is read."""
 
-    WHOLE = "they are all there are"
-    DENSE = "few others lie between them"
-    SPARSE = "many others lie between them"
+    WHOLE = "all stores"
+    DENSE = "few other stores between them"
+    SPARSE = "many other stores between them"
 
 
 def states_at(
@@ -66,10 +66,11 @@ def states_at(
     spread: Spread,
     reclassifications: pl.DataFrame = NO_RECLASSIFICATIONS,
 ) -> pl.Series:
-    """Give the state (STATE) of each of these stores (catalog.STORES), unknown when nothing was observed at all.
+    """Return the state (STATE) of each of these stores (catalog.STORES), unknown when nothing was observed at all.
 
-    The engine is asked for the one microsecond at as_of: what it counts there is the state; nothing and planned time
-    are closed. patterns: catalog.PATTERNS; changes, reclassifications: of these stores, and perhaps of others.
+    The engine computes the totals of the one microsecond at as_of: the status it counts there is the state; a store
+    without business time there, or with planned time, is closed. patterns: catalog.PATTERNS; changes,
+    reclassifications: of these stores, and perhaps of others.
     """
     if moment.as_of_us is None or stores.is_empty():
         return pl.Series("state", [StoreState.UNKNOWN.value] * stores.height, dtype=STATE)
@@ -96,9 +97,9 @@ def states_at(
 
 
 def last_polls(snapshot: Snapshot, store_ids: pl.Series, spread: Spread) -> pl.Series:
-    """Find the newest observation of each store, in their order; null without any in LAST_POLL_DAYS.
+    """Return the newest observation of each store, in their order; null without any in LAST_POLL_DAYS.
 
-    Read backwards from the newest one, each time twice as far, until every store is found.
+    Reads backwards from the newest observation, each time twice as far, until every store is found.
     """
     found = store_ids.to_frame().with_columns(last_poll=pl.lit(None, INSTANT))
     newest_us = snapshot.newest_us()
@@ -123,10 +124,10 @@ def _begin_us(day: date) -> int:
 
 
 def _to_read(store_ids: pl.Series, spread: Spread) -> tuple[str, str | None] | list[str] | None:
-    """What to ask the lake for.
+    """Return the stores to read from the lake: all, the range of ids that holds them, or their ids.
 
-    Of 14,000 stores a page of 100 takes 27 ms asked for by name, 3 ms as the range that holds it; of 1 M stores a page
-    that is scattered over them 0.1 s by name, 1 s as a range.
+    Of 14,000 stores a page of 100 takes 27 ms by ids, 3 ms as the range that holds it; of 1 M stores a page that is
+    scattered over them takes 0.1 s by ids, 1 s as a range.
     """
     match spread:
         case Spread.WHOLE:

@@ -1,4 +1,4 @@
-"""What an installation holds at this moment; what takes long to tell is kept as long as nothing changed."""
+"""Counts and sizes of an installation. Numbers that take long to compute are kept until something changes."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,7 +27,7 @@ class Status:
     jobs: dict[JobKind, dict[JobState, int]]
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """Give the names and values as people read them."""
+        """Return pairs of a name and a value, formatted for people."""
         yield "stores", f"{self.stores:,}"
         yield "polls", f"{self.polls:,}"
         yield "days covered", f"{self.days} ({self.first_day} to {self.last_day})" if self.days else "none"
@@ -37,6 +37,7 @@ class Status:
         yield "size on disk", f"{self.size_bytes / 1e6:.1f} MB (lake {self.lake_bytes / 1e6:.1f} MB)"
 
     def job_counts(self) -> Iterator[str]:
+        """Return texts such as `12 report complete`."""
         for kind, states in self.jobs.items():
             yield from (f"{count:,} {kind} {state}" for state, count in states.items())
 
@@ -44,14 +45,14 @@ class Status:
 def _size_bytes(folder: Path) -> int:
     total = 0
     for file in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # others are at work
+        with suppress(FileNotFoundError):  # other processes delete files
             total += file.stat().st_size if file.is_file() else 0
     return total
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Measured:
-    """What was read of one version of the lake, and the size of the home folder with these numbers of jobs."""
+    """Numbers of one version of the lake, and the size of the home folder while there were these jobs."""
 
     lake_version: int
     jobs: dict[JobKind, dict[JobState, int]]
@@ -62,15 +63,16 @@ class _Measured:
 
 @dataclass(kw_only=True)
 class StatusReader:
-    """Tells the status of one installation; counting and measuring is done once for each version of the lake.
+    """Reads the status of one installation. Observations are counted once for each version of the lake.
 
-    The home folder grows and shrinks with commits and with jobs, so it is measured when either changed.
+    The home folder changes with commits and with jobs, so it is measured when the lake or the jobs changed.
     """
 
     home: Path
     _measured: _Measured | None = None
 
     def read(self, catalog: Catalog, snapshot: Snapshot) -> Status:
+        """Return the status now."""
         known, jobs = self._measured, catalog.jobs.count()
         same_lake = known is not None and known.lake_version == snapshot.version
         if known is None or not same_lake or known.jobs != jobs:
@@ -85,6 +87,7 @@ class StatusReader:
 
 
 def read_status(catalog: Catalog, snapshot: Snapshot, home: Path) -> Status:
+    """Return the status of an installation, computed anew."""
     return StatusReader(home=home).read(catalog, snapshot)
 
 

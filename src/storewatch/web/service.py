@@ -1,45 +1,44 @@
 """The HTTP service: its routes, its middleware, and its start and stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.routing import BaseRoute
 
 from storewatch import __version__
 from storewatch.installation import Installation
 from storewatch.web import middleware
-from storewatch.web.api.annotations import annotations_routes
+from storewatch.web.api.annotations import routes as annotations
 from storewatch.web.api.audit import routes as audit
 from storewatch.web.api.classic import routes as classic
-from storewatch.web.api.closures import closures_routes
+from storewatch.web.api.closures import routes as closures
 from storewatch.web.api.definitions import routes as definitions
-from storewatch.web.api.entries import entries_routes
 from storewatch.web.api.health import routes as health
 from storewatch.web.api.imports import routes as imports
 from storewatch.web.api.jobs import routes as jobs
 from storewatch.web.api.keys import routes as keys
+from storewatch.web.api.labels import routes as labels
 from storewatch.web.api.me import routes as me
 from storewatch.web.api.metrics import routes as metrics
 from storewatch.web.api.observations import routes as observations
+from storewatch.web.api.outages import routes as outages
 from storewatch.web.api.reports import routes as reports
+from storewatch.web.api.sales import routes as sales
 from storewatch.web.api.schedules import routes as schedules
+from storewatch.web.api.special_hours import routes as special_hours
 from storewatch.web.api.status import routes as status
-from storewatch.web.api.stores import stores_routes
+from storewatch.web.api.stores import routes as stores
+from storewatch.web.api.targets import routes as targets
+from storewatch.web.api.timelines import routes as timelines
+from storewatch.web.api.weekly_hours import routes as weekly_hours
 from storewatch.web.openapi import install_openapi
 from storewatch.web.pages.welcome import routes as welcome
 from storewatch.web.problems import install_problems
 from storewatch.web.service_state import ServiceState
 
-_FACTORIES: Final[tuple[Callable[[Installation], APIRouter], ...]] = (
-    stores_routes,
-    entries_routes,
-    closures_routes,
-    annotations_routes,
-)
 # A request takes the first route that matches.
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     me.router,
@@ -55,6 +54,17 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     jobs.router,
     schedules.router,
     status.router,
+    # A store_id may hold slashes, so the paths that go on after it come before those of stores.
+    timelines.router,
+    outages.router,
+    weekly_hours.router,
+    labels.router,
+    stores.router,
+    special_hours.router,
+    targets.router,
+    sales.router,
+    closures.router,
+    annotations.router,
     welcome.router,
 )
 
@@ -62,16 +72,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 def create_service(installation: Installation) -> FastAPI:
     """Return the service of an installation. The worker of the installation starts and stops with it."""
     service = build_service()
-    for routes in _FACTORIES:
-        service.router.routes.extend(_flat(routes(installation)))
     install(service, installation)
     return service
-
-
-def _flat(router: APIRouter) -> Iterator[BaseRoute]:
-    for route in router.routes:
-        included: APIRouter | None = getattr(route, "original_router", None)
-        yield from [route] if included is None else _flat(included)
 
 
 def build_service() -> FastAPI:

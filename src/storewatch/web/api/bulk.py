@@ -1,30 +1,95 @@
-"""Bodies of many rows: the good ones go in, the others come back with their place and reason."""
+"""Bodies of many rows: good rows are stored, the others are returned with their place and reason."""
 
 from collections.abc import Callable
+from typing import Annotated, Any, Final
 
 from anyio.to_thread import run_sync
 from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
 
 from storewatch.access import Principal
-from storewatch.ingest.bulk import BulkChange, BulkFormat
+from storewatch.domain.media_types import CSV, JSON
+from storewatch.ingest.bulk import SHOWN_REJECTS, BulkChange, BulkFormat
 from storewatch.installation import Installation
-from storewatch.web.api.store_models import BulkAnswer
 from storewatch.web.parameters import field, invalid_fields, media_type
+from storewatch.web.problems import problem_responses
+
+FORMATS: Final = {JSON: BulkFormat.JSON, CSV: BulkFormat.CSV}
+BULK_RESPONSES: Final = problem_responses(
+    s415="Neither application/json nor text/csv.", s422="Not readable, or no row was good; nothing was stored."
+)
+
+
+class RejectedRow(BaseModel):
+    """A row that was not stored."""
+
+    index: Annotated[int, Field(description="Its place from 0: element of the array, line of the CSV.")]
+    reason: str
+
+
+class BulkAnswer(BaseModel):
+    """How many rows were stored, and why the others were not."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "accepted": 12,
+                    "rejected": 1,
+                    "rejects": [{"index": 4, "reason": "store_id is empty"}],
+                    "rejects_not_shown": 0,
+                }
+            ]
+        }
+    )
+
+    accepted: int
+    rejected: int
+    rejects: Annotated[list[RejectedRow], Field(description=f"The first {SHOWN_REJECTS} of those rejected.")]
+    rejects_not_shown: int
+
+    @classmethod
+    def of(cls, change: BulkChange) -> "BulkAnswer":
+        """Return the answer for a change."""
+        return cls(
+            accepted=change.accepted,
+            rejected=change.rejected,
+            rejects=[RejectedRow(index=reject.index, reason=reject.reason) for reject in change.rejects],
+            rejects_not_shown=change.rejected - len(change.rejects),
+        )
 
 
 async def replace_rows(
-    request: Request, caller: Principal, parts: Installation, replace: Callable[..., BulkChange]
+    request: Request, caller: Principal, installation: Installation, replace: Callable[..., BulkChange]
 ) -> BulkAnswer:
-    """Read the body of a request and have it put in by `replace`, one of ingest.stores."""
-    form = media_type(request.headers.get("content-type", ""), {form.value: form for form in BulkFormat})
+    """Read the body of a request and store its rows by `replace`, a function of ingest.bulk.
+
+    Raises a 422 that names the first rejected rows when no row was good.
+    """
+    form = media_type(request.headers.get("content-type", ""), FORMATS)
     body = await request.body()
 
     def run() -> BulkChange:
         with field("body"):
-            return replace(body, form, catalog=parts.catalog, scope=caller.scope, now=parts.clock())
+            return replace(body, form, catalog=installation.catalog, scope=caller.scope, now=installation.clock())
 
     changed = await run_sync(run)
     request.state.audit_detail = {"accepted": changed.accepted, "rejected": changed.rejected}
     if not changed.accepted:
         raise invalid_fields((("body", reject.index), reject.reason) for reject in changed.rejects)
     return BulkAnswer.of(changed)
+
+
+def bulk_body(properties: dict[str, Any], example: dict[str, Any], csv: str) -> dict[str, Any]:
+    """Return the OpenAPI description of a body of rows that have all these properties."""
+    row = {"type": "object", "required": list(properties), "properties": properties}
+    rows = {"type": "array", "minItems": 1, "items": row}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON: {"schema": rows, "example": [example]},
+                CSV: {"schema": {"type": "string"}, "example": csv},
+            },
+        }
+    }

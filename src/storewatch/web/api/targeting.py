@@ -1,30 +1,38 @@
-"""Of whom something is said: a store, the stores of a label, all stores; and who may say it."""
+"""Parameters that name a store, a label or all stores, and the check of who may change entries of them."""
 
 from typing import Annotated, Final
 
-from fastapi import Query
+from fastapi import Path, Query
 
 from storewatch.access import Principal
 from storewatch.catalog import Catalog, Target
 from storewatch.domain.errors import ScopedChangeError, UnknownStoreError
-from storewatch.ingest.cells import MAX_LABEL_LENGTH
+from storewatch.ingest.cells import MAX_ID_LENGTH, MAX_LABEL_LENGTH
 from storewatch.web.parameters import invalid
 
+NO_STORE: Final = "There is no store with this id, or none within the scope of the key."
+
+StorePath = Annotated[str, Path(min_length=1, max_length=4 * MAX_ID_LENGTH, examples=["cafe"])]
 # PostgreSQL's text has no NUL.
 OptionalText = Annotated[str | None, Query(min_length=1, max_length=MAX_LABEL_LENGTH, pattern=r"^[^\x00]*$")]
-OfStore = Annotated[OptionalText, Query(description="What bears on this store: of itself, its labels or all.")]
+OfStore = Annotated[
+    OptionalText, Query(description="Entries that apply to this store: its own, those of its labels and of all stores.")
+]
 _INT64_DIGITS: Final = 18
 
 
 def one_target(store_id: str | None, label: str | None, value: str | None) -> Target:
-    """Read the query parameters that name a store, or a label and its value."""
+    """Return the target that query parameters name: a store, or a label and its value."""
     if (label is None) != (value is None) or (store_id is None) == (label is None):
         raise invalid("name a store_id, or a label and its value", "query", "store_id")
     return Target(store_id=store_id, label=None if label is None else label.lower(), value=value)
 
 
 def check_may_change(target: Target, caller: Principal, catalog: Catalog) -> None:
-    """Raise for what a key with a scope may not change: what is of a label or of all, or of others' stores."""
+    """Raise an error when the scope of the caller does not allow to change entries of a target.
+
+    A caller with a limited scope may change entries of stores in the scope only: not of labels, not of all stores.
+    """
     if not caller.scope.is_limited:
         return
     if target.store_id is None:
@@ -34,5 +42,5 @@ def check_may_change(target: Target, caller: Principal, catalog: Catalog) -> Non
 
 
 def id_number(text: str) -> int | None:
-    """Read the id in a path; None for what can be no id."""
+    """Return the number of an id in a path; None for text that is no id."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _INT64_DIGITS else None

@@ -1,0 +1,107 @@
+"""Annotations in requests and answers."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from storewatch.access import Principal
+from storewatch.catalog import Annotation, NewAnnotation
+from storewatch.domain.enums import Reclassification
+from storewatch.reports.request.parameters import StoreId, Text
+from storewatch.web.parameters import invalid, needed_instant
+
+Cause = Annotated[Text, Field(min_length=1, max_length=200, description="Such as `power` or `moved`.")]
+Note = Annotated[Text, Field(max_length=4000)]
+ReclassifyAs = Annotated[
+    Reclassification | None,
+    Field(description="What down time in the range counts as; null leaves the figures as they are."),
+]
+Instant = Annotated[str, Field(max_length=64, description="RFC 3339")]
+
+
+class AnnotationBody(BaseModel):
+    """What happened at a store in [from, to)."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "store_id": "cafe",
+                    "from": "2023-01-23T16:15:00Z",
+                    "to": "2023-01-23T17:00:00Z",
+                    "cause": "power",
+                    "note": "The whole street was dark.",
+                    "reclassify_as": "unknown",
+                }
+            ]
+        },
+    )
+
+    store_id: StoreId
+    from_: Annotated[Instant, Field(alias="from")]
+    to: Instant
+    cause: Cause
+    note: Note | None = None
+    reclassify_as: ReclassifyAs = None
+
+    def annotation(self, caller: Principal, now: datetime) -> NewAnnotation:
+        """Return the annotation to create. Raises a 422 for an instant that cannot be used."""
+        return NewAnnotation(
+            store_id=self.store_id,
+            start_at=needed_instant(self.from_, "body", "from"),
+            end_at=needed_instant(self.to, "body", "to"),
+            cause=self.cause,
+            note=self.note,
+            reclassify_as=self.reclassify_as,
+            created_at=now,
+            created_by=caller.key_id,
+        )
+
+
+class AnnotationChange(BaseModel):
+    """The fields to change; fields that are left out stay as they are (RFC 7396)."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"cause": "flood", "reclassify_as": None}]}
+    )
+
+    from_: Annotated[Instant | None, Field(alias="from")] = None
+    to: Instant | None = None
+    cause: Cause | None = None
+    note: Note | None = None
+    reclassify_as: ReclassifyAs = None
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that the request has, by their names in the catalog."""
+        sent = self.model_dump(exclude_unset=True, by_alias=True)
+        for name in ("from", "to", "cause"):
+            if name in sent and sent[name] is None:
+                raise invalid("an annotation cannot be without it", "body", name)
+        for name, of_catalog in (("from", "start_at"), ("to", "end_at")):
+            if name in sent:
+                sent[of_catalog] = needed_instant(sent.pop(name), "body", name)
+        return sent
+
+
+class AnnotationModel(BaseModel):
+    """An annotation."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    annotation_id: Annotated[str, Field(examples=["7"])]
+    store_id: str
+    from_: Annotated[datetime, Field(alias="from")]
+    to: datetime
+    cause: str
+    note: str | None
+    reclassify_as: Reclassification | None
+    created_at: datetime
+    created_by: Annotated[str | None, Field(description="The key that created it; null where no key was required.")]
+
+    @classmethod
+    def of(cls, annotation: Annotation) -> "AnnotationModel":
+        """Return an annotation as the API shows it."""
+        kept = vars(annotation) | {"annotation_id": str(annotation.annotation_id)}
+        return cls(**kept, from_=annotation.start_at, to=annotation.end_at)

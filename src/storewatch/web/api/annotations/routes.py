@@ -1,0 +1,114 @@
+"""Annotations: create, list, read, change, delete. A key with a scope sees and changes those of its stores only."""
+
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+
+from storewatch.catalog import Annotation
+from storewatch.domain.errors import UnknownAnnotationError
+from storewatch.web.api.annotations.models import AnnotationBody, AnnotationChange, AnnotationModel
+from storewatch.web.api.targeting import NO_STORE, OptionalText, id_number
+from storewatch.web.api.timelines.history import From, To
+from storewatch.web.audit import audited
+from storewatch.web.dependencies import Installed
+from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
+from storewatch.web.parameters import field, instant
+from storewatch.web.problems import problem_responses
+from storewatch.web.security import Operator, Viewer
+
+NO_ANNOTATION: Final = "There is no annotation with this id, or none of a store within the scope of the key."
+
+router = APIRouter(prefix="/v1/annotations", tags=["annotations"])
+
+
+@router.post(
+    "",
+    operation_id="createAnnotation",
+    status_code=201,
+    responses=problem_responses(422, s404=NO_STORE),
+    dependencies=[audited("annotation.create", "annotation")],
+)
+def create_annotation(
+    body: AnnotationBody, caller: Operator, installation: Installed, request: Request, response: Response
+) -> AnnotationModel:
+    """Create an annotation of a store: its range, its cause, and what down time in it counts as.
+
+    The polls of the store do not change.
+    """
+    wanted = body.annotation(caller, installation.clock())
+    with field("body", "to"):
+        annotation = installation.catalog.annotations.create(wanted, caller.scope)
+    request.state.audit_object = annotation.annotation_id
+    request.state.audit_detail = {"store_id": annotation.store_id}
+    response.headers["Location"] = f"/v1/annotations/{annotation.annotation_id}"
+    return AnnotationModel.of(annotation)
+
+
+@router.get("", operation_id="listAnnotations", responses=problem_responses(422))
+def list_annotations(
+    caller: Viewer,
+    installation: Installed,
+    store_id: OptionalText = None,
+    begin: From = None,
+    to: To = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[AnnotationModel]:
+    """List the annotations, the newest first; with a range, those that overlap it."""
+    place = decode_cursor(cursor, int)
+    found = installation.catalog.annotations.list_(
+        scope=caller.scope,
+        store_id=store_id,
+        from_=instant(begin, "query", "from"),
+        to=instant(to, "query", "to"),
+        before=place[0] if place else None,
+        limit=limit + 1,
+    )
+    annotations = [AnnotationModel.of(annotation) for annotation in found]
+    return Page[AnnotationModel].of(annotations, limit, lambda annotation: (int(annotation.annotation_id),))
+
+
+@router.get("/{annotation_id}", operation_id="getAnnotation", responses=problem_responses(422, s404=NO_ANNOTATION))
+def get_annotation(annotation_id: str, caller: Viewer, installation: Installed) -> AnnotationModel:
+    """Return one annotation."""
+    number = id_number(annotation_id)
+    found = None if number is None else installation.catalog.annotations.find(number, caller.scope)
+    return _model(found, annotation_id)
+
+
+@router.patch(
+    "/{annotation_id}",
+    operation_id="changeAnnotation",
+    responses=problem_responses(422, s404=NO_ANNOTATION),
+    dependencies=[audited("annotation.change", "annotation")],
+)
+def change_annotation(
+    annotation_id: str, body: AnnotationChange, caller: Operator, installation: Installed, request: Request
+) -> AnnotationModel:
+    """Change an annotation. Fields that the body leaves out stay."""
+    changes = body.changes()
+    request.state.audit_detail = body.model_dump(exclude_unset=True, by_alias=True)
+    number = id_number(annotation_id)
+    with field("body", "to"):
+        changed = None if number is None else installation.catalog.annotations.update(number, changes, caller.scope)
+    return _model(changed, annotation_id)
+
+
+@router.delete(
+    "/{annotation_id}",
+    operation_id="deleteAnnotation",
+    status_code=204,
+    responses=problem_responses(422, s404=NO_ANNOTATION),
+    dependencies=[audited("annotation.delete", "annotation")],
+)
+def delete_annotation(annotation_id: str, caller: Operator, installation: Installed) -> None:
+    """Delete an annotation: the figures are again as without it."""
+    number = id_number(annotation_id)
+    if number is None or not installation.catalog.annotations.delete(number, caller.scope):
+        raise UnknownAnnotationError(annotation_id)
+
+
+def _model(annotation: Annotation | None, annotation_id: str) -> AnnotationModel:
+    if annotation is None:
+        raise UnknownAnnotationError(annotation_id)
+    return AnnotationModel.of(annotation)

@@ -1,0 +1,94 @@
+"""Planned closures: create, list, read, delete.
+
+A key with a scope sees the closures that apply to its stores. It can create and delete closures of its stores only.
+"""
+
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+
+from storewatch.access import Principal
+from storewatch.catalog import Closure
+from storewatch.domain.errors import ScopedChangeError, UnknownClosureError
+from storewatch.installation import Installation
+from storewatch.web.api.closures.models import ClosureBody, ClosureModel
+from storewatch.web.api.targeting import OfStore, check_may_change, id_number
+from storewatch.web.audit import audited
+from storewatch.web.dependencies import Installed
+from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
+from storewatch.web.parameters import field
+from storewatch.web.problems import problem_responses
+from storewatch.web.security import Operator, Viewer
+
+NO_CLOSURE: Final = "There is no closure with this id, or none that applies to stores within the scope of the key."
+
+router = APIRouter(prefix="/v1/closures", tags=["closures"])
+
+
+@router.post(
+    "",
+    operation_id="createClosure",
+    status_code=201,
+    responses=problem_responses(
+        422, s403="Not with this role, or with a scope.", s404="There is no store with this id."
+    ),
+    dependencies=[audited("closure.create", "closure")],
+)
+def create_closure(
+    body: ClosureBody, caller: Operator, installation: Installed, request: Request, response: Response
+) -> ClosureModel:
+    """Create a planned closure, also one that is over: from now on reports count its time as planned."""
+    wanted = body.closure(caller, installation.clock())
+    check_may_change(wanted, caller, installation.catalog)
+    with field("body", "to"):
+        closure = installation.catalog.closures.create(wanted, caller.scope)
+    request.state.audit_object = closure.closure_id
+    response.headers["Location"] = f"/v1/closures/{closure.closure_id}"
+    return ClosureModel.of(closure)
+
+
+@router.get("", operation_id="listClosures", responses=problem_responses(422))
+def list_closures(
+    caller: Viewer,
+    installation: Installed,
+    store_id: OfStore = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[ClosureModel]:
+    """List the closures, the newest first."""
+    place = decode_cursor(cursor, int)
+    found = installation.catalog.closures.list_(
+        scope=caller.scope, store_id=store_id, before=place[0] if place else None, limit=limit + 1
+    )
+    closures = [ClosureModel.of(closure) for closure in found]
+    return Page[ClosureModel].of(closures, limit, lambda closure: (int(closure.closure_id),))
+
+
+@router.get("/{closure_id}", operation_id="getClosure", responses=problem_responses(422, s404=NO_CLOSURE))
+def get_closure(closure_id: str, caller: Viewer, installation: Installed) -> ClosureModel:
+    """Return one closure."""
+    return ClosureModel.of(_find(installation, closure_id, caller))
+
+
+@router.delete(
+    "/{closure_id}",
+    operation_id="deleteClosure",
+    status_code=204,
+    responses=problem_responses(422, s403="Not with this role, or with a scope.", s404=NO_CLOSURE),
+    dependencies=[audited("closure.delete", "closure")],
+)
+def delete_closure(closure_id: str, caller: Operator, installation: Installed) -> None:
+    """Delete a closure: its time is business time again."""
+    closure = _find(installation, closure_id, caller)
+    if caller.scope.is_limited and closure.store_id is None:
+        raise ScopedChangeError
+    if not installation.catalog.closures.delete(closure.closure_id):
+        raise UnknownClosureError(closure_id)
+
+
+def _find(installation: Installation, closure_id: str, caller: Principal) -> Closure:
+    number = id_number(closure_id)
+    closure = None if number is None else installation.catalog.closures.find(number, caller.scope)
+    if closure is None:
+        raise UnknownClosureError(closure_id)
+    return closure

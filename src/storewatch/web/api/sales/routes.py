@@ -1,0 +1,70 @@
+"""Sales: list, replace, delete."""
+
+from functools import partial
+from typing import Final
+
+from fastapi import APIRouter, Request
+
+from storewatch.domain.enums import EntryKind
+from storewatch.ingest.bulk import replace_entries
+from storewatch.web.api.bulk import BULK_RESPONSES, BulkAnswer, replace_rows
+from storewatch.web.api.entries.models import Deleted
+from storewatch.web.api.entries.requests import (
+    DELETE_RESPONSES,
+    EntryQueryParameters,
+    TargetParameters,
+    delete_entries,
+    entries_body,
+    list_entries,
+)
+from storewatch.web.api.sales.models import SalesEntry
+from storewatch.web.audit import audited
+from storewatch.web.body_limits import BodyLimit, body_limit
+from storewatch.web.dependencies import Installed
+from storewatch.web.paging import Page
+from storewatch.web.problems import problem_responses
+from storewatch.web.security import Operator, Viewer
+
+router = APIRouter(prefix="/v1/sales", tags=["sales"])
+
+_SMALL: Final = {"type": ["integer", "string", "null"]}
+_BODY: Final = entries_body(
+    {"sales_per_hour": {"type": ["number", "string"]}, "weekday": _SMALL, "hour": _SMALL},
+    {"sales_per_hour": 120.5, "weekday": 5, "hour": 20},
+    "store_id,sales_per_hour\ncafe,120.50\n",
+    optional=frozenset({"weekday", "hour"}),
+)
+
+
+@router.get("", operation_id="listSales", responses=problem_responses(422))
+def list_sales(caller: Viewer, installation: Installed, query: EntryQueryParameters) -> Page[SalesEntry]:
+    """List sales in the order in which they were created. label and value: those of a label itself."""
+    return list_entries(installation, caller, EntryKind.SALES, query, SalesEntry.of)
+
+
+@router.put(
+    "",
+    operation_id="replaceSales",
+    dependencies=[audited("sales.replace", "sales")],
+    openapi_extra=_BODY,
+    responses=BULK_RESPONSES,
+)
+@body_limit(BodyLimit.DATA)
+async def replace_sales(request: Request, caller: Operator, installation: Installed) -> BulkAnswer:
+    """Replace the sales of every store or label that a row names. The others stay.
+
+    The rows of one body are of stores (store_id) or of labels (label, value), not of both. Good rows are stored, the
+    others are returned with their place and reason. With a scope only rows of its own stores are accepted.
+    """
+    return await replace_rows(request, caller, installation, partial(replace_entries, EntryKind.SALES))
+
+
+@router.delete(
+    "",
+    operation_id="deleteSales",
+    dependencies=[audited("sales.delete", "sales")],
+    responses=DELETE_RESPONSES,
+)
+def delete_sales(request: Request, caller: Operator, installation: Installed, target: TargetParameters) -> Deleted:
+    """Delete the sales of a store or of a label."""
+    return delete_entries(installation, caller, request, EntryKind.SALES, target)

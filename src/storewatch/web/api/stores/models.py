@@ -1,0 +1,225 @@
+"""Stores in requests and answers."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Final
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from storewatch.catalog import NAME, StoreRows
+from storewatch.domain.clock_words import clock_text
+from storewatch.domain.enums import Source, StoreState
+from storewatch.domain.instants import DAY_SECONDS, instant_of
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
+from storewatch.engine.opening.zones import local_time
+from storewatch.ingest.cells import MAX_ID_LENGTH
+from storewatch.stores.current import StoreNow
+from storewatch.stores.states import LAST_POLL_DAYS
+from storewatch.web.api.weekly_hours.models import (
+    EXAMPLE_ROW,
+    MAX_HOURS_ROWS,
+    HoursRow,
+    HoursVersion,
+    ValidFrom,
+    hours_rows,
+    hours_versions,
+)
+
+MAX_LABELS: Final = 100
+# Of the dates with special hours.
+SHOWN_DATES: Final = 100
+
+_STORE: Final[dict[str, Any]] = {
+    "store_id": "cafe",
+    "name": "Café Central",
+    "labels": {"name": "Café Central", "owner": "acme", "region": "north"},
+    "timezone": "America/New_York",
+    "timezone_source": "given",
+    "hours_source": "given",
+    "last_poll": "2023-01-23T17:30:00Z",
+    "state": "closed",
+}
+
+
+def _examples(*examples: dict[str, Any], forbid: bool = False) -> ConfigDict:
+    extra: dict[str, Any] = {"examples": list(examples)}
+    return ConfigDict(json_schema_extra=extra, extra="forbid") if forbid else ConfigDict(json_schema_extra=extra)
+
+
+class StoreFieldsRequest(BaseModel):
+    """The fields of a store that a request may have."""
+
+    model_config = _examples(forbid=True)
+
+    timezone: Annotated[
+        str | None, Field(description=f"An IANA name; null is the default again, {DEFAULT_TIMEZONE}.", max_length=256)
+    ] = None
+    weekly_hours: Annotated[
+        list[HoursRow] | None,
+        Field(description="null is the default again: open 24x7.", min_length=1, max_length=MAX_HOURS_ROWS),
+    ] = None
+    labels: Annotated[
+        dict[str, str | None],
+        Field(description="Labels to set, or to remove where null or empty.", max_length=MAX_LABELS),
+    ] = {}
+
+    def sent(self) -> dict[str, Any]:
+        """Return the fields that the request has, as `ingest.store_fields.check_fields` takes them."""
+        sent: dict[str, Any] = {
+            name: getattr(self, name) for name in self.model_fields_set & StoreFieldsRequest.model_fields.keys()
+        }
+        if sent.get("weekly_hours") is not None:
+            sent["weekly_hours"] = [
+                {name: str(value) for name, value in row.model_dump().items()} for row in sent["weekly_hours"]
+            ]
+        return sent
+
+
+class StoreChangeRequest(StoreFieldsRequest):
+    """The fields to change; fields that are left out stay as they are (RFC 7396)."""
+
+    model_config = _examples(
+        {"timezone": "America/New_York", "labels": {"owner": "acme", "region": None}},
+        {"weekly_hours": None},
+        {"weekly_hours": [EXAMPLE_ROW], "valid_from": "2026-12-01"},
+        forbid=True,
+    )
+
+    valid_from: ValidFrom = None
+
+
+class NewStore(StoreFieldsRequest):
+    """A new store; fields that are left out have their defaults."""
+
+    model_config = _examples(
+        {
+            "store_id": "cafe",
+            "timezone": "America/New_York",
+            "weekly_hours": [EXAMPLE_ROW],
+            "labels": {"owner": "acme"},
+        },
+        forbid=True,
+    )
+
+    store_id: Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
+
+
+class StoreItem(BaseModel):
+    """A store in a list. `timezone` is the one in force; its source is `default` where no zone was set."""
+
+    model_config = _examples(_STORE)
+
+    store_id: str
+    name: Annotated[str | None, Field(description="The label `name`.")]
+    labels: dict[str, str]
+    timezone: str
+    timezone_source: Source
+    hours_source: Source
+    last_poll: Annotated[datetime | None, Field(description=f"null: none in the last {LAST_POLL_DAYS} days of data.")]
+    state: Annotated[StoreState, Field(description="At as_of, by the policy `observed`.")]
+
+    @classmethod
+    def of(cls, store: StoreNow) -> "StoreItem":
+        """Return a store as a list shows it."""
+        return cls(**_members(store))
+
+
+class SpecialDate(BaseModel):
+    """The openings of a local date, which replace its weekly hours. Without any the store is closed."""
+
+    date: str
+    openings: list[tuple[str, str]]
+
+
+class StoreDetail(StoreItem):
+    """A store with its weekly hours, everything that changes them, and the moment of its state."""
+
+    model_config = _examples(
+        _STORE
+        | {
+            "weekly_hours": [EXAMPLE_ROW],
+            "versions": [{"valid_from": "2026-12-01", "hours_source": "given", "weekly_hours": [EXAMPLE_ROW]}],
+            "special_hours": [{"date": "2026-12-24", "openings": [["10:00:00", "14:00:00"]]}],
+            "as_of": "2023-01-23T18:00:00Z",
+        }
+    )
+
+    weekly_hours: Annotated[list[HoursRow], Field(description="Before the first of `versions`.")]
+    versions: Annotated[list[HoursVersion], Field(description="The weekly hours from a local date on.")]
+    special_hours: Annotated[
+        list[SpecialDate],
+        Field(description=f"Of the next {SHOWN_DATES} local dates that have any, from that of as_of on."),
+    ]
+    as_of: datetime | None
+
+    @classmethod
+    def at(cls, store: StoreNow, rows: StoreRows, as_of_us: int | None) -> "StoreDetail":
+        """Return a store with its details. rows: of this store alone."""
+        return cls(
+            **_members(store),
+            weekly_hours=hours_rows(store.intervals),
+            versions=hours_versions(rows),
+            special_hours=_special_dates(rows, store.timezone or DEFAULT_TIMEZONE, as_of_us),
+            as_of=optional_instant(as_of_us),
+        )
+
+
+class StorePage(BaseModel):
+    """One page of a list of stores."""
+
+    model_config = _examples({"as_of": "2023-01-23T18:00:00Z", "items": [_STORE], "next": None})
+
+    as_of: Annotated[datetime | None, Field(description="The newest observation: the moment of every state here.")]
+    items: list[StoreItem]
+    next: Annotated[str | None, Field(description="The `cursor` of the next page; null on the last one.")]
+
+
+class StoreCounts(BaseModel):
+    """How many stores there are, by their state at as_of."""
+
+    model_config = _examples(
+        {
+            "as_of": "2023-01-23T18:00:00Z",
+            "stores": 3,
+            "by_state": {"down": 0, "unknown": 0, "up": 1, "closed": 2},
+        }
+    )
+
+    as_of: datetime | None
+    stores: int
+    by_state: dict[StoreState, int]
+
+
+def end_text(end_s: int) -> str:
+    """Return an end in seconds of a day, up to that of the next day, as HH:MM:SS."""
+    return clock_text(end_s if end_s <= DAY_SECONDS else end_s - DAY_SECONDS)
+
+
+def optional_instant(instant_us: int | None) -> datetime | None:
+    """Return microseconds since 1970 as a datetime in UTC; None for None."""
+    return None if instant_us is None else instant_of(instant_us)
+
+
+def _special_dates(rows: StoreRows, timezone: str, as_of_us: int | None) -> list[SpecialDate]:
+    to_come = rows.changes.special.sort("date", "start_s")
+    if as_of_us is not None:
+        to_come = to_come.filter(pl.col("date") >= local_time(timezone, instant_of(as_of_us)).date())
+    dates: dict[date, list[tuple[str, str]]] = {}
+    for day, start_s, end_s in to_come.select("date", "start_s", "end_s").iter_rows():
+        openings = dates.setdefault(day, [])
+        if start_s is not None:
+            openings.append((clock_text(start_s), end_text(end_s)))
+    return [SpecialDate(date=day.isoformat(), openings=found) for day, found in list(dates.items())[:SHOWN_DATES]]
+
+
+def _members(store: StoreNow) -> dict[str, Any]:
+    return {
+        "store_id": store.store_id,
+        "name": store.labels.get(NAME),
+        "labels": store.labels,
+        "timezone": store.timezone or DEFAULT_TIMEZONE,
+        "timezone_source": "given" if store.timezone else "default",
+        "hours_source": "default" if store.intervals is None else "given",
+        "last_poll": optional_instant(store.last_poll_us),
+        "state": store.state,
+    }

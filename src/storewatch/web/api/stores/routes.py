@@ -1,0 +1,181 @@
+"""Stores: list, count, create, read, change, delete."""
+
+from typing import Annotated, Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from storewatch.access import Principal
+from storewatch.catalog import StoreFilter
+from storewatch.domain.enums import StoreOrder, StoreState
+from storewatch.domain.errors import ScopedChangeError
+from storewatch.domain.labels import Label
+from storewatch.domain.timezones import is_timezone
+from storewatch.ingest.store_fields import check_fields, check_id
+from storewatch.installation import Installation
+from storewatch.stores import changes
+from storewatch.stores.current import Place, describe
+from storewatch.web.api.stores.changes import change_fields
+from storewatch.web.api.stores.models import (
+    NewStore,
+    StoreChangeRequest,
+    StoreCounts,
+    StoreDetail,
+    StoreItem,
+    StorePage,
+    optional_instant,
+)
+from storewatch.web.api.targeting import NO_STORE, OptionalText, StorePath
+from storewatch.web.audit import audited
+from storewatch.web.body_limits import BodyLimit, body_limit
+from storewatch.web.dependencies import Installed
+from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
+from storewatch.web.parameters import invalid, invalid_fields
+from storewatch.web.problems import problem_responses
+from storewatch.web.security import Operator, Viewer
+
+# The id in a path may hold slashes, so the service must try /v1/stores/{store_id}/timeline and the like before these.
+router = APIRouter(tags=["stores"])
+
+ORDERS: Final[dict[str, StoreOrder]] = {order.value: order for order in StoreOrder}
+
+Labels = Annotated[
+    list[Annotated[str, Query(pattern=r"^[A-Za-z0-9_.-]{1,64}:[^\x00]+$", max_length=400)]],
+    Query(
+        max_length=16,
+        description="`name:value`, such as `owner:acme`; of several labels a store must carry all.",
+        examples=[[]],
+    ),
+]
+Prefix = Annotated[OptionalText, Query(description="The beginning of the store_id; fast at any size.")]
+Search = Annotated[OptionalText, Query(description="A part of the store_id or the name; case does not matter.")]
+Zone = Annotated[OptionalText, Query(description="The time zone in force, by its IANA name.")]
+
+
+async def _store_filter(
+    q: Search = None,
+    prefix: Prefix = None,
+    label: Labels = [],  # noqa: B006 - FastAPI copies it
+    zone: Zone = None,
+) -> StoreFilter:
+    """Return the filter that the query parameters describe."""
+    if zone is not None and not is_timezone(zone):
+        raise invalid("this is no IANA time zone", "query", "zone")
+    pairs = [(name.lower(), value) for name, _, value in (text.partition(":") for text in label)]
+    return StoreFilter(labels=tuple(Label(name, value) for name, value in pairs), search=q, prefix=prefix, zone=zone)
+
+
+Filter = Annotated[StoreFilter, Depends(_store_filter)]
+
+
+@router.get("/v1/stores", operation_id="listStores", responses=problem_responses(422))
+def list_stores(
+    caller: Viewer,
+    installation: Installed,
+    where: Filter,
+    state: Annotated[StoreState | None, Query(description="The state at as_of.")] = None,
+    sort: Annotated[
+        str, Query(json_schema_extra={"enum": list(ORDERS)}, description="With `-` in descending order.")
+    ] = "store_id",
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> StorePage:
+    """List stores: searched, filtered, sorted. Stores without a name or a poll come last."""
+    if sort not in ORDERS:
+        raise invalid(f"want one of {', '.join(ORDERS)}", "query", "sort")
+    order = ORDERS[sort]
+    found = installation.stores.page(
+        where, scope=caller.scope, state=state, order=order, after=_place(cursor, order), limit=limit
+    )
+    return StorePage(
+        as_of=optional_instant(found.as_of_us),
+        items=[StoreItem.of(store) for store in found.stores[:limit]],
+        next=encode_cursor(*found.places[limit - 1]) if len(found.stores) > limit else None,
+    )
+
+
+@router.get("/v1/store-counts", operation_id="countStores", responses=problem_responses(422))
+def count_stores(caller: Viewer, installation: Installed, where: Filter) -> StoreCounts:
+    """Count the stores of a list with these parameters by state."""
+    counts = installation.stores.count(where, scope=caller.scope)
+    as_of_us = installation.stores.moment(caller.scope).as_of_us
+    return StoreCounts(as_of=optional_instant(as_of_us), stores=sum(counts.values()), by_state=counts)
+
+
+@router.post(
+    "/v1/stores",
+    operation_id="createStore",
+    status_code=201,
+    dependencies=[audited("store.create", "store")],
+    responses=problem_responses(422, s403="Not with this role, or with a scope.", s409="The store exists already."),
+)
+@body_limit(BodyLimit.DATA)
+def create_store(
+    body: NewStore, caller: Operator, installation: Installed, request: Request, response: Response
+) -> StoreDetail:
+    """Create a store before anything else names it. Polls, hours and zones create the stores that they name."""
+    request.state.audit_object = body.store_id
+    if caller.scope.is_limited:
+        raise ScopedChangeError
+    store_id, problems = check_id(body.store_id)
+    fields, more_problems = check_fields(store_id, body.sent())
+    if problems or more_problems:
+        raise invalid_fields((("body", *path), reason) for path, reason in [*problems, *more_problems])
+    changes.create_store(store_id, fields, catalog=installation.catalog, now=installation.clock())
+    response.headers["Location"] = f"/v1/stores/{quote(store_id, safe='')}"
+    return _detail(installation, store_id, caller)
+
+
+@router.get("/v1/stores/{store_id:path}", operation_id="getStore", responses=problem_responses(422, s404=NO_STORE))
+def get_store(store_id: StorePath, caller: Viewer, installation: Installed) -> StoreDetail:
+    """Return a store: its labels, hours and zone, and its state at the newest observation."""
+    return _detail(installation, store_id, caller)
+
+
+@router.patch(
+    "/v1/stores/{store_id:path}",
+    operation_id="changeStore",
+    dependencies=[audited("store.change", "store")],
+    responses=problem_responses(422, s404=NO_STORE),
+)
+@body_limit(BodyLimit.DATA)
+def change_store(
+    store_id: StorePath, body: StoreChangeRequest, caller: Operator, installation: Installed
+) -> StoreDetail:
+    """Change a store. Fields that the body leaves out stay. Nothing changes unless all of the body is good."""
+    change_fields(installation, store_id, caller, body)
+    return _detail(installation, store_id, caller)
+
+
+@router.delete(
+    "/v1/stores/{store_id:path}",
+    operation_id="deleteStore",
+    status_code=204,
+    dependencies=[audited("store.delete", "store")],
+    responses=problem_responses(422, s404=NO_STORE, s409="There are polls of the store, so reports name it."),
+)
+def delete_store(store_id: StorePath, caller: Operator, installation: Installed) -> None:
+    """Delete a store that was never polled, with its hours, zone and labels."""
+    changes.delete_store(
+        store_id, catalog=installation.catalog, lake=installation.lake, scope=caller.scope, now=installation.clock()
+    )
+
+
+def _detail(installation: Installation, store_id: str, caller: Principal) -> StoreDetail:
+    rows, moment = installation.stores.read(store_id, caller.scope)
+    return StoreDetail.at(describe(rows, moment), rows, moment.as_of_us)
+
+
+def _place(cursor: str | None, order: StoreOrder) -> Place:
+    match order:
+        case StoreOrder.ID | StoreOrder.ID_DOWN:
+            place = decode_cursor(cursor, str)
+        case StoreOrder.NAME | StoreOrder.NAME_DOWN:
+            place = decode_cursor(cursor, str | None, str)
+        case StoreOrder.LAST_POLL | StoreOrder.LAST_POLL_DOWN:
+            place = decode_cursor(cursor, int | None, str)
+        case _:
+            place = decode_cursor(cursor, str, str)
+            if place and place[0] not in list(StoreState):
+                raise invalid("this is not a cursor of this list", "query", "cursor")
+    return place or ()

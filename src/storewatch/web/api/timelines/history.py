@@ -1,0 +1,140 @@
+"""The parameters and the answer of every question about one store over time: scope, ETag, range, figures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+from pydantic import BaseModel
+
+from storewatch.access import Principal
+from storewatch.catalog import StoreRows
+from storewatch.domain.enums import AnnotationMode, ClosureMode
+from storewatch.domain.instants import SECOND_US, instant_of, instant_us
+from storewatch.domain.policies import Policy, choose_policy
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
+from storewatch.installation import Installation
+from storewatch.stores.states import Moment
+from storewatch.stores.timeline import DEFAULT_DAYS, MAX_DAYS, HistoryQuery, choose_range
+from storewatch.web.etags import etag_of, headers, not_modified
+from storewatch.web.parameters import field, instant
+from storewatch.web.problems import problem_responses
+
+From = Annotated[
+    str | None,
+    Query(alias="from", max_length=64, description=f"RFC 3339; default: {DEFAULT_DAYS} days before `to`.", examples=[]),
+]
+To = Annotated[
+    str | None, Query(max_length=64, description="RFC 3339, not included; default: as_of, the newest observation.")
+]
+PolicyName = Annotated[str, Query(max_length=64, json_schema_extra={"enum": ["fill", "observed"]})]
+MaxGap = Annotated[
+    str | None,
+    Query(max_length=64, description="How long a poll counts, such as `90m`; default: that of the policy."),
+]
+ClosuresMode = Annotated[
+    ClosureMode,
+    Query(
+        description=(
+            "Planned closures: honour counts their time as planned, exclude does not count it, ignore computes as if "
+            "there were none."
+        )
+    ),
+]
+AnnotationsMode = Annotated[
+    AnnotationMode,
+    Query(description="Whether down time in an annotation counts as the annotation's `reclassify_as`."),
+]
+
+# Reads one store over time: its rows, the moment and the query -> the answer; about: the members of StoreRange.
+Answer = Callable[[StoreRows, Moment, HistoryQuery, dict[str, Any]], BaseModel]
+
+
+def history_responses(no_store: str) -> dict[int | str, dict[str, Any]]:
+    """Return the documentation of the answers of these routes, beside 200."""
+    return problem_responses(422, s404=no_store) | {304: {"description": "The answer with this ETag still holds."}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryParameters:
+    """The query parameters that timeline, availability and outages share. begin, end: None where not sent."""
+
+    begin: datetime | None
+    end: datetime | None
+    policy: Policy
+    closures: ClosureMode
+    annotations: AnnotationMode
+
+    def etag_inputs(self) -> tuple[str | int | None, ...]:
+        """Return the parameters as the ETag is computed from them."""
+        ends = (None if end is None else instant_us(end) for end in (self.begin, self.end))
+        return (*ends, self.policy.name, self.policy.max_gap_us, self.closures, self.annotations)
+
+
+def history_parameters(default: Policy) -> Callable[..., HistoryParameters]:
+    """Return the dependency that reads the parameters. default: the policy where none is sent."""
+
+    def read(
+        begin: From = None,
+        to: To = None,
+        policy: PolicyName = default.name,
+        max_gap: MaxGap = None,
+        closures: ClosuresMode = ClosureMode.HONOUR,
+        annotations: AnnotationsMode = AnnotationMode.APPLY,
+    ) -> HistoryParameters:
+        with field("query", "policy" if max_gap is None else "max_gap"):
+            chosen = choose_policy(policy, max_gap)
+        return HistoryParameters(
+            begin=instant(begin, "query", "from"),
+            end=instant(to, "query", "to"),
+            policy=chosen,
+            closures=closures,
+            annotations=annotations,
+        )
+
+    return read
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryRequest:
+    """One request for a store over time. name, parameters: what the ETag is computed from beside the shared ones."""
+
+    request: Request
+    installation: Installation
+    caller: Principal
+    store_id: str
+    shared: HistoryParameters
+    name: str
+    parameters: tuple[str | int | None, ...] = ()
+    max_days: int = MAX_DAYS
+
+    def answer(self, build: Answer) -> Response:
+        """Return the answer with its ETag, or a 304 when the client has it. Raises UnknownStoreError."""
+        store, moment = self.installation.stores.read(self.store_id, self.caller.scope)
+        etag = etag_of(moment, (self.name, self.store_id, *self.parameters, *self.shared.etag_inputs()))
+        if (known := not_modified(self.request, etag)) is not None:
+            return known
+        shared = self.shared
+        with field("query", "from"):
+            chosen = choose_range(shared.begin, shared.end, moment.as_of_us, max_days=self.max_days)
+        query = HistoryQuery(
+            range=chosen, policy=shared.policy, closures=shared.closures, annotations=shared.annotations
+        )
+        answer = build(store, moment, query, _about(store, moment, query))
+        return Response(answer.model_dump_json(by_alias=True), media_type="application/json", headers=headers(etag))
+
+
+def _about(store: StoreRows, moment: Moment, query: HistoryQuery) -> dict[str, Any]:
+    """Return the members of StoreRange."""
+    return {
+        "store_id": store.frame["store_id"][0],
+        "timezone": store.frame["timezone"][0] or DEFAULT_TIMEZONE,
+        "from_": instant_of(query.range.from_us),
+        "to": instant_of(query.range.to_us),
+        "as_of": None if moment.as_of_us is None else instant_of(moment.as_of_us),
+        "policy": query.policy.name,
+        "max_gap_seconds": query.policy.max_gap_us / SECOND_US,
+        "closures": query.closures,
+        "annotations": query.annotations,
+    }

@@ -1,0 +1,235 @@
+"""Timelines, availability and observations of one store in answers."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import AnnotationMode, ClosureMode, Status
+from storewatch.domain.instants import SECOND_US, instant_of
+from storewatch.engine.measures import Measures
+from storewatch.stores.timeline import Availability, Poll, Step, Timeline
+
+StatusName = Literal["up", "down", "unknown", "planned"]
+PollStatus = Literal["active", "inactive"]
+
+_STATUS_NAMES: Final[dict[Status, StatusName]] = {
+    Status.DOWN: "down",
+    Status.UP: "up",
+    Status.UNKNOWN: "unknown",
+    Status.PLANNED: "planned",
+}
+EXAMPLE_FIGURES: Final[dict[str, Any]] = {
+    "business_seconds": 10_800.0,
+    "up_seconds": 8_100.0,
+    "down_seconds": 2_700.0,
+    "unknown_seconds": 0.0,
+    "planned_seconds": 0.0,
+    "availability": 0.75,
+    "coverage": 1.0,
+    "availability_lowest": 0.75,
+    "availability_highest": 0.75,
+}
+EXAMPLE_RANGE: Final[dict[str, Any]] = {
+    "store_id": "cafe",
+    "timezone": "America/New_York",
+    "from": "2023-01-23T05:00:00Z",
+    "to": "2023-01-24T05:00:00Z",
+    "as_of": "2023-01-23T18:00:00Z",
+    "policy": "observed",
+    "max_gap_seconds": 10_800.0,
+    "closures": "honour",
+    "annotations": "apply",
+}
+
+
+def _example(members: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [EXAMPLE_RANGE | members]})
+
+
+class Figures(BaseModel):
+    """Seconds of business time and the ratios computed from them; a ratio of nothing is null."""
+
+    business_seconds: float
+    up_seconds: float
+    down_seconds: float
+    unknown_seconds: float
+    planned_seconds: Annotated[float, Field(description="Closed on purpose: part of business, of nothing below.")]
+    availability: Annotated[float | None, Field(description="up / (up + down): of what is known")]
+    coverage: Annotated[float | None, Field(description="(up + down) / (business - planned)")]
+    availability_lowest: float | None
+    availability_highest: float | None
+
+    @classmethod
+    def of(cls, totals_us: Int64s, measures: Measures, row: int = 0) -> "Figures":
+        """Return the figures of one row of totals, int64[N,4] by Status, and of their measures."""
+        return cls(**_figures(totals_us, measures, row))
+
+
+class StoreRange(BaseModel):
+    """The store, the range and the parameters that the figures were computed with."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    store_id: str
+    timezone: str
+    from_: Annotated[datetime, Field(alias="from")]
+    to: datetime
+    as_of: Annotated[datetime | None, Field(description="The newest observation; there is no later evidence.")]
+    policy: str
+    max_gap_seconds: float
+    closures: ClosureMode
+    annotations: AnnotationMode
+
+
+class Session(BaseModel):
+    """A stretch of open time, cut to the range."""
+
+    open: datetime
+    close: datetime
+
+
+class StatusSpan(BaseModel):
+    """A stretch of one status inside a session; a planned one of a closure lies between sessions."""
+
+    start: datetime
+    end: datetime
+    status: StatusName
+
+
+class PollModel(BaseModel):
+    """An observation. counted: made in open time, so it is evidence."""
+
+    observed_at: datetime
+    status: PollStatus
+    counted: bool
+
+    @classmethod
+    def of(cls, poll: Poll) -> "PollModel":
+        """Return an observation as the API shows it."""
+        return cls(
+            observed_at=instant_of(poll.observed_us), status=poll_status(active=poll.active), counted=poll.counted
+        )
+
+
+class TimelineModel(StoreRange):
+    """The sessions, spans of status and polls of a store in the range."""
+
+    model_config = _example(
+        {
+            "figures": EXAMPLE_FIGURES,
+            "sessions": [{"open": "2023-01-23T14:00:00Z", "close": "2023-01-23T17:00:00Z"}],
+            "spans": [
+                {"start": "2023-01-23T14:00:00Z", "end": "2023-01-23T16:15:00Z", "status": "up"},
+                {"start": "2023-01-23T16:15:00Z", "end": "2023-01-23T17:00:00Z", "status": "down"},
+            ],
+            "polls": [{"observed_at": "2023-01-23T15:14:00Z", "status": "active", "counted": True}],
+        }
+    )
+
+    figures: Figures
+    sessions: list[Session]
+    spans: list[StatusSpan]
+    polls: list[PollModel]
+
+    @classmethod
+    def of(cls, found: Timeline, about: dict[str, Any]) -> "TimelineModel":
+        """Return a timeline. about: the members of StoreRange."""
+        return cls(
+            **about,
+            figures=Figures.of(found.totals_us, found.measures),
+            sessions=[Session(open=instant_of(begin), close=instant_of(end)) for begin, end in found.sessions],
+            spans=[
+                StatusSpan(
+                    start=instant_of(span.start_us), end=instant_of(span.end_us), status=_STATUS_NAMES[span.status]
+                )
+                for span in found.spans
+            ],
+            polls=[PollModel.of(poll) for poll in found.polls],
+        )
+
+
+class Part(BaseModel):
+    """One local day or hour, cut to the range."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    local: Annotated[str, Field(description="The local time at which it begins: a date, or a date and hour.")]
+    from_: Annotated[datetime, Field(alias="from")]
+    to: datetime
+
+
+class AvailabilityRow(Figures, Part):
+    """The figures of one local day or hour."""
+
+
+class AvailabilityModel(StoreRange):
+    """The figures of a store by local day or hour; the rows add up to the total."""
+
+    model_config = _example(
+        {
+            "by": "day",
+            "total": EXAMPLE_FIGURES,
+            "rows": [
+                EXAMPLE_FIGURES | {"local": "2023-01-23", "from": EXAMPLE_RANGE["from"], "to": EXAMPLE_RANGE["to"]}
+            ],
+        }
+    )
+
+    by: Step
+    total: Figures
+    rows: list[AvailabilityRow]
+
+    @classmethod
+    def of(cls, found: Availability, by: Step, about: dict[str, Any]) -> "AvailabilityModel":
+        """Return an availability. about: the members of StoreRange."""
+        edges = [instant_of(edge_us) for edge_us in found.edges_us.tolist()]
+        return cls(
+            **about,
+            by=by,
+            total=Figures.of(found.totals_us, found.measures),
+            rows=[
+                AvailabilityRow(
+                    local=start.date().isoformat() if by is Step.DAY else start.isoformat(timespec="minutes"),
+                    from_=edges[number],
+                    to=edges[number + 1],
+                    **_figures(found.totals_us, found.measures, number + 1),
+                )
+                for number, start in enumerate(found.starts)
+            ],
+        )
+
+
+class Observation(BaseModel):
+    """One observation."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"observed_at": "2023-01-23T15:14:00Z", "status": "active"}]}
+    )
+
+    observed_at: datetime
+    status: PollStatus
+
+
+def poll_status(*, active: bool) -> PollStatus:
+    """Return the status of an observation as the API spells it."""
+    return "active" if active else "inactive"
+
+
+def _figures(totals_us: Int64s, measures: Measures, row: int) -> dict[str, Any]:
+    ratios = {
+        "availability": measures.availability,
+        "coverage": measures.coverage,
+        "availability_lowest": measures.lowest,
+        "availability_highest": measures.highest,
+    }
+    return {
+        "business_seconds": int(measures.business_us[row]) / SECOND_US,
+        "up_seconds": int(totals_us[row, Status.UP]) / SECOND_US,
+        "down_seconds": int(totals_us[row, Status.DOWN]) / SECOND_US,
+        "unknown_seconds": int(totals_us[row, Status.UNKNOWN]) / SECOND_US,
+        "planned_seconds": int(totals_us[row, Status.PLANNED]) / SECOND_US,
+        **{name: None if np.isnan(values[row]) else float(values[row]) for name, values in ratios.items()},
+    }

@@ -1,0 +1,117 @@
+"""One store over time: its timeline, its availability by day or hour, its observations."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from storewatch.domain.instants import instant_of, instant_us
+from storewatch.domain.policies import OBSERVED
+from storewatch.stores.timeline import (
+    MAX_DAYS,
+    MAX_HOURLY_DAYS,
+    Range,
+    Step,
+    choose_range,
+    store_availability,
+    store_observations,
+    store_timeline,
+)
+from storewatch.web.api.targeting import NO_STORE, StorePath
+from storewatch.web.api.timelines.history import (
+    From,
+    HistoryParameters,
+    HistoryRequest,
+    To,
+    history_parameters,
+    history_responses,
+)
+from storewatch.web.api.timelines.models import AvailabilityModel, Observation, TimelineModel, poll_status
+from storewatch.web.dependencies import Installed
+from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
+from storewatch.web.parameters import field, instant
+from storewatch.web.problems import problem_responses
+from storewatch.web.security import Viewer
+
+router = APIRouter(tags=["stores"])
+
+_Parameters = Annotated[HistoryParameters, Depends(history_parameters(OBSERVED))]
+
+
+@router.get(
+    "/v1/stores/{store_id:path}/timeline",
+    operation_id="getTimeline",
+    response_model=TimelineModel,
+    responses=history_responses(NO_STORE),
+)
+def get_timeline(
+    store_id: StorePath, request: Request, caller: Viewer, installation: Installed, shared: _Parameters
+) -> Response:
+    """Return the sessions, spans of status and polls of a store, with the figures of the range."""
+    asked = HistoryRequest(
+        request=request, installation=installation, caller=caller, store_id=store_id, shared=shared, name="timeline"
+    )
+    return asked.answer(
+        lambda store, moment, query, about: TimelineModel.of(store_timeline(store, moment, query), about)
+    )
+
+
+@router.get(
+    "/v1/stores/{store_id:path}/availability",
+    operation_id="getAvailability",
+    response_model=AvailabilityModel,
+    responses=history_responses(NO_STORE),
+)
+def get_availability(
+    store_id: StorePath,
+    request: Request,
+    caller: Viewer,
+    installation: Installed,
+    shared: _Parameters,
+    by: Annotated[Step, Query(description="Local days or local hours of the store.")] = Step.DAY,
+) -> Response:
+    """Return the figures of a store in the range, and by local day or hour.
+
+    At most 400 days by day, 32 by hour.
+    """
+    asked = HistoryRequest(
+        request=request,
+        installation=installation,
+        caller=caller,
+        store_id=store_id,
+        shared=shared,
+        name="availability",
+        parameters=(by.value,),
+        max_days=MAX_DAYS if by is Step.DAY else MAX_HOURLY_DAYS,
+    )
+    return asked.answer(
+        lambda store, moment, query, about: AvailabilityModel.of(
+            store_availability(store, moment, query, by), by, about
+        )
+    )
+
+
+@router.get(
+    "/v1/stores/{store_id:path}/observations",
+    operation_id="listStoreObservations",
+    responses=problem_responses(422, s404=NO_STORE),
+)
+def list_observations(
+    store_id: StorePath,
+    caller: Viewer,
+    installation: Installed,
+    begin: From = None,
+    to: To = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[Observation]:
+    """List the observations of a store in the range, in order. Of an instant pushed twice the later push counts."""
+    store, moment = installation.stores.read(store_id, caller.scope)
+    first, end = instant(begin, "query", "from"), instant(to, "query", "to")
+    place = decode_cursor(cursor, int)
+    with field("query", "from"):
+        chosen = choose_range(first, end, moment.as_of_us, includes_as_of=True)
+    if place and place[0] >= chosen.from_us:
+        chosen = Range(from_us=min(place[0] + 1, chosen.to_us), to_us=chosen.to_us)
+    seen = store_observations(store, moment.snapshot, chosen)[: limit + 1]
+    rows = [Observation(observed_at=instant_of(at_us), status=poll_status(active=active)) for at_us, active in seen]
+    return Page[Observation].of(rows, limit, lambda row: (instant_us(row.observed_at),))

@@ -1,0 +1,125 @@
+"""Weekly hours in requests and answers."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from storewatch.catalog import StoreRows
+from storewatch.domain.clock_words import clock_text
+from storewatch.domain.enums import Source
+from storewatch.domain.instants import WEEK_SECONDS
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
+from storewatch.engine.opening.weekly import weekly_rows
+from storewatch.stores.current import StoreNow
+
+MAX_HOURS_ROWS: Final = 1000
+EXAMPLE_ROW: Final[dict[str, Any]] = {"day": 0, "start_time_local": "09:00:00", "end_time_local": "12:00:00"}
+
+ValidFrom = Annotated[
+    str | None,
+    Field(
+        max_length=10,
+        description=(
+            "The local date from which the weekly hours hold; earlier hours are kept. Without it they replace all "
+            "hours, versions too."
+        ),
+        examples=["2026-12-01"],
+    ),
+]
+
+
+class HoursRow(BaseModel):
+    """An opening in local time. An end before the start is on the next day; 00:00:00 twice is all day."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_ROW]}, extra="forbid")
+
+    day: Annotated[
+        int,
+        Field(strict=True, description="0 Monday ... 6 Sunday", json_schema_extra={"minimum": 0, "maximum": 6}),
+    ]
+    start_time_local: Annotated[str, Field(description="HH:MM:SS or HH:MM", max_length=100)]
+    end_time_local: Annotated[str, Field(description="HH:MM:SS or HH:MM, up to 24:00:00", max_length=100)]
+
+
+class HoursRequest(BaseModel):
+    """The weekly hours of a store, for all time or from a date on."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"weekly_hours": [EXAMPLE_ROW]}]}, extra="forbid")
+
+    weekly_hours: Annotated[
+        list[HoursRow],
+        Field(
+            min_length=1,
+            max_length=MAX_HOURS_ROWS,
+            description="At least one row: a store without any is open all the time, which is null in PATCH.",
+        ),
+    ]
+    valid_from: ValidFrom = None
+
+
+class HoursVersion(BaseModel):
+    """The weekly hours from a local date on."""
+
+    valid_from: str
+    hours_source: Source
+    weekly_hours: list[HoursRow]
+
+
+class StoreHours(BaseModel):
+    """The weekly hours and their versions, one row a day and opening, overlaps merged."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "store_id": "cafe",
+                    "timezone": "America/New_York",
+                    "hours_source": "given",
+                    "weekly_hours": [EXAMPLE_ROW],
+                    "versions": [],
+                }
+            ]
+        }
+    )
+
+    store_id: str
+    timezone: str
+    hours_source: Source
+    weekly_hours: Annotated[list[HoursRow], Field(description="Before the first of `versions`.")]
+    versions: Annotated[list[HoursVersion], Field(description="The weekly hours from a local date on.")]
+
+    @classmethod
+    def of(cls, store: StoreNow, rows: StoreRows) -> "StoreHours":
+        """Return the hours of a store. rows: of this store alone."""
+        return cls(
+            store_id=store.store_id,
+            timezone=store.timezone or DEFAULT_TIMEZONE,
+            hours_source=Source.DEFAULT if store.intervals is None else Source.GIVEN,
+            weekly_hours=hours_rows(store.intervals),
+            versions=hours_versions(rows),
+        )
+
+
+def hours_rows(intervals: Iterable[tuple[int, int]] | None) -> list[HoursRow]:
+    """Return open spans of the local week as rows; None is open 24x7."""
+    spans = ((0, WEEK_SECONDS),) if intervals is None else intervals
+    return [
+        HoursRow(day=day, start_time_local=clock_text(start_s), end_time_local=clock_text(end_s))
+        for day, start_s, end_s in weekly_rows(spans)
+    ]
+
+
+def hours_versions(rows: StoreRows) -> list[HoursVersion]:
+    """Return the dated versions of the hours of the one store of `rows`, in the order of their dates."""
+    spans = {
+        key: [(span["start_s"], span["end_s"]) for span in intervals] for key, intervals in rows.patterns.iter_rows()
+    }
+    return [
+        HoursVersion(
+            valid_from=valid_from.isoformat(),
+            hours_source=Source.DEFAULT if hours_id is None else Source.GIVEN,
+            weekly_hours=hours_rows(None if hours_id is None else spans[hours_id]),
+        )
+        for _, valid_from, hours_id in rows.changes.versions.sort("valid_from").iter_rows()
+    ]
