@@ -41,12 +41,12 @@ def as_it_is(_: schemathesis.SerializationContext, value: Any) -> bytes:
 
 # What a check must not ask of an operation, and why.
 UNDER_A_STORE = [
-    "get_timeline",
-    "get_availability",
-    "list_outages",
-    "list_observations",
-    "get_weekly_hours",
-    "put_weekly_hours",
+    "getTimeline",
+    "getAvailability",
+    "listOutages",
+    "listStoreObservations",
+    "getStoreWeeklyHours",
+    "replaceStoreWeeklyHours",
 ]
 EXCEPT = {
     # An id may hold slashes, so these paths are those of other stores too: PATCH changes the store `cafe/timeline`.
@@ -54,18 +54,20 @@ EXCEPT = {
     "allow_header_conformance": UNDER_A_STORE,
     # The good rows of a body go in, and the answer says which were not; a form has no types, its `0` is a false.
     "negative_data_rejection": [
-        "push_observations",
-        "replace_labels",
-        "replace_weekly_hours",
-        "replace_special_hours",
-        "replace_targets",
-        "replace_sales",
-        "create_imports",
+        "pushObservations",
+        "replaceLabels",
+        "replaceLabelsByPost",
+        "replaceWeeklyHours",
+        "replaceWeeklyHoursByPost",
+        "replaceSpecialHours",
+        "replaceTargets",
+        "replaceSales",
+        "createImports",
     ],
 }
 # The classic contract says by 500 that a report failed or was cancelled.
 CLASSIC = {
-    "include-operation-id": "get_report",
+    "include-operation-id": "getClassicReport",
     "checks": {
         "not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", "500"]},
         "positive_data_acceptance": {"expected-statuses": [*GOOD, "422", "500"]},
@@ -97,7 +99,7 @@ def configuration(key: str) -> SchemathesisConfig:
                 *({"include-operation-id": ids, "checks": {name: {"enabled": False}}} for name, ids in EXCEPT.items()),
                 CLASSIC,
                 # Two hundred systematic cases, and each waits for its commit.
-                {"include-operation-id": "push_observations", "phases": {"coverage": {"enabled": THOROUGH}}},
+                {"include-operation-id": "pushObservations", "phases": {"coverage": {"enabled": THOROUGH}}},
             ],
             "phases": {"stateful": {"enabled": False}},
         }
