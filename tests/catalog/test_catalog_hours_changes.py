@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from storewatch.catalog import (
-    SPECIAL_ROWS,
     Catalog,
     Closure,
     ImportRecord,
@@ -20,6 +19,7 @@ from storewatch.catalog import (
 )
 from storewatch.catalog.db.rows import BATCH_ROWS
 from storewatch.catalog.entries import _whole_entries
+from storewatch.domain.columns import SPECIAL_ROWS
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.errors import InvalidInputError, UnknownStoreError
 from storewatch.domain.labels import Label, Scope

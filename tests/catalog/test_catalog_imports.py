@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from storewatch.catalog import REJECTS, Catalog, FinishedImport, ImportRecord, StoreChanges
+from storewatch.catalog import Catalog, FinishedImport, ImportRecord, StoreChanges
+from storewatch.domain.columns import REJECTS
 
 NOW = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 RECORD = ImportRecord(

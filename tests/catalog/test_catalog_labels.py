@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 from sqlalchemy import event
 
-from storewatch.catalog import PATTERNS, Catalog, ImportRecord, StoreChanges, StoreFilter, StoreRows, labels_frame
+from storewatch.catalog import Catalog, ImportRecord, StoreChanges, StoreFilter, StoreRows, labels_frame
 from storewatch.catalog.db.rows import BATCH_ROWS
+from storewatch.domain.columns import PATTERNS
 from storewatch.domain.enums import StoreOrder
 from storewatch.domain.labels import Label, Scope
 

@@ -6,9 +6,9 @@ import polars as pl
 from polars.testing import assert_frame_equal
 from sqlalchemy import select
 
-from storewatch.catalog import PATTERNS, STORES, Catalog, ImportRecord, StoreChanges
+from storewatch.catalog import Catalog, ImportRecord, StoreChanges
 from storewatch.catalog.db import schema
-from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, RECLASSIFICATIONS, SPECIAL_HOURS
+from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, PATTERNS, RECLASSIFICATIONS, SPECIAL_HOURS, STORES
 
 NOW = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 RECORD = ImportRecord(file="f.csv", table_name="weekly_hours", rows=1, accepted=1, rejected=0)

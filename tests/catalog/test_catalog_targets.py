@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from storewatch.catalog import SALES, TARGETS, Catalog, Definition, StoreChanges, Target, labels_frame
+from storewatch.catalog import Catalog, Definition, StoreChanges, Target, labels_frame
+from storewatch.domain.columns import SALES, TARGETS
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.labels import Label, Scope
 

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from storewatch.catalog import SALES, SPECIAL_ROWS, TARGETS, Catalog, StoreChanges, labels_frame
+from storewatch.catalog import Catalog, StoreChanges, labels_frame
+from storewatch.domain.columns import SALES, SPECIAL_ROWS, TARGETS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import Label, Scope

@@ -9,14 +9,14 @@ from storewatch.catalog.closures import Closure, ClosureRepository, NewClosure
 from storewatch.catalog.db.database import Database
 from storewatch.catalog.db.state import read_version
 from storewatch.catalog.definitions import Definition, DefinitionRepository
-from storewatch.catalog.entries import ENTRIES, SALES, SPECIAL_ROWS, TARGETS, EntryRepository
-from storewatch.catalog.imports import REJECTS, FinishedImport, ImportRecord, ImportRepository, StoredReject
+from storewatch.catalog.entries import EntryRepository
+from storewatch.catalog.imports import FinishedImport, ImportRecord, ImportRepository, StoredReject
 from storewatch.catalog.jobs import Job, JobRepository
 from storewatch.catalog.keys import ApiKey, KeyRepository
-from storewatch.catalog.labels import LABELS, NAME, LabelRepository, labels_frame
+from storewatch.catalog.labels import NAME, LabelRepository, labels_frame
 from storewatch.catalog.schedules import Schedule, ScheduleRepository
 from storewatch.catalog.store_changes import StoreChanges
-from storewatch.catalog.store_queries import PATTERNS, STORES, StoreFilter, StoreRows
+from storewatch.catalog.store_queries import StoreFilter, StoreRows
 from storewatch.catalog.stores import StoreRepository
 from storewatch.catalog.targeting import Target
 from storewatch.catalog.workers import WorkerRecord, WorkerRepository
@@ -25,15 +25,7 @@ from storewatch.domain.labels import Label
 
 __all__ = [
     "ENDED",
-    "ENTRIES",
-    "LABELS",
     "NAME",
-    "PATTERNS",
-    "REJECTS",
-    "SALES",
-    "SPECIAL_ROWS",
-    "STORES",
-    "TARGETS",
     "Annotation",
     "ApiKey",
     "AuditEntry",

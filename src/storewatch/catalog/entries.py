@@ -11,17 +11,10 @@ from storewatch.catalog.db import schema
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write_rows
 from storewatch.catalog.db.state import lock_stores, move_version
-from storewatch.catalog.targeting import TARGET, Target, is_visible, read_targeted_rows
+from storewatch.catalog.targeting import Target, is_visible, read_targeted_rows
+from storewatch.domain.columns import SALES, SPECIAL_ROWS, TARGET, TARGETS
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.labels import ALL_STORES, Scope
-
-SPECIAL_ROWS: Final = pl.Schema({**TARGET, "date": pl.Date(), "start_s": pl.Int32(), "end_s": pl.Int32()})
-TARGETS: Final = pl.Schema({**TARGET, "objective": pl.Float64()})
-SALES: Final = pl.Schema({**TARGET, "weekday": pl.Int8(), "hour": pl.Int8(), "amount_per_hour": pl.Float64()})
-
-
-# The rows of each kind.
-ENTRIES: Final = {EntryKind.SPECIAL_HOURS: SPECIAL_ROWS, EntryKind.TARGETS: TARGETS, EntryKind.SALES: SALES}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final
 
 import polars as pl
 from sqlalchemy import insert, select, tuple_
@@ -12,8 +11,7 @@ from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import read_rows, write_rows
 from storewatch.catalog.db.schema import imports, rejects
 from storewatch.catalog.store_changes import StoreChanges, change_stores
-
-REJECTS: Final = pl.Schema({"line": pl.Int64, "row": pl.String, "reason": pl.String})
+from storewatch.domain.columns import REJECTS
 
 
 @dataclass(frozen=True, kw_only=True)

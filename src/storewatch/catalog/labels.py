@@ -10,17 +10,12 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select,
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import read_rows, select_rows, write_rows
 from storewatch.catalog.db.schema import store_labels, stores
-from storewatch.catalog.targeting import TARGET, ids_carrying
+from storewatch.catalog.targeting import ids_carrying
+from storewatch.domain.columns import LABELS, TARGET
 from storewatch.domain.labels import ALL_STORES, Scope
 
 NAME: Final = "name"  # the label that lists search and sort by
 
-# The whole labels of each store named; a store without any has an empty list.
-LABELS: Final = pl.Schema(
-    {"store_id": pl.String(), "labels": pl.List(pl.Struct({"label": pl.String, "value": pl.String}))}
-)
-
-_ROWS: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
 _STORES_AT_ONCE: Final = 10_000
 
 
@@ -75,7 +70,7 @@ def replace_labels(connection: Connection, labels: pl.DataFrame, now: datetime) 
         wanted = (
             batch.explode("labels", empty_as_null=False, keep_nulls=False).unnest("labels").sort("store_id", "label")
         )
-        known = read_rows(connection, _known(connection, ids), _ROWS)
+        known = read_rows(connection, _known(connection, ids), TARGET)
         gone = known.join(wanted, on=["store_id", "label"], how="anti").select("store_id", "label")
         changed += _delete(connection, store_labels, gone)
         changed += write_rows(connection, store_labels, wanted, replace="value")

@@ -1,7 +1,7 @@
 """Queries of stores: searched, filtered, sorted, page by page, with all that reports need to know of them."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, tuple_
@@ -11,16 +11,11 @@ from storewatch.catalog.db.rows import read_rows
 from storewatch.catalog.db.schema import store_labels, stores, weekly_hours
 from storewatch.catalog.db.state import read_version
 from storewatch.catalog.labels import NAME, read_labels
+from storewatch.domain.columns import INTERVALS, STORES
 from storewatch.domain.enums import StoreOrder
 from storewatch.domain.labels import Label
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.opening.changes import HoursChanges
-
-INTERVALS: Final = pl.List(pl.Struct({"start_s": pl.Int32, "end_s": pl.Int32}))
-
-# A null weekly_hours_id or timezone is the default of SEMANTICS 2 and 3.
-STORES: Final = pl.Schema({"store_id": pl.String, "weekly_hours_id": pl.Int64, "timezone": pl.String})
-PATTERNS: Final = pl.Schema({"weekly_hours_id": pl.Int64(), "intervals": INTERVALS})
 
 Place = tuple[str | None, ...]
 

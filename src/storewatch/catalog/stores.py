@@ -14,7 +14,6 @@ from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.labels import labels_frame, read_labels
 from storewatch.catalog.store_changes import StoreChanges, change_stores
 from storewatch.catalog.store_queries import (
-    STORES,
     Place,
     StoreFilter,
     StoreRows,
@@ -24,6 +23,7 @@ from storewatch.catalog.store_queries import (
     read_stores,
 )
 from storewatch.catalog.targeting import ids_carrying
+from storewatch.domain.columns import STORES
 from storewatch.domain.enums import StoreOrder
 from storewatch.domain.labels import ALL_STORES, Scope
 

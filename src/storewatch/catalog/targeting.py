@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, sele
 
 from storewatch.catalog.db.rows import read_rows, select_rows
 from storewatch.catalog.db.schema import store_labels, stores
+from storewatch.domain.columns import TARGET
 from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.labels import Label, Scope
 
-TARGET: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
 # Up to so many stores are asked for by their ids; of more, everything is read.
 ASKED_BY_ID: Final = 10_000
 

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from storewatch.domain.enums import EntryKind
+
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Int32s: TypeAlias = npt.NDArray[np.int32]
 UInt8s: TypeAlias = npt.NDArray[np.uint8]
@@ -26,6 +28,27 @@ OBSERVATIONS: Final = pl.Schema(
 WEEKLY_HOURS: Final = pl.Schema({"store_id": pl.String, "day": pl.Int8, "start_s": pl.Int32, "end_s": pl.Int32})
 
 TIMEZONES: Final = pl.Schema({"store_id": pl.String, "timezone": pl.String})
+
+# Stores of the catalog; a null weekly_hours_id or timezone is the default (SEMANTICS 2 and 3).
+STORES: Final = pl.Schema({"store_id": pl.String, "weekly_hours_id": pl.Int64, "timezone": pl.String})
+# The weekly hours that a weekly_hours_id stands for, in seconds of the local week.
+INTERVALS: Final = pl.List(pl.Struct({"start_s": pl.Int32, "end_s": pl.Int32}))
+PATTERNS: Final = pl.Schema({"weekly_hours_id": pl.Int64(), "intervals": INTERVALS})
+
+# All labels of each store; a store without any has an empty list.
+LABELS: Final = pl.Schema(
+    {"store_id": pl.String(), "labels": pl.List(pl.Struct({"label": pl.String, "value": pl.String}))}
+)
+
+# The next four are entries: rows of a store_id, or of a label and its value; special hours as in SPECIAL_HOURS below.
+TARGET: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
+SPECIAL_ROWS: Final = pl.Schema({**TARGET, "date": pl.Date(), "start_s": pl.Int32(), "end_s": pl.Int32()})
+TARGETS: Final = pl.Schema({**TARGET, "objective": pl.Float64()})
+SALES: Final = pl.Schema({**TARGET, "weekday": pl.Int8(), "hour": pl.Int8(), "amount_per_hour": pl.Float64()})
+ENTRIES: Final = {EntryKind.SPECIAL_HOURS: SPECIAL_ROWS, EntryKind.TARGETS: TARGETS, EntryKind.SALES: SALES}
+
+# Rows that an import rejected: the 1-based line, the text of the row, and the reason.
+REJECTS: Final = pl.Schema({"line": pl.Int64, "row": pl.String, "reason": pl.String})
 
 # The next three change the weekly hours of stores (engine.opening.changes). Any order, no row twice.
 # Hours that hold from the local date `valid_from` until the next version; a null weekly_hours_id is open 24x7.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from storewatch.catalog import REJECTS
+from storewatch.domain.columns import REJECTS
 
 Rows = npt.NDArray[np.int64]
 

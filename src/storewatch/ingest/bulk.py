@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from storewatch.catalog import LABELS, REJECTS, Catalog, StoreChanges
-from storewatch.domain.columns import WEEKLY_HOURS
+from storewatch.catalog import Catalog, StoreChanges
+from storewatch.domain.columns import LABELS, REJECTS, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Label, Scope

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import polars as pl
 
-from storewatch.catalog import SALES, SPECIAL_ROWS, TARGETS
+from storewatch.domain.columns import SALES, SPECIAL_ROWS, TARGETS
 from storewatch.domain.instants import DAY_SECONDS, END_OF_DAY_FROM_S
 from storewatch.ingest.cells import (
     CheckedRows,

@@ -11,8 +11,8 @@ from typing import Final
 import polars as pl
 
 from storewatch import telemetry
-from storewatch.catalog import ENTRIES, LABELS, Catalog, ImportRecord, StoreChanges
-from storewatch.domain.columns import TIMEZONES, WEEKLY_HOURS
+from storewatch.catalog import Catalog, ImportRecord, StoreChanges
+from storewatch.domain.columns import ENTRIES, LABELS, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope

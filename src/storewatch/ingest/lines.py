@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from storewatch.catalog import REJECTS
+from storewatch.domain.columns import REJECTS
 from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest.blocks import DECIMAL_NAMES, Block, Rows, Source
 from storewatch.ingest.streams import Stream

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 import polars as pl
 
-from storewatch.catalog import REJECTS
+from storewatch.domain.columns import REJECTS
 from storewatch.ingest.blocks import Block
 
 MAX_ROW_LENGTH: Final = 2_000

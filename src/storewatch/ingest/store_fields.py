@@ -6,8 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from storewatch.catalog import LABELS, PATTERNS
-from storewatch.domain.columns import TIMEZONES
+from storewatch.domain.columns import LABELS, PATTERNS, TIMEZONES
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.tables import check_hours, check_labels, check_zones

@@ -12,8 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from storewatch.catalog import LABELS
-from storewatch.domain.columns import INSTANT, TIMEZONES, WEEKLY_HOURS
+from storewatch.domain.columns import INSTANT, LABELS, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_SECONDS

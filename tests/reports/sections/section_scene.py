@@ -10,8 +10,8 @@ import polars as pl
 from reference.naive import Store
 from scene import settings_in
 
-from storewatch.catalog import SALES, Catalog, NewAnnotation, NewClosure, StoreChanges, labels_frame
-from storewatch.domain.columns import OBSERVATIONS, TIMEZONES, WEEKLY_HOURS
+from storewatch.catalog import Catalog, NewAnnotation, NewClosure, StoreChanges, labels_frame
+from storewatch.domain.columns import OBSERVATIONS, SALES, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ReportTable
 from storewatch.domain.instants import instant_of, parse_instant
 from storewatch.engine.opening.weekly import weekly_intervals
