@@ -39,6 +39,14 @@ def test_schedule_is_created_once_found_and_deleted(catalog: Catalog) -> None:
     assert catalog.schedules.find("weekly") is None
 
 
+def test_name_with_nul_is_no_schedules_name(catalog: Catalog) -> None:
+    replaced = replace(WEEKLY, name="weekly\ufffd")
+    assert catalog.schedules.create(replaced)
+    assert catalog.schedules.find("weekly\0") is None
+    assert not catalog.schedules.delete("weekly\0")
+    assert catalog.schedules.find("weekly\ufffd") == replaced
+
+
 def test_run_fired_by_many_is_accepted_once(catalog: Catalog) -> None:
     catalog.schedules.create(WEEKLY)
     with ThreadPoolExecutor(8) as threads:

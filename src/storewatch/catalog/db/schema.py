@@ -5,7 +5,7 @@ database and compares it with this file.
 """
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     Dialect,
@@ -24,7 +25,10 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
 HEAD: Final = "0003"  # the revision of `migrations/versions` that this code reads and writes
@@ -52,12 +56,25 @@ class Instant(TypeDecorator[datetime]):
 class StoredText(TypeDecorator[str]):
     """A text. U+FFFD takes the place of NUL, which broken files hold and PostgreSQL can neither store nor look for.
 
-    Writing and searching replace alike. `db.rows`, whose values are in one JSON parameter, calls `without_nul` itself.
+    No row is equal to a text with NUL, so a lookup never finds the row of the text with U+FFFD. `db.rows`, whose values
+    are in one JSON parameter, calls `without_nul` itself.
     bytewise: PostgreSQL orders by the bytes of UTF-8 as SQLite does, whatever the locale of the database.
     """
 
     impl = Text
     cache_ok = True
+
+    class Comparator(TypeDecorator.Comparator[str]):
+        """Comparisons of a column of texts."""
+
+        def operate(self, op: OperatorType, *other: Any, **options: Any) -> ColumnElement[Any]:
+            if op in (operators.eq, operators.is_not_distinct_from) and isinstance(other[0], str) and "\0" in other[0]:
+                return false()
+            return super().operate(op, *other, **options)
+
+    @property
+    def comparator_factory(self) -> type[TypeDecorator.Comparator[str]]:  # type: ignore[override]
+        return self.Comparator
 
     def __init__(self, *, bytewise: bool = False) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ def resolve_definition(asked: Mapping[str, Any], catalog: Catalog) -> dict[str, 
     name = asked.get("definition")
     if name is None:
         return given
-    definition = None if "\0" in str(name) else catalog.definitions.find(str(name))
+    definition = catalog.definitions.find(str(name))
     if definition is None:
         raise UnknownDefinitionError(str(name))
     return {**definition.parameters, **given}

@@ -74,8 +74,7 @@ def _entry(scope: Scope, mark: AuditMark, outcome: str, at: datetime) -> AuditEn
         address=scope["client"][0] if scope.get("client") else "unknown",
         action=mark.action,
         object_type=mark.object_type,
-        # PostgreSQL's text holds no NUL, and one bad row would keep out those that share its commit.
-        object_id=str(named).replace("\0", "\ufffd")[:MAX_OBJECT_LENGTH] if named is not None else None,
+        object_id=str(named)[:MAX_OBJECT_LENGTH] if named is not None else None,
         outcome=outcome,
         request_id=state.get("request_id"),
         detail=state.get("audit_detail"),

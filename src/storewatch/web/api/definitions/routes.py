@@ -89,12 +89,12 @@ def replace_definition(
 def delete_definition(name: str, _: Operator, __: Unscoped, request: Request, installation: Installed) -> None:
     """Delete a report definition. Later runs of schedules that use it fail, and name the reason."""
     request.state.audit_object = name
-    if "\0" in name or not installation.catalog.definitions.delete(name):
+    if not installation.catalog.definitions.delete(name):
         raise UnknownDefinitionError(name)
 
 
 def _find(catalog: Catalog, name: str) -> Definition:
-    definition = None if "\0" in name else catalog.definitions.find(name)
+    definition = catalog.definitions.find(name)
     if definition is None:
         raise UnknownDefinitionError(name)
     return definition

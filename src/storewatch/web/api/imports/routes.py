@@ -170,7 +170,7 @@ def list_rejects(
 
 
 def _find(catalog: Catalog, import_id: str, caller: Principal) -> Job:
-    job = None if "\0" in import_id else catalog.jobs.find(import_id)
+    job = catalog.jobs.find(import_id)
     if job is None or job.kind is not JobKind.IMPORT or (caller.scope.is_limited and job.scope != caller.scope):
         raise UnknownImportError(import_id)
     return job

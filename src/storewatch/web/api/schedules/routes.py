@@ -55,7 +55,7 @@ def list_schedules(_: Unscoped, installation: Installed) -> ScheduleList:
 @router.get("/{name}", operation_id="getSchedule", responses=problem_responses(404, 422))
 def get_schedule(name: str, _: Unscoped, installation: Installed) -> ScheduleModel:
     """Return one schedule."""
-    schedule = None if "\0" in name else installation.catalog.schedules.find(name)
+    schedule = installation.catalog.schedules.find(name)
     if schedule is None:
         raise UnknownScheduleError(name)
     return ScheduleModel.of(schedule, installation.clock())
@@ -71,5 +71,5 @@ def get_schedule(name: str, _: Unscoped, installation: Installed) -> ScheduleMod
 def delete_schedule(name: str, _: Admin, request: Request, installation: Installed) -> None:
     """Delete a schedule. Jobs already queued still run."""
     request.state.audit_object = name
-    if "\0" in name or not installation.catalog.schedules.delete(name):
+    if not installation.catalog.schedules.delete(name):
         raise UnknownScheduleError(name)
