@@ -18,7 +18,7 @@ from storewatch.domain.labels import ALL_STORES, Scope
 
 @dataclass(frozen=True, kw_only=True)
 class NewAnnotation:
-    """What is said of a store in [start_at, end_at); reclassify_as: None leaves the figures as they are."""
+    """An annotation of a store in [start_at, end_at); reclassify_as: None leaves the figures as they are."""
 
     store_id: str
     start_at: datetime
@@ -88,7 +88,7 @@ class AnnotationRepository(Repository):
             return _annotation(row) if row else None
 
     def update(self, annotation_id: int, changes: Mapping[str, Any], scope: Scope = ALL_STORES) -> Annotation | None:
-        """Give fields of an annotation other values and return it; None when there is none for the caller.
+        """Change fields of an annotation and return it; None when there is none for the caller.
 
         changes: any of start_at, end_at, cause, note, reclassify_as. Raises InvalidInputError as `create_annotation`.
         """

@@ -70,7 +70,7 @@ class ClosureRepository(Repository):
             return [Closure(**row) for row in connection.execute(query).mappings()]
 
     def find(self, closure_id: int, scope: Scope = ALL_STORES) -> Closure | None:
-        """Give a closure that bears on stores of the caller."""
+        """Return a closure that bears on stores of the caller."""
         query = select(closures).where(closures.c.closure_id == closure_id, *is_visible(closures, scope, None))
         with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()

@@ -1,4 +1,4 @@
-"""Special hours, targets and sales: what is said of a store or of a label, replaced whole with every telling."""
+"""Special hours, targets and sales of a store or label. A new entry replaces the whole earlier one."""
 
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -19,7 +19,7 @@ from storewatch.domain.labels import ALL_STORES, Scope
 
 @dataclass(frozen=True, kw_only=True)
 class _Form:
-    """dated: an entry is what is said of a target for one date, otherwise all that is said of it.
+    """dated: an entry holds the rows of a target for one date, otherwise all rows of the target.
 
     distinct: of the rows of an entry that are equal in these columns the last counts.
     """
@@ -44,14 +44,13 @@ _FORMS: Final = {
 
 
 class EntryRepository(Repository):
-    """What is said of stores and of labels: special hours, targets, sales.
+    """Special hours, targets and sales of stores and labels.
 
-    Rows name a store_id, or a label and its value. Lists give them with their id, page by page: those that bear on
-    stores of a scope, and on one store.
+    Rows name a store_id, or a label and its value.
     """
 
     def replace(self, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
-        """Replace all that is said of each target, of special hours each target and date, that `rows` name.
+        """Replace the entries of each target that `rows` name; special hours by target and date.
 
         rows: ENTRIES[kind]; times as in columns.SPECIAL_HOURS, 0 < objective <= 1, amount_per_hour >= 0. A missing
         store is added. Returns how many rows changed.
@@ -80,7 +79,7 @@ class EntryRepository(Repository):
             return read_rows(connection, query, pl.Schema({form.row_id: pl.Int64(), **form.schema}))
 
     def delete(self, kind: EntryKind, target: Target, *, first: date = date.min, last: date = date.max) -> int:
-        """Remove what is said of a target; return how many rows.
+        """Delete the entries of a target; return how many rows.
 
         first, last: of special hours only those of these dates, both included.
         """
@@ -97,7 +96,7 @@ class EntryRepository(Repository):
             return removed
 
     def read_targets(self, store_ids: pl.Series) -> pl.DataFrame:
-        """Give store_id and objective of the stores that have any.
+        """Return store_id and objective of the stores that have any.
 
         The store's own goes before those of its labels; of those the highest counts.
         """
@@ -107,7 +106,7 @@ class EntryRepository(Repository):
         return pl.concat([rows.of_stores, highest.join(rows.of_stores, on="store_id", how="anti")])
 
     def read_sales(self, store_ids: pl.Series) -> pl.DataFrame:
-        """Give store_id, weekday, hour and amount_per_hour of the stores that have any; nulls hold for all.
+        """Return store_id, weekday, hour and amount_per_hour of the stores that have any; nulls hold for all.
 
         The store's own go before those of its labels; of those the first label by name counts.
         """

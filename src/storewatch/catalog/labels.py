@@ -33,7 +33,7 @@ class LabelRepository(Repository):
             )
 
     def exists(self, label: str, scope: Scope = ALL_STORES) -> bool:
-        """Whether any store of the scope has a label of this name."""
+        """Return whether any store of the scope has a label of this name."""
         query = select(1).where(store_labels.c.label == label, *_of_stores(scope)).limit(1)
         with self._database.reading() as connection:
             return connection.execute(query).first() is not None

@@ -1,4 +1,4 @@
-"""What is said of a store, of the stores that carry a label, or of all stores: rows with the columns of Target."""
+"""Rows that apply to a store, to the stores with a label, or to all stores: they have the columns of Target."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ ASKED_BY_ID: Final = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Of whom something is said: of a store, of the stores that carry label=value, or of all where all are None."""
+    """The stores that a row applies to: one store, the stores with label=value, or all where all fields are None."""
 
     store_id: str | None = None
     label: str | None = None
@@ -28,7 +28,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetedRows:
-    """What a table says of some stores, each with the table's own columns.
+    """The rows of a table that apply to some stores, each with the table's own columns.
 
     of_stores: also store_id; of_labels: also store_id and label, one row for each store that carries it; of_all: no
     further column.
@@ -76,7 +76,7 @@ def require_store(connection: Connection, store_id: str, scope: Scope) -> None:
 
 
 def bears_on(table: Table, ids: Select[Any]) -> ColumnElement[bool]:
-    """Whether a row says something of any of these stores."""
+    """Return whether a row applies to any of these stores."""
     carried = select(store_labels.c.label, store_labels.c.value).where(store_labels.c.store_id.in_(ids))
     return or_(
         table.c.store_id.in_(ids),
@@ -94,7 +94,7 @@ def is_visible(table: Table, scope: Scope, store_id: str | None) -> list[ColumnE
 
 
 def read_targeted_rows(connection: Connection, table: Table, columns: pl.Schema, store_ids: pl.Series) -> TargetedRows:
-    """Read what `table` says, in these columns of it, of these stores."""
+    """Read these columns of the rows of `table` that apply to these stores."""
     ids = ids_asked(connection, store_ids)
     found = select(*(table.c[name] for name in (*TARGET, *columns))).order_by(*table.primary_key)
     if ids is not None:

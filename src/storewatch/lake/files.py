@@ -41,7 +41,7 @@ class Run:
 
 
 def is_one_run(paths: pl.Series) -> bool:
-    """Whether the files of a day are exactly one run of ours; nothing but their names is read."""
+    """Return whether the files of a day are exactly one run written by `write_run`; nothing but their names is read."""
     runs = {match[1] if (match := _NAME.search(path)) else path for path in paths}
     return len(runs) == 1 and _NAME.search(paths[0]) is not None
 

@@ -1,4 +1,4 @@
-"""The door of the lake."""
+"""The lake: append, read, optimize and delete observations."""
 
 import math
 import time
@@ -90,16 +90,16 @@ class Lake:
     def compact(self, *, kept: timedelta = COMPACTED_KEPT) -> int:
         """Merge the newest small files of every day that has many; return how many days.
 
-        For whoever appends all the time: called after every few commits it keeps a day at about 40 files, and a row
-        is rewritten log2(commits / 16) times. Drops repeats among the files it merges, never anything else. kept: how
-        long the merged files stay for those who read them.
+        For a process that appends all the time: called after every few commits it keeps a day at about 40 files, and
+        a row is rewritten log2(commits / 16) times. Drops repeats among the files it merges, never anything else.
+        kept: how long the merged files stay for those who read them.
         """
         return compact(self._storage, rows_at_once=self._rows_at_once, kept=kept)
 
     def tidy(self, *, log_kept: timedelta = LOG_KEPT) -> int:
         """Delete the files that `compact` no longer keeps, and shorten the log; return how many files.
 
-        For whoever appends all the time, after some hundred commits. log_kept: younger versions stay readable.
+        For a process that appends all the time, after some hundred commits. log_kept: younger versions stay readable.
         """
         return tidy(self._storage, log_kept=log_kept)
 

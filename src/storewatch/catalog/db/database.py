@@ -88,7 +88,7 @@ class Database:
         return _transaction(self._engine)
 
     def is_up_to_date(self) -> bool:
-        """Whether the database answers and its tables are those that this code reads and writes."""
+        """Return whether the database answers and its tables are those that this code reads and writes."""
         with self.reading() as connection:
             return _revision(connection) == HEAD
 

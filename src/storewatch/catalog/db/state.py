@@ -6,7 +6,7 @@ from storewatch.catalog.db.schema import catalog_state
 
 
 def lock_stores(connection: Connection) -> None:
-    """Wait for whoever else changes stores, so that what is read after this is still true at the commit."""
+    """Wait for other changes of stores, so that what is read after this is still true at the commit."""
     connection.execute(select(catalog_state.c.id).with_for_update())
 
 
