@@ -1,13 +1,10 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from scene import import_scene, settings_in
 
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError
-from storewatch.installation import Installation, open_installation
+from storewatch.installation import Installation
 from storewatch.jobs.kinds.retention import Removed, RetentionLimits, apply_retention, preview_retention
 from storewatch.reports.request.request import ReportRequest
 
@@ -15,10 +12,8 @@ NOW = datetime(2023, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        import_scene(app, tmp_path / "files")
-        yield app
+def app(scene_on_each_database: Installation) -> Installation:
+    return scene_on_each_database
 
 
 def finish_report(app: Installation, job_id: str, at: datetime) -> None:

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from scene import REPORT, import_scene, settings_in
+from scene import REPORT
 from waiting import wait_for
 
 from storewatch.catalog import Job
 from storewatch.domain.enums import ENDED, JobKind, JobState
-from storewatch.installation import Installation, open_installation, prepare_service
+from storewatch.installation import Installation, prepare_service
 from storewatch.jobs.queue import JobQueue
 from storewatch.reports.request.request import ReportRequest
 
@@ -23,10 +23,8 @@ PROGRAM = Path(__file__).with_name("job_process.py")
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        import_scene(app, tmp_path / "files")
-        yield app
+def app(scene_on_each_database: Installation) -> Installation:
+    return scene_on_each_database
 
 
 @pytest.fixture

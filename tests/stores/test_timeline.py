@@ -1,15 +1,12 @@
 """One store over time against the naive twin, through a real lake and catalog; and the range that is asked for."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import polars as pl
 import pytest
 from reference import naive
-from scene import settings_in
 
 from storewatch.catalog import StoreChanges, StoreRows
 from storewatch.domain.columns import OBSERVATIONS, WEEKLY_HOURS
@@ -17,7 +14,7 @@ from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_US, HOUR_US, instant_of, instant_us
 from storewatch.domain.policies import Policy
 from storewatch.engine.opening.weekly import weekly_intervals
-from storewatch.installation import Installation, open_installation
+from storewatch.installation import Installation
 from storewatch.stores.current import CurrentStores
 from storewatch.stores.timeline import (
     HistoryQuery,
@@ -41,9 +38,8 @@ PLACES = (
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path)) as app:
-        yield app
+def app(installation: Installation) -> Installation:
+    return installation
 
 
 def random_store(dice: random.Random, timezone: str, day: date) -> naive.Store:

@@ -2,27 +2,24 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from access_scene import REQUIRED, bearer, key_of, serving
 from fastapi.testclient import TestClient
-from scene import settings_in
 
 from storewatch.access import AccessRules, KeyRule
 from storewatch.access.keys import revoke_key
 from storewatch.catalog import AuditFilter
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import Label, Scope
-from storewatch.installation import Installation, open_installation
+from storewatch.installation import Installation
 
 LOOPBACK = AccessRules(keys=KeyRule.LOOPBACK)
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        yield app
+def app(installation: Installation) -> Installation:
+    return installation
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from scene import REPORT, import_scene, settings_in
+from scene import REPORT, settings_in
 from waiting import wait_for
 
 from storewatch.domain.enums import JobKind
@@ -18,10 +18,9 @@ from storewatch.web.service import create_service
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        import_scene(app, tmp_path / "files")
-        yield app
+def app(scene_on_each_database: Installation) -> Installation:
+    """The scene. This contract is tested on each kind of database, from the request to the file of the worker."""
+    return scene_on_each_database
 
 
 @pytest.fixture

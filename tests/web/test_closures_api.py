@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
-from scene import import_scene, settings_in
+from scene import settings_in
 
 from storewatch.access import AccessRules
 from storewatch.catalog import StoreChanges, labels_frame
@@ -22,13 +22,9 @@ KNOWN = {"store_id": "cafe", "from": "2023-01-23T16:45:00Z", "to": "2023-01-24T0
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        import_scene(app, tmp_path / "files")
-        app.catalog.stores.replace(
-            StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=datetime.now(UTC)
-        )
-        yield app
+def app(scene: Installation) -> Installation:
+    scene.catalog.stores.replace(StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=datetime.now(UTC))
+    return scene
 
 
 @pytest.fixture

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from access_scene import serving
 from fastapi.testclient import TestClient
-from scene import import_scene, settings_in
 
 from storewatch.access import AccessRules
 from storewatch.catalog import StoreChanges, labels_frame
-from storewatch.installation import Installation, open_installation
+from storewatch.installation import Installation
 
 OF_CAFE = {"store_id": "cafe", "label": None, "value": None}
 OF_ACME = {"store_id": None, "label": "owner", "value": "acme"}
@@ -28,13 +26,9 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        import_scene(app, tmp_path / "files")
-        app.catalog.stores.replace(
-            StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=datetime.now(UTC)
-        )
-        yield app
+def app(scene: Installation) -> Installation:
+    scene.catalog.stores.replace(StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=datetime.now(UTC))
+    return scene
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Whether a service is alive and ready, also when what it needs is not there or hangs."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from fastapi.testclient import TestClient
-from scene import import_scene, settings_in
+from scene import settings_in
 from waiting import wait_for
 
 from storewatch.installation import Installation, open_installation, prepare_service
@@ -18,10 +17,8 @@ from storewatch.web.service import create_service
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        import_scene(app, tmp_path / "files")
-        yield app
+def app(scene: Installation) -> Installation:
+    return scene
 
 
 def probe(parts: Installation) -> tuple[int, dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
-from scene import HOURS, POLLS, REPORT, ZONES, settings_in
+from scene import HOURS, POLLS, REPORT, ZONES
 from waiting import wait_for
 
 from storewatch.access import AccessRules
@@ -22,9 +22,8 @@ REASON = "status 'open' is neither active nor inactive"
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        yield app
+def app(installation: Installation) -> Installation:
+    return installation
 
 
 @pytest.fixture

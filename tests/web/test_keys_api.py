@@ -2,22 +2,19 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
-from scene import settings_in
 
 from storewatch.catalog import AuditFilter
 from storewatch.domain.enums import Role
-from storewatch.installation import Installation, open_installation
+from storewatch.installation import Installation
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        yield app
+def app(installation: Installation) -> Installation:
+    return installation
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What a scrape shows, that it never fails, who may see it, and that its documentation is complete."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
-from scene import import_scene, settings_in
+from scene import settings_in
 
 from storewatch.access import AccessRules
 from storewatch.access.keys import create_key
@@ -27,10 +26,8 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        import_scene(app, tmp_path / "files")
-        yield app
+def app(scene: Installation) -> Installation:
+    return scene
 
 
 class Clock:

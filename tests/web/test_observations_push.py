@@ -12,14 +12,13 @@ import polars as pl
 import pytest
 from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
-from scene import settings_in
 from waiting import wait_for
 
 from storewatch.access.rules import AccessRules
 from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import Label, Scope
-from storewatch.installation import Installation, open_installation, utc_now
+from storewatch.installation import Installation, utc_now
 from storewatch.web.middleware.body_limits import zstd
 
 CAFE = {"store_id": "cafe", "observed_at": "2023-01-23T15:14:00Z", "status": "active"}
@@ -28,9 +27,8 @@ JSON = "application/json"
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path)) as app:
-        yield app
+def app(installation: Installation) -> Installation:
+    return installation
 
 
 @pytest.fixture

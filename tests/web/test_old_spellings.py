@@ -1,21 +1,17 @@
 """Paths with underscores answer 308 with the path in kebab-case and the same query; clients repeat method and body."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
-from scene import import_scene, settings_in
 
-from storewatch.installation import Installation, open_installation
+from storewatch.installation import Installation
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path)) as app:
-        import_scene(app, tmp_path / "files")
-        yield app
+def app(scene: Installation) -> Installation:
+    return scene
 
 
 @pytest.fixture

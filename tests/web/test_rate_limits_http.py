@@ -1,23 +1,18 @@
 """Rate limits as clients see them."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from access_scene import bearer, key_of, serving
-from scene import settings_in
 
 from storewatch.access import AccessRules, KeyRule
 from storewatch.access.rate_limits import RateLimits
-from storewatch.installation import Installation, open_installation
+from storewatch.installation import Installation
 
 LIMITED = AccessRules(keys=KeyRule.REQUIRED, rates=RateLimits(per_key="3 per hour", per_address="2 per hour"))
 
 
 @pytest.fixture
-def app(tmp_path: Path, sqlite_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, sqlite_url)) as app:
-        yield app
+def app(installation: Installation) -> Installation:
+    return installation
 
 
 def test_key_is_told_what_is_left_and_then_to_wait(app: Installation) -> None:

@@ -2,28 +2,24 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
-from scene import import_scene, settings_in
 from waiting import wait_for
 
 from storewatch.access import AccessRules
 from storewatch.domain.enums import JobKind, Role
 from storewatch.domain.labels import Label, Scope
-from storewatch.installation import Installation, open_installation
+from storewatch.installation import Installation
 
 MONDAY = {"windows": ["last_week"], "by": "day", "policy": "observed", "format": "ndjson"}
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        import_scene(app, tmp_path / "files")
-        yield app
+def app(scene: Installation) -> Installation:
+    return scene
 
 
 @pytest.fixture

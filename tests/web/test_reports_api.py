@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
-from scene import HEADER, REPORT, import_scene, settings_in
+from scene import HEADER, REPORT, settings_in
 from waiting import wait_for
 
 from storewatch.access import AccessRules
@@ -24,12 +24,10 @@ CAFE = "cafe,0.0,2.25,2.25,0.0,0.75,0.75\n"
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        import_scene(app, tmp_path / "files")
-        labels = labels_frame({"cafe": {"owner": "acme"}, "bar": {"owner": "other"}})
-        app.catalog.stores.replace(StoreChanges(labels=labels), now=datetime.now(UTC))
-        yield app
+def app(scene: Installation) -> Installation:
+    labels = labels_frame({"cafe": {"owner": "acme"}, "bar": {"owner": "other"}})
+    scene.catalog.stores.replace(StoreChanges(labels=labels), now=datetime.now(UTC))
+    return scene
 
 
 @pytest.fixture

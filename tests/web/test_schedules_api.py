@@ -2,20 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
-from scene import import_scene, settings_in
 
 from storewatch import __version__
 from storewatch.access import AccessRules
 from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import JobKind, Role
 from storewatch.domain.labels import ALL_STORES, Label, Scope
-from storewatch.installation import Installation, open_installation
+from storewatch.installation import Installation
 
 ACME = Scope(label=Label("owner", "acme"))
 WEEKLY = {
@@ -28,13 +26,9 @@ WEEKLY = {
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path)) as app:
-        import_scene(app, tmp_path / "files")
-        app.catalog.stores.replace(
-            StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=datetime.now(UTC)
-        )
-        yield app
+def app(scene: Installation) -> Installation:
+    scene.catalog.stores.replace(StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=datetime.now(UTC))
+    return scene
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
-from scene import import_scene, settings_in
+from scene import settings_in
 
 from storewatch.access import AccessRules
 from storewatch.domain.enums import Role
@@ -39,10 +39,8 @@ WHOLE_WEEK = [{"day": day, "start_time_local": "00:00:00", "end_time_local": "24
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        import_scene(app, tmp_path / "files")
-        yield app
+def app(scene: Installation) -> Installation:
+    return scene
 
 
 @pytest.fixture
@@ -52,10 +50,8 @@ def client(app: Installation) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def sqlite_app(tmp_path: Path) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path)) as app:
-        import_scene(app, tmp_path / "files")
-        yield app
+def sqlite_app(scene: Installation) -> Installation:
+    return scene
 
 
 @pytest.fixture

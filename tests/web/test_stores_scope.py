@@ -1,31 +1,27 @@
 """Two owners on one installation: for each the other's stores are stores that do not exist."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
-from scene import import_scene, settings_in
 
 from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import ALL_STORES, Label, Scope
-from storewatch.installation import Installation, open_installation, utc_now
+from storewatch.installation import Installation, utc_now
 
 ACME, BOLT = Scope(label=Label("owner", "acme")), Scope(label=Label("owner", "bolt"))
 ROW = {"day": 0, "start_time_local": "09:00:00", "end_time_local": "12:00:00"}
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+def app(scene: Installation) -> Installation:
     """cafe is acme's, bar is bolt's (and has the newest poll), ghost is nobody's."""
-    with open_installation(settings_in(tmp_path, database_url)) as app:
-        import_scene(app, tmp_path / "files")
-        owners = {"cafe": {"owner": "acme", "name": "Cafe"}, "bar": {"owner": "bolt", "name": "Bar"}}
-        app.catalog.stores.replace(StoreChanges(labels=labels_frame(owners)), now=utc_now())
-        yield app
+    owners = {"cafe": {"owner": "acme", "name": "Cafe"}, "bar": {"owner": "bolt", "name": "Bar"}}
+    scene.catalog.stores.replace(StoreChanges(labels=labels_frame(owners)), now=utc_now())
+    return scene
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from access_scene import serving
 from fastapi.testclient import TestClient
-from scene import import_scene, settings_in
+from scene import settings_in
 
 from storewatch.access import AccessRules
 from storewatch.domain.columns import OBSERVATIONS
@@ -43,10 +43,8 @@ SECONDS = ("business_seconds", "up_seconds", "down_seconds", "unknown_seconds", 
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Installation]:
-    with open_installation(settings_in(tmp_path)) as app:
-        import_scene(app, tmp_path / "files")
-        yield app
+def app(scene: Installation) -> Installation:
+    return scene
 
 
 @pytest.fixture
