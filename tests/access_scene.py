@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from fastapi.testclient import TestClient
+from support.services import service_of
 
 from storewatch.access import AccessRules, KeyRule
 from storewatch.access.keys import create_key
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.installation import Installation, prepare_service, utc_now
-from storewatch.web.service import create_service
 
 REQUIRED = AccessRules(keys=KeyRule.REQUIRED)
 
@@ -33,5 +33,5 @@ def serving(
     """Give a client of a running service; options are those of TestClient."""
     wanted: dict[str, Any] = {"base_url": "http://127.0.0.1:8000", "raise_server_exceptions": False} | options
     parts = prepare_service(app, with_worker=with_worker, access=access)
-    with TestClient(create_service(parts), **wanted) as client:
+    with TestClient(service_of(parts), **wanted) as client:
         yield client

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from scene import REPORT, settings_in
+from support.services import service_of
 from waiting import wait_for
 
 from storewatch.domain.enums import JobKind
@@ -14,7 +15,6 @@ from storewatch.domain.errors import StorewatchError
 from storewatch.installation import Installation, open_installation, prepare_service
 from storewatch.reports.request.request import ReportRequest
 from storewatch.web.problems import STATUS_OF
-from storewatch.web.service import create_service
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def app(scene_on_each_database: Installation) -> Installation:
 
 @pytest.fixture
 def client(app: Installation) -> Iterator[TestClient]:
-    with TestClient(create_service(prepare_service(app)), raise_server_exceptions=False) as client:
+    with TestClient(service_of(prepare_service(app)), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -50,7 +50,7 @@ def test_trigger_gives_an_id_and_then_the_csv(client: TestClient, method: str) -
 
 
 def test_report_that_is_not_ready_is_running(app: Installation) -> None:
-    with TestClient(create_service(prepare_service(app, with_worker=False))) as client:
+    with TestClient(service_of(prepare_service(app, with_worker=False))) as client:
         report_id = client.post("/trigger_report").json()["report_id"]
         response = client.get("/get_report", params={"report_id": report_id})
     assert (response.status_code, response.json()) == (200, {"status": "Running"})
@@ -58,7 +58,7 @@ def test_report_that_is_not_ready_is_running(app: Installation) -> None:
 
 def test_report_left_running_is_run_at_the_next_start(app: Installation) -> None:
     report_id = prepare_service(app, with_worker=False).jobs.accept(JobKind.REPORT, ReportRequest().parameters())
-    with TestClient(create_service(prepare_service(app))) as client:
+    with TestClient(service_of(prepare_service(app))) as client:
         assert finished(client, report_id).text == REPORT
 
 
@@ -90,7 +90,7 @@ def test_missing_id_is_a_problem_that_names_the_field(client: TestClient) -> Non
 def test_failed_report_is_a_problem_with_its_reason(tmp_path: Path) -> None:
     with (
         open_installation(settings_in(tmp_path)) as empty,
-        TestClient(create_service(prepare_service(empty)), raise_server_exceptions=False) as client,
+        TestClient(service_of(prepare_service(empty)), raise_server_exceptions=False) as client,
     ):
         response = finished(client, client.post("/trigger_report").json()["report_id"])
     assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from fastapi.testclient import TestClient
 from scene import settings_in
+from support.services import service_of
 from waiting import wait_for
 
 from storewatch.installation import Installation, open_installation, prepare_service
@@ -23,7 +24,7 @@ def app(scene: Installation) -> Installation:
 
 def probe(parts: Installation) -> tuple[int, dict[str, Any]]:
     """Read /readyz without starting the worker."""
-    response = TestClient(create_service(parts)).get("/readyz")
+    response = TestClient(service_of(parts)).get("/readyz")
     return response.status_code, response.json()
 
 
@@ -36,7 +37,7 @@ def passed(answer: tuple[int, dict[str, Any]]) -> dict[str, bool]:
 
 
 def test_service_with_everything_it_needs_is_ready(app: Installation) -> None:
-    with TestClient(create_service(prepare_service(app))) as client:
+    with TestClient(service_of(prepare_service(app))) as client:
         assert client.get("/healthz").json() == {"status": "alive"}
         answer = client.get("/readyz")
         assert passed((answer.status_code, answer.json())) == {

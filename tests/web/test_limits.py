@@ -17,13 +17,13 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 from scene import settings_in
+from support.services import service_of
 
 from storewatch.installation import open_installation, prepare_service
 from storewatch.web.body_limits import BodyLimit, body_limit
 from storewatch.web.middleware.body_limits import PIECE_BYTES, BodyLimitMiddleware
 from storewatch.web.middleware.time_limit import TimeLimitMiddleware
 from storewatch.web.problems import install_problems
-from storewatch.web.service import create_service
 
 LIMIT = 1_000
 
@@ -274,7 +274,7 @@ def test_service_takes_no_bomb_and_stores_nothing(tmp_path: Path, path: str) -> 
     settings = replace(settings_in(tmp_path), max_body_mb=1, max_upload_mb=1)
     with open_installation(settings) as app:
         before = app.lake.snapshot().version, app.catalog.version()
-        with TestClient(create_service(prepare_service(app, with_worker=False))) as client:
+        with TestClient(service_of(prepare_service(app, with_worker=False))) as client:
             for body, coding in ((gzip.compress(bytes(5_000_000), mtime=0), "gzip"), (bytes(5_000_000), "identity")):
                 headers = {"Content-Encoding": coding, "Content-Type": "text/csv"}
                 response = client.post(path, content=body, headers=headers)
@@ -290,7 +290,7 @@ def test_service_takes_compressed_observations(tmp_path: Path) -> None:
     line = b'{"store_id": "s1", "observed_at": "2023-01-23T18:00:00Z", "status": "active"}\n'
     with (
         open_installation(settings_in(tmp_path)) as app,
-        TestClient(create_service(prepare_service(app, with_worker=False))) as client,
+        TestClient(service_of(prepare_service(app, with_worker=False))) as client,
     ):
         for coding, compress in (("gzip", gzip.compress), ("zstd", zstd.compress)):
             headers = {"Content-Encoding": coding, "Content-Type": "application/x-ndjson"}
@@ -306,7 +306,7 @@ def test_service_takes_many_special_hours_as_it_takes_many_labels(tmp_path: Path
     labels = "store_id,name,owner\n" + "".join(f"store-{store},Store {store},acme\n" for store in range(60_000))
     with (
         open_installation(settings_in(tmp_path)) as app,
-        TestClient(create_service(prepare_service(app, with_worker=False))) as client,
+        TestClient(service_of(prepare_service(app, with_worker=False))) as client,
     ):
         for path, text, count in (("special-hours", hours, 90_000), ("labels", labels, 60_000)):
             assert len(text) > 1_500_000

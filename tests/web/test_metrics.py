@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from scene import settings_in
+from support.services import service_of
 
 from storewatch.access import AccessRules
 from storewatch.access.keys import create_key
@@ -17,7 +18,6 @@ from storewatch.domain.enums import JobKind, Role
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.ingest import import_file
 from storewatch.installation import Installation, open_installation, prepare_service
-from storewatch.web.service import create_service
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "operating.md"
 NOW = datetime(2023, 1, 23, 19, tzinfo=UTC)  # an hour after the scene's newest poll
@@ -45,7 +45,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def client(app: Installation, clock: Clock) -> TestClient:
-    return TestClient(create_service(prepare_service(app, clock=clock, with_worker=False)))
+    return TestClient(service_of(prepare_service(app, clock=clock, with_worker=False)))
 
 
 def scrape(client: TestClient) -> Samples:
@@ -109,7 +109,7 @@ def test_figures_are_read_again_after_a_while_and_ages_grow_between(
 
 def test_empty_installation_can_be_scraped(tmp_path: Path) -> None:
     with open_installation(settings_in(tmp_path)) as empty:
-        samples = scrape(TestClient(create_service(prepare_service(empty, with_worker=False))))
+        samples = scrape(TestClient(service_of(prepare_service(empty, with_worker=False))))
     assert ("storewatch_data_freshness_seconds", ()) not in samples
     assert samples["storewatch_lake_rows", ()] == 0
     assert samples["storewatch_queue_oldest_seconds", ()] == 0
@@ -135,7 +135,7 @@ def test_observations_reports_and_commits_are_counted(app: Installation, tmp_pat
         ("storewatch_commit_rows_sum", ()),
         ("storewatch_commit_seconds_count", ()),
     )
-    client = TestClient(create_service(prepare_service(app, with_worker=False)))
+    client = TestClient(service_of(prepare_service(app, with_worker=False)))
     before = scrape(client)
     (tmp_path / "more.csv").write_text(
         "store_id,status,timestamp_utc\nnew,active,2023-01-23 18:00:00 UTC\nnew,odd,2023-01-23 18:01:00 UTC\n"
@@ -158,7 +158,7 @@ def test_metrics_want_a_key_that_sees_everything(app: Installation, sent: str, o
     parts = prepare_service(app, with_worker=False, access=AccessRules(keys=KeyRule.REQUIRED))
     parts = replace(parts, settings=replace(app.settings, metrics_open=opened))
     headers = {"Authorization": f"Bearer {keys[sent]}"} if sent in keys else {}
-    client = TestClient(create_service(parts))
+    client = TestClient(service_of(parts))
     assert client.get("/metrics", headers=headers).status_code == status
     assert [client.get(path).status_code for path in ("/healthz", "/readyz")] == [200, 200]
 
