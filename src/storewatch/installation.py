@@ -73,9 +73,10 @@ class Installation:
 
 
 @contextmanager
-def open_installation(settings: Settings) -> Iterator[Installation]:
+def open_installation(settings: Settings, *, read_only: bool = False) -> Iterator[Installation]:
     """Open the catalog and the lake of an installation, creating and migrating them where needed.
 
+    read_only: refuse every change after that with a ReadOnlyError. Reading still registers the stores of the lake.
     Raises InvalidInputError where the home folder, the database or the lake cannot be used.
     """
     try:
@@ -84,9 +85,9 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
         raise InvalidInputError(
             f"The home folder {settings.home} cannot be used ({error.strerror}); name another one with --home."
         ) from None
-    catalog = Catalog.open(settings.database_url)
+    catalog = Catalog.open(settings.database_url, read_only=read_only)
     try:
-        lake = Lake(settings.lake_url)
+        lake = Lake(settings.lake_url, read_only=read_only)
         installation = Installation(
             settings=settings,
             catalog=catalog,

@@ -14,7 +14,7 @@ TOTALS = (
     "2 outages, 1 h 15 min of down time; longest 45 min, mean 37 min 30 s, MTTR 30 min, MTBF 84 h 52 min "
     "(business time)."
 )
-TOO_FEW = "Too few stores are open at a time to tell whether the feed was silent."
+TOO_FEW = "Too few stores are open at the same time to know whether the feed was silent."
 CLOSURE = ("--from", "2023-01-23T16:15Z", "--to", "2023-01-23T17:00Z")
 
 
@@ -67,7 +67,7 @@ def test_outages_of_many_stores_that_begin_together_are_told_first(home: Path) -
         "the last until 2023-01-23 14:59; 60 h of down time in all."
     )
     assert len(lines) == 1 + 1 + 1 + 50 + 1 + 1
-    assert lines[-2] == "... and 10 shorter ones; --format json, ndjson or wide_csv gives all."
+    assert lines[-2] == "... and 10 shorter ones; --format json, ndjson or wide_csv lists all."
     assert lines[-1].startswith("60 outages, 60 h of down time; longest 1 h, mean 1 h, MTTR 1 h")
 
 
@@ -82,7 +82,7 @@ def test_outages_as_data_are_all_of_them(home: Path, tmp_path: Path) -> None:
     assert storewatch(home, "outages", "--output", f"{tmp_path}/").returncode == 0
     assert (tmp_path / "storewatch_2023-01-23_last-week_outages.csv").read_text().splitlines() == table
     for wrong in (("--format", "pdf"), ("--output", tmp_path / "o.xlsx")):
-        assert mistake(home, "outages", *wrong).startswith("--format: This writes json, ndjson, wide_csv")
+        assert mistake(home, "outages", *wrong).startswith("--format: This command writes json, ndjson, wide_csv")
 
 
 def test_doctor_tells_evidence_correction_and_effect(home: Path) -> None:
@@ -119,7 +119,7 @@ def test_silences_beyond_the_longest_are_counted(home: Path) -> None:
     said = [line for line in lines if line.startswith("The feed was silent from ")]
     assert len(said) == 3
     assert said == sorted(said)
-    assert lines[4] == "... and 12 shorter silences; blind_seconds of each outage tells."
+    assert lines[4] == "... and 12 shorter silences; see blind_seconds of each outage."
 
 
 def test_doctor_says_once_what_it_sees_in_most_stores(home: Path) -> None:
@@ -168,7 +168,7 @@ def test_closure_is_added_listed_and_deleted(home: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ((), "Name whose closure it is with one of --store-id, --label and --all-stores"),
+        ((), "Name the stores with exactly one of --store-id, --label and --all-stores"),
         (("--store-id", "nobody"), "There is no store with the id 'nobody'"),
         (("--all-stores", "--to", "2023-01-01"), "A closure must end after it starts"),
         (("--all-stores", "--to", "later"), "--to: 'later' is not an instant"),
@@ -218,7 +218,7 @@ def test_special_hours_are_listed_and_deleted(home: Path) -> None:
     assert printed(home, *delete) == ["0 rows of special hours deleted"]
     assert printed(home, "special-hours", "list") == ["2023-01-24: bar, closed"]
     assert mistake(home, "special-hours", "delete", "--date", "2023-01-23").startswith(
-        "Name whose special hours they are"
+        "Name the special hours to delete"
     )
     assert [entry for entry in noted(home) if entry[0] == "special_hours.delete"] == [
         ("special_hours.delete", "cafe")

@@ -140,7 +140,7 @@ def test_binary_report_goes_through_a_pipe_and_not_to_a_terminal(home: Path) -> 
         os.close(terminal)
         os.close(far_end)
     assert done.returncode == 2
-    assert done.stderr == "storewatch: --output: parquet is nothing for a terminal; name a file with --output.\n"
+    assert done.stderr == "storewatch: --output: parquet cannot be shown on a terminal; name a file with --output.\n"
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_binary_report_goes_through_a_pipe_and_not_to_a_terminal(home: Path) -> 
         (("--windows", "today", "--rolling"), "--rolling: today has no rolling form"),
         (("--include", "outages,gossip"), "--include: There is no include 'gossip'; use one of outages"),
         (("--worst", "0"), "--worst: worst must be a whole number of at least 1"),
-        (("--labels", "acme"), "--labels: 'acme' is no label; write it as label=value"),
-        (("--labels", "owner=acme", "--label", "owner=other"), "--labels: A store has one value of a label"),
+        (("--labels", "acme"), "--labels: 'acme' is not a label; write it as label=value"),
+        (("--labels", "owner=acme", "--label", "owner=other"), "--labels: A store has one value for each label"),
         (("--format", "csv", "--by", "day"), "--format: csv is the classic seven columns"),
         (("--target", "0.995"), "--target: target must be a percentage over 1 and up to 100; write 99.5 for 99.5 %."),
         (("--group-by", "brand"), "--group-by: No store has a label 'brand'; the labels are owner."),
@@ -224,7 +224,7 @@ def test_verify_says_identical_or_what_differs(home: Path, tmp_path: Path) -> No
     changed = storewatch(home, "verify", file)
     assert (changed.returncode, changed.stderr) == (1, "")
     lines = changed.stdout.splitlines()
-    assert lines[:2] == [f"{file}: differs", "  Made again, the report is another one."]
+    assert lines[:2] == [f"{file}: differs", "  Computed again, the report is a different one."]
     assert "  last_day: down_seconds 4500.0 then, 1800.0 now" in lines
     assert lines[-2].startswith("  line 3: 'cafe,0.0,2.25,2.25,0.0,0.75,0.75' in the file, 'cafe,")
     assert lines[-1].startswith("  Changed since: stores, hours, closures and annotations: version ")

@@ -80,18 +80,23 @@ class AuditWriter:
         return [None] * len(entries)
 
 
-def from_command_line(action: str, object_type: str, object_id: str, now: datetime) -> AuditEntry:
+def from_command_line(action: str, object_type: str, object_id: str | None, now: datetime) -> AuditEntry:
     """Return the entry for what the user of this machine has done with a command."""
     return AuditEntry(
         at=now,
         actor_id=None,
-        actor_name=f"{_user()} on the command line",
+        actor_name=command_line_author(),
         address=socket.gethostname(),
         action=action,
         object_type=object_type,
         object_id=object_id,
         outcome="done",
     )
+
+
+def command_line_author() -> str:
+    """Return the name under which the audit log holds the user of this machine."""
+    return f"{_user()} on the command line"
 
 
 def _user() -> str:

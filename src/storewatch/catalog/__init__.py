@@ -81,9 +81,9 @@ class Catalog:
     audit: AuditRepository
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, read_only: bool = False) -> Self:
         """Open the database at `url` as `Database.open` does, and bring its tables up to date."""
-        return cls.of(Database.open(url))
+        return cls.of(Database.open(url, read_only=read_only))
 
     @classmethod
     def of(cls, database: Database) -> Self:

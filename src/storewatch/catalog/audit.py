@@ -53,7 +53,7 @@ class AuditRepository(Repository):
 
     def append(self, entries: Sequence[AuditEntry]) -> None:
         """Write entries, all in one transaction."""
-        with self._database.writing() as connection:
+        with self._database.recording() as connection:
             connection.execute(insert(audit), [asdict(entry) for entry in entries])
 
     def list_(self, wanted: AuditFilter, *, before: int | None = None, limit: int) -> list[AuditRow]:

@@ -90,7 +90,8 @@ class StoreRepository(Repository):
     ) -> int:
         """Add the stores that are missing and return how many were. lake_version, expected: as in StoreChanges."""
         changes = StoreChanges(store_ids=store_ids, lake_version=lake_version, expected=expected)
-        return self.replace(changes, now=now)
+        with self._database.recording() as connection:
+            return change_stores(connection, changes, now)
 
     def replace(self, changes: StoreChanges, *, now: datetime) -> int:
         """Write changes of any stores, add the missing stores and return how many rows changed."""

@@ -70,7 +70,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; exit with 0 when done, 2 for a mistake of the user, 1 for a failure of the machine."""
+    """Run the command line. Exit with 0 when done, 2 for a mistake of the user, 1 for a failure of the machine."""
     try:
         app()
     except StorewatchError as error:

@@ -1,4 +1,4 @@
-"""Commands that bring data in, look after it and tell what is there."""
+"""Commands that import data, show what is stored and look after it."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, installation, note, progress_bar
+from storewatch.cli.home import Home, changing, exporting, progress_bar, reading
 
 
 def import_paths(
@@ -16,12 +16,12 @@ def import_paths(
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%d"],
-            help="The local date from which weekly hours hold; earlier ones are kept. Without it they replace all.",
+            help="The local date from which weekly hours apply; hours before it are kept. Without it they replace all.",
         ),
     ] = None,
     home: Home = None,
 ) -> None:
-    """Import CSV, NDJSON or Parquet, plain or .gz. What a file holds is known by its header:
+    """Import CSV, NDJSON or Parquet, plain or .gz. The header of a file decides what it holds:
 
     \b
     polls          store_id, status, timestamp_utc
@@ -30,10 +30,10 @@ def import_paths(
     stores         store_id, name; every further column is a label
     special hours  store_id, date, start_time_local, end_time_local; no times: closed
     targets        store_id, objective; 99.5, 99.5% or 0.995 (numbers over 1 are percent)
-    sales          store_id, sales_per_hour; if you like weekday (0 = Monday), hour
+    sales          store_id, sales_per_hour; optional: weekday (0 = Monday), hour
 
-    The last three may have label, value in the place of store_id. Bad rows are kept aside with their reason; the good
-    rows of a file go in together. Importing a file again changes nothing.
+    The last three may have label, value in place of store_id. Bad rows are kept aside with their reason; the good
+    rows of a file are imported together. Importing a file again changes nothing.
 
     Example: storewatch import store_status.csv menu_hours.csv timezones.csv
     Example: storewatch import --valid-from 2026-12-01 menu_hours.csv
@@ -41,19 +41,19 @@ def import_paths(
     from storewatch.ingest import find_files, import_file
 
     files = find_files(paths)
-    with installation(home) as app:
+    with changing(home, "import.create", "import") as (installation, audit):
         for file in files:
             with progress_bar(file.name) as progress:
                 result = import_file(
                     file,
-                    catalog=app.catalog,
-                    lake=app.lake,
+                    catalog=installation.catalog,
+                    lake=installation.lake,
                     now=datetime.now(UTC),
                     strict=strict,
                     progress=progress,
                     valid_from=None if valid_from is None else valid_from.date(),
                 )
-            note(app, "import.create", "import", str(result.import_id))
+            audit.done(str(result.import_id))
             typer.echo(f"{file}: {result.accepted:,} of {result.rows:,} rows of {result.table} imported")
             if result.rejected:
                 typer.echo(f"  {result.rejected:,} rejected; storewatch rejects {result.import_id} lists them. First:")
@@ -62,30 +62,30 @@ def import_paths(
 
 
 def rejects(
-    import_id: Annotated[int, typer.Argument(help="The number that import told.", metavar="IMPORT")],
-    limit: Annotated[int, typer.Option(min=1, help="How many rows at most.")] = 1_000,
+    import_id: Annotated[int, typer.Argument(help="The number that `import` printed.", metavar="IMPORT")],
+    limit: Annotated[int, typer.Option(min=1, help="List at most this many rows.")] = 1_000,
     home: Home = None,
 ) -> None:
-    """List the rows that an import rejected as CSV: line, row and reason.
+    """Write the rows that an import rejected as CSV: line, row and reason.
 
     Example: storewatch rejects 3 > rejects.csv
     """
-    with installation(home) as app:
-        rows = app.catalog.imports.read_rejects(import_id, limit)
-        note(app, "import.rejects", "import", str(import_id))
+    with exporting(home, "import.rejects", "import") as (installation, audit):
+        rows = installation.catalog.imports.read_rejects(import_id, limit)
+        audit.done(str(import_id))
     typer.echo(rows.write_csv(), nl=False)
 
 
 def optimize(home: Home = None) -> None:
-    """Compact and sort the days that need it, drop repeated observations, remove files that nothing reads any more.
+    """Compact and sort the days that need it, drop repeated observations and delete files that are no longer read.
 
     Safe while others import, read or serve.
 
     Example: storewatch optimize --home /srv/storewatch
     """
-    with installation(home) as app, progress_bar("optimize") as progress:
-        done = app.lake.optimize(now=datetime.now(UTC), progress=progress)
-        note(app, "lake.optimize", "lake", str(done.version))
+    with changing(home, "lake.optimize", "lake") as (installation, audit), progress_bar("optimize") as progress:
+        done = installation.lake.optimize(now=datetime.now(UTC), progress=progress)
+        audit.done(str(done.version))
     typer.echo(
         f"{done.days_rewritten} days sorted, {done.days_compacted} compacted; files {done.files_before} -> "
         f"{done.files_after}; {done.files_vacuumed} old files removed; lake version {done.version}"
@@ -93,25 +93,25 @@ def optimize(home: Home = None) -> None:
 
 
 def status(home: Home = None) -> None:
-    """Tell what is there: stores, polls, days, newest poll, lake version and size.
+    """Show the number of stores and polls, the days covered, the newest poll, the lake version and the size.
 
     Example: storewatch status
     """
     from storewatch.stores.status import read_status
 
-    with installation(home) as app:
-        now = read_status(app.catalog, app.lake.snapshot(), app.settings.home)
+    with reading(home) as installation:
+        now = read_status(installation.catalog, installation.lake.snapshot(), installation.settings.home)
     for name, value in now.lines():
         typer.echo(f"{name + ':':<14}{value}")
 
 
 def simulate(
-    stores: Annotated[int, typer.Option(min=1, help="How many stores.")],
-    days: Annotated[float, typer.Option(min=0.05, help="How many days of polls.")],
+    stores: Annotated[int, typer.Option(min=1, help="Number of stores.")],
+    days: Annotated[float, typer.Option(min=0.05, help="Number of days with polls.")],
     out: Annotated[Path, typer.Option(help="Folder for the three CSV files.", metavar="DIR")],
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same files.")] = 7,
 ) -> None:
-    """Write store_status.csv, menu_hours.csv and timezones.csv of made-up stores, to try storewatch with.
+    """Write store_status.csv, menu_hours.csv and timezones.csv with invented stores, to try storewatch.
 
     Example: storewatch simulate --stores 500 --days 8 --out demo-data
     """

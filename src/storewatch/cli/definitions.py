@@ -1,4 +1,4 @@
-"""Commands around reports that are saved under a name."""
+"""Commands that save, list, show and delete report definitions."""
 
 import json
 from datetime import UTC, datetime
@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, author, installation, note
+from storewatch.cli.home import Home, author, changing, reading
 from storewatch.cli.report_options import report_command, with_format
+from storewatch.domain.errors import UnknownDefinitionError
 
 definitions = typer.Typer(
-    help="Save reports under a name, to run and schedule them by it.", no_args_is_help=True, rich_markup_mode=None
+    help="Save the parameters of reports under a name, to run and schedule the reports by this name.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Name = Annotated[str, typer.Argument(help="The report's name.", metavar="NAME")]
@@ -18,7 +21,7 @@ Name = Annotated[str, typer.Argument(help="The report's name.", metavar="NAME")]
 
 @definitions.command("save", cls=report_command(without=("definition", "as_of"), texts={"format": "csv, or wide_csv"}))
 def save(context: typer.Context, name: Name, home: Home = None) -> None:
-    """Save what a report is asked for, in the place of any other report of this name.
+    """Save the parameters of a report under a name. A report saved under this name before is replaced.
 
     \b
     Example: storewatch definition save weekly --windows last_week --by day --include outages --format xlsx
@@ -31,11 +34,10 @@ def save(context: typer.Context, name: Name, home: Home = None) -> None:
     check_name(name)
     parameters = with_format(context.obj)
     read_request(parameters)
-    now = datetime.now(UTC)
-    with installation(home) as app:
-        saved = Definition(name=name, parameters=parameters, created_at=now, created_by=author(now))
-        is_new = app.catalog.definitions.replace(saved)
-        note(app, "definition.create" if is_new else "definition.change", "definition", name)
+    saved = Definition(name=name, parameters=parameters, created_at=datetime.now(UTC), created_by=author())
+    with changing(home, "definition.create", "definition") as (installation, audit):
+        is_new = installation.catalog.definitions.replace(saved)
+        audit.done(name, action="definition.create" if is_new else "definition.change")
     typer.echo(f"{name} {'saved' if is_new else 'replaced'}")
 
 
@@ -45,21 +47,21 @@ def list_(home: Home = None) -> None:
 
     Example: storewatch definition list
     """
-    with installation(home) as app:
-        for saved in app.catalog.definitions.list_():
+    with reading(home) as installation:
+        for saved in installation.catalog.definitions.list_():
             typer.echo(f"{saved.name}: {json.dumps(saved.parameters, ensure_ascii=False)}")
 
 
 @definitions.command("show")
 def show(name: Name, home: Home = None) -> None:
-    """Show what a saved report is asked for, as JSON.
+    """Show the parameters of a saved report as JSON.
 
     Example: storewatch definition show weekly
     """
     from storewatch.reports.request.definitions import resolve_definition
 
-    with installation(home) as app:
-        parameters = resolve_definition({"definition": name}, app.catalog)
+    with reading(home) as installation:
+        parameters = resolve_definition({"definition": name}, installation.catalog)
     typer.echo(json.dumps(parameters, indent=2, ensure_ascii=False))
 
 
@@ -69,10 +71,9 @@ def delete(name: Name, home: Home = None) -> None:
 
     Example: storewatch definition delete weekly
     """
-    from storewatch.domain.errors import UnknownDefinitionError
 
-    with installation(home) as app:
-        if not app.catalog.definitions.delete(name):
+    with changing(home, "definition.delete", "definition") as (installation, audit):
+        if not installation.catalog.definitions.delete(name):
             raise UnknownDefinitionError(name)
-        note(app, "definition.delete", "definition", name)
+        audit.done(name)
     typer.echo(f"{name} deleted")

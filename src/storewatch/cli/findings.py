@@ -1,4 +1,4 @@
-"""Commands that print what a report found: outages, and stores whose polls contradict their hours."""
+"""Commands that print findings of a report: outages, and stores with polls that contradict their hours."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from storewatch.cli.home import Home, installation, note, progress_bar
+from storewatch.cli.home import Home, exporting, progress_bar
 from storewatch.cli.output import Output, check_output, write_output
 from storewatch.cli.report_options import Given, read_report_request, report_command, with_format
 from storewatch.cli.tables import aligned, count, percent
 from storewatch.domain.clock_words import duration_words
+from storewatch.domain.enums import ReportTable
+from storewatch.domain.errors import InvalidParameterError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,10 +34,10 @@ _FORMATS: Final = ("json", "ndjson", "wide_csv")
 
 
 def outages(context: typer.Context, output: Output = "-", home: Home = None) -> None:
-    """List the outages of a window, the longest first, and outages of many stores that are one event.
+    """List the outages of a window, the longest first, and outages that hit many stores together.
 
-    Without --windows it is the week before the newest poll. With --format (json, ndjson, wide_csv) all of them are
-    written as data.
+    Without --windows the window is the week before the newest poll. With --format (json, ndjson, wide_csv) all
+    outages are written as data.
 
     \b
     Example: storewatch outages --min-duration 15m --label owner=acme
@@ -45,9 +47,9 @@ def outages(context: typer.Context, output: Output = "-", home: Home = None) -> 
 
 
 def doctor(context: typer.Context, output: Output = "-", home: Home = None) -> None:
-    """Tell which stores' polls contradict their hours, what would fit, and what that would do to the report.
+    """List the stores with polls that contradict their hours, the hours that would fit, and the effect on the report.
 
-    Nothing is changed. Without --windows it looks at the 30 days before the newest poll.
+    Nothing is changed. Without --windows the window is the 30 days before the newest poll.
 
     \b
     Example: storewatch doctor --label owner=acme
@@ -56,52 +58,50 @@ def doctor(context: typer.Context, output: Output = "-", home: Home = None) -> N
     _run(_with_window(context.obj, "last_30_days"), "doctor", output, home, _print_doctor)
 
 
-def _with_window(asked: Given, window: str) -> Given:
-    return asked if "windows" in asked else {"windows": [window], "rolling": True} | asked
+def _with_window(options: Given, window: str) -> Given:
+    return options if "windows" in options else {"windows": [window], "rolling": True} | options
 
 
 def _run(
-    asked: Given, section: str, output: str, home: Path | None, show: "Callable[[Content], Iterable[str]]"
+    options: Given, section: str, output: str, home: Path | None, show: "Callable[[Content], Iterable[str]]"
 ) -> None:
-    from storewatch.domain.errors import InvalidParameterError
     from storewatch.installation import compute_report
 
-    as_text = "format" not in asked and output == "-"
-    wanted = asked | {"include": [section]}
-    if "format" not in asked:
+    as_text = "format" not in options and output == "-"
+    wanted = options | {"include": [section]}
+    if "format" not in options:
         wanted = wanted | {"format": "json"} if as_text else with_format(wanted, output)
     if wanted["format"] not in _FORMATS:
         raise InvalidParameterError(
-            "format", f"This writes {', '.join(_FORMATS)}; for other forms: storewatch report --include {section}."
+            "format",
+            f"This command writes {', '.join(_FORMATS)}; for other formats: storewatch report --include {section}.",
         )
     if wanted["format"] == "wide_csv":
         wanted["table"] = section
     check_output(output)
-    with installation(home) as app, ExitStack() as computed:
-        request = read_report_request(wanted, app.catalog, output)
+    with exporting(home, "report.download", "report") as (installation, audit), ExitStack() as computed:
+        request = read_report_request(wanted, installation.catalog, output)
         with progress_bar(section) as progress:
-            content = computed.enter_context(compute_report(app, request, progress))
+            content = computed.enter_context(compute_report(installation, request, progress))
         if as_text:
             for line in show(content):
                 typer.echo(line)
         else:
             write_output(content, output)
-        note(app, "report.download", "report", section if as_text else output)
+        audit.done(section if as_text else output)
 
 
 def _print_outages(content: "Content") -> Iterator[str]:
     import polars as pl
 
-    from storewatch.domain.enums import ReportTable
-
-    asked = ReportTable.OUTAGES, ReportTable.MASS_OUTAGES, ReportTable.BLIND_SPOTS, ReportTable.SUMMARY
-    found, events, spots, summed = (content.tables[name].read() for name in asked)
+    tables = ReportTable.OUTAGES, ReportTable.MASS_OUTAGES, ReportTable.BLIND_SPOTS, ReportTable.SUMMARY
+    found, events, spots, summed = (content.tables[name].read() for name in tables)
     for window in summed.iter_rows(named=True):
         yield _heading(content, window)
-        ours = pl.col("window") == window["window"]
-        yield from _silences(window, spots.filter(ours))
-        yield from map(_event, events.filter(ours).iter_rows(named=True))
-        yield from _longest(found.filter(ours))
+        of_window = pl.col("window") == window["window"]
+        yield from _silences(window, spots.filter(of_window))
+        yield from map(_event, events.filter(of_window).iter_rows(named=True))
+        yield from _longest(found.filter(of_window))
         yield _totals(window)
 
 
@@ -115,7 +115,7 @@ def _heading(content: "Content", window: Mapping[str, Any]) -> str:
 
 def _silences(window: Mapping[str, Any], spots: "pl.DataFrame") -> Iterator[str]:
     if window["stores"] and not window["feed_judged_us"]:
-        yield "Too few stores are open at a time to tell whether the feed was silent."
+        yield "Too few stores are open at the same time to know whether the feed was silent."
     longest = spots.sort(spots["end_at"] - spots["start_at"], descending=True, maintain_order=True).head(MOST_SILENCES)
     for spot in longest.sort("start_at").iter_rows(named=True):
         yield (
@@ -124,7 +124,7 @@ def _silences(window: Mapping[str, Any], spots: "pl.DataFrame") -> Iterator[str]
             f"the stores'."
         )
     if spots.height > MOST_SILENCES:
-        yield f"... and {count(spots.height - MOST_SILENCES, 'shorter silence')}; blind_seconds of each outage tells."
+        yield f"... and {count(spots.height - MOST_SILENCES, 'shorter silence')}; see blind_seconds of each outage."
 
 
 def _event(event: Mapping[str, Any]) -> str:
@@ -155,7 +155,7 @@ def _longest(found: "pl.DataFrame") -> Iterator[str]:
     header = ("store", *(["name"] if named else []), "start (local)", "down", "position", "state", "cause")
     yield from aligned(header, rows, right=(header.index("down"),))
     if found.height > MOST_ROWS:
-        yield f"... and {found.height - MOST_ROWS:,} shorter ones; --format json, ndjson or wide_csv gives all."
+        yield f"... and {found.height - MOST_ROWS:,} shorter ones; --format json, ndjson or wide_csv lists all."
 
 
 def _totals(window: Mapping[str, Any]) -> str:
@@ -176,8 +176,6 @@ def _totals(window: Mapping[str, Any]) -> str:
 
 
 def _print_doctor(content: "Content") -> Iterator[str]:
-    from storewatch.domain.enums import ReportTable
-
     found = content.tables[ReportTable.DOCTOR].read()
     for finding in found.iter_rows(named=True):
         what = finding["finding"].replace("_", " ")
@@ -187,16 +185,16 @@ def _print_doctor(content: "Content") -> Iterator[str]:
             continue
         yield f"{finding['store_id']}: {what} ({percent(finding['confidence'], 0)} sure)"
         yield f"  evidence    {finding['evidence']}"
-        yield f"  correction  {finding['correction'] or 'none that is known'}"
+        yield f"  correction  {finding['correction'] or 'none known'}"
         if finding["correction"] is not None:
             yield _effect(finding)
     first = content.tables[ReportTable.SUMMARY].read().row(0, named=True)
     of_stores = found.drop_nulls("store_id")
-    told = f"{count(of_stores.height, 'finding')} on {of_stores['store_id'].n_unique():,} of "
+    findings = f"{count(of_stores.height, 'finding')} on {of_stores['store_id'].n_unique():,} of "
     if of_stores.is_empty():
-        told = "Nothing contradicts the hours of the "
+        findings = "Nothing contradicts the hours of the "
     yield (
-        f"{told}{count(first['stores'], 'store')}, {_utc(first['from_at'])} to {_utc(first['to_at'])} UTC"
+        f"{findings}{count(first['stores'], 'store')}, {_utc(first['from_at'])} to {_utc(first['to_at'])} UTC"
         f"{'' if of_stores.is_empty() else '; nothing was changed'}."
     )
 

@@ -1,4 +1,4 @@
-"""Which installation a command works on, and how long work shows itself on a terminal."""
+"""The installation a command works on: open for reading, for an export or for a change; and progress bars."""
 
 import os
 import sys
@@ -13,6 +13,7 @@ import typer
 from storewatch.settings import Settings
 
 if TYPE_CHECKING:
+    from storewatch.catalog import Catalog
     from storewatch.installation import Installation
 
 HOME_HELP: Final = "Folder of the data [env: STOREWATCH_HOME; default: storewatch-data]."
@@ -22,38 +23,97 @@ Home = Annotated[Path | None, typer.Option("--home", help=HOME_HELP, metavar="DI
 Progress = Callable[[int, int], None]
 
 
+class AuditTrail:
+    """The audit entries of one command.
+
+    action, object_type: what the entries hold, such as `closure.create` and `closure`.
+    """
+
+    def __init__(self, catalog: "Catalog", action: str, object_type: str) -> None:
+        self._catalog = catalog
+        self._action = action
+        self._object_type = object_type
+        self._is_complete = False
+
+    def done(self, object_id: str, *, action: str | None = None) -> None:
+        """Write the entry for an object that was changed or read. A command of several objects calls this for each."""
+        self._append(object_id, action or self._action)
+
+    def nothing_done(self) -> None:
+        """Record that nothing was changed, so that no entry is due."""
+        self._is_complete = True
+
+    def complete(self) -> None:
+        """Write an entry without an object id if the command has written none."""
+        if not self._is_complete:
+            self._append(None, self._action)
+
+    def _append(self, object_id: str | None, action: str) -> None:
+        from storewatch.access.audit import from_command_line
+
+        self._is_complete = True
+        self._catalog.audit.append([from_command_line(action, self._object_type, object_id, datetime.now(UTC))])
+
+
 def use_home(home: Path | None) -> None:
-    """Let a --home given before the command stand for all of it."""
+    """Use a --home that stands before the command, as if STOREWATCH_HOME were set to this folder."""
     if home is not None:
         os.environ["STOREWATCH_HOME"] = str(home)
 
 
 @contextmanager
-def installation(home: Path | None) -> "Iterator[Installation]":
-    """Open the installation of a command."""
+def reading(home: Path | None) -> "Iterator[Installation]":
+    """Open the installation of a command that changes nothing. Changes raise a ReadOnlyError."""
+    with _opened(home, read_only=True) as installation:
+        yield installation
+
+
+@contextmanager
+def exporting(home: Path | None, action: str, object_type: str) -> "Iterator[tuple[Installation, AuditTrail]]":
+    """Open the installation of a command that only reads, and whose output the audit log records.
+
+    Changes raise a ReadOnlyError. The audit entry is written when the block ends without an error.
+    """
+    with _opened(home, read_only=True) as installation, _audited(installation, action, object_type) as trail:
+        yield installation, trail
+
+
+@contextmanager
+def changing(home: Path | None, action: str, object_type: str) -> "Iterator[tuple[Installation, AuditTrail]]":
+    """Open the installation of a command that changes it.
+
+    When the block ends without an error, an audit entry is written, unless the block wrote its own ones or called
+    `nothing_done`.
+    """
+    with _opened(home, read_only=False) as installation, _audited(installation, action, object_type) as trail:
+        yield installation, trail
+
+
+@contextmanager
+def _opened(home: Path | None, *, read_only: bool) -> "Iterator[Installation]":
     from storewatch.installation import open_installation
 
-    with open_installation(Settings.from_environment(home)) as app:
-        yield app
+    with open_installation(Settings.from_environment(home), read_only=read_only) as installation:
+        yield installation
 
 
-def author(now: datetime) -> str:
-    """Who the audit log says has done what a command does."""
-    from storewatch.access.audit import from_command_line
+@contextmanager
+def _audited(installation: "Installation", action: str, object_type: str) -> Iterator[AuditTrail]:
+    trail = AuditTrail(installation.catalog, action, object_type)
+    yield trail
+    trail.complete()
 
-    return from_command_line("", "", "", now).actor_name
 
+def author() -> str:
+    """Return the name of the user of this machine, as the audit log shows it."""
+    from storewatch.access.audit import command_line_author
 
-def note(app: "Installation", action: str, object_type: str, object_id: str) -> None:
-    """Write into the audit log what this command has done."""
-    from storewatch.access.audit import from_command_line
-
-    app.catalog.audit.append([from_command_line(action, object_type, object_id, datetime.now(UTC))])
+    return command_line_author()
 
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Progress | None]:
-    """Show how far long work is on a terminal; give nothing to call in a pipe."""
+    """Show a progress bar on a terminal and yield the function that moves it; yield None in a pipe."""
     if not sys.stderr.isatty():
         yield None
         return

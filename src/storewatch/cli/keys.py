@@ -1,96 +1,99 @@
-"""Commands around API keys."""
+"""Commands that create, list and revoke API keys."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storewatch.cli.home import Home, installation, note
+from storewatch.cli.home import Home, changing, reading
 from storewatch.domain.enums import Role
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import format_instant, parse_duration, parse_instant
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 
 if TYPE_CHECKING:
     from storewatch.catalog import ApiKey
 
 keys = typer.Typer(
-    help="Make, list and revoke API keys.\n\nExample: storewatch key create --name ops --role admin",
+    help="Create, list and revoke API keys.\n\nExample: storewatch key create --name ops --role admin",
     no_args_is_help=True,
 )
 
 
 @keys.command("create")
 def create(
-    name: Annotated[str, typer.Option(help="What the key is for, as the audit log shall show it.")],
-    role: Annotated[Role, typer.Option(help="viewer reads, operator also changes, admin also has keys and audit.")],
+    name: Annotated[str, typer.Option(help="What the key is for; the audit log shows this name.")],
+    role: Annotated[
+        Role,
+        typer.Option(help="viewer: read; operator: also change; admin: also keys and audit log."),
+    ],
     scope: Annotated[
-        str | None, typer.Option(help="Only stores with this label, such as owner=acme.", metavar="LABEL=VALUE")
+        str | None,
+        typer.Option(help="Only stores with this label, such as owner=acme.", metavar="LABEL=VALUE"),
     ] = None,
     expires: Annotated[
-        str | None, typer.Option(help="When it ends: 90d, or an instant [default: never].", metavar="90d|T")
+        str | None, typer.Option(help="When the key expires: 90d, or an instant [default: never].", metavar="90d|T")
     ] = None,
     home: Home = None,
 ) -> None:
-    """Make an API key and print it: the last line, on standard output. It is shown this once and kept nowhere.
+    """Create an API key and print it as the last line of standard output. It is shown only once and not stored.
 
     Example: storewatch key create --name poller --role operator --expires 90d
     """
     from storewatch.access.keys import create_key
 
     now = datetime.now(UTC)
-    with installation(home) as app:
+    with changing(home, "key.create", "key") as (installation, audit):
         new = create_key(
-            app.catalog,
+            installation.catalog,
             name=name,
             role=role,
             scope=ALL_STORES if scope is None else _parse_scope(scope),
             expires_at=_parse_expiry(expires, now) if expires is not None else None,
             now=now,
         )
-        note(app, "key.create", "key", new.key.key_id)
+        audit.done(new.key.key_id)
     typer.echo(f"Key {new.key.key_id} ({_describe(new.key)}). Keep it now, it is not shown again:", err=True)
     typer.echo(new.text)
 
 
 @keys.command("list")
 def list_(home: Home = None) -> None:
-    """List all keys, also the expired and revoked.
+    """List all keys, including expired and revoked ones.
 
     Example: storewatch key list
     """
-    from storewatch.domain.instants import format_instant
 
     now = datetime.now(UTC)
-    with installation(home) as app:
-        found = app.catalog.keys.list_()
+    with reading(home) as installation:
+        found = installation.catalog.keys.list_()
         while found:
             for key in found:
                 state = "revoked" if key.revoked_at else "active" if key.usable(now) else "expired"
                 used = f"last used {format_instant(key.last_used_at)}" if key.last_used_at else "never used"
                 typer.echo(f"{key.key_id}  {state:<7}  {key.name}  ({_describe(key)}, {used})")
-            found = app.catalog.keys.list_(after=(found[-1].created_at, found[-1].key_id))
+            found = installation.catalog.keys.list_(after=(found[-1].created_at, found[-1].key_id))
 
 
 @keys.command("revoke")
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="The id of the key, as `key list` shows it.", metavar="ID")],
+    key_id: Annotated[str, typer.Argument(help="The id of the key, as shown by `key list`.", metavar="ID")],
     home: Home = None,
 ) -> None:
-    """Make a key useless for ever. Services that run take it for five seconds more at most.
+    """Revoke a key for good. Running services accept it for at most five more seconds.
 
     Example: storewatch key revoke 7hV2kQ9xLw
     """
     from storewatch.access.keys import revoke_key
 
     now = datetime.now(UTC)
-    with installation(home) as app:
-        revoke_key(app.catalog, key_id, now)
-        note(app, "key.revoke", "key", key_id)
+    with changing(home, "key.revoke", "key") as (installation, audit):
+        revoke_key(installation.catalog, key_id, now)
+        audit.done(key_id)
     typer.echo(f"Key {key_id} is revoked.")
 
 
 def _parse_scope(text: str) -> Scope:
-    from storewatch.domain.errors import InvalidInputError
-
     label, equals, value = text.partition("=")
     if not equals:
         raise InvalidInputError(f"{text!r} is not a scope; write it as label=value, such as owner=acme.")
@@ -98,18 +101,13 @@ def _parse_scope(text: str) -> Scope:
 
 
 def _parse_expiry(text: str, now: datetime) -> datetime:
-    from storewatch.domain.errors import InvalidInputError
-    from storewatch.domain.instants import parse_duration, parse_instant
-
     try:
         return now + parse_duration(text) if text.strip()[-1:].isalpha() and ":" not in text else parse_instant(text)
     except OverflowError:
-        raise InvalidInputError(f"{text!r} is further away than calendars go; leave it out for never.") from None
+        raise InvalidInputError(f"{text!r} is later than a date can be; leave it out for never.") from None
 
 
 def _describe(key: "ApiKey") -> str:
-    from storewatch.domain.instants import format_instant
-
     words = [key.role]
     if key.scope_label is not None:
         words.append(f"only {key.scope_label}={key.scope_value}")

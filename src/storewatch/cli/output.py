@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from storewatch.reports.compute.content import Content
 
 Output = Annotated[
-    str, typer.Option(help="A file, or a folder that gets one with a good name; - is standard output.", metavar="FILE")
+    str,
+    typer.Option(
+        help="A file, or a folder in which the file is named after the report; - is standard output.", metavar="FILE"
+    ),
 ]
 _BINARY: Final = ("xlsx", "pdf", "parquet")
 
 
 def check_output(output: str) -> None:
-    """Refuse what cannot be written before any work is done."""
+    """Check that the output can be written, before any work is done."""
     file = Path(output)
     if output == "-" and sys.stdout is None:
         raise InvalidInputError("Standard output is closed; name a file with --output.")
@@ -34,16 +37,16 @@ def check_output(output: str) -> None:
 
 
 def check_form(form: str, output: str) -> None:
-    """Refuse to fill a terminal with what nobody can read there."""
+    """Check that a binary format is not written to a terminal."""
     if output == "-" and form in _BINARY and sys.stdout.isatty():
-        raise InvalidParameterError("output", f"{form} is nothing for a terminal; name a file with --output.")
+        raise InvalidParameterError("output", f"{form} cannot be shown on a terminal; name a file with --output.")
 
 
 def write_output(content: "Content", output: str) -> str:
-    """Write a report where it is wanted and return the name.
+    """Write a report to the output and return the name of what was written.
 
-    A file is written whole or not at all, through links and with its mode, its manifest beside it; standard output
-    and devices get a stream.
+    A file is written completely or not at all, and its manifest beside it. Links are followed and the mode of the
+    file is kept. Standard output and devices get a stream.
     """
     file = Path(output)
     if output != "-" and file.is_dir():
@@ -62,7 +65,8 @@ def write_output(content: "Content", output: str) -> str:
 
 
 def _file_in(folder: Path, content: "Content") -> Path:
-    """Name a file in a folder: a new one or that of the same report; with -2, -3, ... where others have the name."""
+    """Return a file name in a folder: a new file, or that of the same report; -2, -3, ... is added while another report
+    has the name."""
     from storewatch.reports.archive.manifest import Manifest, asked_of, manifest_file
     from storewatch.reports.request.file_names import file_name
 

@@ -1,4 +1,4 @@
-"""The options for the parameters of a report, named as over HTTP, and how their values are read."""
+"""Options for the parameters of a report, named as over HTTP, and the reading of their values."""
 
 import inspect
 from collections.abc import Collection, Mapping
@@ -12,6 +12,7 @@ import typer.main
 from typer.core import TyperCommand
 
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.instants import parse_instant
 from storewatch.domain.labels import Label
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ _CSV_FORMATS: Final = ("csv", "wide_csv")
 
 
 class ReportCommand(TyperCommand):
-    """A command with options for the parameters of a report, beside its own.
+    """A command with options for the parameters of a report, in addition to its own.
 
     The options are derived from the fields of `ReportRequest` when the command is used. Pydantic takes a tenth of a
-    second to load, so `storewatch --help` does without it.
+    second to load, so `storewatch --help` does not import it.
     """
 
     only: ClassVar[Collection[str] | None] = None  # None: all
@@ -40,7 +41,7 @@ class ReportCommand(TyperCommand):
         return [*self._report_params, *super().get_params(ctx)]
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; `context.obj` has what was given for the report, as `read_request` reads it."""
+        """Run the command; `context.obj` holds the options of the report, in the form that `read_request` reads."""
         given = {param.name: ctx.params.pop(param.name) for param in self._report_params}
         ctx.obj = {name: _value(name, value) for name, value in given.items() if value is not None and value != ()}
         return super().invoke(ctx)
@@ -62,7 +63,7 @@ def report_command(
 ) -> type[ReportCommand]:
     """Return the class of a command with options for these parameters of a report, or for all of them.
 
-    texts: the defaults in words, where the command has other ones than a report.
+    texts: the defaults in words, where they differ from those of a report.
     """
     return type("ReportCommand", (ReportCommand,), {"only": only or None, "without": without, "texts": texts or {}})
 
@@ -97,7 +98,7 @@ def options_of(model: "type[ReportRequest]", texts: Mapping[str, str] | None = N
 
 
 def _click_params(options: Mapping[str, Any]) -> list[Any]:
-    """Return the options as a command has them, by way of a command that has nothing else."""
+    """Return the options as parameters of a command, taken from a command that has no others."""
 
     def nothing(**_: Any) -> None:
         pass
@@ -113,19 +114,19 @@ def _click_params(options: Mapping[str, Any]) -> list[Any]:
     return list(typer.main.get_command(app).params)
 
 
-def read_report_request(asked: Mapping[str, Any], catalog: "Catalog", output: str = "-") -> "ReportRequest":
+def read_report_request(options: Mapping[str, Any], catalog: "Catalog", output: str = "-") -> "ReportRequest":
     """Read the request of a report from the options of a command.
 
-    Without a format it follows the name of the output; of a CSV it is the classic one, as long as that can say it all.
-    Raises UnknownStoreError for a store that is not there.
+    Without a format, the name of the output decides. A CSV is the classic one if that can hold all that is requested.
+    Raises UnknownStoreError for a store that does not exist.
     """
     from storewatch.reports.archive.runs import check_stores
     from storewatch.reports.request.definitions import resolve_definition
     from storewatch.reports.request.request import read_request
 
-    given = dict(asked)
-    said = given.pop("as_of", None)
-    as_of = None if said is None else read_instant(said, "as_of")
+    given = dict(options)
+    text = given.pop("as_of", None)
+    as_of = None if text is None else read_instant(text, "as_of")
     parameters = resolve_definition(given, catalog)
     if "format" not in given:
         parameters = with_format(parameters, output)
@@ -135,14 +136,14 @@ def read_report_request(asked: Mapping[str, Any], catalog: "Catalog", output: st
 
 
 def with_format(parameters: Given, output: str = "-") -> Given:
-    """Choose the format for what is asked: by the name of the output, as it says itself, classic or wide CSV."""
+    """Return the parameters with a format: by the name of the output, as requested, or else classic or wide CSV."""
     from storewatch.reports.request.request import read_request
 
     suffix = Path(output).suffix.lower()
     if suffix in _SUFFIXES:
         return parameters | {"format": suffix[1:]}
-    said = parameters.get("format")
-    if said is not None and (suffix != ".csv" or said in _CSV_FORMATS):
+    requested = parameters.get("format")
+    if requested is not None and (suffix != ".csv" or requested in _CSV_FORMATS):
         return parameters
     classic = parameters | {"format": "csv"}
     try:
@@ -153,15 +154,15 @@ def with_format(parameters: Given, output: str = "-") -> Given:
 
 
 def read_label(text: str, option: str) -> Label:
-    """Read `label=value`."""
+    """Return the label in `label=value`. Raises InvalidParameterError for this option."""
     label, equals, value = text.partition("=")
     if not equals or not label or not value:
-        raise InvalidParameterError(option, f"{text!r} is no label; write it as label=value, such as owner=acme.")
+        raise InvalidParameterError(option, f"{text!r} is not a label; write it as label=value, such as owner=acme.")
     return Label(label, value)
 
 
 def read_instant(text: str, option: str) -> datetime:
-    from storewatch.domain.instants import parse_instant
+    """Return the instant in a text. Raises InvalidParameterError for this option."""
 
     try:
         return parse_instant(text)
@@ -183,5 +184,5 @@ def _value(name: str, given: Any) -> Any:
         return given
     pairs = [read_label(text, name) for text in given]
     if len(dict(pairs)) < len(set(pairs)):
-        raise InvalidParameterError(name, "A store has one value of a label; name each label once.")
+        raise InvalidParameterError(name, "A store has one value for each label; name each label once.")
     return dict(pairs)

@@ -1,4 +1,4 @@
-"""Commands that make a report, and make it again."""
+"""Commands that compute a report, and verify it by computing it again."""
 
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storewatch.cli.home import Home, installation, note, progress_bar
+from storewatch.cli.home import Home, exporting, progress_bar, reading
 from storewatch.cli.output import Output, check_form, check_output, write_output
 from storewatch.cli.report_options import read_report_request
 from storewatch.cli.tables import count
+from storewatch.domain.errors import InvalidInputError, ReportNotReadyError
 
 if TYPE_CHECKING:
     from storewatch.installation import Installation
@@ -25,8 +26,8 @@ def report(
     output: Output = "-",
     home: Home = None,
 ) -> None:
-    """Compute a report: without options the classic one, up and down time of every store in the last hour, day and
-    week. A file gets a manifest beside it, by which `storewatch verify` makes the report again.
+    """Compute a report. Without options it is the classic one: up and down time of every store in the last hour, day
+    and week. A manifest is written beside the file; `storewatch verify` reads it to compute the report again.
 
     \b
     Example: storewatch report --as-of 2023-01-25T18:13:22Z --output report.csv
@@ -36,13 +37,13 @@ def report(
     from storewatch.installation import compute_report
 
     check_output(output)
-    with installation(home) as app, ExitStack() as computed:
-        request = read_report_request(context.obj, app.catalog, output)
+    with exporting(home, "report.download", "report") as (installation, audit), ExitStack() as computed:
+        request = read_report_request(context.obj, installation.catalog, output)
         check_form(request.format, output)
         with progress_bar("report") as progress:
-            content = computed.enter_context(compute_report(app, request, progress, lake_version))
+            content = computed.enter_context(compute_report(installation, request, progress, lake_version))
         written = write_output(content, output)
-        note(app, "report.download", "report", written)
+        audit.done(written)
     if output != "-":
         typer.echo(f"{count(content.stores, 'store')} written to {written}", err=True)
 
@@ -53,46 +54,46 @@ def verify(
     ],
     home: Home = None,
 ) -> None:
-    """Make a report again from what it was made from, and say whether that gives the same file.
+    """Compute a report again from the same inputs and check whether the file is the same.
 
-    Exit code 0: identical. 1: not; what differs is told, and what has changed since then.
+    Exit code 0: identical. 1: not identical; the differences and the changes since then are printed.
 
     Example: storewatch verify reports/storewatch_2023-01-25_last-week.xlsx
     """
-    from storewatch.reports.archive.manifest import verify as make_again
+    from storewatch.reports.archive.manifest import verify as verify_report
     from storewatch.stores.following import followed_snapshot
 
-    with installation(home) as app:
-        manifest, file = _find(report, app)
-        snapshot = followed_snapshot(app.catalog, app.lake, datetime.now(UTC), manifest.versions.lake)
-        found = make_again(manifest, file, app.reports, snapshot)
+    with reading(home) as installation:
+        manifest, file = _find(report, installation)
+        now, lake_version = datetime.now(UTC), manifest.versions.lake
+        snapshot = followed_snapshot(installation.catalog, installation.lake, now, lake_version)
+        found = verify_report(manifest, file, installation.reports, snapshot)
     typer.echo(f"{report}: {'identical' if found.is_identical else 'differs'}")
     if not found.file_intact:
         typer.echo("  The file is not the one that was written.")
     if not found.same:
-        typer.echo("  Made again, the report is another one.")
-    for told in (*found.figures, *([found.difference] if found.difference else [])):
-        typer.echo(f"  {told}")
+        typer.echo("  Computed again, the report is a different one.")
+    for line in (*found.figures, *([found.difference] if found.difference else [])):
+        typer.echo(f"  {line}")
     for change in found.changed:
         typer.echo(f"  Changed since{', without effect' if found.same else ''}: {change}.")
     if not found.is_identical:
         raise typer.Exit(1)
 
 
-def _find(report: str, app: "Installation") -> "tuple[Manifest, Path]":
-    from storewatch.domain.errors import InvalidInputError, ReportNotReadyError
+def _find(report: str, installation: "Installation") -> "tuple[Manifest, Path]":
     from storewatch.reports.archive.manifest import Manifest, manifest_file
 
     file = Path(report)
     if file.is_file():
         beside = manifest_file(file)
         if not beside.is_file():
-            raise InvalidInputError(f"There is no {beside}; the manifest of a report has to lie beside it.")
+            raise InvalidInputError(f"There is no {beside}; the manifest must be in the folder of the report.")
         return Manifest.read(beside.read_text(encoding="utf-8")), file
     if file.suffix or file.name != report:
         raise InvalidInputError(f"There is no file {report}; name a report's file, or the id of a report.")
-    job = app.reports.find(report)
-    stored = app.reports.finished_file(job)
+    job = installation.reports.find(report)
+    stored = installation.reports.finished_file(job)
     if stored is None or job.result is None:
         raise ReportNotReadyError(job.job_id, job.state)
     return Manifest.of_report(stored.name, job.parameters, job.result, job.scope), stored

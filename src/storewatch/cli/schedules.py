@@ -1,4 +1,4 @@
-"""Commands around schedules."""
+"""Commands that create, list and delete schedules."""
 
 import json
 from datetime import UTC, datetime
@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from storewatch.cli.home import Home, installation, note
+from storewatch.cli.home import Home, changing, reading
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError, ScheduleExistsError, UnknownScheduleError
+from storewatch.domain.instants import format_instant
 
 schedules = typer.Typer(
     name="schedule",
-    help="Run jobs again and again at fixed times.",
+    help="Run jobs repeatedly at fixed times.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -21,7 +23,7 @@ class _WithKinds(TyperCommand):
     """A command whose help ends with the kinds of jobs that a schedule can have."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """Write the kinds. They are imported only here, because they import nearly all of storewatch."""
+        """Write the kinds of jobs. They are imported only here, because they import nearly all of storewatch."""
         from storewatch.jobs.kinds import schedulable
 
         with formatter.section("Kinds"):
@@ -33,26 +35,24 @@ class _WithKinds(TyperCommand):
 @schedules.command("create", cls=_WithKinds)
 def create(
     name: Annotated[str, typer.Argument(help="A name for the schedule.")],
-    kind: Annotated[str, typer.Option(help="What each job does; see the kinds below.")],
+    kind: Annotated[str, typer.Option(help="The kind of job to run; the kinds are listed below.")],
     cron: Annotated[str, typer.Option(help="Minute, hour, day, month, weekday: '17 3 * * *'.")],
-    timezone: Annotated[str, typer.Option(help="Whose wall clock; an IANA name.")] = "UTC",
+    timezone: Annotated[str, typer.Option(help="Time zone of the times; an IANA name.")] = "UTC",
     parameters: Annotated[
         str,
         typer.Option(help="A JSON object with the parameters of the kind."),
     ] = "{}",
     definition: Annotated[
-        str | None, typer.Option(help="A saved report, as it will be when it is due; --parameters go first.")
+        str | None, typer.Option(help="A saved report; read again for each run. --parameters override its own.")
     ] = None,
     home: Home = None,
 ) -> None:
-    """Create a schedule; a running `serve` or `worker` does its jobs. Runs missed while none ran are done once.
+    """Create a schedule. A running `serve` or `worker` runs its jobs; runs missed while neither ran are done once.
 
     \b
     Example: storewatch schedule create weekly --kind report --cron '0 6 * * 1' --timezone Europe/Berlin
     Example: storewatch schedule create monday --kind report --cron '0 6 * * 1' --definition weekly
     """
-    from storewatch.domain.errors import InvalidInputError, InvalidParameterError, ScheduleExistsError
-    from storewatch.domain.instants import format_instant
     from storewatch.jobs.kinds import read_kind
     from storewatch.jobs.schedules import new_schedule, next_run
 
@@ -65,7 +65,7 @@ def create(
     if definition is not None:
         read = {"definition": definition} | read
     now = datetime.now(UTC)
-    with installation(home) as app:
+    with changing(home, "schedule.create", "schedule") as (installation, audit):
         try:
             schedule = new_schedule(
                 name=name,
@@ -75,13 +75,13 @@ def create(
                 parameters=read,
                 created_by=None,
                 now=now,
-                catalog=app.catalog,
+                catalog=installation.catalog,
             )
         except InvalidParameterError as error:
             raise InvalidParameterError("parameters", str(error)) from None
-        if not app.catalog.schedules.create(schedule):
+        if not installation.catalog.schedules.create(schedule):
             raise ScheduleExistsError(name)
-        note(app, "schedule.create", "schedule", name)
+        audit.done(name)
     typer.echo(f"{name}: next run {format_instant(next_run(schedule.cron, timezone, now))}")
 
 
@@ -91,12 +91,11 @@ def list_(home: Home = None) -> None:
 
     Example: storewatch schedule list
     """
-    from storewatch.domain.instants import format_instant
     from storewatch.jobs.schedules import next_run
 
     now = datetime.now(UTC)
-    with installation(home) as app:
-        for schedule in app.catalog.schedules.list_():
+    with reading(home) as installation:
+        for schedule in installation.catalog.schedules.list_():
             last = format_instant(schedule.last_run_at) if schedule.last_run_at else "never"
             due = format_instant(next_run(schedule.cron, schedule.timezone, now))
             typer.echo(
@@ -110,10 +109,9 @@ def delete(name: Annotated[str, typer.Argument(help="The schedule's name.")], ho
 
     Example: storewatch schedule delete weekly
     """
-    from storewatch.domain.errors import UnknownScheduleError
 
-    with installation(home) as app:
-        if not app.catalog.schedules.delete(name):
+    with changing(home, "schedule.delete", "schedule") as (installation, audit):
+        if not installation.catalog.schedules.delete(name):
             raise UnknownScheduleError(name)
-        note(app, "schedule.delete", "schedule", name)
+        audit.done(name)
     typer.echo(f"{name} deleted")

@@ -14,23 +14,23 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8000,
     require_key: Annotated[
-        bool, typer.Option("--require-key", help="Ask for an API key on a loopback address too.")
+        bool, typer.Option("--require-key", help="Require an API key on a loopback address too.")
     ] = False,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Ask nobody for a key, whatever the address: everyone is admin.")
+        bool, typer.Option("--insecure", help="Require no API key on any address: every caller is admin.")
     ] = False,
     trusted_proxy: Annotated[
         list[str] | None,
-        typer.Option(help="Believe X-Forwarded-For of this address or network (repeatable).", metavar="ADDRESS"),
+        typer.Option(help="Trust X-Forwarded-For from this address or network (repeatable).", metavar="ADDRESS"),
     ] = None,
     no_worker: Annotated[
-        bool, typer.Option("--no-worker", help="Run no jobs in this process; `storewatch worker` does.")
+        bool, typer.Option("--no-worker", help="Run no jobs in this process; leave them to `storewatch worker`.")
     ] = False,
     home: Home = None,
 ) -> None:
     """Serve the HTTP API until Ctrl-C.
 
-    A service on a loopback address, the default, asks for no API key; on any other it does (`storewatch key create`).
+    On a loopback address, the default, no API key is required. On any other address one is (`storewatch key create`).
 
     Example: storewatch serve --port 8000, then curl http://127.0.0.1:8000/
     """
@@ -47,14 +47,14 @@ def serve(
 
 def worker(
     metrics_port: Annotated[
-        int | None, typer.Option(min=1, max=65_535, help="Serve this process' metrics on this port.")
+        int | None, typer.Option(min=1, max=65_535, help="Serve the metrics of this process on this port.")
     ] = None,
     metrics_host: Annotated[
-        str, typer.Option(help="Address for --metrics-port; nobody is asked for a key.")
+        str, typer.Option(help="Address for --metrics-port; no API key is required.")
     ] = "127.0.0.1",
     home: Home = None,
 ) -> None:
-    """Run reports, imports, optimize, retention and schedules until Ctrl-C; as many at once as you like.
+    """Run reports, imports, optimize, retention and schedules until Ctrl-C. Several workers can run at once.
 
     Example: storewatch worker --home /srv/storewatch, beside storewatch serve --no-worker
     """
@@ -64,7 +64,7 @@ def worker(
 
 
 def compile_kernels() -> None:
-    """Compile the engine into its cache, so that no report has to wait for it.
+    """Compile the engine into its cache, so that no report has to wait for the compiler.
 
     Example: storewatch compile
     """

@@ -1,12 +1,12 @@
-"""What commands print for people: columns that stand under each other, lengths, percentages."""
+"""Text that commands print for people: aligned columns, counts and percentages."""
 
 from collections.abc import Collection, Iterator, Sequence
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> Iterator[str]:
-    """Lay out rows below their header; columns of these numbers stand to the right.
+    """Yield a header and rows as lines of aligned columns. right: the columns to align to the right.
 
-    What a terminal would take for a command is shown as a question mark.
+    Control characters are shown as question marks, because a terminal could run them.
     """
     cells = [[_printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -11,6 +11,10 @@ class StorewatchError(Exception):
     """Root of every error that storewatch raises on purpose. Its text is shown to the user as it is."""
 
 
+class ReadOnlyError(RuntimeError):
+    """The program tried to change an installation that it had opened for reading only. Users never see this one."""
+
+
 class InvalidError(StorewatchError):
     """A request, a file or an option cannot be used as it is."""
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import polars as pl
 from deltalake.transaction import AddAction
 
+from storewatch.domain.errors import ReadOnlyError
 from storewatch.lake.files import Run, write_run
 from storewatch.lake.optimizing import COMPACTED_KEPT, Optimized, compact, delete_before, optimize, tidy
 from storewatch.lake.snapshot import Snapshot
@@ -27,14 +28,21 @@ class Lake:
     """
 
     def __init__(
-        self, url: str, storage_options: dict[str, str] | None = None, *, rows_at_once: int = ROWS_AT_ONCE
+        self,
+        url: str,
+        storage_options: dict[str, str] | None = None,
+        *,
+        rows_at_once: int = ROWS_AT_ONCE,
+        read_only: bool = False,
     ) -> None:
         """Take a folder or an object-store URL; credentials not in the options come from the environment.
 
         rows_at_once: what an append or a rewrite sorts in memory, and so the size of its files (about 10 MB).
+        read_only: refuse every change with a ReadOnlyError; a lake that does not exist yet is still created empty.
         """
         self._storage = Storage.at(url, storage_options)
         self._rows_at_once = rows_at_once
+        self._read_only = read_only
         self._is_checked = False  # whether this process has found a lake there that it can use
 
     def append(self, batches: Iterable[pl.DataFrame]) -> int:
@@ -44,8 +52,9 @@ class Lake:
         Without any row nothing is committed and the current version is returned. Raises LakeConflictError, and
         InvalidInputError when the lake cannot be written.
         """
+        storage = self._writable()
         if not self._is_checked:
-            self._storage.open()
+            storage.open()
             self._is_checked = True
         write = uuid4().hex
         files: list[AddAction] = []
@@ -53,14 +62,14 @@ class Lake:
         try:
             for number, observations in enumerate(_gather(batches, self._rows_at_once)):
                 rows += observations.height
-                files += write_run(self._storage, Run(write=write, number=number), observations)
+                files += write_run(storage, Run(write=write, number=number), observations)
         except BaseException:
-            self._storage.remove(file.path for file in files)
+            storage.remove(file.path for file in files)
             raise
         if not files:
-            return self._storage.open().version()
+            return storage.open().version()
         # Opened as late as this: while many rows were written the log may have been shortened.
-        committed = self._storage.commit(self._storage.open(), files)
+        committed = storage.commit(storage.open(), files)
         assert committed is not None  # noqa: S101 - only a replacement can be overtaken
         COMMIT_ROWS.observe(rows)
         COMMIT_SECONDS.observe(time.perf_counter() - begun)
@@ -85,7 +94,9 @@ class Lake:
         a rewrite replaces exactly the files it read. retention: snapshots older than this may lose files (whole
         hours, rounded up). progress: called with the days done and the days due.
         """
-        return optimize(self._storage, now=now, retention=retention, rows_at_once=self._rows_at_once, progress=progress)
+        return optimize(
+            self._writable(), now=now, retention=retention, rows_at_once=self._rows_at_once, progress=progress
+        )
 
     def compact(self, *, kept: timedelta = COMPACTED_KEPT) -> int:
         """Merge the newest small files of every day that has many; return how many days.
@@ -94,14 +105,14 @@ class Lake:
         a row is rewritten log2(commits / 16) times. Drops repeats among the files it merges, never anything else.
         kept: how long the merged files stay for those who read them.
         """
-        return compact(self._storage, rows_at_once=self._rows_at_once, kept=kept)
+        return compact(self._writable(), rows_at_once=self._rows_at_once, kept=kept)
 
     def tidy(self, *, log_kept: timedelta = LOG_KEPT) -> int:
         """Delete the files that `compact` no longer keeps, and shorten the log; return how many files.
 
         For a process that appends all the time, after some hundred commits. log_kept: younger versions stay readable.
         """
-        return tidy(self._storage, log_kept=log_kept)
+        return tidy(self._writable(), log_kept=log_kept)
 
     def files_unused(self, retention: timedelta) -> int:
         """Count what `optimize` with this retention would delete at this moment, killed writers' files left out."""
@@ -117,7 +128,12 @@ class Lake:
 
         Older snapshots can still be read until the files are vacuumed (the retention of `optimize`).
         """
-        return delete_before(self._storage, day)
+        return delete_before(self._writable(), day)
+
+    def _writable(self) -> Storage:
+        if self._read_only:
+            raise ReadOnlyError("The lake was opened for reading only.")
+        return self._storage
 
 
 def _gather(batches: Iterable[pl.DataFrame], rows_at_once: int) -> Iterator[pl.DataFrame]:

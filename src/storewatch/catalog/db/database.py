@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insp
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from storewatch.catalog.db.schema import HEAD
-from storewatch.domain.errors import CatalogUnavailableError, InvalidInputError
+from storewatch.domain.errors import CatalogUnavailableError, InvalidInputError, ReadOnlyError
 
 MIGRATION_LOCK: Final = 0x73746F7265  # "store"; any number that nobody else locks in this PostgreSQL database
 LOCK_WAIT_SECONDS: Final = 30
@@ -38,16 +38,21 @@ READ_OPTIONS: Final[dict[str, dict[str, Any]]] = {
 
 
 class Database:
-    """One open database. `reading()` and `writing()` are its transactions: one use case is one of them."""
+    """One open database. `reading()`, `writing()` and `recording()` are its transactions: one use case is one of them.
 
-    def __init__(self, engine: Engine) -> None:
+    read_only: refuse `writing()`.
+    """
+
+    def __init__(self, engine: Engine, *, read_only: bool = False) -> None:
         self._engine = engine
+        self._read_only = read_only
         self._readers = engine.execution_options(**READ_OPTIONS[engine.dialect.name])
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, read_only: bool = False) -> Self:
         """Connect to `url` (sqlite:///FILE or postgresql://...) and bring its tables up to date.
 
+        read_only: refuse `writing()` from then on; the tables are brought up to date before.
         Raises InvalidInputError when there is no usable database there, CatalogVersionError when it is a newer one's.
         """
         parsed = _parse(url)
@@ -66,7 +71,7 @@ class Database:
         except BaseException:
             database.close()
             raise
-        return database
+        return cls(database.engine, read_only=True) if read_only else database
 
     @property
     def engine(self) -> Engine:
@@ -84,7 +89,19 @@ class Database:
         return _transaction(self._readers)
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """A transaction that is committed at the end of the block, or rolled back by an error in it."""
+        """A transaction that is committed at the end of the block, or rolled back by an error in it.
+
+        Raises ReadOnlyError when the database was opened read-only.
+        """
+        if self._read_only:
+            raise ReadOnlyError("The catalog was opened for reading only.")
+        return _transaction(self._engine)
+
+    def recording(self) -> AbstractContextManager[Connection]:
+        """A transaction like `writing()` that a read-only database allows too.
+
+        For what reading leaves behind: entries of the audit log, and the stores that the lake was found to hold.
+        """
         return _transaction(self._engine)
 
     def is_up_to_date(self) -> bool:
