@@ -1,19 +1,15 @@
 """Stores beside their targets, the period before, their peers and their group: columns for S stores x W windows."""
 
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from storewatch.domain.clock_words import WEEKDAYS_SHORT, clock_words
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import Status
-from storewatch.domain.instants import DAY_SECONDS
 from storewatch.engine.measures import RollUp, measure, roll_up
 from storewatch.engine.opening.weekly import weekly_rows
 from storewatch.reports.compute.content import BEFORE, GROUPS, PEERS, SPREAD, TARGET, Table, figures_frame
-
-DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def spread_of(summed: RollUp) -> dict[str, float | None]:
@@ -123,7 +119,7 @@ def hours_names(weekly_hours_ids: pl.Series, patterns: pl.DataFrame) -> pl.Serie
 def _hours_name(intervals: list[tuple[int, ...]]) -> str:
     by_day: dict[int, list[str]] = {}
     for day, start_s, end_s in weekly_rows([(start, end) for start, end in intervals]):
-        by_day.setdefault(day, []).append(f"{_clock(start_s)}-{_clock(end_s)}")
+        by_day.setdefault(day, []).append(f"{clock_words(start_s)}-{clock_words(end_s)}")
     if all(by_day.get(day) == ["00:00-24:00"] for day in range(7)):
         return "24x7"
     parts: list[tuple[int, int, str]] = []
@@ -133,8 +129,4 @@ def _hours_name(intervals: list[tuple[int, ...]]) -> str:
             parts[-1] = parts[-1][0], day, text
         else:
             parts.append((day, day, text))
-    return ", ".join(f"{DAYS[a]}{f'-{DAYS[b]}' if b > a else ''} {text}" for a, b, text in parts)
-
-
-def _clock(second: int) -> str:
-    return "24:00" if second == DAY_SECONDS else f"{second // 3600:02}:{second // 60 % 60:02}"
+    return ", ".join(f"{WEEKDAYS_SHORT[a]}{f'-{WEEKDAYS_SHORT[b]}' if b > a else ''} {text}" for a, b, text in parts)

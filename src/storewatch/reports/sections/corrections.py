@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from storewatch.domain.clock_words import clock_words
+from storewatch.domain.clock_words import WEEKDAYS_SHORT, clock_words
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ClosureMode, Finding
 from storewatch.domain.instants import DAY_US, MINUTE_US, SECOND_US, instant_of
@@ -16,7 +16,6 @@ from storewatch.engine.opening.calendars import Calendars, assign_calendars
 from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.engine.opening.stretches import Stretches
 from storewatch.engine.opening.zones import local_readings, local_time
-from storewatch.reports.compute.comparisons import DAYS
 from storewatch.reports.sections.contradictions import WrongEdge
 
 _STEP_US: Final = 15 * MINUTE_US
@@ -162,6 +161,6 @@ def _merged(open_us: Int64s, close_us: Int64s) -> tuple[Int64s, Int64s]:
 def _words(verb: str, moves: dict[_Edge, int]) -> str:
     days: dict[str, list[str]] = {}
     for (weekday, second), moved_us in sorted(moves.items()):
-        days.setdefault(clock_words(second + moved_us // SECOND_US), []).append(DAYS[weekday])
+        days.setdefault(clock_words(second + moved_us // SECOND_US), []).append(WEEKDAYS_SHORT[weekday])
     parts = [f"at {clock} on {', '.join(on) if len(on) < 7 else 'every day'}" for clock, on in days.items()]
     return f"{verb} {', '.join(parts)}"

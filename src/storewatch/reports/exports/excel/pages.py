@@ -5,6 +5,7 @@ from typing import Any, Final
 import polars as pl
 from xlsxwriter.worksheet import Worksheet
 
+from storewatch.domain.clock_words import WEEKDAYS
 from storewatch.domain.instants import MINUTE_US
 from storewatch.reports.compute.content import Content
 from storewatch.reports.exports.columns import divided
@@ -13,7 +14,6 @@ from storewatch.reports.exports.excel.columns import Look
 from storewatch.reports.exports.header import header
 from storewatch.reports.exports.wording import rules, spoken
 
-_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _CELLS: Final = {
     "Without downtime": "Of the stores that had business time, the share of those without any down time.",
     "Instants": "Times headed (UTC) are UTC; those headed (local) are what the store's own clock read.",
@@ -45,7 +45,7 @@ def _grid(book: Book, sheet: Worksheet, row: int, title: str, hours: pl.DataFram
     style: dict[str, Any] = {"font_size": 8, "align": "center", "border": 1, "border_color": "#E3E6E9"}
     if look is Look.MINUTES:
         style["num_format"] = _QUIET_ZERO
-    for weekday, name in enumerate(_WEEKDAYS):
+    for weekday, name in enumerate(WEEKDAYS):
         book.put(sheet, row + 2 + weekday, 0, name, Look.TEXT)
         for hour in range(24):
             book.put(sheet, row + 2 + weekday, 1 + hour, values.get((weekday, hour)), look, **style)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
+from storewatch.domain.clock_words import WEEKDAYS, WEEKDAYS_SHORT
 from storewatch.domain.enums import Breakdown, ReportTable, Status
 from storewatch.domain.instants import DAY_US
 from storewatch.reports.compute.content import StoreDay
@@ -180,18 +181,15 @@ def heat_block(reading: Reading) -> Block | None:
     most = known[worst] if worst else None
     lead = f"{words.plain(reading.window)}: share of the known time that was down, by local hour and weekday."
     if worst and most:
-        lead += f" Worst: {_WEEKDAYS[worst[0]]} from {worst[1]}:00, {words.percent(most)}."
+        lead += f" Worst: {WEEKDAYS[worst[0]]}s from {worst[1]}:00, {words.percent(most)}."
     return {
         "kind": "heat",
         "title": "When it happens",
         "lead": lead,
-        "days": [day[:3] for day in _WEEKDAYS],
+        "days": list(WEEKDAYS_SHORT),
         "cells": [[_depth(shares.get((weekday, hour)), most) for hour in range(24)] for weekday in range(7)],
         "most": words.percent(most),
     }
-
-
-_WEEKDAYS: Final = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
 def _depth(share: float | None, most: float | None) -> float | None:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
+from storewatch.domain.clock_words import WEEKDAYS_SHORT
 from storewatch.domain.instants import HOUR_US, MINUTE_US, SECOND_US
 from storewatch.engine.measures import in_unit
 from storewatch.reports.exports import wording
@@ -21,7 +22,6 @@ LONGEST_NOTE: Final = 300
 _LONGEST_RUN: Final = 8
 _UNBROKEN: Final = re.compile("[!-,.-~\u00a1-\u052f]{13,}")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _HUNDREDTH: Final = Decimal("0.01")
 
 
@@ -83,7 +83,7 @@ def day(at: datetime) -> str:
 
 
 def weekday(at: date) -> str:
-    return f"{_WEEKDAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]}"
+    return f"{WEEKDAYS_SHORT[at.weekday()]} {at.day} {_MONTHS[at.month - 1]}"
 
 
 def moment(at: datetime | None) -> str:
