@@ -62,8 +62,7 @@ __all__ = [
 class Catalog:
     """What storewatch knows, as opposed to what was seen: one database, and a repository for each subject in it.
 
-    Each method of a repository is one transaction. Of the verbs, `find` returns None and `get` raises a NotFoundError
-    when the object does not exist.
+    Each method of a repository is one transaction. `find` returns None when the object does not exist.
     """
 
     database: Database

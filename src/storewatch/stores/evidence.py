@@ -24,7 +24,7 @@ class StoreList:
     """All stores of one version of the catalog, or some of them, ordered by store_id.
 
     frame: store_id, weekly_hours_id (null: default), timezone (null: default); row number = store index.
-    patterns: catalog.PATTERNS; changes: of the hours of any store; calendars: of these stores only, their zones too;
+    patterns: columns.PATTERNS; changes: of the hours of any store; calendars: of these stores only, their zones too;
     reclassifications: columns.RECLASSIFICATIONS. known: the number of all stores of the catalog.
     """
 

@@ -66,10 +66,10 @@ def states_at(
     spread: Spread,
     reclassifications: pl.DataFrame = NO_RECLASSIFICATIONS,
 ) -> pl.Series:
-    """Return the state (STATE) of each of these stores (catalog.STORES), unknown when nothing was observed at all.
+    """Return the state (STATE) of each of these stores (columns.STORES), unknown when nothing was observed at all.
 
     The engine computes the totals of the one microsecond at as_of: the status it counts there is the state; a store
-    without business time there, or with planned time, is closed. patterns: catalog.PATTERNS; changes,
+    without business time there, or with planned time, is closed. patterns: columns.PATTERNS; changes,
     reclassifications: of these stores, and perhaps of others.
     """
     if moment.as_of_us is None or stores.is_empty():

@@ -1,4 +1,5 @@
 import hashlib
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,7 +103,8 @@ def test_label_that_no_store_has_is_told_with_those_that_there_are(app: Installa
 
 @pytest.mark.parametrize("by", ["timezone", "hours"])
 def test_groups_of_zones_and_hours_need_no_label(app: Installation, by: str) -> None:
-    run(app, read_request({"group_by": by, "format": "json"}))
+    groups = json.loads(text_of(app, run(app, read_request({"group_by": by, "format": "json"}))))["groups"]
+    assert sum(group["stores"] for group in groups if group["window"] == "last_day") == 3
 
 
 def test_store_that_does_not_exist_or_is_of_others_is_told(app: Installation) -> None:

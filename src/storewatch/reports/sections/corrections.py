@@ -110,7 +110,7 @@ def correct_zone(
 def correct_to_always(
     calendars: Calendars, calendar: int, patterns: pl.DataFrame, span_us: tuple[int, int], closures: ClosureMode
 ) -> Correction:
-    """Open one calendar around the clock, but for its closures. patterns: any rows of catalog.PATTERNS."""
+    """Open one calendar around the clock, but for its closures. patterns: any rows of columns.PATTERNS."""
     stores = pl.DataFrame({"weekly_hours_id": [None], "timezone": ["UTC"]}).cast({"weekly_hours_id": pl.Int64})
     always = replace(assign_calendars(stores, patterns), closures=_of(calendars.closures, calendar))
     laid = open_sessions(always, *span_us, closures)
