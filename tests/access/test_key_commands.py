@@ -1,13 +1,12 @@
-"""`storewatch key` and the start of `storewatch serve`, as real processes."""
+"""`storewatch key` and the start of `storewatch serve`."""
 
-import os
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from scene import settings_in
+from support.command_line import run_command, run_process
 
 from storewatch.access.keys import public_id
 from storewatch.catalog import AuditFilter
@@ -15,14 +14,7 @@ from storewatch.installation import open_installation
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "storewatch", *arguments],
-        env={**os.environ, "STOREWATCH_HOME": str(home), "STOREWATCH_LOG_LEVEL": "ERROR"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run_command(*arguments, home=home, environment={"STOREWATCH_LOG_LEVEL": "ERROR"})
 
 
 CREATE = ["create", "--name", "poller", "--role", "operator", "--scope", "owner=acme", "--expires", "90d"]
@@ -77,6 +69,6 @@ def test_wrong_command_makes_no_key_and_exits_with_2(tmp_path: Path, wrong: list
 
 @pytest.mark.parametrize("options", [["--host", "0.0.0.0"], ["--require-key"]])  # noqa: S104
 def test_service_refuses_to_start_without_a_key(tmp_path: Path, options: list[str]) -> None:
-    refused = run(settings_in(tmp_path).home, "serve", "--port", "1", *options)
+    refused = run_process("serve", "--port", "1", *options, home=settings_in(tmp_path).home)
     assert refused.returncode == 2
     assert "storewatch key create --name NAME --role admin" in refused.stderr

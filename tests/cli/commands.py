@@ -1,9 +1,9 @@
-"""Commands as real processes, on an installation of a folder's own."""
+"""Commands on an installation: what they print, and what they note in the audit log."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
+
+from support.command_line import run_command
 
 from storewatch.catalog import AuditFilter
 from storewatch.installation import open_installation
@@ -11,14 +11,7 @@ from storewatch.settings import Settings
 
 
 def storewatch(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STOREWATCH_")}
-    return subprocess.run(
-        [sys.executable, "-m", "storewatch", *map(str, arguments)],
-        env=environment | {"STOREWATCH_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_command(*arguments, home=home)
 
 
 def printed(home: Path, *arguments: str | Path) -> list[str]:

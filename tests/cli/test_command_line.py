@@ -1,4 +1,4 @@
-"""Every command as a real process: what it prints, where, and its exit code."""
+"""Every command: what it prints, where, and its exit code."""
 
 import gzip
 import json
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from scene import POLLS, REPORT, write_scene
+from support.command_line import run_command, run_process
 
 from storewatch.catalog import AuditFilter
 from storewatch.installation import open_installation
 from storewatch.settings import Settings
 
-STOREWATCH = (sys.executable, "-m", "storewatch")
 COMMANDS = (
     *("import", "rejects", "report", "verify", "outages", "doctor", "serve", "worker", "status", "optimize"),
     *("retention", "simulate", "compile"),
@@ -24,13 +24,8 @@ COMMANDS = (
 GROUPS = ("key", "schedule", "definition", "closure", "annotation", "special-hours")
 
 
-def storewatch(*arguments: str | Path, home: Path | None = None, **kwargs) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STOREWATCH_")}
-    if home is not None:
-        environment["STOREWATCH_HOME"] = str(home)
-    return subprocess.run(
-        [*STOREWATCH, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False, **kwargs
-    )
+def storewatch(*arguments: str | Path, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return run_command(*arguments, home=home)
 
 
 @pytest.fixture
@@ -59,7 +54,7 @@ def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:
 
 def test_import_says_what_came_in(tmp_path: Path) -> None:
     files = write_scene(tmp_path / "files")
-    done = storewatch("import", files / "store_status.csv", home=tmp_path / "home")
+    done = run_process("import", files / "store_status.csv", home=tmp_path / "home")
     assert done.stdout == f"{files / 'store_status.csv'}: 6 of 6 rows of observations imported\n"
 
 
@@ -94,7 +89,7 @@ def test_import_of_compressed_polls_is_the_same(home: Path, tmp_path: Path) -> N
 
 
 def test_report_goes_to_standard_output_or_a_file(home: Path, tmp_path: Path) -> None:
-    piped, filed = storewatch("report", home=home), storewatch("report", "--output", tmp_path / "r.csv", home=home)
+    piped, filed = run_process("report", home=home), run_process("report", "--output", tmp_path / "r.csv", home=home)
     assert (piped.stdout, piped.stderr) == (REPORT, "")
     assert (filed.stdout, filed.stderr) == ("", f"3 stores written to {tmp_path / 'r.csv'}\n")
     assert (tmp_path / "r.csv").read_text() == REPORT
@@ -110,7 +105,7 @@ def test_report_goes_through_links_and_pipes_and_keeps_the_mode(home: Path, tmp_
     assert (link.is_symlink(), target.read_text(), target.stat().st_mode & 0o777) == (True, REPORT, 0o600)
     os.mkfifo(pipe)
     with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
-        assert storewatch("report", "--output", pipe, home=home).returncode == 0
+        assert run_process("report", "--output", pipe, home=home).returncode == 0
         assert reader.communicate()[0] == REPORT
 
 
@@ -131,7 +126,7 @@ def test_report_of_an_earlier_lake_version_is_the_earlier_report(home: Path, tmp
 
 def test_serve_on_a_port_in_use_is_the_users_mistake(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = storewatch("serve", "--port", str(taken.getsockname()[1]), home=tmp_path / "home")
+        done = run_process("serve", "--port", str(taken.getsockname()[1]), home=tmp_path / "home")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "choose another with --host or --port" in done.stderr
 

@@ -1,13 +1,12 @@
 """Schedules and retention as real commands."""
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from scene import import_scene, settings_in
+from support.command_line import run_command
 
 from storewatch.catalog import AuditFilter
 from storewatch.domain.enums import JobKind
@@ -22,13 +21,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def storewatch(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "storewatch", *arguments],
-        env=os.environ | {"STOREWATCH_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_command(*arguments, home=home)
 
 
 def test_schedule_is_created_listed_and_deleted(home: Path) -> None:
