@@ -1,4 +1,4 @@
-"""The forms of a report, one file a form; they write what the report says and have no arithmetic of their own."""
+"""The forms of a report, one file for each form. They write the computed tables and do no arithmetic."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from storewatch.reports.exports.text.ndjson import write_ndjson
 from storewatch.reports.exports.text.wide_csv import write_wide_csv
 from storewatch.reports.request.request import ReportRequest
 
-# What a sheet of Excel holds below its header, and what still opens in reasonable time in all sheets together.
+# The most rows of one Excel sheet below its header, and the most rows of all sheets that still open quickly.
 EXCEL_SHEET_ROWS: Final = 1_048_575
 EXCEL_ROWS: Final = 2_000_000
 # A PDF lists the worst stores only, but reads all of them: a million take 0.6 s and 400 MB.
@@ -44,26 +44,26 @@ WRITERS: Final[dict[ReportFormat, Callable[[Content, Path], None]]] = {
 
 
 def too_large(request: ReportRequest, rows: Mapping[ReportTable, int]) -> str | None:
-    """Say why the form cannot hold the report and what to use instead; None when it can.
+    """Return why the form cannot hold the report and which form to use instead, None when it can.
 
-    rows: of the tables, as far as they are known; STORES has a row a store and window.
+    rows: row counts of the tables, as far as they are known. STORES has a row for each store and window.
     """
     if request.format is ReportFormat.XLSX:
         for table, height in rows.items():
             if height > EXCEL_SHEET_ROWS:
                 return (
-                    f"The table {table} has {height:,} rows and a sheet of Excel holds {EXCEL_SHEET_ROWS:,}. Ask for "
-                    f"parquet or wide_csv with table={table}, for fewer stores or windows, or for a coarser breakdown."
+                    f"The table {table} has {height:,} rows and an Excel sheet holds {EXCEL_SHEET_ROWS:,}. Use "
+                    f"parquet or wide_csv with table={table}, fewer stores or windows, or a coarser breakdown."
                 )
         if (total := sum(rows.values())) > EXCEL_ROWS:
             return (
-                f"The report has {total:,} rows, more than an Excel file of use holds ({EXCEL_ROWS:,}). Ask for "
-                "parquet or wide_csv, one table at a time, or for ndjson."
+                f"The report has {total:,} rows, more than a usable Excel file holds ({EXCEL_ROWS:,}). Use "
+                "parquet or wide_csv, one table at a time, or ndjson."
             )
     stores = rows.get(ReportTable.STORES, 0) // max(1, len(request.windows) or 3)
     if request.format is ReportFormat.PDF and stores > PDF_STORES:
         return (
-            f"The report covers {stores:,} stores and a PDF takes {PDF_STORES:,}. Ask for worst=100, for some labels, "
-            "or for parquet or wide_csv."
+            f"The report covers {stores:,} stores and a PDF holds {PDF_STORES:,}. Use worst=100, some labels, "
+            "or parquet or wide_csv."
         )
     return None

@@ -1,6 +1,6 @@
-"""How the columns of a report's tables read outside: seconds, RFC 3339, and text that cannot run as a formula.
+"""The columns of a report's tables in files: seconds, RFC 3339, and text that cannot run as a formula.
 
-Inside, durations are whole microseconds (`_us`); outside they are seconds (`_seconds`).
+In tables, durations are whole microseconds (`_us`). In files they are seconds (`_seconds`).
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ def seconds_name(name: str) -> str:
 
 
 def in_seconds(frame: pl.DataFrame) -> pl.DataFrame:
-    """Turn durations into Float64 seconds."""
+    """Return the table with durations as Float64 seconds."""
     return pl.DataFrame(
         [
             divided(column, SECOND_US).alias(seconds_name(column.name)) if column.name.endswith("_us") else column
@@ -28,7 +28,7 @@ def in_seconds(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def divided(numbers: pl.Series, unit: int) -> pl.Series:
-    """Divide whole numbers into Float64, each the nearest there is.
+    """Return whole numbers divided by a unit, each as the nearest Float64.
 
     Polars would multiply by the reciprocal, which is off by a last digit here and there, and elsewhere when the same
     rows lie in other pieces.
@@ -37,22 +37,22 @@ def divided(numbers: pl.Series, unit: int) -> pl.Series:
 
 
 def in_json(frame: pl.DataFrame) -> pl.DataFrame:
-    """Turn durations into Float64 seconds and times into RFC 3339 text; local ones have no offset."""
+    """Return the table with durations as Float64 seconds and times as RFC 3339 text. Local times have no offset."""
     seconds = in_seconds(frame)
     return seconds.with_columns(_time(name, dtype) for name, dtype in seconds.schema.items() if dtype.is_temporal())
 
 
 def in_csv(frame: pl.DataFrame) -> pl.DataFrame:
-    """Turn durations into seconds as decimal text, exact to the microsecond, and make every text safe to open.
+    """Return the table with durations as decimal seconds, exact to the microsecond, and every text safe to open.
 
-    A text that a spreadsheet could run as a formula gets an apostrophe in front; numbers never do. Lists are joined by
+    A text that a spreadsheet could run as a formula gets an apostrophe in front. Numbers never do. Lists are joined by
     spaces.
     """
     return frame.select(_cell(name, dtype).alias(seconds_name(name)) for name, dtype in frame.schema.items())
 
 
 def safe_text(text: pl.Expr) -> pl.Expr:
-    """Put an apostrophe before a text that begins like a formula."""
+    """Return the text, with an apostrophe in front if it begins like a formula."""
     return text.str.replace(FORMULA_START, "'${0}")
 
 

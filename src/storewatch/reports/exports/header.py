@@ -1,4 +1,4 @@
-"""The header of a report: what was asked for and what it was computed from. Each form lays it out in its own way."""
+"""The header of a report: the requested parameters and the versions of the data. Each form has its own layout."""
 
 from typing import Any, Final
 
@@ -39,8 +39,9 @@ def stamps(model: type[ReportRequest]) -> pl.Schema:
 
 
 def header(content: Content) -> dict[str, Any]:
-    """Return what was asked for and what it was computed from, as JSON; parameters that were not set are null, false
-    or empty.
+    """Return the requested parameters and the versions of the data, as JSON.
+
+    Parameters that were not set are null, false or empty.
     """
     request, versions = content.request, content.versions
     parts = _parts(request)
@@ -96,7 +97,7 @@ def stamp(rows: pl.LazyFrame, content: Content, windows: pl.DataFrame) -> pl.Laz
 
 
 def selection(request: ReportRequest) -> str | None:
-    """Write in one line which stores the report is on; None for all of them."""
+    """Return in one line which stores the report covers, None for all stores."""
     chosen = []
     for each in parameters_of(type(request)):
         value = getattr(request, each.name)

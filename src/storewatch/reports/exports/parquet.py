@@ -13,10 +13,10 @@ from storewatch.reports.exports.header import header, stamp, summary, totals
 
 
 def write_parquet(content: Content, file: Path) -> None:
-    """Write the table that was asked for; durations are Float64 seconds, instants UTC.
+    """Write the requested table. Durations are Float64 seconds, instants are UTC.
 
-    The report's header and totals are in the file's metadata, as JSON under `storewatch`; the header also in the last
-    columns of every row.
+    The report's header and totals are in the file's metadata, as JSON under `storewatch`. The header is also in the
+    last columns of every row.
     """
     table = content.tables[content.request.table]
     report = header(content) | {"totals": totals(content)}

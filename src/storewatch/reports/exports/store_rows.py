@@ -1,4 +1,4 @@
-"""The rows of STORES a store at a time: they lie store by store, all windows of one in turn."""
+"""The rows of STORES by whole stores: the table has one row for each window of a store, store after store."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from storewatch.reports.exports.header import summary
 
 
 def whole_stores(content: Content) -> Iterator[pl.DataFrame]:
-    """Give the rows of STORES frame by frame, no store split between two."""
+    """Return the rows of STORES in frames. No store is split between two frames."""
     stores, windows = content.tables[ReportTable.STORES], summary(content).height
     rest = stores.schema.to_frame()
     for frame in stores.frames():
@@ -21,6 +21,6 @@ def whole_stores(content: Content) -> Iterator[pl.DataFrame]:
 
 
 def by_window(content: Content, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Take the rows of whole stores apart by window, in the order of SUMMARY, one row a store in each."""
+    """Return the rows of whole stores by window, in the order of SUMMARY. Each window has one row for each store."""
     windows = summary(content)["window"].to_list()
     return {window: rows.gather_every(len(windows), number) for number, window in enumerate(windows)}

@@ -1,4 +1,4 @@
-"""The report in plain words, for forms that people read: what it is about, how it counts, how to read it."""
+"""The report in words, for forms that people read: its subject, its rules, how to read it."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -45,7 +45,7 @@ _SALES: Final = (
 )
 
 
-# Parameters that the words, the tables or the name of the file show already.
+# Parameters that the texts, the tables or the file name show already.
 _IN_WORDS: Final = frozenset(
     {
         *("as_of", "policy", "max_gap", "closures", "annotations", "windows", "timezone", "rolling", "by"),
@@ -56,7 +56,7 @@ _IN_WORDS: Final = frozenset(
 
 
 def title(content: Content) -> str:
-    """Name what the report is about: its one store, or stores."""
+    """Return the title of the report: the name of its only store, or a general title."""
     if content.stores != 1:
         return "Store availability"
     stores = next(content.tables[ReportTable.STORES].frames())
@@ -64,12 +64,12 @@ def title(content: Content) -> str:
 
 
 def spoken(window: str) -> str:
-    """Write the name of a window as words; an interval stays as it is."""
+    """Return the name of a window as words. An interval stays as it is."""
     return window.replace("_", " ").capitalize() if window.replace("_", "").isalnum() else window
 
 
 def span(duration_us: int) -> str:
-    """Write a limit as it was meant: 7 days, 3 hours, 90 minutes."""
+    """Return a duration in its largest whole unit: 7 days, 3 hours, 90 minutes."""
     for unit, unit_us in (("day", DAY_US), ("hour", HOUR_US), ("minute", MINUTE_US)):
         if duration_us % unit_us == 0:
             number = duration_us // unit_us
@@ -78,12 +78,12 @@ def span(duration_us: int) -> str:
 
 
 def objective(target_percent: float) -> str:
-    """Write a target as it was given."""
+    """Return a target in percent, with the digits that were entered."""
     return f"{Decimal(repr(target_percent)).normalize():f}\N{NO-BREAK SPACE}%"
 
 
 def briefly(asked: ReportRequest) -> dict[str, str]:
-    """Return in a few words each how the report counts, and the parameters that no other words are about."""
+    """Return short texts on how the report counts, and the parameters that no other text covers."""
     others = {
         each.name.replace("_", " ").capitalize(): str(getattr(asked, each.name))
         for each in parameters_of(type(asked))
@@ -97,7 +97,7 @@ def briefly(asked: ReportRequest) -> dict[str, str]:
 
 
 def in_words(content: Content) -> list[str]:
-    """Say in a few lines how much the report covers and how it counts."""
+    """Return a few lines on what the report covers and how it counts."""
     request = content.request
     whose = f"in the time of {request.timezone}" if request.timezone else "on each store's own clock"
     stores = "1 store" if content.stores == 1 else f"{content.stores:,} stores"
@@ -111,7 +111,7 @@ def in_words(content: Content) -> list[str]:
 
 
 def rules(content: Content) -> dict[str, str]:
-    """Give the rules by which this report counts, those it needs only, each under its name."""
+    """Return the counting rules that this report needs, each under its name."""
     asked = content.request
     as_of = format_instant(instant_of(content.as_of_us))
     return {

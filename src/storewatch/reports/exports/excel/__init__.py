@@ -1,6 +1,6 @@
 """The report as an Excel workbook, for people who filter, sort and calculate.
 
-Text goes in as text: neither a formula nor a link is ever made of what others wrote. Equal contents, equal bytes.
+Text is written as text: stored text never becomes a formula or a link. Equal contents have equal bytes.
 """
 
 import tempfile
@@ -42,7 +42,7 @@ def write_excel(content: Content, file: Path) -> None:
 
 
 def _fill(book: Book, content: Content) -> None:
-    # A fixed time: the workbook would state when it was written, and differ from its equals.
+    # A fixed time of creation: with the present time, equal contents would have different bytes.
     created = instant_of(content.as_of_us).replace(tzinfo=None)
     book.workbook.set_properties({"title": "Store availability", "author": "storewatch", "created": created})
     fill_summary(book, book.add_sheet("Summary", landscape=False), content)

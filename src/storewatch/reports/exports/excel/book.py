@@ -1,4 +1,4 @@
-"""A workbook in the report's own style: its formats, and sheets that hold a table as it is."""
+"""A workbook in the style of the report: its formats, and sheets with one table each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from storewatch.domain.enums import Paper
 from storewatch.reports.compute.content import Table
 from storewatch.reports.exports.excel.columns import Column, Look, cells, columns_of
 
-# Characters that a landscape page can show; wider sheets go on over several pages.
+# Characters that a landscape page can show. Wider sheets continue on further pages.
 _WIDEST_PRINT: Final = 320
 INK: Final = "#1B2A3A"
 ACCENT: Final = "#1F5F99"
@@ -23,7 +23,7 @@ QUIET: Final = "#5F6B76"
 ALARM: Final = "#A3420B"
 _PAPERS: Final = {Paper.A4: 9, Paper.LETTER: 1}
 HEAD: Final = {"bold": True, "font_color": "#FFFFFF", "bg_color": INK}
-# From 90 % to all of it; what is worse than 90 % stays at the darkest.
+# From 90 % to 100 %. Everything below 90 % has the darkest shade.
 SHADES: Final = {
     "type": "2_color_scale",
     "min_type": "num",
@@ -46,7 +46,7 @@ _HEAT: Final = {
 
 @dataclass(kw_only=True)
 class Book:
-    """An Excel file that is being written, each sheet from top to bottom and nothing of it kept in memory."""
+    """An Excel file that is being written, each sheet from top to bottom, without keeping rows in memory."""
 
     workbook: Workbook
     paper: Paper
@@ -64,7 +64,7 @@ class Book:
         return cls(workbook=Workbook(str(file), options), paper=paper)
 
     def format(self, look: Look | None = None, **style: Any) -> Format:
-        """Give the format of a look, with more style as xlsxwriter names it."""
+        """Return the format of a look, with further properties under the names of xlsxwriter."""
         properties = ({"num_format": look.value} if look and look.value else {}) | {"valign": "vcenter"} | style
         key = tuple(sorted(properties.items()))
         if key not in self._formats:
@@ -84,7 +84,7 @@ class Book:
         return sheet
 
     def put(self, sheet: Worksheet, row: int, column: int, value: Any, look: Look, **style: Any) -> None:
-        """Write one cell; None leaves it empty, with its style."""
+        """Write one cell. For None the cell is empty and keeps its style."""
         if value is None:
             sheet.write_blank(row, column, None, self.format(look, **style))
         else:
@@ -115,7 +115,7 @@ class Book:
                 sheet.conditional_format(1, number, max(1, table.height), number, rule)
 
     def write_rows(self, sheet: Worksheet, first: int, rows: pl.DataFrame, columns: list[Column]) -> None:
-        """Write rows from row `first` on, each column in the look it has."""
+        """Write rows from row `first` on, each column in its look."""
         plan = [
             (number, _method(sheet, column.look), self.format(column.look, **({"indent": 1} if column.is_text else {})))
             for number, column in enumerate(columns)
@@ -140,6 +140,6 @@ class Book:
 
 
 def _method(sheet: Worksheet, look: Look) -> Callable[..., object]:
-    """Give what writes a value as what it is: text is never read as a formula or a link."""
+    """Return the method of the sheet that writes a look. Text never becomes a formula or a link."""
     method: Callable[..., object] = sheet.write_string if look in (Look.TEXT, Look.FLAG) else sheet.write_number
     return method

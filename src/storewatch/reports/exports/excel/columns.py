@@ -1,7 +1,7 @@
-"""How the columns of a report's tables look in Excel: their titles, units, number formats and widths.
+"""The columns of a report's tables in Excel: their titles, units, number formats and widths.
 
-Cells hold unrounded numbers: durations in minutes, ratios as such, times as Excel's day numbers. Rounding is the
-number format's. Excel keeps 16 digits of a number, which is enough for every microsecond of 190 years.
+Cells hold unrounded numbers: durations in minutes, ratios, times as Excel's day numbers. The number format rounds.
+Excel keeps 16 digits of a number, which is enough for every microsecond of 190 years.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ import polars as pl
 from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US
 from storewatch.reports.exports.columns import divided
 
-# What a cell of Excel holds, less what the cut says.
+# The longest text of an Excel cell, with room for the note that it was cut.
 _LONGEST_TEXT: Final = 32_000
 _EPOCH_DAYS: Final = 25_569  # 1970-01-01 in days of Excel
 
 
 class Look(Enum):
-    """What a cell holds, and the number format that shows it. A share never reads 100.00 % unless it is exactly 1."""
+    """The kind of a cell, and its number format. A share is shown as 100.00 % only if it is exactly 1."""
 
     TEXT = "@"  # stays text when it is edited, also when it begins like a formula
     COUNT = "#,##0"
@@ -34,7 +34,7 @@ class Look(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of a sheet: where it comes from, what heads it, how it looks, how wide it is in characters."""
+    """A column of a sheet: its name in the table, its title, its look, and its width in characters."""
 
     name: str
     title: str
@@ -131,7 +131,7 @@ _WIDTHS: Final = {
 
 
 def column_of(name: str, dtype: pl.DataType, *, in_hours: bool = False) -> Column:
-    """Choose how a column looks by its name and dtype; durations are in minutes unless in_hours."""
+    """Return the column for a name and dtype. Durations are in minutes unless in_hours."""
     look = _look(name, dtype)
     look = Look.HOURS if in_hours and look is Look.MINUTES else look
     title = _TITLES.get(name, name.removesuffix("_us").replace("_", " ").capitalize())
@@ -146,14 +146,14 @@ def column_of(name: str, dtype: pl.DataType, *, in_hours: bool = False) -> Colum
 
 
 def columns_of(schema: pl.Schema) -> list[Column]:
-    """Give the columns of a sheet: as in the schema, but its figures as the eye wants them and sources at the end."""
+    """Return the columns of a sheet in schema order, with figures in FIGURES_IN_ORDER and sources at the end."""
     figures = iter([name for name in FIGURES_IN_ORDER if name in schema])
     names = [next(figures) if name in FIGURES_IN_ORDER else name for name in schema if name not in _LAST]
     return [column_of(name, schema[name]) for name in (*names, *(name for name in _LAST if name in schema))]
 
 
 def cells(rows: pl.DataFrame, columns: list[Column]) -> pl.DataFrame:
-    """Turn rows into what their cells hold: text, true or false, and numbers."""
+    """Return rows as values of cells: text and numbers."""
     return pl.DataFrame([_cells(column, rows[column.name]) for column in columns])
 
 

@@ -1,4 +1,4 @@
-"""The sheets of a workbook that are no plain tables: the pattern of a week, and what the report is."""
+"""The sheets of a workbook that are not plain tables: the pattern of a week, and the description of the report."""
 
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ _HEAT: Final = {"type": "3_color_scale", "min_color": "#FFFFFF", "mid_color": "#
 
 
 def fill_pattern(book: Book, sheet: Worksheet, pattern: pl.DataFrame) -> None:
-    """Write two grids a window, weekdays by local hours: minutes down, and availability."""
+    """Write two grids for each window, weekdays by local hours: minutes down, and availability."""
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 14)
     sheet.set_column(1, 24, 7.8)
@@ -54,12 +54,12 @@ def _grid(book: Book, sheet: Worksheet, row: int, title: str, hours: pl.DataFram
 
 
 def fill_about(book: Book, sheet: Worksheet, content: Content) -> None:
-    """Write what was asked, what it was answered from, and how to read it."""
+    """Write the requested parameters, the versions of the data, and how to read the report."""
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, 1, 96)
     row = 0
-    for title, lines in (("About this report", _said(content)), ("How to read it", rules(content) | _CELLS)):
+    for title, lines in (("About this report", _header_lines(content)), ("How to read it", rules(content) | _CELLS)):
         sheet.set_row(row, 24)
         book.put(sheet, row, 0, title, Look.TEXT, bold=True, font_size=14, font_color=ACCENT)
         for name, text in lines.items():
@@ -70,11 +70,11 @@ def fill_about(book: Book, sheet: Worksheet, content: Content) -> None:
         row += 2
 
 
-def _said(content: Content) -> dict[str, str]:
-    """Lay the header out as lines of a name and a text; what was not asked for has a dash."""
-    said = header(content)
-    windows, selection = said.pop("windows"), said.pop("selection")
-    lines = {name: _text(value) for name, value in said.items()}
+def _header_lines(content: Content) -> dict[str, str]:
+    """Return the header as lines of a name and a text. Parameters without a value have a dash."""
+    values = header(content)
+    windows, selection = values.pop("windows"), values.pop("selection")
+    lines = {name: _text(value) for name, value in values.items()}
     lines |= {f"window {name}": f"{ends['from']} to {ends['to']}" for name, ends in windows.items()}
     return lines | {f"selection {name}": _text(value) for name, value in selection.items()}
 

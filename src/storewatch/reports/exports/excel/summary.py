@@ -1,4 +1,4 @@
-"""The first sheet of a workbook: what the report says, on one page."""
+"""The first sheet of a workbook: the report on one page."""
 
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from storewatch.reports.exports.header import summary
 from storewatch.reports.exports.wording import in_words, spoken, title
 
 _RULED: Final = {"bottom": 1, "bottom_color": "#DDE1E5"}
-# The rows of the figures, as the eye should meet them.
+# The rows of the figures, in the order on the page.
 _ROWS: Final = (
     *FIGURES_IN_ORDER,
     "availability_median",
@@ -60,7 +60,7 @@ def fill_summary(book: Book, sheet: Worksheet, content: Content) -> None:
 
 
 def _figures(book: Book, sheet: Worksheet, first: int, content: Content) -> int:
-    """Write a column a window and a row a figure; return the row after a gap."""
+    """Write a column for each window and a row for each figure. Return the row after a gap."""
     rows = summary(content)
     columns = [column_of(name, rows.schema[name], in_hours=True) for name in _ROWS if name in rows.columns]
     shown = cells(rows, columns)
@@ -79,7 +79,7 @@ def _figures(book: Book, sheet: Worksheet, first: int, content: Content) -> int:
 
 
 def _worst(content: Content) -> pl.DataFrame:
-    """Give the stores with the lowest availability in the first window, of those that were down; none of one store."""
+    """Return the stores that were down with the lowest availability in the first window. Empty for a single store."""
     first = summary(content)["window"][:1]
     rows = [content.tables[ReportTable.STORES].schema.to_frame()]
     for frame in content.tables[ReportTable.STORES].frames() if content.stores > 1 else ():
@@ -102,7 +102,7 @@ def _list_worst(book: Book, sheet: Worksheet, first: int, worst: pl.DataFrame) -
 
 
 def _trend(book: Book, content: Content) -> Chart | None:
-    """Draw the availability over the buckets of the first window."""
+    """Create a chart of the availability over the buckets of the first window."""
     table = content.tables.get(ReportTable.TREND)
     if table is None or table.height == 0:
         return None
@@ -127,7 +127,7 @@ def _trend(book: Book, content: Content) -> Chart | None:
 
 
 def _bars(book: Book, first: int, worst: pl.DataFrame) -> Chart | None:
-    """Draw the down time of the stores that are listed from a row on."""
+    """Create a chart of the down time of the worst stores, listed from row `first` on."""
     if worst.is_empty():
         return None
     last = first + worst.height - 1

@@ -1,4 +1,4 @@
-"""The report as one designed document, set by Typst; what it says is chosen here, how it looks is in the template."""
+"""The report as one designed document, set by Typst. The code chooses the content, the template the looks."""
 
 from storewatch.reports.exports.pdf.document import write_pdf
 

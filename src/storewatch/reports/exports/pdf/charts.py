@@ -1,4 +1,4 @@
-"""What the template draws: the trend, the days of one store, the week by hour. Positions are shares of an axis."""
+"""The drawings of a PDF: the trend, the days of one store, the week by hour. Positions are shares of an axis."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -19,7 +19,7 @@ Block = dict[str, Any]
 
 
 def trend_blocks(reading: Reading) -> list[Block]:
-    """Draw availability over time, the main window by itself, then the others; without a breakdown, compare them."""
+    """Return the charts of availability over time, the main window first. Without a breakdown, compare the windows."""
     table, by = reading.table(ReportTable.TREND), reading.content.request.by
     by_window: dict[str, list[Row]] = {}
     for row in [] if table is None else table.read().iter_rows(named=True):
@@ -123,7 +123,7 @@ def _tick(bucket: datetime, by: Breakdown) -> str:
 
 
 def days_block(reading: Reading) -> Block | None:
-    """Draw every day of the only store in the main window, at most the last ones; None where there are none."""
+    """Return the drawing of the last days of the only store in the main window, None without days."""
     days = reading.content.days.get(reading.window, ())
     if not days:
         return None
@@ -144,7 +144,7 @@ def days_block(reading: Reading) -> Block | None:
             {
                 "name": words.weekday(each.day),
                 "segments": [(part.start, part.end, _name(part.status)) for part in each.stretches],
-                "alt": _told(each),
+                "alt": _day_text(each),
             }
             for each in shown
         ],
@@ -158,7 +158,7 @@ def _name(status: Status) -> str:
     return status.name.lower()
 
 
-def _told(day: StoreDay) -> str:
+def _day_text(day: StoreDay) -> str:
     parts = []
     for status in _STATUSES:
         length_us = sum(part.length_us for part in day.stretches if part.status is status)
@@ -167,7 +167,7 @@ def _told(day: StoreDay) -> str:
 
 
 def heat_block(reading: Reading) -> Block | None:
-    """Draw the share of known time that was down, by local hour and weekday."""
+    """Return the drawing of the share of known time that was down, by local hour and weekday."""
     if reading.table(ReportTable.PATTERN) is None:
         return None
     shares = {

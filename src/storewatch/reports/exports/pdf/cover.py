@@ -1,4 +1,4 @@
-"""The first page: what the report is about, its main figures, its windows."""
+"""The first page: the subject of the report, its main figures, its windows."""
 
 from typing import Any, Final
 
@@ -149,7 +149,7 @@ def _facts(reading: Reading) -> list[list[str]]:
     return [
         *([] if reading.store else [["Stores", _selection(asked, content.stores)]]),
         ["Clock", words.shown(asked.timezone) if asked.timezone else own],
-        *([name, said] for name, said in briefly(asked).items()),
+        *([name, text] for name, text in briefly(asked).items()),
         ["Data", f"lake {versions.lake}, catalog {versions.catalog}"],
         ["Computed by", f"storewatch {versions.software}, tzdata {versions.tzdata}"],
     ]

@@ -1,4 +1,4 @@
-"""From the content of a report to the bytes of a PDF."""
+"""The PDF of a report, made from its content."""
 
 import json
 from datetime import UTC, datetime
@@ -22,17 +22,17 @@ _UNSHOWN: Final = "could not be displayed"
 
 
 def write_pdf(content: Content, file: Path) -> None:
-    """Write the report as a tagged PDF (PDF/UA-1): the same bytes for the same content.
+    """Write the report as a tagged PDF (PDF/UA-1). Equal contents have equal bytes.
 
-    It lists the worst stores and the longest outages, so it holds any number of stores; whoever needs every row takes
-    another form. Texts in a script that none of Typst's own fonts has are set in a font of this machine: then the bytes
-    are the same on machines with the same fonts, and where there is none, boxes stand for the letters.
+    A PDF lists only the worst stores and the longest outages. The other forms have every row. A text in a script that
+    Typst's own fonts lack is set in a font of this machine. The bytes are then equal only on machines with the same
+    fonts. Without such a font, boxes stand for the letters.
     """
     file.write_bytes(_compile(json.dumps(document(content), ensure_ascii=False), instant_of(content.as_of_us)))
 
 
 def document(content: Content) -> dict[str, Any]:
-    """Lay out everything that the template sets: texts as they are to be read, and numbers only where it draws."""
+    """Return everything that the template sets: finished texts, and numbers only for drawings."""
     reading = Reading.of(content)
     drawings = _drawings(reading)
     blocks = [*drawings[1:], *list_blocks(reading), heat_block(reading), method_block(reading)]
@@ -49,7 +49,7 @@ def _drawings(reading: Reading) -> list[dict[str, Any]]:
     days = days_block(reading) if reading.store is not None else None
     if days is None:
         return trend_blocks(reading)
-    # Hours of one store say more as days than as a line.
+    # The hours of one store are easier to read as days than as a line.
     return [days] if reading.content.request.by is Breakdown.HOUR else [days, *trend_blocks(reading)]
 
 

@@ -1,4 +1,4 @@
-"""The tables behind the figures: worst stores, groups, outages, blind spots, the hours doctor; a store's own."""
+"""The tables behind the figures: worst stores, groups, outages, blind spots, the hours doctor, figures of one store."""
 
 from typing import Any, Final
 
@@ -150,9 +150,9 @@ def _until(row: Row) -> str:
 def _what(row: Row) -> Cell:
     state = {"ongoing": "still down", "continues": "goes on after the window"}.get(row["state"], "")
     parts = [_POSITIONS.get(row["position"], ""), "began before the window" if row["began_before"] else "", state]
-    said = [words.shown(text, words.LONGEST_NOTE) for text in (row["cause"], row["note"]) if text]
+    remarks = [words.shown(text, words.LONGEST_NOTE) for text in (row["cause"], row["note"]) if text]
     parts.append(f"the feed silent for {words.hours(row['blind_us'])} h of it" if row["blind_us"] else "")
-    return {"text": ", ".join(part for part in parts if part) or words.NOTHING, "sub": ": ".join(said)}
+    return {"text": ", ".join(part for part in parts if part) or words.NOTHING, "sub": ": ".join(remarks)}
 
 
 def _mass_outages(reading: Reading) -> Block | None:
@@ -316,7 +316,7 @@ _STORE_TABLES: Final[dict[str, list[tuple[str, str, Any]]]] = {
 
 
 def _store_tables(store: list[Row]) -> list[Block]:
-    """Lay out the figures of the only store, a row a window, leaving out what the report lacks."""
+    """Return the tables of the only store, with a row for each window. Figures that the report lacks are left out."""
     tables: list[Block] = [
         table(
             title,

@@ -1,4 +1,4 @@
-"""The rules in plain words, those of this report only, and its totals to the last digit."""
+"""The counting rules of this report in words, and its exact totals."""
 
 from itertools import accumulate
 from typing import Any, Final
@@ -16,19 +16,19 @@ _FIGURES: Final = (
 
 
 def method_block(reading: Reading) -> dict[str, Any]:
-    said = rules(reading.content) | {"Figures": _FIGURES}
-    return {"kind": "prose", "title": "Method and policy", "columns": _halves(list(said.items()))}
+    paragraphs = rules(reading.content) | {"Figures": _FIGURES}
+    return {"kind": "prose", "title": "Method and policy", "columns": _halves(list(paragraphs.items()))}
 
 
 def _halves(paragraphs: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     """Split paragraphs into two columns of about the same length."""
-    ends = list(accumulate(len(title) + len(said) + 60 for title, said in paragraphs))  # a title is a line of its own
+    ends = list(accumulate(len(title) + len(text) + 60 for title, text in paragraphs))  # a title is a line of its own
     half = 1 + min(range(len(ends)), key=lambda last: abs(2 * ends[last] - ends[-1]))
     return [paragraphs[:half], paragraphs[half:]]
 
 
 def exact_blocks(reading: Reading) -> list[dict[str, Any]]:
-    """List what every form of the report says of its windows, unrounded."""
+    """Return the tables of the exact totals and ratios of each window."""
     seconds = ("business_us", "up_us", "down_us", "unknown_us", "planned_us")
     ratios = ("availability", "coverage", "availability_lowest", "availability_highest")
     window = column("Window", "name")

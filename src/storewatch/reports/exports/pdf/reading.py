@@ -1,4 +1,4 @@
-"""What a PDF takes out of a report's tables: a few rows of each, read once and with bounded memory."""
+"""The rows that a PDF shows: a few of each table, read once and with bounded memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class StoreCounts:
-    """The stores of one window: how many have a target and met it, how many outages they had (None: not asked).
+    """The stores of one window: how many have a target and met it, how many outages they had.
 
-    longest_us: of those outages, 0 without any.
+    met, outages: None if the report does not include them. longest_us: the longest of the outages, 0 without any.
     """
 
     met: int | None
@@ -28,10 +28,11 @@ class StoreCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A report as its PDF needs it.
+    """The parts of a report that its PDF shows.
 
-    main: the row of SUMMARY that the document is about: the first window asked for, of the classic ones the longest.
-    worst: rows of STORES in it, lowest availability first. store: the only store's rows, by window; None with others.
+    main: the row of SUMMARY that the document is about: the first requested window, or the longest classic window.
+    worst: rows of STORES in it, lowest availability first. store: the rows of the only store, by window. None with
+    several stores.
     """
 
     content: Content
@@ -64,7 +65,7 @@ class Reading:
         return self.content.tables.get(name)
 
     def rows(self, name: ReportTable) -> list[Row]:
-        """Give the rows of a table in the main window; none if the report lacks it."""
+        """Return the rows of a table in the main window. Empty if the report lacks the table."""
         table = self.table(name)
         if table is None:
             return []
@@ -74,7 +75,7 @@ class Reading:
     def top(
         self, name: ReportTable, by: Sequence[str], limit: int, *, descending: Sequence[bool]
     ) -> tuple[list[Row], int]:
-        """Give the first rows of the main window in an order, and how many there are in all."""
+        """Return the first rows of the main window in an order, and the number of all rows."""
         table = self.table(name)
         if table is None:
             return [], 0

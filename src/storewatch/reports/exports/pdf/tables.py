@@ -1,4 +1,4 @@
-"""What the template takes as a table.
+"""The tables that the template reads.
 
 A cell is a text, a text with a second line {"text", "sub"}, or a text with a bar {"text", "bar": 0..1 or None, "fill"}.
 """
@@ -25,7 +25,7 @@ def table(
     more: str = "",
     level: int = 1,
 ) -> dict[str, Any]:
-    """Make a table; without rows `more` stands in its place. level: of its heading."""
+    """Return a table. Without rows, `more` stands in its place. level: the level of its heading."""
     return {
         "kind": "table",
         "title": title,
@@ -38,7 +38,7 @@ def table(
 
 
 def down_bar(availability: float | None, lowest: float | None) -> Cell:
-    """Write an availability with a bar of what it lacks, as long as the column where it is the lowest."""
+    """Return an availability with a bar of what is missing to 100 %. The lowest has a bar of full length."""
     known = availability is not None and lowest is not None and lowest < 1
     bar = (1 - availability) / (1 - lowest) if known else None  # type: ignore[operator]
     return {"text": words.percent(availability), "bar": bar, "fill": "down"}

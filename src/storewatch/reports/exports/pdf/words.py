@@ -1,7 +1,7 @@
-"""How figures, times and names read in a PDF.
+"""Figures, times and names as texts of a PDF.
 
-Each figure is rounded once, half up, to two decimals. A percentage never reads 100.00 % or 0.00 % unless it is exactly
-that: what would round to them reads 99.99 % or 0.01 %. What is not known is a dash.
+Each figure is rounded once, half up, to two decimals. A percentage is written as 100.00 % or 0.00 % only if it is
+exactly that. Other values that round to these are written as 99.99 % or 0.01 %. An unknown value is a dash.
 """
 
 import re
@@ -34,7 +34,7 @@ def between(lowest: float | None, highest: float | None) -> str:
 
 
 def points(change: float | None) -> str:
-    """Write a difference of two ratios in percentage points, with its sign."""
+    """Return a difference of two ratios in percentage points, with its sign."""
     if change is None:
         return NOTHING
     rounded = (Decimal(repr(change)) * 100).quantize(_HUNDREDTH, ROUND_HALF_UP)
@@ -97,14 +97,14 @@ def stretch(from_at: datetime | None, to_at: datetime | None) -> str:
 
 
 def plain(code: str | None) -> str:
-    """Write a code such as last_week as words; an interval or a label's value stays as it is."""
+    """Return a code such as last_week as words. An interval or a label's value stays as it is."""
     if code is None:
         return NOTHING
     return code.replace("_", " ").capitalize() if code.replace("_", "").isalnum() and code.islower() else shown(code)
 
 
 def shown(text: str | None, longest: int = LONGEST_NAME) -> str:
-    """Write a text of others on one line: no controls, at most so many characters, long words with places to break."""
+    """Return a stored text on one line: no control characters, at most `longest` long, long words breakable."""
     if text is None:
         return NOTHING
     line = "".join(" " if char.isspace() else char for char in text if not _controls(char))
@@ -114,7 +114,7 @@ def shown(text: str | None, longest: int = LONGEST_NAME) -> str:
 
 
 def _controls(char: str) -> bool:
-    """Tell whether a character only steers the text around it; joiners shape Arabic and Indic letters and stay."""
+    """Return whether a character only controls the text around it. Joiners shape Arabic and Indic letters and stay."""
     return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") and not char.isspace() and char not in "\u200c\u200d"
 
 

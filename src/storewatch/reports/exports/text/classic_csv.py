@@ -1,4 +1,4 @@
-"""The classic report: seven columns, whose header its readers depend on to the letter (yes, `update`)."""
+"""The classic report: seven columns. Existing readers depend on the exact header, `update` included."""
 
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ _SCHEMA: Final = pl.Schema({"store_id": pl.String, **{column[0]: pl.Float64 for 
 
 
 def write_classic_csv(content: Content, file: Path) -> None:
-    """Write one row a store, ordered by store_id, figures with at most two decimals.
+    """Write one row for each store, ordered by store_id. Figures have at most two decimals.
 
     A store_id that a spreadsheet could run as a formula gets an apostrophe in front.
     """

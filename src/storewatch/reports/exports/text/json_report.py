@@ -1,4 +1,4 @@
-"""The report as JSON: figures exact (seconds to the microsecond, ratios unrounded), and what it takes to run again."""
+"""The report as JSON: exact figures (seconds to the microsecond, unrounded ratios), and all that a new run needs."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from storewatch.reports.exports.columns import in_json
 from storewatch.reports.exports.header import header, totals
 from storewatch.reports.exports.store_rows import by_window, whole_stores
 
-# What a store is called, the same in every window.
+# The columns that describe a store; they are the same in every window.
 _STORE: Final = ("store_id", "name", "timezone", "timezone_source", "hours_source")
 
 
@@ -31,7 +31,7 @@ def write_json(content: Content, file: Path) -> None:
 
 
 def _stores(content: Content) -> Iterator[pl.DataFrame]:
-    """Give one row a store, its windows as the members of an object."""
+    """Return one row for each store, with its windows as the members of an object."""
     for rows in whole_stores(content):
         windows = [
             in_json(each.drop(*_STORE, "window").rename({"from_at": "from", "to_at": "to"})).to_struct(window)

@@ -1,4 +1,4 @@
-"""The report as one JSON object a line: the header, then the rows of every table, each with its table's name."""
+"""The report as one JSON object per line: the header, then the rows of every table, each with the table's name."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from storewatch.reports.exports.header import header
 
 
 def write_ndjson(content: Content, file: Path) -> None:
-    """Write the lines frame by frame, the summary first; figures as in the JSON report."""
+    """Write the lines frame by frame, the summary first. Figures are as in the JSON report."""
     with file.open("wb") as out:
         line = json.dumps({"table": "report"} | header(content), ensure_ascii=False)
         out.write(f"{line}\n".encode())

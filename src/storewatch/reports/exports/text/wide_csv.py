@@ -1,4 +1,4 @@
-"""One table with every column as CSV, each row with what it takes to read it alone."""
+"""One table with every column as CSV, each row complete without the others."""
 
 from itertools import chain
 from pathlib import Path
@@ -13,7 +13,7 @@ _ROWS_AT_ONCE: Final = 10_000
 
 
 def write_wide_csv(content: Content, file: Path) -> None:
-    """Write the table that was asked for piece by piece; the report's header is in the last columns of every row."""
+    """Write the requested table in pieces. The report's header is in the last columns of every row."""
     table = content.tables[content.request.table]
     windows = in_csv(summary(content))
     pieces = chain.from_iterable(frame.iter_slices(_ROWS_AT_ONCE) for frame in table.frames())
