@@ -307,7 +307,7 @@ def spans(
 ) -> list[Span]:
     """The maximal stretches of one status inside one session and the planned ones, clipped to `[from, to)`.
 
-    The time line is cut wherever an answer can change, and the status is asked at the start of every piece.
+    The time line is cut wherever an answer can change, and the status is determined at the start of every piece.
     """
     instants = [from_us, to_us, *(seen.observed_us for seen in store.observations)]
     open_sessions, planned = hours(store, min(instants), max(instants), closures)

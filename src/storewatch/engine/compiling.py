@@ -11,7 +11,7 @@ from storewatch.engine.polling import count_unpolled, poll_gaps
 
 
 def compile_kernels() -> None:
-    """Compile every kernel, or load it from the cache on disk, so that nobody waits at the first report."""
+    """Compile every kernel, or load it from the cache on disk, so that the first report does not wait."""
     nothing, zero = np.empty(0, np.int64), np.zeros(1, np.int64)
     evidence = group_evidence(np.zeros(1, np.uint32), zero, np.ones(1, np.uint8), zero, 1)
     sessions = Sessions(

@@ -235,7 +235,7 @@ def test_report_that_its_form_cannot_hold_is_refused_before_it_is_computed(app: 
     label(app, **{f"s{number}": "acme" for number in range(60)})
     asked = {"format": "xlsx", "windows": ["2020-01-01/2023-01-01"], "by": "hour"}
     app.reports.check(read_request(asked | {"worst": 10}), app.lake.snapshot(), ALL_STORES)
-    with pytest.raises(InvalidParameterError, match="a sheet of Excel holds") as told:
+    with pytest.raises(InvalidParameterError, match="an Excel sheet holds") as told:
         app.reports.check(read_request(asked), app.lake.snapshot(), ALL_STORES)
     assert told.value.name == "format"
 

@@ -1,4 +1,4 @@
-"""What it takes to make a report again, and whether that gives the same file."""
+"""The manifest of a report, and the check that a new run writes the same file."""
 
 import json
 import tempfile
@@ -29,10 +29,10 @@ _TEXTS: Final = (ReportFormat.CSV, ReportFormat.WIDE_CSV, ReportFormat.JSON, Rep
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """A report's file and all that decides what is in it.
+    """A report's file and everything that decides its content.
 
-    request: with its as_of. scope: of the key that asked for it. versions: catalog is that of the hours too. totals: by
-    window and figure, as in the JSON form; None where the report did not keep them.
+    request: with its as_of. scope: of the key that requested the report. versions: the catalog version covers hours
+    too. totals: by window and figure, as in the JSON form. None if the report did not store them.
     """
 
     file: str
@@ -55,7 +55,7 @@ class Manifest:
 
     @classmethod
     def of_report(cls, file: str, parameters: Mapping[str, Any], result: Mapping[str, Any], scope: Scope) -> "Manifest":
-        """Make the manifest of a complete report from its job's parameters and result."""
+        """Return the manifest of a complete report from its job's parameters and result."""
         unknown = "unknown"  # before 0.2 a report did not keep them
         return cls(
             file=file,
@@ -132,20 +132,20 @@ class Verification:
 
 
 def asked_of(content: Content) -> ReportRequest:
-    """Give what makes the report again: what was asked for, with the as_of that was used."""
+    """Return the request of a report, with the as_of that was used."""
     return content.request.at(instant_of(content.as_of_us))
 
 
 def manifest_file(file: Path) -> Path:
-    """Give where the manifest of a report's file lies: beside it."""
+    """Return the path of the manifest of a report's file, in the same folder."""
     return file.with_name(file.name + SUFFIX)
 
 
 def verify(manifest: Manifest, file: Path, reports: Reports, snapshot: Snapshot) -> Verification:
-    """Make a report again from the version of the lake in its manifest and compare.
+    """Check a report: compute it again from the version of the lake in its manifest and compare.
 
-    snapshot: of that version. Hours, zones and what else the catalog says are today's; the versions that the new file
-    states are those of the manifest, so that only figures and texts can differ.
+    snapshot: of that version. Hours, zones and everything else in the catalog are today's. The new file names the
+    versions of the manifest, so that only figures and texts can differ.
     """
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / file.name

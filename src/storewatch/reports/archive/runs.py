@@ -41,10 +41,10 @@ from storewatch.stores.evidence import StoreList
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRun:
-    """What one run of a report left: its file in the reports folder and what the file says.
+    """The result of one run of a report: its file in the reports folder and its totals.
 
-    rows: how many stores. totals: as in the JSON form, None of an equal report that did not keep them. fingerprint: of
-    everything that decides its content; equal fingerprints, equal files.
+    rows: number of stores. totals: as in the JSON form, None if an equal earlier report did not store them.
+    fingerprint: of everything that decides the content. Equal fingerprints have equal files.
     """
 
     fingerprint: str
@@ -59,7 +59,7 @@ class ReportRun:
     software_version: str = __version__
 
     def result(self) -> dict[str, Any]:
-        """Give what is kept with the job, as JSON."""
+        """Return the result that is stored with the job, as JSON."""
         kept = {name: value for name, value in vars(self).items() if name != "fingerprint"}
         return kept | {"as_of": format_instant(self.as_of)}
 
@@ -68,8 +68,8 @@ class ReportRun:
 class Reports:
     """The reports of one installation.
 
-    catalog: keeps a row a report; folder: keeps their files. The stores, their hours and zones are kept in memory per
-    catalog version and never re-read for a report while nothing changed.
+    catalog: has a row for each report. folder: has the files of reports. The stores, their hours and zones are kept in
+    memory and read again only when the catalog version changes.
     """
 
     catalog: Catalog
@@ -78,7 +78,7 @@ class Reports:
     _store_list: StoreList | None = None
 
     def find(self, report_id: str, scope: Scope = ALL_STORES) -> Job:
-        """Give a report; one that was asked for under another scope does not exist."""
+        """Return a report. Raise UnknownReportError for a report of another scope."""
         job = self.catalog.jobs.find(report_id)
         if job is None or job.kind is not JobKind.REPORT:
             raise UnknownReportError(report_id)
@@ -87,7 +87,7 @@ class Reports:
         return job
 
     def finished_file(self, report: Job) -> Path | None:
-        """Give the file of a report, None while it is queued or runs."""
+        """Return the file of a report, None while the report is queued or runs."""
         if report.state in (JobState.FAILED, JobState.CANCELLED):
             raise FailedReportError(report.error or "The report was cancelled.")
         if report.result is None:
@@ -98,10 +98,10 @@ class Reports:
         return file
 
     def run(self, report: Job, snapshot: Snapshot, progress: Progress | None = None) -> ReportRun:
-        """Compute a report and store its file, or take that of an equal one.
+        """Compute a report and store its file, or reuse the file of an equal report.
 
-        snapshot: every store in it must be registered in the catalog. The file is this try's own: one that was taken
-        from its worker cannot replace the file of the one that finished.
+        snapshot: every store in it must be registered in the catalog. Each try writes a file of its own: a worker that
+        lost the job cannot replace the file of the worker that finished.
         """
         request = ReportRequest.from_parameters(report.parameters)
         inputs, chosen = self._inputs(request, snapshot, report.scope)
@@ -127,7 +127,7 @@ class Reports:
         )
 
     def remove_files(self, report_id: str, *, but: str | None = None) -> None:
-        """Remove what any try of a report left, unfinished files included."""
+        """Delete the files of all tries of a report, unfinished files included."""
         for pattern in (f"{report_id}.*", f".{report_id}.*"):
             for file in self.folder.glob(pattern):
                 if file.is_dir():
@@ -139,7 +139,7 @@ class Reports:
     def compute(
         self, request: ReportRequest, snapshot: Snapshot, scope: Scope = ALL_STORES, progress: Progress | None = None
     ) -> Iterator[Content]:
-        """Compute a report without storing it; every store in the snapshot must be registered in the catalog.
+        """Compute a report without storing it. Every store in the snapshot must be registered in the catalog.
 
         The content can be written as long as the context lasts.
         """
@@ -149,7 +149,7 @@ class Reports:
             yield content
 
     def check(self, request: ReportRequest, snapshot: Snapshot, scope: Scope) -> None:
-        """Raise InvalidInputError for what can be told at once: no such window or label, too small a form."""
+        """Raise InvalidInputError for an unknown window or label, and for a report too large for its form."""
         inputs, chosen = self._inputs(request, snapshot, scope)
         self._refuse_too_large(request, inputs, len(chosen))
 
@@ -168,7 +168,7 @@ class Reports:
             yield content
 
     def _refuse_too_large(self, request: ReportRequest, inputs: ReportInputs, stores: int) -> None:
-        """Refuse before anything is computed what is known to be too large for its form."""
+        """Raise InvalidParameterError if the report is known to be too large for its form, before computing."""
         windows = resolve_windows(request, inputs.as_of_us, inputs.store_list.calendars.zones)
         stores = min(stores, request.worst or stores)
         rows = {ReportTable.STORES: stores * len(windows.names)}
@@ -179,7 +179,7 @@ class Reports:
             raise InvalidParameterError("format", why)
 
     def _take_equal(self, fingerprint: str, file: Path) -> tuple[str, int, dict[str, dict[str, Any]] | None] | None:
-        """Make `file` another name of an equal report's file; give its SHA-256, stores and totals, None without one."""
+        """Link `file` to the file of an equal report. Return its SHA-256, stores and totals, None without one."""
         equal = self.catalog.jobs.find_finished(fingerprint)
         if equal is None or equal.result is None:
             return None
@@ -193,7 +193,7 @@ class Reports:
         return str(equal.result["sha256"]), int(equal.result["rows"]), equal.result.get("totals")
 
     def _inputs(self, request: ReportRequest, snapshot: Snapshot, scope: Scope) -> tuple[ReportInputs, pl.Series]:
-        """Give what the report is computed from, and the ids of its stores: all of the inputs but their peers."""
+        """Return the inputs of a report, and the ids of its stores: all stores of the inputs except peers."""
         visible = self._stores()
         if scope.is_limited:
             visible = visible.only(self.catalog.stores.list_ids(StoreFilter(labels=scope.labels)))
@@ -223,8 +223,8 @@ class Reports:
             if self.catalog.labels.exists(label, scope):
                 continue
             known = ", ".join(self.catalog.labels.list_names(scope))
-            told = f"the labels are {known}" if known else "import a table of stores to give them labels"
-            raise InvalidParameterError(member, f"No store has a label {label!r}; {told}.")
+            hint = f"the labels are {known}" if known else "import a table of stores to give them labels"
+            raise InvalidParameterError(member, f"No store has a label {label!r}; {hint}.")
 
     def _with_peers(self, label: str, chosen: StoreList, visible: StoreList) -> StoreList:
         carriers = self.catalog.labels.read_values(label)
@@ -240,19 +240,19 @@ class Reports:
 
 
 def check_stores(request: ReportRequest, catalog: Catalog, scope: Scope = ALL_STORES) -> None:
-    """Raise UnknownStoreError for a store that is asked for and not there when the report is asked for.
+    """Raise UnknownStoreError for a requested store that does not exist.
 
-    One that is deleted before it runs is left out.
+    A store that is deleted between this check and the run is left out of the report.
     """
-    asked = request.store_ids or ()
-    found = set(catalog.stores.select(asked, scope).frame["store_id"]) if asked else set()
-    for store_id in asked:
+    requested = request.store_ids or ()
+    found = set(catalog.stores.select(requested, scope).frame["store_id"]) if requested else set()
+    for store_id in requested:
         if store_id not in found:
             raise UnknownStoreError(store_id)
 
 
 def write_file(content: Content, file: Path) -> str:
-    """Write a report's file whole or not at all, durably, and return its SHA-256."""
+    """Write a report's file atomically and durably, and return its SHA-256."""
     part = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
     try:
         WRITERS[content.request.format](content, part)
@@ -273,13 +273,13 @@ def write_file(content: Content, file: Path) -> str:
 
 
 def file_digest(file: Path) -> str:
-    """Give the SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     with file.open("rb") as written:
         return hashlib.file_digest(written, "sha256").hexdigest()
 
 
 def _fingerprint(request: ReportRequest, inputs: ReportInputs, chosen: pl.Series) -> str:
-    """Name everything that decides a report's content: equal fingerprints, equal files."""
+    """Return a digest of everything that decides a report's content. Equal fingerprints have equal files."""
     store_list = inputs.store_list
     content = request.parameters() | {
         "as_of": inputs.as_of_us,

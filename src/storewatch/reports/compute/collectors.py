@@ -1,4 +1,4 @@
-"""Collectors: how the figures of a report are computed shard by shard and put together.
+"""Collectors: how the figures of a report are computed shard by shard and merged.
 
 A collector is an immutable description, made from a ReportContext. `collect` computes one shard and depends on nothing
 but the collector and the shard; `merge` puts the parts together. Collectors and parts can be pickled, so shards may be
@@ -74,7 +74,7 @@ class Collector(Protocol[Result_co]):
         ...
 
     def merge(self, parts: Iterable[Part[Any]]) -> Result_co:
-        """Put the parts of all shards together. parts: in the order of the shards, to be read once."""
+        """Merge the parts of all shards. parts: in the order of the shards, can be read once."""
         ...
 
 
@@ -94,7 +94,7 @@ class Parts:
         self._bytes = 0
 
     def add(self, number: int, part: Part[Any]) -> None:
-        """Keep the part of a shard. number: of the shard."""
+        """Store the part of a shard. number: of the shard."""
         if self._folder is None:
             self._parts[number] = part
             return

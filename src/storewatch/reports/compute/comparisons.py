@@ -13,13 +13,13 @@ from storewatch.reports.compute.content import BEFORE, GROUPS, PEERS, SPREAD, TA
 
 
 def spread_of(summed: RollUp) -> dict[str, float | None]:
-    """Lay out how stores spread as the columns of SPREAD."""
+    """Return how stores spread as the columns of SPREAD."""
     values = summed.median, summed.p5, summed.p95, summed.without_downtime
     return {name: None if np.isnan(value) else value for name, value in zip(SPREAD, values, strict=True)}
 
 
 def target_columns(totals_us: Int64s, objectives: npt.NDArray[np.float64]) -> pl.DataFrame:
-    """Hold totals int64[S,W,4] against objectives, float64[S] in 0 ... 1, NaN for none: the columns of TARGET.
+    """Compare totals int64[S,W,4] with objectives, float64[S] in 0 ... 1, NaN for none: the columns of TARGET.
 
     target: in percent, as people write it. The error budget is the down time that the objective leaves of what is known
     (up + down), in whole microseconds.
@@ -47,7 +47,7 @@ def target_columns(totals_us: Int64s, objectives: npt.NDArray[np.float64]) -> pl
 
 
 def before_columns(totals_us: Int64s, before_us: Int64s) -> pl.DataFrame:
-    """Hold totals int64[..., 4] against those of the period before: the columns of BEFORE."""
+    """Compare totals int64[..., 4] with those of the period before: the columns of BEFORE."""
     before, now = measure(before_us).availability, measure(totals_us).availability
     return pl.DataFrame(
         {"before_availability": before.ravel(), "availability_change": (now - before).ravel()},
@@ -57,7 +57,7 @@ def before_columns(totals_us: Int64s, before_us: Int64s) -> pl.DataFrame:
 
 
 def peer_columns(totals_us: Int64s, values: pl.Series) -> pl.DataFrame:
-    """Hold totals int64[S,W,4] against those of the stores with the same value (null: no peers): columns of PEERS.
+    """Compare totals int64[S,W,4] with those of the stores with the same value (null: no peers): columns of PEERS.
 
     peer_availability: the ratio of the group's sums, the store itself included. peer_rank: 1 is the highest
     availability; equal ones share it.
@@ -93,7 +93,7 @@ def peer_columns(totals_us: Int64s, values: pl.Series) -> pl.DataFrame:
 
 
 def group_table(totals_us: Int64s, groups: pl.Series, windows: tuple[str, ...]) -> Table:
-    """Roll totals int64[S,W,4] up by group; stores without one (null) come last, as a group without a name."""
+    """Return totals int64[S,W,4] by group. Stores without a group (null) come last, as a group without a name."""
     table = Table(schema=GROUPS)
     members = pl.DataFrame({"group": groups}).with_row_index("store").group_by("group").agg("store")
     for group, of_group in members.sort("group", nulls_last=True).iter_rows():
@@ -110,7 +110,7 @@ def group_table(totals_us: Int64s, groups: pl.Series, windows: tuple[str, ...]) 
 
 
 def hours_names(weekly_hours_ids: pl.Series, patterns: pl.DataFrame) -> pl.Series:
-    """Name the weekly hours of each store, such as `Mon-Fri 09:00-17:00`."""
+    """Return a name for the weekly hours of each store, such as `Mon-Fri 09:00-17:00`."""
     known = {key: _hours_name([tuple(span.values()) for span in spans]) for key, spans in patterns.iter_rows()}
     names = [known[key] if key is not None else "24x7 (no hours given)" for key in weekly_hours_ids]
     return pl.Series("group", names, dtype=pl.String)

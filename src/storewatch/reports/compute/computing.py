@@ -1,4 +1,4 @@
-"""A request becomes content: which stores, which windows, which figures."""
+"""Compute the content of a report from its request: the stores, windows and figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -200,7 +200,7 @@ def _groups(context: ReportContext, catalog: Catalog) -> pl.Series:
 
 
 def _hours_in_force(context: ReportContext) -> pl.Series:
-    """Give the weekly_hours_id, null for the default, of each store on the last local date of the first window."""
+    """Return the weekly_hours_id, null for the default, of each store on the last local date of the first window."""
     store_list = context.inputs.store_list
     versions = store_list.changes.versions
     if versions.is_empty() or not context.stores:
@@ -241,14 +241,15 @@ def _comparisons(store_details: StoreDetails, totals: WindowTotals) -> pl.DataFr
 
 
 def _choose(request: ReportRequest, in_report: npt.NDArray[np.bool_], totals_us: Int64s) -> npt.NDArray[np.bool_]:
-    """Tell which stores the report keeps: those asked for, with down time in any window, the worst of the first."""
+    """Return which stores the report keeps: requested, with down time in any window, worst in the first window."""
     kept = in_report.copy()
     if request.with_outages:
         kept &= (totals_us[..., Status.DOWN] > 0).any(axis=1)
     if request.worst is not None:
         first_us = totals_us[:, 0]
         availability = measure(first_us).availability
-        # Of equal ones the one that was down longer; without anything known they come last, then by store_id.
+        # Of stores with equal availability, the one that was down longer comes first, then by store_id. Stores without
+        # availability come last.
         order = np.lexsort((-first_us[:, Status.DOWN], np.where(np.isnan(availability), 2, availability), ~kept))
         worst = np.zeros(len(kept), bool)
         worst[order[: request.worst]] = True
@@ -294,7 +295,7 @@ def _summary(
 
 
 def _stores(context: ReportContext, store_details: StoreDetails, totals_us: Int64s, extra: pl.DataFrame) -> Table:
-    """Lay out the rows of all stores; they are made when they are written, some stores at a time."""
+    """Return the table of stores. Its rows are made when they are written, some stores at a time."""
     table = Table(schema=pl.Schema({**STORES, **extra.schema}))
     windows = len(context.windows.names)
     hours_ids = _hours_in_force(context)

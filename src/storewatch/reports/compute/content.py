@@ -1,4 +1,4 @@
-"""What a report says, as tables that every form writes: one set of numbers, computed once.
+"""The content of a report, as tables that every form writes: one set of numbers, computed once.
 
 Durations are whole microseconds (`_us`, Int64), ratios unrounded (null where there is nothing to divide by), instants
 UTC, local times without a zone. A form chooses units and rounds once, when it writes.
@@ -43,7 +43,7 @@ SPREAD: Final = pl.Schema(
         "share_without_downtime": pl.Float64,
     }
 )
-# Blocks of columns that some tables have when they are asked for. target: in percent.
+# Blocks of columns that some tables have when the request includes them. target: in percent.
 TARGET: Final = pl.Schema(
     {"target": pl.Float64, "target_met": pl.Boolean, "error_budget_us": pl.Int64, "error_budget_left_us": pl.Int64}
 )
@@ -93,9 +93,9 @@ SALES: Final = pl.Schema({"lost_sales": pl.Float64, "lost_sales_lowest": pl.Floa
 
 _WINDOW: Final = {"window": pl.String(), "from_at": INSTANT, "to_at": INSTANT}
 
-# One row a window. from_at, to_at: the earliest and latest of the stores' zones.
+# One row for each window. from_at, to_at: the earliest and latest of the stores' zones.
 SUMMARY: Final = pl.Schema({**_WINDOW, "stores": pl.Int64(), **FIGURES, **SPREAD})
-# One row a store and window.
+# One row for each store and window.
 STORES: Final = pl.Schema(
     {
         "store_id": pl.String(),
@@ -107,7 +107,7 @@ STORES: Final = pl.Schema(
         **FIGURES,
     }
 )
-# One row a group and window.
+# One row for each group and window.
 GROUPS: Final = pl.Schema({"group": pl.String(), "window": pl.String(), "stores": pl.Int64(), **FIGURES, **SPREAD})
 # One row a store, window and local hour, day, week or month; bucket: what the local clock reads at its beginning.
 BUCKETS: Final = pl.Schema(
@@ -185,7 +185,7 @@ DOCTOR: Final = pl.Schema(
 
 
 def figures_frame(totals_us: Int64s) -> pl.DataFrame:
-    """Lay out totals int64[N,4] as the columns of FIGURES."""
+    """Return totals int64[N,4] as the columns of FIGURES."""
     measures = measure(totals_us)
     return pl.DataFrame(
         {
@@ -261,7 +261,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Versions:
-    """What a report was computed from, beside its parameters. catalog: of stores, hours, closures and annotations."""
+    """The versions of the data and software of a report. catalog: of stores, hours, closures and annotations."""
 
     lake: int
     catalog: int
@@ -290,7 +290,7 @@ class StoreDay:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """One report. tables: SUMMARY and STORES always, the others as they were asked for.
+    """One report. tables: SUMMARY and STORES always, the others if they are requested.
 
     labels: of the one store of a report on one store, else empty. days: its days by window, for a PDF, else empty.
     """

@@ -1,4 +1,4 @@
-"""What the one store of a report was, day by day on its own clock."""
+"""The statuses of the only store of a report, day by day on its own clock."""
 
 from datetime import timedelta
 from typing import Final
@@ -32,7 +32,7 @@ def store_days(context: ReportContext) -> dict[str, tuple[StoreDay, ...]]:
 
 
 def cut_by_day(found: Spans, clock: str, from_us: int, to_us: int) -> tuple[StoreDay, ...]:
-    """Lay the spans of one store, inside `[from_us, to_us)`, on the days of a clock."""
+    """Return the spans of one store, inside `[from_us, to_us)`, by day of a clock."""
     first = local_time(clock, instant_of(from_us)).date()
     # Where the clock goes back over midnight, the next day has begun already while it still reads this one.
     last = local_time(clock, instant_of(to_us)).date() + timedelta(days=1)
@@ -52,7 +52,9 @@ def cut_by_day(found: Spans, clock: str, from_us: int, to_us: int) -> tuple[Stor
 
 
 def _on_axis(found: Spans, hours_us: Int64s) -> tuple[Stretch, ...]:
-    """Place spans on a day, hours_us: int64[25]. An hour that the clock skips stays empty, one that it reads twice is
+    """Return the spans of a day as stretches. hours_us: int64[25].
+
+    An hour that the clock skips stays empty, one that it reads twice is
     as wide as any other.
     """
     read = np.flatnonzero(np.diff(hours_us))

@@ -11,13 +11,13 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 def check_name(name: str) -> None:
-    """Raise InvalidInputError for what cannot stand in a path."""
+    """Raise InvalidInputError for a name that cannot be part of a path."""
     if not _NAME.fullmatch(name):
         raise InvalidInputError(f"{name[:100]!r} is no name for a report; want 1 to 100 letters, digits, . _ or -.")
 
 
 def resolve_definition(asked: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
-    """Put the parameters of the definition that is named in place of its name; what else is asked for goes before them.
+    """Return a request with its definition replaced by that definition's parameters. Other parameters take precedence.
 
     Returns what `read_request` reads, without a member `definition`. Raises UnknownDefinitionError.
     """

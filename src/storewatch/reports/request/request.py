@@ -1,4 +1,4 @@
-"""What a report is asked for: one class for the command line, HTTP, saved reports, schedules and manifests.
+"""The request of a report: one class for the command line, HTTP, saved reports, schedules and manifests.
 
 A new parameter is one more field of `ReportRequest`, plus the code that uses it (see `parameters`).
 """
@@ -75,7 +75,7 @@ def _read_labels(value: Any) -> Any:
 
 
 class ReportRequest(BaseModel, frozen=True, extra="forbid"):
-    """A report as it is asked for; the default is the classic one on the data of the moment."""
+    """The request of a report. The default is the classic report on the present data."""
 
     as_of: Annotated[
         datetime | None,
@@ -350,7 +350,7 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
 def read_request(
     asked: Mapping[str, Any], *, as_of: datetime | None = None, model: type[ReportRequest] = ReportRequest
 ) -> ReportRequest:
-    """Read a report as people ask for it. A member that is missing or null has its default.
+    """Read a request as people write it. A member that is missing or null has its default.
 
     Raises InvalidParameterError, which names the member.
     """

@@ -1,4 +1,4 @@
-"""Where polls contradict the hours of their stores, again and again: what the hours doctor goes by.
+"""Where polls contradict the hours of their stores, again and again: the evidence of the hours doctor.
 
 Closing is opening with the time running backwards, so each of the two is judged once, and the other one mirrored.
 """
@@ -87,7 +87,7 @@ class ActiveOutside:
 
 @dataclass(frozen=True, kw_only=True)
 class _Polls:
-    """Polls ordered by store and time; session: of which session each tells, edge_us: its opening."""
+    """Polls ordered by store and time; session: the session that each poll is evidence for, edge_us: its opening."""
 
     store: Int64s
     session: Int64s
@@ -260,7 +260,7 @@ def _fit(opened: Bools, store: Int64s, active: Bools, stores: int) -> _Fit:
 
 
 def _rows(evidence: Evidence, spans_us: Int64s, as_of_us: int) -> tuple[Int64s, Int64s, Bools]:
-    """Give store, instant and status of all polls in the spans, by store and time."""
+    """Return store, instant and status of all polls in the spans, by store and time."""
     store = np.repeat(np.arange(len(spans_us)), np.diff(evidence.offsets))
     at_us = evidence.observed_us
     kept = (at_us >= spans_us[store, 0]) & (at_us < spans_us[store, 1]) & (at_us <= as_of_us)
@@ -268,7 +268,7 @@ def _rows(evidence: Evidence, spans_us: Int64s, as_of_us: int) -> tuple[Int64s, 
 
 
 def _places(sessions: Sessions, calendar: Int64s, at_us: Int64s) -> tuple[Int64s, Bools, Bools]:
-    """Give the session that began last at each instant, whether there is one, and whether the instant lies in it."""
+    """Return the session that began last at each instant, whether there is one, and whether the instant lies in it."""
     session = _latest_session(sessions, calendar, at_us)
     has_begun = session >= sessions.offsets[calendar]
     return session, has_begun, has_begun & (at_us < sessions.close_us[session])
@@ -296,7 +296,7 @@ def _spread(first: Int64s, counts: Int64s) -> Int64s:
 
 
 def _quarters(sessions: Sessions, calendars: Int64s, base_us: int, end_us: int) -> Bools:
-    """Tell of every quarter of an hour from base_us on whether its beginning lies in a session: bool[C,Q]."""
+    """Return whether each quarter of an hour from base_us on begins in a session: bool[C,Q]."""
     count = -((base_us - end_us) // _QUARTER_US) + 1
     counts = np.diff(sessions.offsets)[calendars]
     places = _spread(sessions.offsets[calendars], counts)

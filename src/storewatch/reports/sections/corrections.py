@@ -73,10 +73,10 @@ def correct_edge(wrong: WrongEdge, sessions: Sessions, calendar: int, zone: str)
             moves[edge] = moved_us
     if not moves:
         return None
-    ours = slice(int(sessions.offsets[calendar]), int(sessions.offsets[calendar + 1]))
+    own = slice(int(sessions.offsets[calendar]), int(sessions.offsets[calendar + 1]))
     kept = slice(int(sessions.planned_offsets[calendar]), int(sessions.planned_offsets[calendar + 1]))
     planned = sessions.planned_start_us[kept], sessions.planned_end_us[kept]
-    open_us, close_us = sessions.open_us[ours].copy(), sessions.close_us[ours].copy()
+    open_us, close_us = sessions.open_us[own].copy(), sessions.close_us[own].copy()
     moving_us = open_us if of_openings else close_us
     for place, edge in enumerate(_local_edges(zone, moving_us, of_openings=of_openings)):
         low, high = sorted((int(moving_us[place]), int(moving_us[place]) + moves.get(edge, 0)))
@@ -88,7 +88,7 @@ def correct_edge(wrong: WrongEdge, sessions: Sessions, calendar: int, zone: str)
 def correct_zone(
     calendars: Calendars, calendar: int, zone: str, span_us: tuple[int, int], closures: ClosureMode
 ) -> Correction:
-    """Lay the hours of one calendar in another zone."""
+    """Return the hours of one calendar moved to another zone."""
     alone = replace(
         calendars,
         weekly=_of(calendars.weekly, calendar),
@@ -138,8 +138,8 @@ def _offset(zone: str, at_us: int) -> timedelta:
 
 
 def _of(stretches: Stretches, calendar: int) -> Stretches:
-    ours = stretches.calendar == calendar
-    return Stretches(calendar=np.zeros(int(ours.sum()), np.int64), start=stretches.start[ours], end=stretches.end[ours])
+    own = stretches.calendar == calendar
+    return Stretches(calendar=np.zeros(int(own.sum()), np.int64), start=stretches.start[own], end=stretches.end[own])
 
 
 def _local_edges(zone: str, edges_us: Int64s, *, of_openings: bool) -> list[_Edge]:

@@ -1,4 +1,4 @@
-"""The hours doctor: stores whose polls contradict their hours, the correction that would fit, and what it would do.
+"""The hours doctor: stores whose polls contradict their hours, the correction that would fit, and its effect.
 
 Nothing is ever corrected here: a suggestion is a row of a table.
 """
@@ -42,7 +42,7 @@ from storewatch.reports.sections.corrections import (
     zone_that_is,
 )
 
-# The end of the longest window is looked at, as far back as this.
+# The longest window is examined for this long before its end.
 EXAMINED_US: Final = 31 * DAY_US
 MAX_FINDINGS: Final = 5_000
 
@@ -296,7 +296,7 @@ def _of_no_store(finding: str, evidence: str) -> pl.DataFrame:
 
 
 def _as_corrected(corrections: list[Correction]) -> Sessions:
-    """Put the sessions of corrections together, each a calendar of its own."""
+    """Join the sessions of corrections, each as a separate calendar."""
     none = np.empty(0, np.int64)
     (open_us, close_us), (planned_start_us, planned_end_us) = (
         [np.concatenate([none, *(pair[edge] for pair in pairs)]) for edge in (0, 1)]
@@ -329,7 +329,7 @@ def _reclassified_of(reclassified: Reclassified, stores: Int64s) -> Reclassified
 
 
 def _rows_of(offsets: Int64s, stores: Int64s) -> tuple[Int64s, Int64s]:
-    """Give the offsets of some stores by themselves, and the places of their rows."""
+    """Return the offsets of some stores alone, and the places of their rows."""
     counts = np.diff(offsets)[stores]
     own = np.append(0, np.cumsum(counts))
     return own, np.repeat(offsets[stores] - own[:-1], counts) + np.arange(own[-1])

@@ -1,4 +1,4 @@
-"""Lost sales: what stores did not sell while they were down, as far as it can be known."""
+"""Lost sales: an estimate of the sales that stores missed while they were down."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -105,7 +105,7 @@ def _lost(summed: Int64s, worth: Float64s) -> Float64s:
 
 
 def read_rates(sales: pl.DataFrame, store_ids: pl.Series) -> SalesRates:
-    """Turn rows of sales into rates.
+    """Return rows of sales as rates.
 
     sales: store_id, weekday, hour (null: all of them), amount_per_hour. An hour takes the row that names it, else the
     row of its weekday, else that of its hour on any day, else the average, else nothing is sold in it.

@@ -30,13 +30,13 @@ class Starts:
 
     @classmethod
     def of(cls, outages: Outages, first_store: int) -> "Starts":
-        """Take those that did not begin before; first_store: the place in the report of their store 0."""
-        ours = ~outages.began_before
+        """Return the outages that began in the window. first_store: the place in the report of their store 0."""
+        began = ~outages.began_before
         return cls(
-            store=outages.store[ours] + first_store,
-            start_us=outages.start_us[ours],
-            end_us=outages.end_us[ours],
-            down_us=outages.down_us[ours],
+            store=outages.store[began] + first_store,
+            start_us=outages.start_us[began],
+            end_us=outages.end_us[began],
+            down_us=outages.down_us[began],
         )
 
     @classmethod
