@@ -111,7 +111,7 @@ def prepare_service(
     timing: "Timing | None" = None,
     access: AccessRules | None = None,
 ) -> Installation:
-    """Return the installation as a service uses it: with these access rules, and with a worker unless told otherwise.
+    """Return the installation as a service uses it: with these access rules, and by default with a worker.
 
     Jobs and polls of the service have a queue and a group commit of their own, which end with it.
     """

@@ -131,7 +131,7 @@ def configure_logging(level: str = "INFO", stream: IO[str] | None = None) -> Non
 
 
 def _clean_fields(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Leave out noise and secrets while names and values can still be told apart."""
+    """Leave out noise and secrets, as long as names and values are still separate."""
     return {name: _clean(name, value) for name, value in fields.items() if name not in _NOISE}
 
 
@@ -157,7 +157,7 @@ def serve_metrics(host: str, port: int) -> None:
 
 @contextmanager
 def bound(**fields: str | None) -> Iterator[None]:
-    """Put fields, above all `request_id` and `job_id`, on every line logged in the block; None leaves one out."""
+    """Add fields, above all `request_id` and `job_id`, on every line logged in the block; None leaves one out."""
     from structlog.contextvars import bound_contextvars  # noqa: PLC0415
 
     with bound_contextvars(**{name: value for name, value in fields.items() if value is not None}):

@@ -1,4 +1,4 @@
-"""Tells who a caller is by the key it sent."""
+"""Authenticate callers by API key."""
 
 import hmac
 import logging

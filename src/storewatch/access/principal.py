@@ -1,4 +1,4 @@
-"""The caller of the service: a key's role and scope, or anyone where no key is asked for."""
+"""The caller of the service: the role and scope of a key, or an anonymous caller where no key is needed."""
 
 from dataclasses import dataclass
 from typing import Final

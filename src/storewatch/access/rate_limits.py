@@ -72,7 +72,7 @@ class RateLimiter:
 
 
 def address_group(address: str) -> str:
-    """Give what counts as one address: of IPv6 the /64, which is what one household or server gets."""
+    """Return what counts as one address: of IPv6 the /64, because a household or a server gets a whole one."""
     try:
         parsed = ip_address(address)
     except ValueError:

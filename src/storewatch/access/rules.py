@@ -17,7 +17,7 @@ DEFAULT_RATES: Final = RateLimits(per_key="5000 per 10 second", per_address="300
 
 
 class KeyRule(StrEnum):
-    """REQUIRED asks everyone for a key; LOOPBACK only whoever does not come from this machine; OPEN nobody."""
+    """Who needs a key. REQUIRED: every caller; LOOPBACK: callers from other machines; OPEN: nobody."""
 
     REQUIRED = "required"
     LOOPBACK = "loopback"
@@ -87,7 +87,7 @@ def _check(settings: AccessSettings) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can mean itself by `host`."""
+    """Return whether `host` is an address that only this machine can reach."""
     if host.lower() == "localhost":
         return True
     try:

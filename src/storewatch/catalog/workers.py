@@ -27,7 +27,7 @@ class WorkerRepository(Repository):
     """Who is there to run jobs."""
 
     def beat(self, worker: WorkerRecord, now: datetime) -> None:
-        """Say that a worker lives; one that is not known (any more) is registered."""
+        """Record that a worker is alive. A worker that is not registered (any more) is registered."""
         with self._database.writing() as connection:
             beat = update(workers).where(workers.c.worker_id == worker.worker_id).values(beat_at=now)
             if connection.execute(beat).rowcount == 0:

@@ -211,7 +211,7 @@ class ForeignOriginError(ForbiddenError):
 
 
 class InvalidKeyError(UnauthorizedError):
-    """The API key that was sent is unknown, expired or revoked; which of them is not told."""
+    """The API key that was sent is unknown, expired or revoked. The answer does not show which."""
 
     def __init__(self) -> None:
         super().__init__("This API key is unknown, expired or revoked; ask an administrator for a new one.")
@@ -241,7 +241,7 @@ class UnknownKeyError(NotFoundError):
 
 
 class UnknownStoreError(NotFoundError):
-    """No store has this id, or none that the caller may see: the two are not told apart."""
+    """No store has this id, or none that the caller may see. The answer is the same for both."""
 
     def __init__(self, store_id: str) -> None:
         super().__init__(f"There is no store with the id {store_id!r}. GET /v1/stores lists them.")
@@ -296,11 +296,11 @@ class LakeUnavailableError(UnavailableError):
 
 
 class ScopedChangeError(ForbiddenError):
-    """The key is good, but its scope lets it change its own stores and what is said of them, and nothing else."""
+    """The key is valid, but its scope allows changes of its own stores and their entries only."""
 
     def __init__(self) -> None:
         super().__init__(
-            "A key with a scope can only change its own stores and what is said of them; use one without a scope."
+            "A key with a scope can only change its own stores and their entries; use a key without a scope."
         )
 
 

@@ -1,4 +1,4 @@
-"""How the cells of a table are read, and how its good rows are told from the bad ones."""
+"""Read the cells of a table, and separate its good rows from the bad ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -139,7 +139,7 @@ class _Csv:
 
 
 def _break(raw: bytes) -> str:
-    """Say why a record cannot be split into fields."""
+    """Return why a record cannot be split into fields."""
     if b"\r" in raw.rstrip(b"\r"):
         return "a carriage return stands inside it"
     if len(raw) > csv.field_size_limit():

@@ -81,7 +81,7 @@ def import_file(
 
     strict: refuse a file with any bad row. progress: called with the bytes read and the bytes of the file. name: what
     the file is called in the catalog, when not by its path. job_id: of the job that imports it. scope: only stores with
-    this label may be written, and neither labels nor what is said of them. valid_from: the local date from which weekly
+    this label may be written, and neither labels nor entries of labels. valid_from: the local date from which weekly
     hours hold, where earlier ones are kept; without it they replace all.
 
     Raises InvalidInputError when the file is refused; then nothing has changed.

@@ -113,7 +113,7 @@ def parse_line(number: int, raw: bytes, keys: Mapping[str, str]) -> Line:
 
 
 def row_line(number: int, raw: bytes, row: object, keys: Mapping[str, str]) -> Line:
-    """Take the values of the wanted columns out of what JSON_DECODER made of a row."""
+    """Return the values of the wanted columns of a row that JSON_DECODER has read."""
     if isinstance(row, Repeated):
         return Line(number=number, raw=raw, problem=f"it names {json.dumps(row.key)[:60]} twice")
     if not isinstance(row, dict):

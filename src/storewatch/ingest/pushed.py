@@ -1,7 +1,7 @@
 """Observations that come over the wire: the body of one request to columns, and the columns of many to one commit.
 
 They are read by what reads files and checked by what checks files, so that the same row is good, or rejected in the
-same words, whichever way it comes.
+same words, by every way in.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Rows of stores that whoever sent them may not write."""
+"""Reject rows of stores outside the scope of their sender."""
 
 from collections.abc import Callable
 

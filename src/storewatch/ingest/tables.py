@@ -86,7 +86,7 @@ def recognise(file: str, header: Sequence[str], tables: Sequence[Table] | None =
     Other columns are ignored; of two tables that fit, polls go before hours and hours before zones. Only of the table
     of stores they are wanted, as labels, so its header must not have a column of another table: that would be a label
     by mistake. tables: the only ones that will do. Raises InvalidInputError when none fits, a wanted column is there
-    twice, or it cannot be told what the rows are of.
+    twice, or the table cannot be recognised.
     """
     names = [name.strip().lower() for name in header]
     table = nearest(names, tables or TABLES)

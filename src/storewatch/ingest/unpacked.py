@@ -1,4 +1,4 @@
-"""What a compressed Parquet file or Arrow stream would unpack to, told by its headers before anything is unpacked.
+"""What a compressed Parquet file or Arrow stream would unpack to, read from its headers before anything is unpacked.
 
 A kilobyte of ZSTD can hold a gigabyte of zeros. Both readers allocate what these headers say, page by page and buffer
 by buffer, so their sum bounds the memory. Only as much of the two formats is read as that takes.

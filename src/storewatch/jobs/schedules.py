@@ -72,7 +72,7 @@ def new_schedule(
 
 @lru_cache(maxsize=10_000)
 def next_run(cron: str, timezone: str, after: datetime) -> datetime:
-    """Give the first instant after `after` at which the schedule is due.
+    """Return the first instant after `after` at which the schedule is due.
 
     A time that the clock skips is due at the jump; one that it reads twice only the first time (SEMANTICS 5).
     """
@@ -83,7 +83,7 @@ def next_run(cron: str, timezone: str, after: datetime) -> datetime:
 
 
 def latest_due(schedule: Schedule, now: datetime) -> datetime | None:
-    """Give the last time at or before `now` at which the schedule was due and did not run; None when there is none.
+    """Return the last time at or before `now` at which the schedule was due and did not run; None when there is none.
 
     However many were missed, they are run once.
     """

@@ -35,7 +35,7 @@ class Lake:
         rows_at_once: int = ROWS_AT_ONCE,
         read_only: bool = False,
     ) -> None:
-        """Take a folder or an object-store URL; credentials not in the options come from the environment.
+        """Open the lake in a folder or at an object-store URL; other credentials come from the environment.
 
         rows_at_once: what an append or a rewrite sorts in memory, and so the size of its files (about 10 MB).
         read_only: refuse every change with a ReadOnlyError; a lake that does not exist yet is still created empty.

@@ -1,4 +1,4 @@
-"""Gives up requests that take too long."""
+"""Answer 503 for requests that take too long."""
 
 import asyncio
 from http import HTTPStatus
