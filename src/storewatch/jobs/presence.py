@@ -46,7 +46,7 @@ class Presence:
         self._catalog.workers.beat(self._worker, now)
 
     def sweep(self, now: datetime, *, is_alive: Callable[[int], bool] | None = None) -> int:
-        """Put the jobs of dead workers back into the queue; return how many."""
+        """Return the jobs of dead workers to the queue. Return how many."""
         is_alive = is_alive or _process_exists
         released = 0
         for other in self._catalog.workers.list_():
@@ -63,7 +63,7 @@ class Presence:
         return released
 
     def release_orphans(self, now: datetime) -> int:
-        """Put the running jobs of workers that are not registered back into the queue; return how many."""
+        """Return the running jobs of workers that are not registered to the queue. Return how many."""
         return self._catalog.workers.release_orphans(max_attempts=self._max_attempts, now=now)
 
     def leave(self, now: datetime) -> None:

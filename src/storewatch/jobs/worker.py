@@ -1,4 +1,4 @@
-"""Take jobs from the queue and run them on threads: kernels, readers and SQL release the GIL."""
+"""Run the jobs of the queue on threads of this process: kernels, readers and SQL release the GIL."""
 
 import logging
 import threading

@@ -34,7 +34,7 @@ def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[st
 
 
 def resolve_parameters(parameters: Parameters, catalog: Catalog) -> dict[str, Any]:
-    """Put the parameters of the definition in place of its name.
+    """Return the parameters with those of the named definition in place of its name.
 
     Raises UnknownDefinitionError, and InvalidInputError where the definition does not fit the other parameters.
     """
