@@ -42,12 +42,13 @@ class _Waiting(Generic[Item, Result]):
 class Batcher(Generic[Item, Result]):
     """Run a function on batches of items, one batch at a time, in the order in which the items were submitted.
 
-    The function gets a list of items and returns one result for each. Its thread starts with the first item.
+    The function gets a list of items. For each it returns a result, or an error with which the item's future ends.
+    Its thread starts with the first item.
     """
 
     def __init__(
         self,
-        work: Callable[[list[Item]], Sequence[Result]],
+        work: Callable[[list[Item]], Sequence[Result | Exception]],
         *,
         name: str,
         limits: BatchLimits,
@@ -106,7 +107,10 @@ class Batcher(Generic[Item, Result]):
             try:
                 results = self._work([each.item for each in batch])
                 for each, result in zip(batch, results, strict=True):
-                    each.future.set_result(result)
+                    if isinstance(result, Exception):
+                        each.future.set_exception(result)
+                    else:
+                        each.future.set_result(result)
             except BaseException as error:  # noqa: BLE001 - Polars panics with one, and the next batch must go on
                 failure = error if isinstance(error, Exception) else RuntimeError(str(error))
                 for each in batch:

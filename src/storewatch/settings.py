@@ -1,6 +1,7 @@
 """The settings of one installation, read from the environment once (in `app`) and handed down."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,7 +103,7 @@ class Settings:
 
 def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
     text = environment.get(name) or str(default)
-    if not text.isdecimal() or int(text) == 0:
+    if not re.fullmatch(r"0*[1-9][0-9]{0,17}", text):
         raise InvalidInputError(f"{name} is {text!r}; it takes a whole number above 0.")
     return int(text)
 

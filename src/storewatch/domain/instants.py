@@ -25,7 +25,7 @@ LATEST: Final = datetime(END_YEAR, 1, 1, tzinfo=UTC)
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DURATION: Final = re.compile(r"(\d{1,9})\s*(s|m|min|h|d|w)", re.IGNORECASE)
+_DURATION: Final = re.compile(r"([0-9]{1,9})\s*(s|m|min|h|d|w)", re.IGNORECASE | re.ASCII)
 _UNITS: Final = (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
 _UNIT_SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 

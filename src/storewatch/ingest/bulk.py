@@ -19,7 +19,7 @@ from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
-from storewatch.ingest.cells import CheckedRows
+from storewatch.ingest.cells import CheckedRows, check_apart
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.lines import JSON_DECODER, Repeated, line_blocks, row_line
 from storewatch.ingest.rejects import Rejects
@@ -134,7 +134,7 @@ def _check(
     good: list[pl.DataFrame] = []
     with Rejects(shown=SHOWN_REJECTS, kept=False) as rejects:
         for block in rows.blocks:
-            checked = check(block.columns)
+            checked = check_apart(check, block.columns)
             if scope.label is not None:
                 checked = within_scope(checked, block.columns, partial(catalog.stores.filter_ids, scope=scope))
                 checked = _protected(checked, block.columns.height, scope.label)

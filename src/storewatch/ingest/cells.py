@@ -1,26 +1,37 @@
 """Read the cells of a table, and separate its good rows from the bad ones."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
+from storewatch.domain.errors import InvalidInputError, StorewatchError
 from storewatch.domain.instants import DAY_SECONDS
 
 MAX_ID_LENGTH: Final = 255
 MAX_LABEL_LENGTH: Final = 256
+MAX_BREAKING_ROWS: Final = 100
 LABEL_NAME: Final = "^[a-z0-9_.-]{1,64}$"
 
-_COMMON_INSTANT: Final = r"^\d{4}-\d\d-\d\d \d\d:\d\d:[0-5]\d\.\d{6} UTC$"
+# Digits are written [0-9]: \d would match those of every script, which neither casts nor dates read.
+_COMMON_INSTANT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-5][0-9]\.[0-9]{6} UTC$"
 _COMMON_FORMAT: Final = "%Y-%m-%d %H:%M:%S.%6f UTC"
 _ANY_INSTANT: Final = (
-    r"(?i)^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::([0-5]\d)(?:[.,](\d+))?)?"
-    r" ?(?:Z|UTC|GMT|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)?$"
+    r"(?i)^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(?::([0-5][0-9])(?:[.,]([0-9]+))?)?"
+    r" ?(?:Z|UTC|GMT|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)?$"
 )
-_CLOCK: Final = r"^(\d{1,2}):([0-5]\d)(?::([0-5]\d))?$"
-_NUMBER: Final = r"^\d{1,15}(\.\d{1,15})?$"
-_DATE: Final = r"^(19[7-9]\d|[2-8]\d{3})-\d\d-\d\d$"  # from 1970 on, and not so late that instants overflow
+_CLOCK: Final = r"^([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9]))?$"
+_NUMBER: Final = r"^[0-9]{1,15}(\.[0-9]{1,15})?$"
+_DATE: Final = (
+    r"^(19[7-9][0-9]|[2-8][0-9]{3})-[0-9]{2}-[0-9]{2}$"  # from 1970 on, and not so late that instants overflow
+)
+
+
+_BAD: Final = pl.Schema({"row": pl.Int64(), "reason": pl.String()})
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +52,46 @@ def split(
     """problems: expressions over `parsed` and `originals`; the first that is not null is the reason."""
     is_right = parsed.select(right.fill_null(value=False)).to_series()
     if is_right.all():
-        return CheckedRows(good=parsed.select(output), bad=pl.DataFrame(schema={"row": pl.Int64, "reason": pl.String}))
+        return CheckedRows(good=parsed.select(output), bad=_BAD.to_frame())
     wrong = pl.concat([parsed, originals], how="horizontal").with_row_index("row").filter(~is_right)
     return CheckedRows(
         good=parsed.filter(is_right).select(output),
         bad=wrong.select(pl.col("row").cast(pl.Int64), pl.coalesce(problems).alias("reason")),
+    )
+
+
+def check_apart(check: Callable[[pl.DataFrame], CheckedRows], columns: pl.DataFrame) -> CheckedRows:
+    """Check rows, and reject by themselves those that make the check raise an error of a library.
+
+    No such row is known: this keeps one that is found later from hurting its neighbours. Raises InvalidInputError when
+    more than MAX_BREAKING_ROWS rows do.
+    """
+    breaking = 0
+
+    def part(first: int, height: int) -> Iterator[CheckedRows]:
+        nonlocal breaking
+        try:
+            checked = check(columns.slice(first, height))
+            yield CheckedRows(good=checked.good, bad=checked.bad.with_columns(pl.col("row") + first))
+        except StorewatchError:
+            raise
+        except (Exception, pl.exceptions.PanicException):
+            if height > 1:
+                yield from part(first, height // 2)
+                yield from part(first + height // 2, height - height // 2)
+                return
+            breaking += 1
+            log.exception("a row cannot be checked")
+            if breaking > MAX_BREAKING_ROWS:
+                raise InvalidInputError(f"More than {MAX_BREAKING_ROWS} rows cannot be read.") from None
+            bad = pl.DataFrame([(first, "a value in it cannot be read")], _BAD, orient="row")
+            yield CheckedRows(good=check(columns.clear()).good, bad=bad)
+
+    parts = list(part(0, columns.height))
+    return (
+        parts[0]
+        if len(parts) == 1
+        else CheckedRows(good=pl.concat([each.good for each in parts]), bad=pl.concat([each.bad for each in parts]))
     )
 
 

@@ -18,6 +18,7 @@ from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Source
+from storewatch.ingest.cells import check_apart
 from storewatch.ingest.formats import open_source
 from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.ingest.scopes import Allowed, within_scope
@@ -148,7 +149,7 @@ class _Reading:
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         for block in self._source.blocks(self._positions):
-            checked = self._table.check(block.columns, self.now)
+            checked = check_apart(lambda columns: self._table.check(columns, self.now), block.columns)
             if self._allowed is not None:
                 checked = within_scope(checked, block.columns, self._allowed)
             self.rejects.add_block(block, checked.bad)

@@ -110,7 +110,7 @@ class Ingestion:
         self._commits.close()
         self._upkeep.stop()
 
-    def _commit(self, requests: list[Pushed]) -> list[PushOutcome]:
+    def _commit(self, requests: list[Pushed]) -> list[PushOutcome | Exception]:
         try:
             return self._check_and_append(requests)
         except StorewatchError:
@@ -119,9 +119,9 @@ class Ingestion:
             log.exception("a commit of pushed observations failed")
             raise
 
-    def _check_and_append(self, requests: list[Pushed]) -> list[PushOutcome]:
+    def _check_and_append(self, requests: list[Pushed]) -> list[PushOutcome | Exception]:
         now = self._clock()
-        good, checked = check_pushed(requests, now, self._catalog.stores.filter_ids)
+        good, checked = self._check(requests, now)
         # Of equal polls the later loaded wins, also when the clock stands still or is set back.
         loaded_at = self._last_loaded_at = max(now, self._last_loaded_at + timedelta(microseconds=1))
         version = None
@@ -129,9 +129,13 @@ class Ingestion:
             version = self._append(good.with_columns(loaded_at=pl.lit(loaded_at)).select(OBSERVATIONS.names()))
             self._upkeep.note_commit()
         telemetry.OBSERVATIONS.labels("push", "accepted").inc(good.height)
-        telemetry.OBSERVATIONS.labels("push", "rejected").inc(sum(each.rejected for each in checked))
+        telemetry.OBSERVATIONS.labels("push", "rejected").inc(
+            sum(each.rejected for each in checked if not isinstance(each, Exception))
+        )
         return [
-            PushOutcome(
+            each
+            if isinstance(each, Exception)
+            else PushOutcome(
                 accepted=each.accepted,
                 rejected=each.rejected,
                 rejects=each.rejects,
@@ -139,6 +143,28 @@ class Ingestion:
             )
             for each in checked
         ]
+
+    def _check(self, requests: list[Pushed], now: datetime) -> tuple[pl.DataFrame, list[CheckedRequest | Exception]]:
+        """Check all requests at once; if a library raises an error, each by itself, so that one fails no other."""
+        visible = self._catalog.stores.filter_ids
+        try:
+            good, together = check_pushed(requests, now, visible)
+        except StorewatchError:
+            raise
+        except (Exception, pl.exceptions.PanicException):
+            log.exception("pushed observations cannot be checked together; each request is checked by itself")
+        else:
+            return good, [*together]
+        goods: list[pl.DataFrame] = []
+        results: list[CheckedRequest | Exception] = []
+        for request in requests:
+            try:
+                good, alone = check_pushed([request], now, visible, apart=True)
+                goods.append(good)
+                results += alone
+            except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - it is this request's answer
+                results.append(error if isinstance(error, Exception) else RuntimeError(str(error)))
+        return pl.concat([good for good in goods if good.height] or [pl.DataFrame()]), results
 
     def _append(self, observations: pl.DataFrame) -> int:
         try:

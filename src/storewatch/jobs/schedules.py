@@ -19,7 +19,7 @@ from storewatch.jobs.kinds import handlers
 
 # The five fields of cron(5), without what croniter adds to them (seconds, years, random and hashed values).
 _FIELD: Final = r"[0-9*,/\-]+|(?i:[a-z]{3})(?:[,\-](?i:[a-z]{3}))*"
-_CRON: Final = re.compile(rf"(?:(?:{_FIELD})\s+){{4}}(?:{_FIELD})")
+_CRON: Final = re.compile(rf"(?:(?:{_FIELD})\s+){{4}}(?:{_FIELD})", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _LEAST_APART: Final = timedelta(seconds=1)
 _HOUR: Final = timedelta(hours=1)

@@ -22,7 +22,7 @@ WRITER: Final = WriterProperties(
     max_row_group_size=ROW_GROUP_ROWS,
     column_properties={"observed_at": _TIMES, "loaded_at": _TIMES},
 )
-_NAME = re.compile(r"/([0-9a-f]{32}-\d{5})-\d{5}\.parquet$")
+_NAME = re.compile(r"/([0-9a-f]{32}-[0-9]{5})-[0-9]{5}\.parquet$")
 
 
 @dataclass(frozen=True, kw_only=True)

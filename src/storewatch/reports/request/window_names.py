@@ -26,7 +26,7 @@ CALENDAR: Final = (
 )
 PRESETS: Final = tuple(dict.fromkeys([*ROLLING_US, *CALENDAR]))
 
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def is_local_date(text: str) -> bool:

@@ -46,7 +46,8 @@ class BodyLimitMiddleware:
             await _unknown_coding(coding)(scope, receive, send)
             return
         length = headers.get("content-length", "")
-        if length.isdecimal() and not limit.allows(int(length)):
+        # Python raises an error for a number of more than 4,300 digits.
+        if length.isdecimal() and not limit.allows(int(length) if len(length) < 20 else sys.maxsize):
             await _too_large(limit.bytes)(scope, receive, send)
             return
         if coding in _UNPACKERS:
