@@ -87,13 +87,13 @@ def test_reclassifications_come_in_the_order_of_creation(stores: Catalog) -> Non
         (NOW + HOUR, Reclassification.PLANNED),
         (NOW, Reclassification.UNKNOWN),
         (NOW + HOUR, Reclassification.NOT_AN_OUTAGE),
-        (NOW, None),
+        (NOW, Reclassification.DOWN),
     ):
         stores.annotations.create(annotation(created_at=created_at, reclassify_as=said))
     stores.annotations.create(annotation("b", reclassify_as=Reclassification.PLANNED))
     span = ("a", NOW, NOW + HOUR)
-    of_a = [(*span, Status.UNKNOWN), (*span, Status.PLANNED), (*span, Status.UP)]
+    of_a = [(*span, status) for status in (Status.UNKNOWN, Status.DOWN, Status.PLANNED, Status.UP)]
     assert stores.stores.find("a").reclassifications.rows() == of_a
     whole = stores.stores.read_all().reclassifications
     assert whole.filter(pl.col("store_id") == "a").rows() == of_a
-    assert whole.height == 4
+    assert whole.height == 5

@@ -201,6 +201,19 @@ def test_annotation_is_added_listed_and_deleted(home: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("later", [(), ("--reclassify-as", "down")])
+def test_later_annotation_that_leaves_time_down_undoes_an_earlier_one(home: Path, later: tuple[str, ...]) -> None:
+    add = ("annotation", "add", "--store-id", "cafe", *CLOSURE, "--cause")
+    whole = printed(home, "outages")
+    printed(home, *add, "power cut", "--reclassify-as", "planned")
+    assert [line.split()[0] for line in printed(home, "outages")[3:-1]] == ["bar"]
+    printed(home, *add, "burnt fuse", *later)
+    assert printed(home, "annotation", "list")[0].startswith("2: cafe, 2023-01-23T16:15:00Z to 2023-01-23T17:00:00Z, ")
+    assert "burnt fuse, counts as down (" in printed(home, "annotation", "list")[0]
+    again = printed(home, "outages")
+    assert [line.replace("  burnt fuse", "") for line in again] == whole
+
+
 def test_special_hours_are_listed_and_deleted(home: Path) -> None:
     header = "store_id,date,start_time_local,end_time_local"
     bring(

@@ -47,7 +47,7 @@ def annotated(draw: st.DrawFn) -> tuple[World, Changes]:
         change = st.builds(
             lambda pair, status: Change(start_us=min(pair), end_us=max(pair), status=status),
             st.tuples(instants, instants),
-            st.sampled_from(["up", "unknown", "planned"]),
+            st.sampled_from(["up", "unknown", "planned", "down"]),
         )
         changes.append(draw(st.lists(change, max_size=4)))
     return world, changes
@@ -352,6 +352,21 @@ def test_reclassified_later_row_wins_and_other_stores_are_left_out() -> None:
         (0, 4, Status.UP),
         (4, 6, Status.PLANNED),
         (6, 10, Status.UP),
+    ]
+
+
+def test_reclassified_as_down_undoes_earlier_rows() -> None:
+    stretches = [
+        ("a", 0, 10, Status.PLANNED),
+        ("a", 4, 6, Status.DOWN),
+        ("a", 6, 7, Status.UP),
+        ("a", 6, 9, Status.DOWN),
+    ]
+    rows = pl.DataFrame(stretches, dict.fromkeys(RECLASSIFICATIONS, pl.Int64) | {"store_id": pl.String}, orient="row")
+    found = group_reclassified(rows.cast(RECLASSIFICATIONS), pl.Series(["a"]))
+    assert list(zip(found.start_us.tolist(), found.end_us.tolist(), found.status.tolist(), strict=True)) == [
+        (0, 4, Status.PLANNED),
+        (9, 10, Status.PLANNED),
     ]
 
 

@@ -130,13 +130,29 @@ def test_annotation_is_made_changed_counted_and_deleted(client: TestClient) -> N
         changed = client.patch("/v1/annotations/1", json={"reclassify_as": said, "note": None})
         assert changed.json() == annotation | {"reclassify_as": said, "note": None}
         assert seconds(client) == (10_800.0, *counted)
-    assert client.patch("/v1/annotations/1", json={"reclassify_as": None}).json()["reclassify_as"] is None
+    assert client.patch("/v1/annotations/1", json={"reclassify_as": None}).json()["reclassify_as"] == "down"
     assert seconds(client) == (10_800.0, 8_100.0, 2_700.0, 0.0, 0.0)
     assert client.delete("/v1/annotations/1").status_code == 204
     for method in ("GET", "PATCH", "DELETE"):
         for annotation_id in ("1", "none", "%00", "9" * 40):
             response = client.request(method, f"/v1/annotations/{annotation_id}", json={})
             assert problem(response) == (404, "unknown-annotation")
+
+
+@pytest.mark.parametrize("later", [{}, {"reclassify_as": None}, {"reclassify_as": "down"}])
+def test_later_annotation_that_leaves_time_down_undoes_an_earlier_one(
+    client: TestClient, later: dict[str, str | None]
+) -> None:
+    made(client, "/v1/annotations", KNOWN | {"reclassify_as": "planned"})
+    assert seconds(client) == (10_800.0, 8_100.0, 1_800.0, 0.0, 900.0)
+    assert made(client, "/v1/annotations", KNOWN | {"cause": "no, the oven"} | later)["reclassify_as"] == "down"
+    assert seconds(client) == (10_800.0, 8_100.0, 2_700.0, 0.0, 0.0)
+    outages = client.get("/v1/stores/cafe/outages", params=DAY).json()["outages"]
+    assert [(outage["down_seconds"], outage["cause"]) for outage in outages] == [(2_700.0, "no, the oven")]
+    assert client.patch("/v1/annotations/1", json={"reclassify_as": "unknown"}).json()["reclassify_as"] == "unknown"
+    assert seconds(client) == (10_800.0, 8_100.0, 2_700.0, 0.0, 0.0)
+    client.delete("/v1/annotations/2")
+    assert seconds(client) == (10_800.0, 8_100.0, 1_800.0, 900.0, 0.0)
 
 
 def test_annotations_are_listed_newest_first_by_store_and_range(client: TestClient) -> None:

@@ -18,14 +18,14 @@ from storewatch.domain.labels import ALL_STORES, Scope
 
 @dataclass(frozen=True, kw_only=True)
 class NewAnnotation:
-    """An annotation of a store in [start_at, end_at); reclassify_as: None leaves the figures as they are."""
+    """An annotation of a store in [start_at, end_at); reclassify_as: what down time counts as there."""
 
     store_id: str
     start_at: datetime
     end_at: datetime
     cause: str
     note: str | None = None
-    reclassify_as: Reclassification | None = None
+    reclassify_as: Reclassification = Reclassification.DOWN
     created_at: datetime
     created_by: str | None = None
 
@@ -129,5 +129,5 @@ def _visible(query: Select[Any], scope: Scope) -> Select[Any]:
 
 
 def _annotation(row: Mapping[Any, Any]) -> Annotation:
-    said = row["reclassify_as"]
-    return Annotation(**{**row, "reclassify_as": None if said is None else Reclassification(said)})
+    kept = row["reclassify_as"]
+    return Annotation(**{**row, "reclassify_as": Reclassification.DOWN if kept is None else Reclassification(kept)})

@@ -3,7 +3,7 @@
 from typing import Final
 
 import polars as pl
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from storewatch.catalog.db.rows import read_rows
 from storewatch.catalog.db.schema import annotations, closures, hours_versions, special_hours
@@ -13,6 +13,7 @@ from storewatch.domain.enums import Reclassification, Status
 from storewatch.engine.opening.changes import HoursChanges
 
 _STATUS: Final = {
+    Reclassification.DOWN: Status.DOWN,
     Reclassification.PLANNED: Status.PLANNED,
     Reclassification.UNKNOWN: Status.UNKNOWN,
     Reclassification.NOT_AN_OUTAGE: Status.UP,
@@ -30,8 +31,8 @@ def read_changes(connection: Connection, store_ids: pl.Series) -> HoursChanges:
 
 def read_reclassifications(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
     """Read what down time of these stores counts as: columns.RECLASSIFICATIONS in the order of creation."""
-    columns = annotations.c.store_id, annotations.c.start_at, annotations.c.end_at, annotations.c.reclassify_as
-    query = select(*columns).where(annotations.c.reclassify_as.is_not(None))
+    counts_as = func.coalesce(annotations.c.reclassify_as, Reclassification.DOWN.value)
+    query = select(annotations.c.store_id, annotations.c.start_at, annotations.c.end_at, counts_as)
     ids = ids_asked(connection, store_ids)
     if ids is not None:
         query = query.where(annotations.c.store_id.in_(ids))
@@ -44,7 +45,7 @@ def read_reclassifications(connection: Connection, store_ids: pl.Series) -> pl.D
         return RECLASSIFICATIONS.to_frame()
     return only_of(store_ids, found).with_columns(
         pl.col("status").replace_strict(
-            {said.value: int(status) for said, status in _STATUS.items()}, return_dtype=RECLASSIFICATIONS["status"]
+            {word.value: int(status) for word, status in _STATUS.items()}, return_dtype=RECLASSIFICATIONS["status"]
         )
     )
 

@@ -24,11 +24,14 @@ def add(
     cause: Annotated[str, typer.Option(help="The cause, in a few words.", metavar="TEXT")],
     text: Annotated[str | None, typer.Option("--note", help="Further details.", metavar="TEXT")] = None,
     reclassify_as: Annotated[
-        Reclassification | None, typer.Option(help="What its down time counts as [default: down].")
-    ] = None,
+        Reclassification,
+        typer.Option(help="What its down time counts as; `down` undoes an earlier annotation of the same time."),
+    ] = Reclassification.DOWN,
     home: Home = None,
 ) -> None:
     """Annotate a stretch of time of a store. Polls stay as they are; a report can be run without annotations.
+
+    Where annotations overlap, the one added last counts.
 
     \b
     Example: storewatch annotation add --store-id cafe --from 2023-01-23T16:15Z --to 2023-01-23T17:00Z \\
@@ -42,7 +45,7 @@ def add(
         end_at=read_instant(to, "to"),
         cause=cause,
         note=text,
-        reclassify_as=None if reclassify_as is None else Reclassification(reclassify_as.value),
+        reclassify_as=reclassify_as,
         created_at=datetime.now(UTC),
         created_by=author(),
     )
@@ -67,8 +70,7 @@ def list_(
         while found:
             for each in found:
                 words = [each.cause, *([each.note] if each.note else [])]
-                if each.reclassify_as is not None:
-                    words.append(f"counts as {each.reclassify_as.value.replace('_', ' ')}")
+                words.append(f"counts as {each.reclassify_as.value.replace('_', ' ')}")
                 span = f"{format_instant(each.start_at)} to {format_instant(each.end_at)}"
                 typer.echo(
                     f"{each.annotation_id}: {each.store_id}, {span}, {', '.join(words)} ({each.created_by or 'no key'})"
@@ -81,7 +83,7 @@ def delete(
     annotation_id: Annotated[int, typer.Argument(help="The number that `annotation list` shows.", metavar="ID")],
     home: Home = None,
 ) -> None:
-    """Delete an annotation; the time it reclassified is down again.
+    """Delete an annotation; its down time counts as if it had never been added.
 
     Example: storewatch annotation delete 7
     """

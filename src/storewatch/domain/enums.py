@@ -80,8 +80,9 @@ class EntryKind(StrEnum):
 
 
 class Reclassification(StrEnum):
-    """What the down time of an annotated stretch counts as."""
+    """What the down time of an annotated stretch counts as. DOWN: it stays, and no earlier annotation changes it."""
 
+    DOWN = "down"
     PLANNED = "planned"
     UNKNOWN = "unknown"
     NOT_AN_OUTAGE = "not_an_outage"

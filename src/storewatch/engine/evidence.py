@@ -69,8 +69,8 @@ def group_evidence(
 def group_reclassified(rows: pl.DataFrame, store_ids: pl.Series) -> Reclassified:
     """Sort reclassifications by store, in the order of `store_ids`, and by time.
 
-    rows: columns.RECLASSIFICATIONS. Where rows overlap, the later row counts (SEMANTICS 20). Rows of other stores and
-    empty stretches are left out. Raises ValueError for a row that reclassifies down time as down.
+    rows: columns.RECLASSIFICATIONS. Where rows overlap, the later row counts (SEMANTICS 20): one with the status DOWN
+    undoes earlier ones. Rows of other stores and empty stretches are left out.
     """
     places = store_ids.rename("store_id").to_frame().with_row_index("place")
     known = rows.join(places, on="store_id", maintain_order="left").sort("place", maintain_order=True)
@@ -85,10 +85,8 @@ def group_reclassified(rows: pl.DataFrame, store_ids: pl.Series) -> Reclassified
                 for low, high in ((a, start_us), (end_us, b))
                 if max(a, low) < min(b, high)
             ]
-            stretches[place] = [*kept, (start_us, end_us, status)]
+            stretches[place] = kept if status == Status.DOWN else [*kept, (start_us, end_us, status)]
     flat = np.array([each for of_store in stretches for each in sorted(of_store)], np.int64).reshape(-1, 3)
-    if (flat[:, 2] == Status.DOWN).any():
-        raise ValueError("down time cannot be reclassified as down")
     return Reclassified(
         offsets=np.cumsum([0, *map(len, stretches)], dtype=np.int64),
         start_us=flat[:, 0],

@@ -307,7 +307,7 @@ annotations = Table(
     Column("end_at", Instant, nullable=False),
     Column("cause", TEXT, nullable=False),
     Column("note", TEXT),
-    Column("reclassify_as", TEXT),  # planned, unknown, not_an_outage; null: the figures stay
+    Column("reclassify_as", TEXT),  # down, planned, unknown, not_an_outage; null: down
     Column("created_by", TEXT),
     Column("created_at", Instant, nullable=False),
     Index("annotations_by_store", "store_id"),

@@ -15,7 +15,10 @@ Cause = Annotated[Text, Field(min_length=1, max_length=200, description="Such as
 Note = Annotated[Text, Field(max_length=4000)]
 ReclassifyAs = Annotated[
     Reclassification | None,
-    Field(description="What down time in the range counts as; null leaves the figures as they are."),
+    Field(
+        description="What down time in the range counts as. Where annotations overlap, the one created last counts: "
+        "`down` undoes an earlier one. null is `down`."
+    ),
 ]
 Instant = Annotated[str, Field(max_length=64, description="RFC 3339")]
 
@@ -44,7 +47,7 @@ class AnnotationBody(BaseModel):
     to: Instant
     cause: Cause
     note: Note | None = None
-    reclassify_as: ReclassifyAs = None
+    reclassify_as: ReclassifyAs = Reclassification.DOWN
 
     def annotation(self, caller: Principal, now: datetime) -> NewAnnotation:
         """Return the annotation to create. Raises a 422 for an instant that cannot be used."""
@@ -54,7 +57,7 @@ class AnnotationBody(BaseModel):
             end_at=needed_instant(self.to, "body", "to"),
             cause=self.cause,
             note=self.note,
-            reclassify_as=self.reclassify_as,
+            reclassify_as=self.reclassify_as or Reclassification.DOWN,
             created_at=now,
             created_by=caller.key_id,
         )
@@ -82,6 +85,8 @@ class AnnotationChange(BaseModel):
         for name, of_catalog in (("from", "start_at"), ("to", "end_at")):
             if name in sent:
                 sent[of_catalog] = needed_instant(sent.pop(name), "body", name)
+        if "reclassify_as" in sent:
+            sent["reclassify_as"] = sent["reclassify_as"] or Reclassification.DOWN
         return sent
 
 
@@ -96,7 +101,7 @@ class AnnotationModel(BaseModel):
     to: datetime
     cause: str
     note: str | None
-    reclassify_as: Reclassification | None
+    reclassify_as: Reclassification
     created_at: datetime
     created_by: Annotated[str | None, Field(description="The key that created it; null where no key was required.")]
 
