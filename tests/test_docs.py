@@ -2,21 +2,23 @@
 
 import json
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from scene import settings_in
+from support.command_line import run_command
 
 from storewatch.installation import open_installation, prepare_service
+from storewatch.reports.request.parameters import parameters_of
+from storewatch.reports.request.request import ReportRequest
 from storewatch.web.service import create_service
 
 ROOT = Path(__file__).parents[1]
 COMMAND_LINE = ROOT / "docs" / "reference" / "command-line.md"
 OPENAPI = ROOT / "docs" / "reference" / "openapi.json"
+PARAMETERS = ROOT / "docs" / "reference" / "report-parameters.md"
 
 
 def command_line_page() -> str:
@@ -33,9 +35,9 @@ def sections_below(*group: str) -> Iterator[str]:
 
 
 def help_of(*command: str) -> str:
-    arguments = [sys.executable, "-m", "storewatch", *command, "--help"]
-    text = subprocess.run(arguments, capture_output=True, text=True, check=True, env={"COLUMNS": "100"}).stdout
-    return text.replace("Usage: python -m storewatch", "Usage: storewatch")
+    printed = run_command(*command, "--help", environment={"COLUMNS": "100"})
+    assert printed.returncode == 0, printed.stderr
+    return printed.stdout
 
 
 def openapi_of(folder: Path) -> dict[str, Any]:
@@ -46,6 +48,28 @@ def openapi_of(folder: Path) -> dict[str, Any]:
 
 def openapi_page(folder: Path) -> str:
     return json.dumps(openapi_of(folder), indent=1, ensure_ascii=False) + "\n"
+
+
+def parameters_page() -> str:
+    """The parameters of a report: names in JSON and on the command line, values, defaults and descriptions."""
+    rows = []
+    for each in parameters_of(ReportRequest):
+        flags = each.parameter.flags or (f"--{each.name.replace('_', '-')}",)
+        value = "" if each.is_flag else f" {each.parameter.metavar}"
+        option = ", ".join(f"`{flag}{value}`" for flag in flags)
+        values = f" One of {', '.join(f'`{name}`' for name in each.values)}." if each.values else ""
+        default = f" Default: {each.default_words}." if each.default_words else ""
+        rows.append(f"| `{each.name}` | {option} | {each.text}{values}{default} |")
+    return (
+        "# The parameters of a report\n\n"
+        "The same in `POST /v1/reports`, in saved reports and schedules, and as options of `storewatch report`.\n"
+        "In JSON, lists are arrays, labels are an object, and options without a value are `true`.\n\n"
+        "| name | option | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+    )
+
+
+def test_report_parameters_page_is_current() -> None:
+    assert PARAMETERS.read_text(encoding="utf-8") == parameters_page()
 
 
 def test_command_line_page_is_current() -> None:
@@ -100,5 +124,6 @@ def test_architecture_names_what_exists() -> None:
 
 if __name__ == "__main__":
     COMMAND_LINE.write_text(command_line_page(), encoding="utf-8")
+    PARAMETERS.write_text(parameters_page(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as home:
         OPENAPI.write_text(openapi_page(Path(home)), encoding="utf-8")
