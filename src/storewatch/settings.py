@@ -53,7 +53,7 @@ class Settings:
     home: folder of everything that has no address of its own (created when missing).
     database_url: SQLAlchemy URL of the catalog; SQLite inside `home` by default.
     lake_url: folder or object-store URL of the Delta table; a folder inside `home` by default.
-    log_level: DEBUG, INFO, WARNING or ERROR. metrics_open: /metrics asks for no key.
+    log_level: DEBUG, INFO, WARNING or ERROR. metrics_open: /metrics needs no key.
     max_body_mb: of a request with data (observations, hours); max_upload_mb: of a file to import.
     request_seconds: what a request may take until its answer begins. min_free_mb: with less on the disk of `home` the
     service is not ready. access: who may call the service, and how often.

@@ -93,7 +93,7 @@ def redact(text: str) -> str:
 def configure_logging(level: str = "INFO", stream: IO[str] | None = None) -> None:
     """Send every log line of this process to `stream` (standard error): JSON, or for people when it is a terminal.
 
-    Replaces what libraries have set up. Whoever writes a line, a secret in it is redacted.
+    Replaces what libraries have set up. Secrets are redacted in every line, also in those of libraries.
     """
     # 0.1 s, so only where something is logged.
     import structlog  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Whether the service asks for keys, by where it listens."""
+"""Decides whether the service requires keys, by where it listens."""
 
 import re
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ def choose_rules(
     keys = KeyRule.OPEN if insecure else asked
     if keys is KeyRule.REQUIRED and not catalog.keys.count_usable(now):
         raise InvalidInputError(
-            f"A service on {host} asks for API keys and there is none yet: create one with "
+            f"A service on {host} requires API keys and there is none yet: create one with "
             "`storewatch key create --name NAME --role admin`, or start with --insecure to let everyone in."
         )
     counted = settings.rate_per_key or settings.rate_per_address or settings.rate_limit_url

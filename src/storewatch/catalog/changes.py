@@ -59,7 +59,9 @@ def _read_versions(connection: Connection, store_ids: pl.Series) -> pl.DataFrame
 
 
 def _read_special(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
-    """A store's own rows of a date replace those of its labels, which are all laid: there times go before closed."""
+    """Read special hours: a store's own rows of a date replace those of its labels.
+
+    Of several labels all open times count, and closed only where none has a time."""
     columns = pl.Schema({name: dtype for name, dtype in SPECIAL_HOURS.items() if name != "store_id"})
     rows = read_targeted_rows(connection, special_hours, columns, store_ids)
     if rows.is_empty:

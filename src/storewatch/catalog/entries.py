@@ -125,8 +125,8 @@ def write_entries(connection: Connection, kind: EntryKind, rows: pl.DataFrame, n
     changed = write_rows(connection, schema.stores, named, registered_at=now)
     for target in (["store_id"], ["label", "value"]):
         key = [*target, *(["date"] if form.dated else [])]
-        ours = latest.filter(pl.col(target[0]).is_not_null()).sort(key, maintain_order=True)
-        for batch in _whole_entries(ours, key):
+        of_kind = latest.filter(pl.col(target[0]).is_not_null()).sort(key, maintain_order=True)
+        for batch in _whole_entries(of_kind, key):
             changed += _replace_batch(connection, form, key, batch)
     return changed
 

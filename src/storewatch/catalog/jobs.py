@@ -68,8 +68,8 @@ class Job:
 class JobRepository(Repository):
     """The life of jobs.
 
-    Whoever runs a job holds it by (worker_id, attempts): when the job was taken from a worker that seemed dead, all
-    that the worker still says about it is refused (False) and changes nothing.
+    A worker holds the job that it runs by (worker_id, attempts). When a job was taken from a worker that seemed dead,
+    later changes by that worker are refused (False) and change nothing.
     """
 
     def create(

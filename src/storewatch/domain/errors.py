@@ -183,7 +183,7 @@ class LakeConflictError(UnavailableError):
 
 
 class MissingKeyError(UnauthorizedError):
-    """The service asks for an API key and the request brought none."""
+    """The service requires an API key and the request has none."""
 
     def __init__(self, *, through_proxy: bool = False) -> None:
         why = "What comes through a proxy is not from this machine and needs a key. " if through_proxy else ""
@@ -195,7 +195,7 @@ class ForeignHostError(MisdirectedError):
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"This service asks for no key and so answers only to this machine's own names, not to {host!r}. Ask for "
+            f"This service requires no key and so answers only to this machine's own names, not to {host!r}. Ask for "
             "http://127.0.0.1, or name the host in STOREWATCH_ALLOWED_HOSTS."
         )
 
@@ -205,7 +205,7 @@ class ForeignOriginError(ForbiddenError):
 
     def __init__(self, origin: str) -> None:
         super().__init__(
-            f"This service asks for no key and so takes nothing from pages of {origin}; list the origin in "
+            f"This service requires no key and so takes nothing from pages of {origin}; list the origin in "
             "STOREWATCH_CORS_ORIGINS if they may use it."
         )
 

@@ -18,14 +18,14 @@ def within_scope(checked: CheckedRows, columns: pl.DataFrame, allowed: Allowed) 
     if checked.good.is_empty():
         return checked
     ids = checked.good["store_id"].unique()
-    ours = allowed(ids)
-    if ours.len() == ids.len():
+    visible = allowed(ids)
+    if visible.len() == ids.len():
         return checked
     outside = (
         columns.select(row=pl.int_range(pl.len(), dtype=pl.Int64), store_id=pl.col("store_id").str.strip_chars())
         .join(checked.bad, on="row", how="anti", maintain_order="left")
-        .filter(~pl.col("store_id").is_in(ours.implode()))
+        .filter(~pl.col("store_id").is_in(visible.implode()))
         .select("row", reason=pl.format("there is no store '{}' for this key", pl.col("store_id").str.slice(0, 60)))
     )
-    good = checked.good.filter(pl.col("store_id").is_in(ours.implode()))
+    good = checked.good.filter(pl.col("store_id").is_in(visible.implode()))
     return CheckedRows(good=good, bad=pl.concat([checked.bad, outside]).sort("row"))

@@ -23,7 +23,7 @@ SAMPLE_STRIDE: Final = 39
 REWRITE_ATTEMPTS: Final = 5
 # As many new files of a day are worth a merge. With 8 merges cost twice as much, with 32 a report reads more files.
 COMPACT_FILES: Final = 16
-# Files from this size on are left to `optimize`: rewriting them again and again would cost more than it gives.
+# Files from this size on are left to `optimize`: rewriting them again and again would cost more than it saves.
 LARGE_ROWS: Final = 1_000_000
 # A day of pushing replaces a million small files. Kept for longer they would make the log slow, and no report takes
 # longer than this to read its version.

@@ -1,4 +1,4 @@
-"""Opens the catalog's database, migrates it, and gives out its transactions."""
+"""Opens and migrates the catalog's database, and runs transactions on it."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -118,7 +118,7 @@ stores = Table(
     sqlite_with_rowid=False,  # rows lie in the order of store_id, in which they are read
 )
 
-# One row. Whoever changes stores, hours or zones locks it first, so changes happen one after another.
+# One row. A change of stores, hours or zones locks it first, so changes happen one after another.
 catalog_state = Table(
     "catalog_state",
     metadata,

@@ -38,7 +38,7 @@ _CLOSURES: Final = {
 _ANNOTATIONS: Final = {
     AnnotationMode.APPLY: "Operators may say of a stretch that its down time was planned, is unknown, or was no outage "
     "(it then counts as up). Up and unknown time stay, and the polls never change.",
-    AnnotationMode.IGNORE: "What operators said of outages was ignored: the figures are those of the polls alone.",
+    AnnotationMode.IGNORE: "Annotations were ignored: the figures are those of the polls alone.",
 }
 _SALES: Final = (
     "Sales per business hour, as given, times the hours down. The bounds take unknown time as all up and all down."
@@ -103,7 +103,7 @@ def in_words(content: Content) -> list[str]:
     stores = "1 store" if content.stores == 1 else f"{content.stores:,} stores"
     lines = [
         f"{stores}, as of {instant_of(content.as_of_us):%Y-%m-%d %H:%M:%S} UTC; local times are {whose}.",
-        " ".join(f"{name} {said}." for name, said in briefly(request).items()),
+        " ".join(f"{name} {words}." for name, words in briefly(request).items()),
     ]
     if request.target is not None:
         lines.append(f"Target: an availability of {objective(request.target)}, where a store has none of its own.")

@@ -99,11 +99,11 @@ def correct_zone(
         zone_of_calendar=np.zeros(1, np.int64),
         calendar_of=np.zeros(1, np.int64),
     )
-    laid = open_sessions(alone, *span_us, closures)
+    opening = open_sessions(alone, *span_us, closures)
     return Correction(
         words=f"time zone {zone} instead of {calendars.zones[calendars.zone_of_calendar[calendar]]}",
-        sessions=(laid.open_us, laid.close_us),
-        planned=(laid.planned_start_us, laid.planned_end_us),
+        sessions=(opening.open_us, opening.close_us),
+        planned=(opening.planned_start_us, opening.planned_end_us),
     )
 
 
@@ -113,11 +113,11 @@ def correct_to_always(
     """Open one calendar around the clock, but for its closures. patterns: any rows of columns.PATTERNS."""
     stores = pl.DataFrame({"weekly_hours_id": [None], "timezone": ["UTC"]}).cast({"weekly_hours_id": pl.Int64})
     always = replace(assign_calendars(stores, patterns), closures=_of(calendars.closures, calendar))
-    laid = open_sessions(always, *span_us, closures)
+    opening = open_sessions(always, *span_us, closures)
     return Correction(
         words="open 24 hours on every day",
-        sessions=(laid.open_us, laid.close_us),
-        planned=(laid.planned_start_us, laid.planned_end_us),
+        sessions=(opening.open_us, opening.close_us),
+        planned=(opening.planned_start_us, opening.planned_end_us),
     )
 
 
