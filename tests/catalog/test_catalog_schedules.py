@@ -18,15 +18,18 @@ WEEKLY = Schedule(
 )
 
 
-def test_new_installation_optimizes_every_night(catalog: Catalog) -> None:
+def test_new_installation_optimizes_every_night(new_database_url: str) -> None:
+    begun = datetime.now(UTC)
+    catalog = Catalog.open(new_database_url)
     [nightly] = catalog.schedules.list_()
+    catalog.close()
     assert (nightly.name, nightly.kind, nightly.cron, nightly.timezone) == (
         "optimize",
         JobKind.OPTIMIZE,
         "17 3 * * *",
         "UTC",
     )
-    assert abs(nightly.created_at - datetime.now(UTC)) < timedelta(minutes=5)
+    assert begun - timedelta(seconds=1) <= nightly.created_at <= datetime.now(UTC) + timedelta(seconds=1)
 
 
 def test_schedule_is_created_once_found_and_deleted(catalog: Catalog) -> None:
