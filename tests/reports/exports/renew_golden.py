@@ -7,8 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from reports.exports.content_scene import empty_content, plain_content, whole_content
-from reports.exports.test_export_excel import dump, written
+from content_scene import empty_content, plain_content, whole_content
+from test_export_excel import dump, written
 
 from storewatch.domain.enums import ReportFormat, ReportTable
 from storewatch.reports.exports import WRITERS
