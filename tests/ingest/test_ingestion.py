@@ -1,6 +1,7 @@
 """Requests that share commits: on a real lake and a real catalog."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from waiting import wait_for
 
 from storewatch.catalog import Catalog, StoreChanges, labels_frame
 from storewatch.domain.enums import PushFormat
-from storewatch.domain.errors import LakeUnavailableError, OverCapacityError
+from storewatch.domain.errors import CatalogUnavailableError, LakeUnavailableError, OverCapacityError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.ingest.ingestion import FULL_ROWS, Ingestion, IngestionLimits, PushOutcome
 from storewatch.ingest.pushed import Pushed, PushReject, read_pushed
@@ -140,9 +141,43 @@ def test_rows_beyond_the_capacity_are_refused_until_there_is_room(
     ingestion.stop()
 
 
-def test_new_stores_are_registered_soon(ingestion: Ingestion, sqlite_catalog: Catalog) -> None:
-    ingestion.submit(pushed("cafe", "bar")).result()
-    assert wait_for(lambda: sqlite_catalog.stores.read_all().frame["store_id"].to_list() or None) == ["bar", "cafe"]
+def stores_of(catalog: Catalog) -> list[str]:
+    return catalog.stores.read_all().frame["store_id"].to_list()
+
+
+def test_new_stores_are_registered_when_their_push_is_answered(ingestion: Ingestion, sqlite_catalog: Catalog) -> None:
+    for number in range(5):
+        ingestion.submit(pushed("cafe", f"bar-{number}")).result()
+        assert stores_of(sqlite_catalog) == [*(f"bar-{each}" for each in range(number + 1)), "cafe"]
+
+
+def test_store_that_was_removed_meanwhile_is_registered_again(
+    ingestion: Ingestion, sqlite_catalog: Catalog, lake: Lake
+) -> None:
+    for _ in range(2):
+        ingestion.submit(pushed("cafe")).result()
+        # As a rename or the undoing of an import in another process would.
+        assert wait_for(lambda: sqlite_catalog.stores.delete("cafe", lake_version=lake.snapshot().version))
+    ingestion.submit(pushed("cafe")).result()
+    assert stores_of(sqlite_catalog) == ["cafe"]
+
+
+def test_polls_of_known_stores_need_no_catalog(
+    tmp_path: Path, migrated_sqlite: Path, lake: Lake, now: datetime, polls: Polls
+) -> None:
+    path = Path(shutil.copyfile(migrated_sqlite, tmp_path / "catalog.sqlite3"))
+    catalog = Catalog.open(f"sqlite:///{path}")
+    ingestion = Ingestion(catalog=catalog, lake=lake, clock=lambda: now, limits=IngestionLimits(wait_s=0))
+    for _ in range(2):  # the first changes the catalog, the second finds the store there
+        ingestion.submit(pushed("cafe")).result()
+    catalog.close()
+    path.rename(tmp_path / "away")
+    path.mkdir()
+    assert ingestion.submit(pushed("cafe", status="inactive")).result().accepted == 1
+    with pytest.raises(CatalogUnavailableError):
+        ingestion.submit(pushed("new")).result()
+    ingestion.stop()
+    assert len(polls()) == 2  # what cannot be registered now is stored all the same, and may be sent again
 
 
 def test_commits_are_compacted_as_they_come(sqlite_catalog: Catalog, lake: Lake, now: datetime, polls: Polls) -> None:

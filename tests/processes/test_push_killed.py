@@ -53,6 +53,12 @@ class Clients:
                 (self.acknowledged if answer.status_code == 200 else self.refused).append(store_id)
 
 
+def registered(home: Path) -> set[str]:
+    """The stores in the catalog, which opening an installation does not change."""
+    with open_installation(settings_in(home.parent)) as app:
+        return set(app.catalog.stores.read_all().frame["store_id"])
+
+
 def stored(home: Path) -> list[str]:
     """The stores in the lake, one entry an observation, after `optimize` dropped repeats."""
     with open_installation(settings_in(home.parent)) as app:
@@ -75,6 +81,7 @@ def test_every_acknowledged_poll_outlives_a_kill_and_is_there_once(tmp_path: Pat
             clients.stop()
         assert clients.refused == []
         acknowledged |= set(clients.acknowledged)
+        assert acknowledged <= registered(home)
     found = stored(home)
     assert acknowledged <= set(found)
     assert len(found) == len(set(found))
@@ -95,6 +102,23 @@ def test_two_processes_that_are_pushed_to_share_a_lake(tmp_path: Path) -> None:
     found = stored(home)
     assert {*first.acknowledged, *second.acknowledged} <= set(found)
     assert len(found) == len(set(found))
+
+
+def test_store_can_be_read_in_every_process_when_its_push_is_acknowledged(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with service(home, "--no-worker") as (_, one), service(home, "--no-worker") as (_, other):
+        for number, (pushing, reading) in enumerate(2 * [(one, one), (one, other), (other, one)]):
+            store_id = f"store/{number}"
+            body = {"store_id": store_id, "observed_at": SEEN_AT, "status": "active"}
+            assert pushing.post("/v1/observations", json=body).status_code == 200
+            path = f"/v1/stores/store%2F{number}"
+            at = {"from": "2023-01-23T15:00:00Z", "to": "2023-01-23T16:00:00Z"}
+            store, seen = reading.get(path), reading.get(f"{path}/observations", params=at)
+            listed, counted = reading.get("/v1/stores"), reading.get("/v1/store-counts")
+            assert (store.status_code, store.json()["store_id"]) == (200, store_id)
+            assert seen.json()["items"] == [{"observed_at": SEEN_AT, "status": "active"}]
+            assert listed.json()["items"][-1]["store_id"] == store_id
+            assert counted.json()["stores"] == number + 1
 
 
 def test_stop_in_order_finishes_every_request_that_was_taken(tmp_path: Path) -> None:

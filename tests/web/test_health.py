@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import psycopg
 import pytest
 from fastapi.testclient import TestClient
@@ -12,6 +13,7 @@ from scene import settings_in
 from support.services import service_of
 from waiting import wait_for
 
+from storewatch.domain.columns import OBSERVATIONS
 from storewatch.installation import Installation, open_installation, prepare_service
 from storewatch.web.api.health.checks import readiness_checks
 from storewatch.web.service import create_service
@@ -43,6 +45,7 @@ def test_service_with_everything_it_needs_is_ready(app: Installation) -> None:
         assert passed((answer.status_code, answer.json())) == {
             "catalog": True,
             "lake": True,
+            "stores": True,
             "disk": True,
             "worker": True,
         }
@@ -51,13 +54,44 @@ def test_service_with_everything_it_needs_is_ready(app: Installation) -> None:
 
 
 def test_service_without_a_worker_does_not_check_one(app: Installation) -> None:
-    assert passed(probe(prepare_service(app, with_worker=False))) == {"catalog": True, "lake": True, "disk": True}
+    assert passed(probe(prepare_service(app, with_worker=False))) == {
+        "catalog": True,
+        "lake": True,
+        "stores": True,
+        "disk": True,
+    }
 
 
 def test_worker_that_does_not_beat_is_not_ready(app: Installation) -> None:
     status, body = probe(prepare_service(app))  # never started
     assert (status, body["checks"]["worker"]["ok"]) == (503, False)
     assert body["checks"]["worker"]["detail"] == "no heartbeat of the worker in this process"
+
+
+def append_poll(parts: Installation, store_id: str) -> None:
+    """Commit to the lake as a process does that is killed before it registers the store."""
+    at = parts.clock()
+    parts.lake.append([pl.DataFrame([(store_id, at, True, at)], OBSERVATIONS, orient="row")])
+
+
+def test_service_registers_the_stores_of_the_lake_before_it_is_ready(app: Installation) -> None:
+    append_poll(app, "left-behind")
+    with TestClient(service_of(prepare_service(app, with_worker=False))) as client:
+        assert client.get("/v1/stores/left-behind").status_code == 200
+        assert client.get("/readyz").status_code == 200
+
+
+def test_service_that_starts_without_a_lake_registers_its_stores_when_the_lake_is_back(
+    app: Installation, tmp_path: Path
+) -> None:
+    append_poll(app, "left-behind")
+    log = tmp_path / "home" / "lake" / "_delta_log"
+    log.rename(tmp_path / "moved")
+    with TestClient(service_of(prepare_service(app, with_worker=False))) as client:
+        assert passed((client.get("/readyz").status_code, client.get("/readyz").json()))["stores"] is False
+        (tmp_path / "moved").rename(log)
+        assert client.get("/readyz").status_code == 200
+        assert client.get("/v1/stores/left-behind").status_code == 200
 
 
 def test_full_disk_is_not_ready(app: Installation) -> None:
@@ -72,7 +106,7 @@ def test_lake_that_is_gone_is_not_ready_and_tells_no_path(app: Installation, tmp
     parts = prepare_service(app, with_worker=False)
     (tmp_path / "home" / "lake" / "_delta_log").rename(tmp_path / "moved")
     status, body = probe(parts)
-    assert passed((status, body)) == {"catalog": True, "lake": False, "disk": True}
+    assert passed((status, body)) == {"catalog": True, "lake": False, "stores": False, "disk": True}
     assert str(tmp_path) not in str(body)
 
 

@@ -18,6 +18,7 @@ from storewatch.domain.errors import InvalidInputError, LakeUnavailableError, Ov
 from storewatch.ingest.pushed import CheckedRequest, Pushed, check_pushed
 from storewatch.ingest.upkeep import LakeUpkeep
 from storewatch.lake import Lake
+from storewatch.stores.following import PolledStores
 
 # 100 clients with one poll each, 2 cores: waiting 0 ms gave 700 requests/s in 15 commits/s; 30 ms 800, 16; 60 ms 690,
 # 10; 100 ms 600, 7; 200 ms 380, 4. Fewer commits leave fewer files and a shorter log.
@@ -55,7 +56,8 @@ class PushOutcome(CheckedRequest):
 class Ingestion:
     """Accept requests from any thread and store them in the order in which they were submitted.
 
-    One thread checks and commits, one commit at a time. A second thread maintains the lake after the commits.
+    One thread checks and commits, one commit at a time, and registers the stores of a commit before its requests are
+    answered: what was acknowledged can be read. A second thread maintains the lake after the commits.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Ingestion:
             ),
             size_of=lambda pushed: pushed.rows,
         )
+        self._polled_stores = PolledStores(catalog)
         self._upkeep = LakeUpkeep(catalog=catalog, lake=lake, clock=clock)
         self._max_held_bytes, self._held_bytes = limits.waiting_bytes, 0
         self._held_lock = threading.Lock()
@@ -96,7 +99,7 @@ class Ingestion:
             self._held_bytes -= size_bytes
 
     def submit(self, pushed: Pushed) -> "Future[PushOutcome]":
-        """Store a request; its future ends when its good rows are durable, or with the error of its commit.
+        """Store a request; its future ends when its good rows are durable and its stores registered, or with an error.
 
         Raises OverCapacityError when too much waits, and when the service is stopping.
         """
@@ -128,6 +131,7 @@ class Ingestion:
         if not good.is_empty():
             version = self._append(good.with_columns(loaded_at=pl.lit(loaded_at)).select(OBSERVATIONS.names()))
             self._upkeep.note_commit()
+            self._polled_stores.register(good["store_id"], now)
         telemetry.OBSERVATIONS.labels("push", "accepted").inc(good.height)
         telemetry.OBSERVATIONS.labels("push", "rejected").inc(
             sum(each.rejected for each in checked if not isinstance(each, Exception))

@@ -1,4 +1,4 @@
-"""Maintain the lake after commits: register new stores, merge small files, shorten the log."""
+"""Maintain the lake after commits: let the catalog follow it, merge small files, shorten the log."""
 
 import logging
 from collections.abc import Callable
@@ -12,7 +12,8 @@ from storewatch.stores.following import follow_lake
 
 COMMITS_PER_COMPACTION: Final = 16
 COMMITS_PER_TIDYING: Final = 500
-# New stores come one after the other: a moment later one look finds them all.
+# A commit registers its own stores. Following the lake notes how far the catalog has come, and registers what other
+# writers committed.
 FOLLOW_EVERY_S: Final = 2.0
 # A compaction that is cut off has changed nothing.
 LONGEST_STOP_S: Final = 3.0
@@ -46,7 +47,7 @@ class LakeUpkeep:
     def _maintain(self, commits: list[None]) -> list[None]:
         self._not_compacted += len(commits)
         self._not_tidied += len(commits)
-        self._attempt("new stores were not registered; the next report does it", self._follow)
+        self._attempt("the catalog did not follow the lake; the next report does it", self._follow)
         if self._not_compacted >= COMMITS_PER_COMPACTION:
             self._not_compacted = 0
             self._attempt("the lake was not compacted; the next commits try again", self._lake.compact)

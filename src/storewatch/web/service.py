@@ -1,6 +1,7 @@
 """The HTTP service: its routes, its middleware, and its start and stop."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -17,6 +18,7 @@ from storewatch.web.api.classic import routes as classic
 from storewatch.web.api.closures import routes as closures
 from storewatch.web.api.definitions import routes as definitions
 from storewatch.web.api.health import routes as health
+from storewatch.web.api.health.checks import STORES
 from storewatch.web.api.imports import routes as imports
 from storewatch.web.api.jobs import routes as jobs
 from storewatch.web.api.keys import routes as keys
@@ -39,6 +41,8 @@ from storewatch.web.pages.welcome import routes as welcome
 from storewatch.web.problems import install_problems
 from storewatch.web.service_state import ServiceState
 
+log = logging.getLogger(__name__)
+
 # A request takes the first route that matches.
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     me.router,
@@ -54,7 +58,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     jobs.router,
     schedules.router,
     status.router,
-    # A store_id may hold slashes, so the paths that go on after it come before those of stores.
     timelines.router,
     outages.router,
     weekly_hours.router,
@@ -83,6 +86,7 @@ def build_service() -> FastAPI:
         version=__version__,
         description="How long every store was really online during the hours it says it is open.",
         lifespan=_lifespan,
+        redirect_slashes=False,  # PathMiddleware has read the path
         # The routes themselves: a router that is included is built a second time, and matched twice at every request.
         routes=[route for router in ROUTERS for route in router.routes],
     )
@@ -106,6 +110,7 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
     installation: Installation = service.state.installation
     state: ServiceState = service.state.service_state
     service.state.running = True
+    await _register_stores(state)
     await asyncio.to_thread(installation.start)
     try:
         yield
@@ -113,3 +118,14 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(installation.stop)
         await asyncio.to_thread(state.close)
         service.state.running = False
+
+
+async def _register_stores(state: ServiceState) -> None:
+    """Register the stores of the lake: an earlier process may have ended between its commit to the lake and this.
+
+    A lake or a catalog that cannot be used now must not keep the service from starting: /readyz tries again.
+    """
+    try:
+        await state.readiness[STORES].outcome()
+    except Exception as error:  # noqa: BLE001 - whatever the error is
+        log.warning("the stores of the lake are not registered yet", extra={"reason": repr(error)})

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from storewatch.installation import Installation
+from storewatch.stores.following import follow_lake
 
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS: Final = 2.0
+# The check that registers the stores of the lake, once after the start of the service.
+STORES: Final = "stores"
 WORKER_ALIVE: Final = timedelta(seconds=30)
 T = TypeVar("T")
 
@@ -76,6 +79,14 @@ def readiness_checks(installation: Installation, seconds: float = CHECK_SECONDS)
     def lake() -> str:
         return f"reachable, version {installation.lake.snapshot().version}"
 
+    followed = threading.Event()
+
+    def stores() -> str:
+        if not followed.is_set():
+            follow_lake(installation.catalog, installation.lake, installation.clock())
+            followed.set()
+        return "every store of the lake is registered"
+
     def disk() -> str:
         free_mb = min(shutil.disk_usage(folder).free for folder in _folders(installation)) // 1_000_000
         if free_mb < installation.settings.min_free_mb:
@@ -90,7 +101,7 @@ def readiness_checks(installation: Installation, seconds: float = CHECK_SECONDS)
             raise NotReadyError("no heartbeat of the worker in this process")
         return f"last heartbeat {max(0, (now - beat).seconds)} s ago"
 
-    checks: dict[str, Callable[[], str]] = {"catalog": catalog, "lake": lake, "disk": disk}
+    checks: dict[str, Callable[[], str]] = {"catalog": catalog, "lake": lake, STORES: stores, "disk": disk}
     if installation.worker is not None:
         checks["worker"] = partial(worker, installation.worker.worker_id)
     return {name: Bounded(check, seconds) for name, check in checks.items()}

@@ -85,7 +85,7 @@ _reading: Final = anyio.CapacityLimiter(READING_AT_ONCE)
         s413="The body is too large, or holds too many observations. Send it in parts.",
         s415="The Content-Type or Content-Encoding is not supported.",
         s422="No observation was good; `errors` holds the reasons, and nothing was stored.",
-        s503="Nothing was stored: too much is waiting, or the lake cannot be written. Send it again.",
+        s503="Too much is waiting, or the lake or the catalog cannot be written. Send it again; that does no harm.",
     ),
 )
 @body_limit(BodyLimit.DATA)
