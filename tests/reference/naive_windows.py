@@ -50,17 +50,17 @@ def calendar(name: str, zone: str, as_of_us: int) -> tuple[Span, Span]:
     now = clock(zone, as_of_us)
     today = now.date()
     if name.startswith("this_") or name == "today":
-        first = {"today": today, "this_week": week_of(today), "this_month": month_of(today)}[name]
+        first = today if name == "today" else BEGINS[name.removeprefix("this_")](today)
         span = instant_us(zone, midnight(first)), as_of_us
         before = earlier(name, midnight(first)), earlier(name, now)
     else:
-        end = {"last_week": week_of(today), "last_month": month_of(today)}.get(name, today)
-        first = end
-        if name == "last_month":
-            first = month_of(end - DAY)
+        kind = name.removeprefix("last_")
+        if kind in BEGINS:
+            end = BEGINS[kind](today)
+            first = BEGINS[kind](end - DAY)
         else:
-            days = {"yesterday": 1, "last_week": 7}.get(name) or int(name.split("_")[1])
-            for _ in range(days):
+            first = end = today
+            for _ in range(1 if name == "yesterday" else int(kind.split("_")[0])):
                 first -= DAY
         span = instant_us(zone, midnight(first)), instant_us(zone, midnight(end))
         before = earlier(name, midnight(first), end - first), midnight(first)
@@ -69,14 +69,16 @@ def calendar(name: str, zone: str, as_of_us: int) -> tuple[Span, Span]:
 
 def earlier(name: str, local: datetime, length: timedelta = DAY) -> datetime:
     """The same moment one period before; of a month that is too short its end."""
-    if not name.endswith("month"):
+    months = {"month": 1, "quarter": 3, "year": 12}.get(name.rsplit("_", maxsplit=1)[-1])
+    if months is None:
         return local - (7 * DAY if name.endswith("week") else length)
-    first = month_of(month_of(local.date()) - DAY)
-    day = local.date().day
+    first = month_of(local.date())
+    for _ in range(months):
+        after, first = first, month_of(first - DAY)
     try:
-        return datetime.combine(first.replace(day=day), local.time())
+        return datetime.combine(first.replace(day=local.day), local.time())
     except ValueError:  # there is no 30th of February
-        return midnight(month_of(local.date()))
+        return midnight(after)
 
 
 def dates(first: date, end: date, zone: str) -> tuple[Span, Span]:
@@ -95,6 +97,21 @@ def month_of(day: date) -> date:
     while day.day != 1:
         day -= DAY
     return day
+
+
+def quarter_of(day: date) -> date:
+    while (day.month, day.day) not in ((1, 1), (4, 1), (7, 1), (10, 1)):
+        day -= DAY
+    return day
+
+
+def year_of(day: date) -> date:
+    while (day.month, day.day) != (1, 1):
+        day -= DAY
+    return day
+
+
+BEGINS = {"week": week_of, "month": month_of, "quarter": quarter_of, "year": year_of}
 
 
 def begins(by: str, first: date, last: date) -> Iterable[datetime]:

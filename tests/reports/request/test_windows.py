@@ -13,6 +13,7 @@ from reference.worlds import ODD_DAYS, ZONES
 from storewatch.domain.enums import Breakdown, ReportFormat
 from storewatch.domain.errors import InvalidParameterError
 from storewatch.domain.instants import DAY_US, HOUR_US, instant_us
+from storewatch.reports.request.parameters import MAX_WINDOWS
 from storewatch.reports.request.request import ReportRequest, read_request
 from storewatch.reports.request.window_names import ALWAYS_ROLLING, PRESETS, ROLLING_US
 from storewatch.reports.request.windows import cut, resolve_windows
@@ -57,7 +58,49 @@ def test_calendar_presets_and_the_periods_before_are_those_of_the_twin(moment: t
     zone, as_of_us = moment
     names = [name for name in PRESETS if name not in ALWAYS_ROLLING]
     expected = {name: naive_windows.calendar(name, zone, as_of_us) for name in names}
-    assert spans(asked(*names), as_of_us, zone) == expected
+    found = [spans(asked(*names[at : at + MAX_WINDOWS]), as_of_us, zone) for at in range(0, len(names), MAX_WINDOWS)]
+    assert {name: each for part in found for name, each in part.items()} == expected
+
+
+def period_of(kind: str, day: date) -> str:
+    year, week, _ = day.isocalendar()
+    return {
+        "day": day.isoformat(),
+        "week": f"{year:04}-W{week:02}",
+        "month": f"{day:%Y-%m}",
+        "quarter": f"{day.year}-Q{(day.month + 2) // 3}",
+        "year": str(day.year),
+    }[kind]
+
+
+@given(moments(), st.sampled_from(["day", "week", "month", "quarter", "year"]))
+@example((BERLIN, instant_us(datetime(2024, 3, 31, 23, 30, tzinfo=UTC))), "day")
+@example((BERLIN, instant_us(datetime(2026, 12, 31, 12, tzinfo=UTC))), "week")
+def test_periods_of_the_calendar_are_those_of_the_twin(moment: tuple[str, int], kind: str) -> None:
+    zone, at_us = moment
+    day = naive_windows.clock(zone, at_us).date()
+    begin_of = naive_windows.BEGINS.get(kind, lambda day: day)
+    first = end = begin_of(day)
+    while begin_of(end) == first:
+        end += naive_windows.DAY
+    name = period_of(kind, day)
+    found = spans(asked(name), 0, zone)[name]
+    at = {each: naive_windows.instant_us(zone, naive_windows.midnight(each)) for each in (first, end)}
+    before_us = naive_windows.instant_us(zone, naive_windows.midnight(begin_of(first - naive_windows.DAY)))
+    assert found == ((at[first], at[end]), (before_us, at[first]))
+
+
+def test_period_is_the_interval_of_its_dates_and_the_preset_seen_from_the_next_one() -> None:
+    as_of_us = instant_us(datetime(2024, 4, 10, 12, tzinfo=UTC))
+    equal = {
+        "2024-03-31": "2024-03-31/2024-04-01",
+        "2024-W14": "2024-04-01/2024-04-08",
+        "2024-03": "last_month",
+        "2024-Q1": "last_quarter",
+        "2023": "last_year",
+    }
+    found = spans(asked(*equal, *equal.values()), as_of_us, BERLIN)
+    assert {name: found[name] for name in equal} == {name: found[other] for name, other in equal.items()}
 
 
 @given(moments())
@@ -154,7 +197,17 @@ def test_request_without_windows_has_the_classic_three() -> None:
         (["0001-01-01T00:00Z/0001-01-02T00:00Z"], False, "between the years 1970 and 9000"),
         (["0001-01-01/0001-01-02"], False, "between the years 1970 and 9000"),
         (["9999-12-30/9999-12-31"], False, "between the years 1970 and 9000"),
+        (["2024-02-30"], False, "The calendar has no '2024-02-30'"),
+        (["2024-00"], False, "The calendar has no '2024-00'"),
+        (["2024-13"], False, "The calendar has no '2024-13'"),
+        (["2024-Q5"], False, "The calendar has no '2024-Q5'"),
+        (["2023-W53"], False, "The calendar has no '2023-W53'"),
+        (["9999-12-31"], False, "between the years 1970 and 9000"),
+        (["1969"], False, "between the years 1970 and 9000"),
+        (["٢٠٢٤"], False, "There is no window '٢٠٢٤'"),
+        (["2024-1"], False, "There is no window '2024-1'"),
         (["today"], True, "today has no rolling form"),
+        (["last_year"], True, "last_year has no rolling form"),
         (["this_month", "last_week"], True, "this_month has no rolling form"),
     ],
 )

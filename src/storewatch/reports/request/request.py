@@ -56,7 +56,7 @@ from storewatch.reports.request.parameters import (
     Zone,
     sentence,
 )
-from storewatch.reports.request.window_names import CLASSIC_WINDOWS, PRESETS, check_window
+from storewatch.reports.request.window_names import CLASSIC_WINDOWS, OTHERS, PRESETS, check_window
 
 # The stored form of a request has these members even where they are the default.
 _ALWAYS_STORED: Final = frozenset({"as_of", "policy", "format", "store_ids", "labels"})
@@ -117,8 +117,8 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
         tuple[Window, ...],
         Field(
             max_length=MAX_WINDOWS,
-            description=f"{', '.join(PRESETS)}, or an interval of local dates (2023-01-01/2023-02-01) or instants.",
-            examples=[["last_week", "2023-01-01/2023-02-01"]],
+            description=f"{', '.join(PRESETS)}, {OTHERS}.",
+            examples=[["last_week", "2023-Q1", "2023-01-01/2023-02-01"]],
         ),
         Parameter(part=Part.WINDOWS, metavar="WINDOW", default=", ".join(CLASSIC_WINDOWS), commas=True),
     ] = ()

@@ -15,7 +15,15 @@ from storewatch.domain.instants import DAY_US, instant_of, instant_us, parse_ins
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.opening.zones import first_instant, local_edges, local_time
 from storewatch.reports.request.request import ReportRequest
-from storewatch.reports.request.window_names import ALWAYS_ROLLING, CLASSIC_WINDOWS, ROLLING_US, is_local_date
+from storewatch.reports.request.window_names import (
+    ALWAYS_ROLLING,
+    CLASSIC_WINDOWS,
+    ROLLING_US,
+    check_year,
+    is_local_date,
+    months_later,
+    read_period,
+)
 
 MAX_WINDOW_DAYS: Final = 1_100
 
@@ -36,10 +44,26 @@ def _month(now: datetime) -> datetime:
     return _day(now).replace(day=1)
 
 
-def _month_before(local: datetime) -> datetime:
-    """The same day and time of the month before, or the last moment that this month has."""
-    first = _month(_month(local) - timedelta(days=1))
-    return min(first + (local - _month(local)), _month(local))
+def _quarter(now: datetime) -> datetime:
+    return _months_later(_month(now), -((now.month - 1) % 3))
+
+
+def _year(now: datetime) -> datetime:
+    return _month(now).replace(month=1)
+
+
+def _months_later(first: datetime, count: int) -> datetime:
+    return datetime.combine(months_later(first.date(), count), time())
+
+
+def _months_before(count: int) -> Callable[[datetime], datetime]:
+    """The same day and time so many months earlier, or the last moment that this month has."""
+
+    def earlier(local: datetime) -> datetime:
+        first = _months_later(_month(local), -count)
+        return min(first + (local - _month(local)), _months_later(first, 1))
+
+    return earlier
 
 
 def _before(days: int) -> Callable[[datetime], datetime]:
@@ -56,8 +80,12 @@ _CALENDAR: Final[dict[str, tuple[Callable[[datetime], _Local], Callable[[datetim
     "yesterday": (_last_days(1), _before(1)),
     "this_week": (lambda now: (_week(now), now), _before(7)),
     "last_week": (lambda now: (_week(now) - timedelta(days=7), _week(now)), _before(7)),
-    "this_month": (lambda now: (_month(now), now), _month_before),
-    "last_month": (lambda now: (_month_before(_month(now)), _month(now)), _month_before),
+    "this_month": (lambda now: (_month(now), now), _months_before(1)),
+    "last_month": (lambda now: (_months_later(_month(now), -1), _month(now)), _months_before(1)),
+    "this_quarter": (lambda now: (_quarter(now), now), _months_before(3)),
+    "last_quarter": (lambda now: (_months_later(_quarter(now), -3), _quarter(now)), _months_before(3)),
+    "this_year": (lambda now: (_year(now), now), _months_before(12)),
+    "last_year": (lambda now: (_months_later(_year(now), -12), _year(now)), _months_before(12)),
     **{f"last_{days}_days": (_last_days(days), _before(days)) for days in (7, 30, 90)},
 }
 
@@ -155,28 +183,37 @@ def _spans(name: str, clock: str, as_of_us: int, rolling: bool) -> _Spans:
         begin, end = of_now(now)
         to_us = as_of_us if end == now else _instant_us(clock, end)
         return _instant_us(clock, begin), to_us, _instant_us(clock, earlier(begin)), _instant_us(clock, earlier(end))
+    if (period := read_period(name)) is not None:
+        from_us, to_us = _bound_us(period.first, clock), _bound_us(period.end, clock)
+        return from_us, to_us, _date_us(period.before, clock), from_us
     return _interval(name, clock)
 
 
 def _interval(name: str, clock: str) -> _Spans:
     begin, _, end = name.partition("/")
-    from_us, to_us = _bound_us(begin, clock), _bound_us(end, clock)
+    from_us, to_us = _bound_us(_bound(begin), clock), _bound_us(_bound(end), clock)
     if from_us >= to_us:
         raise InvalidParameterError("windows", f"The window {name} is empty; its beginning must come before its end.")
     if to_us - from_us > MAX_WINDOW_DAYS * DAY_US:
         raise InvalidParameterError("windows", f"The window {name} is longer than {MAX_WINDOW_DAYS} days.")
     if is_local_date(begin) and is_local_date(end):
         first, last = date.fromisoformat(begin), date.fromisoformat(end)
-        return from_us, to_us, _instant_us(clock, datetime.combine(first - (last - first), time())), from_us
+        return from_us, to_us, _date_us(first - (last - first), clock), from_us
     return from_us, to_us, 2 * from_us - to_us, from_us
 
 
-def _bound_us(text: str, clock: str) -> int:
-    is_local = is_local_date(text)
-    bound = datetime.combine(date.fromisoformat(text), time()) if is_local else parse_instant(text)
-    if not 1970 <= bound.year <= 9000:
-        raise InvalidParameterError("windows", "Windows must lie between the years 1970 and 9000.")
-    return _instant_us(clock, bound) if is_local else instant_us(bound)
+def _bound(text: str) -> date:
+    """Return a date for a local date, a datetime for an instant."""
+    return date.fromisoformat(text) if is_local_date(text) else parse_instant(text)
+
+
+def _bound_us(bound: date, clock: str) -> int:
+    check_year(bound.year)
+    return instant_us(bound) if isinstance(bound, datetime) else _date_us(bound, clock)
+
+
+def _date_us(day: date, clock: str) -> int:
+    return _instant_us(clock, datetime.combine(day, time()))
 
 
 def _instant_us(clock: str, local: datetime) -> int:
