@@ -23,10 +23,13 @@ READ_ONLY = {"GET", "HEAD"}
 # Routes that take another role than their method tells.
 OTHERWISE = {
     ("GET", "/trigger_report"): Role.OPERATOR,
+    ("POST", "/get_report"): Role.VIEWER,
     ("GET", "/v1/jobs"): Role.OPERATOR,
     ("POST", "/v1/schedules"): Role.ADMIN,
     ("DELETE", "/v1/schedules/{name}"): Role.ADMIN,
 }
+# What clients of the classic contract also send.
+NOT_DOCUMENTED = {("GET", "/get_report/{report_id}"), ("POST", "/get_report")}
 ADMINS_ONLY = ("/v1/keys", "/v1/audit")
 EXPORTS = {"text/csv", "application/x-ndjson", "application/octet-stream", "application/vnd.apache.parquet"}
 
@@ -92,7 +95,7 @@ def test_walk_finds_what_the_documentation_lists(service: FastAPI) -> None:
     documented = {(method.upper(), path) for path, methods in service.openapi()["paths"].items() for method in methods}
     walked = {(method, r.path_format) for r in walk(service.routes) if isinstance(r, APIRoute) for method in r.methods}
     assert documented <= walked
-    assert {path for method, path in walked - documented if method != "HEAD"} <= NO_KEY
+    assert {path for _, path in walked - documented - NOT_DOCUMENTED} <= NO_KEY
 
 
 def test_every_route_asks_for_a_key(client: TestClient, doors: list[tuple[str, str]]) -> None:

@@ -1,6 +1,6 @@
 """What routes and middleware work on: the installation, and what the service keeps while it works on it."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from starlette.types import Scope
@@ -32,5 +32,14 @@ async def get_state(request: Request) -> ServiceState:
     return state_of(request.scope)
 
 
+HEAD_ONLY: Final = "head_only"
+
+
+async def _is_head_only(request: Request) -> bool:
+    return getattr(request.state, HEAD_ONLY, False)
+
+
+# Whether the request is a HEAD, which must change nothing.
+HeadOnly = Annotated[bool, Depends(_is_head_only)]
 Installed = Annotated[Installation, Depends(get_installation)]
 State = Annotated[ServiceState, Depends(get_state)]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
@@ -30,6 +30,7 @@ from storewatch.domain.errors import (
 )
 from storewatch.domain.media_types import PROBLEM
 from storewatch.telemetry import current_request_id
+from storewatch.web.store_paths import ID_SLASH
 
 STATUS_OF: Final[dict[type[StorewatchError], HTTPStatus]] = {
     InvalidError: HTTPStatus.BAD_REQUEST,
@@ -124,7 +125,8 @@ def problem_of(error: StorewatchError) -> JSONResponse:
 def _methods(routes: Sequence[BaseRoute], scope: Scope) -> set[str]:
     """Return the methods that the path of a request allows."""
     matching = (route for route in routes if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE)
-    return {method for route in matching for method in route.methods or ()}
+    methods = {method for route in matching for method in route.methods or ()}
+    return methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
 
 
 def install_problems(service: FastAPI) -> None:
@@ -141,13 +143,17 @@ def install_problems(service: FastAPI) -> None:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=fields)
 
     @service.exception_handler(HTTPException)
-    def _http(request: Request, error: HTTPException) -> JSONResponse:
-        detail = f"{request.method} {request.url.path}: {error.detail}. GET / lists the endpoints."
-        response = problem(error.status_code, f"http-{error.status_code}", detail)
-        response.headers.update(error.headers or {})
-        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (methods := _methods(service.routes, request.scope)):
+    def _http(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             # Starlette names the methods of the first route of the path only; here each method has a route.
-            response.headers["Allow"] = ", ".join(sorted(methods))
+            headers["Allow"] = ", ".join(sorted(_methods(service.routes, request.scope)))
+            if request.method == "OPTIONS":
+                return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+        path = request.url.path.replace(ID_SLASH, "/")
+        detail = f"{request.method} {path}: {error.detail}. GET / lists the endpoints."
+        response = problem(error.status_code, f"http-{error.status_code}", detail)
+        response.headers.update(headers)
         return response
 
     @service.exception_handler(Exception)

@@ -13,7 +13,7 @@ from storewatch.access.rate_limits import Quota, RateLimiter, address_group
 from storewatch.web.problems import problem
 
 # Monitors send these requests from one address, and must get their answer.
-UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
+UNCOUNTED: Final = frozenset({"/health", "/healthz", "/readyz"})
 
 
 class Rates:

@@ -7,7 +7,9 @@ from storewatch.web.middleware.audit import AuditMiddleware
 from storewatch.web.middleware.body_limits import BodyLimitMiddleware
 from storewatch.web.middleware.compression import add_compression
 from storewatch.web.middleware.cors import CorsMiddleware
+from storewatch.web.middleware.heads import HeadMiddleware
 from storewatch.web.middleware.old_spellings import OldSpellingMiddleware
+from storewatch.web.middleware.paths import PathMiddleware
 from storewatch.web.middleware.request_log import RequestLogMiddleware
 from storewatch.web.middleware.security_headers import SecurityHeadersMiddleware
 from storewatch.web.middleware.time_limit import TimeLimitMiddleware
@@ -16,9 +18,10 @@ from storewatch.web.middleware.time_limit import TimeLimitMiddleware
 def add_middleware(service: FastAPI) -> None:
     """Add every middleware to the service. A request passes the one that is added last first.
 
-    The order: log, headers, compression, CORS, access, old spellings, audit, time limit, body limit, route. A request
-    that is refused has cost no body, and every answer has its id, its headers, its log line and its count.
+    The order: log, headers, path, compression, CORS, access, old spellings, audit, time limit, body limit, HEAD, route.
+    A request that is refused has cost no body, and every answer has its id, its headers, its log line and its count.
     """
+    service.add_middleware(HeadMiddleware)
     service.add_middleware(BodyLimitMiddleware)
     service.add_middleware(TimeLimitMiddleware)
     service.add_middleware(AuditMiddleware)
@@ -26,5 +29,6 @@ def add_middleware(service: FastAPI) -> None:
     service.add_middleware(AccessMiddleware)
     service.add_middleware(CorsMiddleware)
     add_compression(service)
+    service.add_middleware(PathMiddleware)
     service.add_middleware(SecurityHeadersMiddleware)
     service.add_middleware(RequestLogMiddleware)

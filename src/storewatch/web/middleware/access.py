@@ -23,10 +23,12 @@ from storewatch.web.rate_limits import too_many_requests, with_quota
 
 # Everything that may be read without a key: what the service is and whether it lives, never data.
 PUBLIC_PATHS: Final = frozenset(
-    {"/", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/healthz", "/readyz"}
+    {"/", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/health", "/healthz", "/readyz"}
 )
 PUBLIC_FOLDER: Final = "/static-offline-docs/"
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# What a viewer may read by POST.
+READ_BY_POST: Final = frozenset({"/get_report"})
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
@@ -61,7 +63,8 @@ class AccessMiddleware:
         else:
             if principal is not None:
                 state["principal"] = principal
-                if not principal.role.includes(Role.OPERATOR) and scope["method"] not in READING:
+                is_reading = scope["method"] in READING or scope["path"] in READ_BY_POST
+                if not is_reading and not principal.role.includes(Role.OPERATOR):
                     scope, receive = _without_body(scope)
             await self.app(scope, receive, send)
 

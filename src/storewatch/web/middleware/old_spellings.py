@@ -22,7 +22,9 @@ class OldSpellingMiddleware:
         if scope["type"] != "http" or not _OLD.fullmatch(scope["path"]):
             await self.app(scope, receive, send)
             return
-        name = scope["path"].rpartition("/")[2].replace("_", "-")
+        sent = scope.get("raw_path") or scope["path"].encode()
+        up = "../" * (len(sent) - len(sent.rstrip(b"/")))
+        name = up + scope["path"].rpartition("/")[2].replace("_", "-")
         query = scope["query_string"].decode("latin-1")
         redirect = Response(status_code=308, headers={"Location": f"{name}?{query}" if query else name})
         await redirect(scope, receive, send)

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Monitors request these every few seconds; their log lines would hide the others.
-_PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+_PROBES: Final = frozenset({"/health", "/healthz", "/readyz", "/metrics"})
 CLIENT_GONE: Final = 499  # nginx's number for a client that left before its answer began
 
 

@@ -1,25 +1,33 @@
 """The classic contract, to the letter: trigger a report, poll for it, download seven columns.
 
-Under a key with a scope the report covers the stores of the scope only.
+Under a key with a scope the report covers the stores of the scope only. Clients of the contract spell their requests in
+several ways; those that are not documented here are understood too, and are not in /openapi.json.
 """
 
+from contextlib import suppress
 from typing import Annotated, Any, Final
+from uuid import uuid4
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from storewatch.access import Principal
 from storewatch.domain.enums import JobKind
 from storewatch.domain.media_types import JSON
+from storewatch.installation import Installation
 from storewatch.reports.request.request import ReportRequest
+from storewatch.web.api.classic.complete import complete_report
 from storewatch.web.api.classic.models import Running, Triggered
 from storewatch.web.audit import audited
-from storewatch.web.dependencies import Installed
+from storewatch.web.dependencies import HeadOnly, Installed
+from storewatch.web.parameters import invalid
 from storewatch.web.problems import problem_responses
-from storewatch.web.report_files import FILE_CONTENT, download
+from storewatch.web.report_files import FILE_CONTENT
 from storewatch.web.security import Operator, Viewer
 
 router = APIRouter(tags=["classic"])
 
+_DOWNLOAD: Final = audited("report.download", "report")
 _TRIGGER: Final[dict[str, Any]] = {
     "responses": problem_responses(),
     "dependencies": [audited("report.create", "report")],
@@ -28,15 +36,19 @@ _TRIGGER: Final[dict[str, Any]] = {
 
 @router.get("/trigger_report", operation_id="triggerReport", **_TRIGGER)
 @router.post("/trigger_report", operation_id="triggerReportByPost", **_TRIGGER)
-def trigger_report(request: Request, response: Response, caller: Operator, installation: Installed) -> Triggered:
+def trigger_report(
+    request: Request, response: Response, caller: Operator, installation: Installed, head_only: HeadOnly
+) -> Triggered:
     """Start the classic report on the data of this moment and return its id at once."""
-    report_id = installation.jobs.accept(JobKind.REPORT, ReportRequest().parameters(), caller)
+    if head_only:  # the id of nothing, which is never sent
+        report_id = str(uuid4())
+    else:
+        report_id = installation.jobs.accept(JobKind.REPORT, ReportRequest().parameters(), caller)
     request.state.audit_object = report_id
     response.headers["Cache-Control"] = "no-store"
     return Triggered(report_id=report_id)
 
 
-@router.api_route("/get_report", methods=["HEAD"], include_in_schema=False, response_model=None)
 @router.get(
     "/get_report",
     operation_id="getClassicReport",
@@ -54,7 +66,7 @@ def trigger_report(request: Request, response: Response, caller: Operator, insta
             s500="The report failed or was cancelled; `detail` holds the reason.",
         ),
     },
-    dependencies=[audited("report.download", "report")],
+    dependencies=[_DOWNLOAD],
 )
 def get_report(
     request: Request,
@@ -63,10 +75,43 @@ def get_report(
     installation: Installed,
 ) -> Response:
     """Return `Running`, or the CSV when the report is ready."""
+    return _status_or_file(request, caller, report_id, installation)
+
+
+@router.get("/get_report/{report_id}", include_in_schema=False, response_model=None, dependencies=[_DOWNLOAD])
+def get_report_by_path(request: Request, caller: Viewer, report_id: str, installation: Installed) -> Response:
+    """Return what /get_report returns for this id."""
+    return _status_or_file(request, caller, report_id, installation)
+
+
+async def _report_id(request: Request) -> str:
+    """Return the report_id of the query, or of a body that is JSON or a form."""
+    sent: object = request.query_params.get("report_id")
+    if sent is None and request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON:
+        with suppress(ValueError):  # of JSON and of UTF-8
+            body = await request.json()
+            sent = body.get("report_id") if isinstance(body, dict) else None
+    elif sent is None:
+        async with request.form() as form:
+            sent = form.get("report_id")
+    if not isinstance(sent, str):
+        raise invalid("name the report in the query or the body", "body", "report_id")
+    return sent
+
+
+@router.post("/get_report", include_in_schema=False, response_model=None, dependencies=[_DOWNLOAD])
+def get_report_by_post(
+    request: Request, caller: Viewer, report_id: Annotated[str, Depends(_report_id)], installation: Installed
+) -> Response:
+    """Return what /get_report returns for the report_id of the body."""
+    return _status_or_file(request, caller, report_id, installation)
+
+
+def _status_or_file(request: Request, caller: Principal, report_id: str, installation: Installation) -> Response:
     request.state.audit_object = report_id
     report = installation.reports.find(report_id, caller.scope)
     file = installation.reports.finished_file(report)
     if file is None:
         request.state.audit = None  # nothing was downloaded
         return JSONResponse(Running().model_dump(), headers={"Cache-Control": "no-store"})
-    return download(report, file, {"X-Report-Status": "Complete"})
+    return complete_report(request, report, file)

@@ -19,6 +19,7 @@ router = APIRouter(tags=["operating"])
 _NOT_READY: Final[dict[int | str, dict[str, Any]]] = {503: {"model": Readiness, "description": "A check failed."}}
 
 
+@router.get("/health", include_in_schema=False)
 @router.get("/healthz", operation_id="getHealth")
 async def get_health() -> Alive:
     """Answer that the process is alive; nothing else is checked."""

@@ -21,12 +21,13 @@ from storewatch.web.api.timelines.history import (
 from storewatch.web.dependencies import Installed
 from storewatch.web.parameters import field
 from storewatch.web.security import Viewer
+from storewatch.web.store_paths import PART_OF_STORE
 
 router = APIRouter(tags=["stores"])
 
 
 @router.get(
-    "/v1/stores/{store_id:path}/outages",
+    f"{PART_OF_STORE}/outages",
     operation_id="listOutages",
     response_model=OutagesModel,
     responses=history_responses(NO_STORE),

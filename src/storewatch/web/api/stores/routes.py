@@ -33,8 +33,8 @@ from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, e
 from storewatch.web.parameters import invalid, invalid_fields
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
+from storewatch.web.store_paths import STORE
 
-# The id in a path may hold slashes, so the service must try /v1/stores/{store_id}/timeline and the like before these.
 router = APIRouter(tags=["stores"])
 
 ORDERS: Final[dict[str, StoreOrder]] = {order.value: order for order in StoreOrder}
@@ -126,14 +126,14 @@ def create_store(
     return _detail(installation, store_id, caller)
 
 
-@router.get("/v1/stores/{store_id:path}", operation_id="getStore", responses=problem_responses(422, s404=NO_STORE))
+@router.get(STORE, operation_id="getStore", responses=problem_responses(422, s404=NO_STORE))
 def get_store(store_id: StorePath, caller: Viewer, installation: Installed) -> StoreDetail:
     """Return a store: its labels, hours and zone, and its state at the newest observation."""
     return _detail(installation, store_id, caller)
 
 
 @router.patch(
-    "/v1/stores/{store_id:path}",
+    STORE,
     operation_id="changeStore",
     dependencies=[audited("store.change", "store")],
     responses=problem_responses(422, s404=NO_STORE),
@@ -148,7 +148,7 @@ def change_store(
 
 
 @router.delete(
-    "/v1/stores/{store_id:path}",
+    STORE,
     operation_id="deleteStore",
     status_code=204,
     dependencies=[audited("store.delete", "store")],

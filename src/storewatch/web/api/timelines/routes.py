@@ -31,6 +31,7 @@ from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cur
 from storewatch.web.parameters import field, instant
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Viewer
+from storewatch.web.store_paths import PART_OF_STORE
 
 router = APIRouter(tags=["stores"])
 
@@ -38,7 +39,7 @@ _Parameters = Annotated[HistoryParameters, Depends(history_parameters(OBSERVED))
 
 
 @router.get(
-    "/v1/stores/{store_id:path}/timeline",
+    f"{PART_OF_STORE}/timeline",
     operation_id="getTimeline",
     response_model=TimelineModel,
     responses=history_responses(NO_STORE),
@@ -56,7 +57,7 @@ def get_timeline(
 
 
 @router.get(
-    "/v1/stores/{store_id:path}/availability",
+    f"{PART_OF_STORE}/availability",
     operation_id="getAvailability",
     response_model=AvailabilityModel,
     responses=history_responses(NO_STORE),
@@ -91,7 +92,7 @@ def get_availability(
 
 
 @router.get(
-    "/v1/stores/{store_id:path}/observations",
+    f"{PART_OF_STORE}/observations",
     operation_id="listStoreObservations",
     responses=problem_responses(422, s404=NO_STORE),
 )

@@ -18,6 +18,7 @@ from storewatch.web.dependencies import Installed
 from storewatch.web.parameters import local_date
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
+from storewatch.web.store_paths import PART_OF_STORE
 
 router = APIRouter(tags=["stores"])
 
@@ -34,7 +35,7 @@ _BODY: Final = bulk_body(
 
 
 @router.get(
-    "/v1/stores/{store_id:path}/weekly-hours",
+    f"{PART_OF_STORE}/weekly-hours",
     operation_id="getStoreWeeklyHours",
     responses=problem_responses(422, s404=NO_STORE),
 )
@@ -45,7 +46,7 @@ def get_hours(store_id: StorePath, caller: Viewer, installation: Installed) -> S
 
 
 @router.put(
-    "/v1/stores/{store_id:path}/weekly-hours",
+    f"{PART_OF_STORE}/weekly-hours",
     operation_id="replaceStoreWeeklyHours",
     dependencies=[audited("store.hours", "store")],
     responses=problem_responses(422, s404=NO_STORE),

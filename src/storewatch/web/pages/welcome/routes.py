@@ -55,7 +55,6 @@ footer {{ color: #5b6875; margin-top: 2rem; }}
 router = APIRouter()
 
 
-@router.api_route("/", methods=["HEAD"], include_in_schema=False, response_model=None)
 @router.get("/", operation_id="getWelcome", response_model=None, tags=["about"])
 def welcome(request: Request) -> Response:
     """List the endpoints and how to call them."""
