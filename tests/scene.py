@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from storewatch.ingest import find_files, import_file
+from support.importing import import_file
+
+from storewatch.ingest import find_files
 from storewatch.installation import Installation
 from storewatch.settings import Settings
 
@@ -47,5 +49,5 @@ def settings_in(folder: Path, database_url: str | None = None) -> Settings:
 
 
 def import_scene(app: Installation, folder: Path) -> None:
-    for file in find_files([write_scene(folder)]):
+    for file in find_files([write_scene(folder)]).files:
         import_file(file, catalog=app.catalog, lake=app.lake, now=datetime.now(UTC))

@@ -3,12 +3,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support.importing import import_file
 
 from storewatch.catalog import Catalog
-from storewatch.ingest import ImportResult, import_file
+from storewatch.domain.columns import REJECTS
+from storewatch.ingest import ImportResult
 from storewatch.ingest.formats import open_source
+from storewatch.ingest.headers import recognise
 from storewatch.ingest.rejects import Reject, Rejects
-from storewatch.ingest.tables import recognise
 from storewatch.lake import Lake
 
 NOW = datetime(2023, 1, 25, 19, tzinfo=UTC)
@@ -32,12 +34,12 @@ def parse() -> Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str
     def read(path: Path, **options: int) -> tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]:
         good: list[tuple[object, ...]] = []
         with open_source(path, **options) as source, Rejects() as rejects:
-            table, positions = recognise(path.name, source.names)
-            for block in source.blocks(positions):
-                checked = table.check(block.columns, NOW)
+            (found,) = recognise(path.name, source.names).tables
+            for block in source.blocks(found.positions):
+                checked = found.table.check(block.columns, NOW)
                 rejects.add_block(block, checked.bad)
                 good += checked.good.rows()
-            bad = [row for frame in rejects for row in frame.rows()]
+            bad = [row for frame in rejects for row in frame.select(REJECTS.names()).rows()]
             assert len(bad) == rejects.count
             assert list(rejects.first) == [Reject(line=line, row=row, reason=reason) for line, row, reason in bad[:3]]
         return good, bad

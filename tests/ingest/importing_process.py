@@ -4,7 +4,7 @@ importing_process.py DATABASE_URL LAKE FILE POINT
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from storewatch.catalog import Catalog, ImportRecord, ImportRepository
-from storewatch.ingest import import_file
+from storewatch.catalog import Catalog, ImportRepository, NewImport
+from storewatch.ingest import ImportOptions, InputFile, import_files
 from storewatch.lake import Lake
 
 
@@ -35,22 +35,22 @@ class StoppingLake(Lake):
 
 
 class StoppingImports(ImportRepository):
-    def create(self, record: ImportRecord, rejected_rows: Iterable[pl.DataFrame] = (), **kwargs: Any) -> int:
-        def stopping() -> Iterator[pl.DataFrame]:
+    def create_all(self, new: Sequence[NewImport], **kwargs: Any) -> list[int]:
+        def stopping(rejected_rows: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
             yield from rejected_rows
             reach("rejects written")
 
-        import_id = super().create(record, stopping(), **kwargs)
+        ids = super().create_all([replace(each, rejected_rows=stopping(each.rejected_rows)) for each in new], **kwargs)
         reach("catalog committed")
-        return import_id
+        return ids
 
 
 if __name__ == "__main__":
     catalog = Catalog.open(sys.argv[1])
-    import_file(
-        Path(sys.argv[3]),
+    import_files(
+        [InputFile.at(Path(sys.argv[3]))],
         catalog=replace(catalog, imports=StoppingImports(catalog.database)),
         lake=StoppingLake(sys.argv[2]),
         now=datetime.now(UTC),
-        progress=lambda *_: reach("first rows read"),
+        options=ImportOptions(progress=lambda *_: reach("first rows read")),
     )

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support.importing import import_file
 
 from storewatch.catalog import Catalog
-from storewatch.ingest import import_file
 from storewatch.lake import Lake
 from storewatch.stores.following import follow_lake
 

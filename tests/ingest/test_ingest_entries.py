@@ -7,15 +7,17 @@ from typing import Any
 
 import polars as pl
 import pytest
+from support.importing import import_file
 
 from storewatch.catalog import Catalog, StoreChanges, labels_frame
 from storewatch.domain.columns import SALES, SPECIAL_ROWS, TARGETS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import Label, Scope
-from storewatch.ingest import ImportResult, import_file
+from storewatch.ingest import ImportResult
 from storewatch.ingest.bulk import BulkChange, BulkFormat, BulkReject, replace_entries, replace_hours
-from storewatch.ingest.tables import TABLES, recognise
+from storewatch.ingest.headers import recognise
+from storewatch.ingest.tables import TABLES
 from storewatch.lake import Lake
 
 Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]
@@ -148,16 +150,17 @@ def test_labels_that_cannot_be_are_rejected(rows: Callable[..., object]) -> None
 @pytest.mark.parametrize(
     ("header", "table"),
     [
-        (["store_id", "date", "start_time_local", "end_time_local", "name"], "special_hours"),
-        (["store_id", "name", "objective"], "targets"),
+        (["store_id", "date", "start_time_local", "end_time_local", "name"], "special_hours, stores"),
+        (["store_id", "name", "objective"], "targets, stores"),
         (["label", "value", "objective"], "targets"),
-        (["store_id", "name", "sales_per_hour", "hour"], "sales"),
-        (["store_id", "timezone", "objective"], "timezones"),
+        (["store_id", "name", "sales_per_hour", "hour"], "sales, stores"),
+        (["store_id", "timezone", "objective"], "timezones, targets"),
+        (["label", "value", "objective", "sales_per_hour"], "targets, sales"),
         (["store_id", "name", "date", "label", "value", "hour"], "stores"),
     ],
 )
 def test_header_of_entries_is_recognised(header: list[str], table: str) -> None:
-    assert recognise("f", header)[0].name == table
+    assert ", ".join(found.table.name for found in recognise("f", header).tables) == table
 
 
 @pytest.mark.parametrize(
@@ -166,6 +169,7 @@ def test_header_of_entries_is_recognised(header: list[str], table: str) -> None:
         ("store_id,label,value,objective", "names both store_id and label"),
         ("store_id,label,date,start_time_local,end_time_local", "names both store_id and label"),
         ("store_id,day,date,start_time_local,end_time_local", "names both a day and a date"),
+        ("store_id,date,start_time_local,end_time_local,sales_per_hour", "sales beside special hours"),
         ("store_id,sales_per_hour,weekday,day", "names the column weekday twice"),
         ("label,objective", r"targets of labels, which wants label, value, objective; missing: value\."),
     ],

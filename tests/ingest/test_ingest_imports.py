@@ -8,12 +8,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from support.importing import import_file
 
 from storewatch.catalog import Catalog, FinishedImport
 from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.enums import ImportTable
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest import ImportResult, Reject, find_files, import_file
+from storewatch.ingest import ImportResult, Reject, find_files
 from storewatch.lake import Lake
 from storewatch.stores.following import follow_lake
 
@@ -34,10 +35,10 @@ def test_import_on_each_database_stores_the_good_rows_and_the_rejects(
     result = import_file(
         path, catalog=catalog, lake=lake, now=now, progress=lambda done, total: seen.append((done, total))
     )
-    reject = Reject(line=3, row="c,open,2023-01-22T10:00Z", reason=OPEN)
+    reject = Reject(line=3, row="c,open,2023-01-22T10:00Z", reason=OPEN, file=str(path))
     assert result == ImportResult(
         import_id=result.import_id,
-        file=str(path),
+        files=(str(path),),
         table=ImportTable.OBSERVATIONS,
         rows=3,
         accepted=2,
@@ -48,7 +49,9 @@ def test_import_on_each_database_stores_the_good_rows_and_the_rejects(
     at = "2023-01-22T10:00:00+00:00"
     assert polls() == [("a", at, "inactive"), ("b", at, "active")]
     assert catalog.stores.read_all().frame["store_id"].to_list() == ["a", "b"]
-    assert catalog.imports.read_rejects(result.import_id).rows() == [(reject.line, reject.row, reject.reason)]
+    assert catalog.imports.read_rejects(result.import_id).rows() == [
+        (reject.line, reject.row, reject.reason, reject.file)
+    ]
     assert catalog.imports.list_() == [
         FinishedImport(
             import_id=result.import_id,
@@ -208,7 +211,10 @@ def test_find_files_expands_folders_and_names_each_file_once(tmp_path: Path) -> 
     (tmp_path / "lake.parquet" / "part.parquet").touch()
     inside = [tmp_path / name for name in ["a.CSV.gz", "b.csv", "c.ndjson", "d.parquet", "e.jsonl.gz"]]
     notes = tmp_path / "notes.txt"
-    assert find_files([notes, tmp_path, tmp_path / "b.csv"]) == [notes, *inside]
+    found = find_files([notes, tmp_path, tmp_path / "b.csv"])
+    assert [file.path for file in found.files] == [notes, *inside]
+    assert [file.name for file in found.files] == [str(path) for path in (notes, *inside)]
+    assert found.left_out == (".hidden.csv", "f.csv.zip", "lake.parquet/")
 
 
 def test_find_files_says_what_is_not_there(tmp_path: Path) -> None:
@@ -221,7 +227,7 @@ def test_find_files_says_what_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real files are not here")
 def test_import_of_the_real_files(sqlite_catalog: Catalog, lake: Lake, polls: Polls) -> None:
     now = datetime.now(UTC)
-    results = [import_file(path, catalog=sqlite_catalog, lake=lake, now=now) for path in find_files([SHARED])]
+    results = [import_file(path, catalog=sqlite_catalog, lake=lake, now=now) for path in sorted(SHARED.glob("*.csv"))]
     assert [(result.table, result.rows, result.rejected) for result in results] == [
         (ImportTable.WEEKLY_HOURS, 86_198, 0),
         (ImportTable.OBSERVATIONS, 5_032, 0),

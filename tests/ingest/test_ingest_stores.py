@@ -8,7 +8,7 @@ import pytest
 from storewatch.catalog import Catalog, StoreFilter
 from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest import ImportResult
-from storewatch.ingest.tables import recognise
+from storewatch.ingest.headers import recognise
 
 Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]
 Load = Callable[..., ImportResult]
@@ -44,20 +44,32 @@ def rows(tmp_path: Path, parse: Parse) -> Callable[[str], tuple[list[tuple[str, 
     ],
 )
 def test_header_of_stores_is_recognised(header: list[str], positions: dict[str, int]) -> None:
-    table, found = recognise("f", header)
-    assert (table.name, found) == ("stores", positions)
+    (found,) = recognise("f", header).tables
+    assert (found.table.name, found.positions) == ("stores", positions)
 
 
 @pytest.mark.parametrize(
-    ("header", "table"),
+    ("header", "tables", "labels", "ignored"),
     [
-        (["store_id", "name", "status", "timestamp_utc"], "observations"),
-        (["store_id", "name", "day", "start_time_local", "end_time_local"], "weekly_hours"),
-        (["store_id", "name", "timezone_str"], "timezones"),
+        ("store_id,name,status,timestamp_utc,brand", "observations", {"name": 1}, ("brand",)),
+        (
+            "store_id,name,day,start_time_local,end_time_local,brand,Opening Note,Unnamed: 7,status",
+            "weekly_hours",
+            {"name": 1, "brand": 5},
+            ("Opening Note", "Unnamed: 7", "status"),
+        ),
+        ("Unnamed: 0,store_id,name,timezone_str,brand", "timezones", {"name": 2, "brand": 4}, ("Unnamed: 0",)),
+        (",store_id,name,timezone", "timezones", {"name": 2}, ("column 1 (no name)",)),
     ],
 )
-def test_header_of_another_table_with_a_name_stays_that_table(header: list[str], table: str) -> None:
-    assert recognise("f", header)[0].name == table
+def test_labels_beside_another_table(
+    header: str, tables: str, labels: dict[str, int], ignored: tuple[str, ...]
+) -> None:
+    found = recognise("f", header.split(","))
+    names, stores = [each.table.name for each in found.tables], found.tables[-1]
+    assert names == [tables, "stores"]
+    assert {name: place for name, place in stores.positions.items() if name != "store_id"} == labels
+    assert (stores.keeps_labels, found.ignored) == (tables != "timezones", ignored)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +90,7 @@ def test_header_of_another_table_with_a_name_stays_that_table(header: list[str],
 )
 def test_header_that_is_no_table_of_stores_is_refused(header: list[str], sentence: str | None) -> None:
     if sentence is None:  # white space around a name is no part of it
-        assert recognise("f", header)[1] == {"store_id": 0, "name": 1, "x": 2}
+        assert recognise("f", header).positions() == {"store_id": 0, "name": 1, "x": 2}
         return
     with pytest.raises(InvalidInputError, match=sentence):
         recognise("f", header)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.tables import recognise
+from storewatch.ingest.headers import recognise
 
 Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]
 
@@ -160,21 +160,21 @@ def test_zones_must_be_known(rows: Callable[..., object]) -> None:
         ([" Store_ID", "Observed_At ", "STATUS"], "observations", {"store_id": 0, "observed_at": 1, "status": 2}),
         (
             ["timezone", "timestamp_utc", "store_id", "status"],
-            "observations",
-            {"store_id": 2, "observed_at": 1, "status": 3},
+            "observations, timezones",
+            {"store_id": 2, "observed_at": 1, "status": 3, "timezone": 0},
         ),
         (
             ["store_id", "dayOfWeek", "start_time_local", "end_time_local", "timezone"],
-            "weekly_hours",
-            {"store_id": 0, "day": 1, "start_time_local": 2, "end_time_local": 3},
+            "weekly_hours, timezones",
+            {"store_id": 0, "day": 1, "start_time_local": 2, "end_time_local": 3, "timezone": 4},
         ),
         (["timezone_str", "x", "store_id"], "timezones", {"store_id": 2, "timezone": 0}),
         (["timezone", "x", "x", "store_id"], "timezones", {"store_id": 3, "timezone": 0}),
     ],
 )
 def test_header_is_recognised(header: list[str], table: str, positions: dict[str, int]) -> None:
-    found, found_positions = recognise("f", header)
-    assert (found.name, found_positions) == (table, positions)
+    found = recognise("f", header)
+    assert (", ".join(each.table.name for each in found.tables), found.positions()) == (table, positions)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from support.importing import import_file
 
 from storewatch.catalog import Catalog
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest import find_files, import_file, simulate
+from storewatch.ingest import find_files, simulate
 from storewatch.ingest.simulate import END
 from storewatch.lake import Lake
 
@@ -31,7 +32,7 @@ def test_simulate_is_imported_without_rejects(tmp_path: Path, sqlite_catalog: Ca
     now = datetime.now(UTC)
     results = [
         import_file(path, catalog=sqlite_catalog, lake=lake, now=now, strict=True)
-        for path in find_files([tmp_path / "data"])
+        for path in find_files([tmp_path / "data"]).files
     ]
     assert [result.accepted for result in results] == [simulated.hours, simulated.polls, simulated.zones]
     snapshot = lake.snapshot()

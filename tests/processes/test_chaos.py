@@ -24,11 +24,12 @@ import httpx2 as httpx
 import polars as pl
 from real_processes import answers, free_port, start
 from scene import import_scene, settings_in
+from support.importing import import_file
 from waiting import wait_for
 
 from storewatch.catalog import Job
 from storewatch.domain.enums import ENDED, JobKind, JobState, ReportFormat
-from storewatch.ingest import find_files, import_file
+from storewatch.ingest import find_files
 from storewatch.installation import Installation, compute_report, open_installation, prepare_service
 from storewatch.reports.exports import WRITERS
 from storewatch.reports.request.request import ReportRequest
@@ -291,7 +292,7 @@ def as_imported_afresh(folder: Path, acknowledged: list[Poll]) -> str:
             writer = csv.writer(file)
             writer.writerow(["store_id", "timestamp_utc", "status"])
             writer.writerows(acknowledged)
-        for found in find_files([polls]):
+        for found in find_files([polls]).files:
             import_file(found, catalog=app.catalog, lake=app.lake, now=datetime.now(UTC))
         report = folder / "report.csv"
         with compute_report(app, ReportRequest()) as content:

@@ -6,13 +6,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 from scene import REPORT, import_scene, settings_in
+from support.importing import import_file
 
 from storewatch import __version__
 from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.enums import PolicyName, ReportFormat, ReportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.timezones import TZDATA_VERSION
-from storewatch.ingest import import_file
 from storewatch.installation import Installation, compute_report, open_installation
 from storewatch.reports.archive.runs import write_file
 from storewatch.reports.request.request import ReportRequest

@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from scene import settings_in
+from support.importing import import_file
 from support.services import service_of
 
 from storewatch.access import AccessRules
@@ -16,7 +17,6 @@ from storewatch.access.keys import create_key
 from storewatch.access.rules import KeyRule
 from storewatch.domain.enums import JobKind, Role
 from storewatch.domain.labels import ALL_STORES, Label, Scope
-from storewatch.ingest import import_file
 from storewatch.installation import Installation, open_installation, prepare_service
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "operating.md"

@@ -12,11 +12,11 @@ import pytest
 from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
 from scene import settings_in
+from support.importing import import_file
 from waiting import wait_for
 
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import Label, Scope
-from storewatch.ingest import import_file
 from storewatch.installation import Installation, open_installation
 
 ACME = Scope(label=Label("owner", "acme"))

@@ -10,7 +10,15 @@ from storewatch.catalog.db.database import Database
 from storewatch.catalog.db.state import read_version
 from storewatch.catalog.definitions import Definition, DefinitionRepository
 from storewatch.catalog.entries import EntryRepository
-from storewatch.catalog.imports import FinishedImport, ImportRecord, ImportRepository, StoredReject
+from storewatch.catalog.fallbacks import FallbackRepository
+from storewatch.catalog.imports import (
+    FinishedImport,
+    ImportNotes,
+    ImportRecord,
+    ImportRepository,
+    NewImport,
+    StoredReject,
+)
 from storewatch.catalog.jobs import Job, JobRepository
 from storewatch.catalog.keys import ApiKey, KeyRepository
 from storewatch.catalog.labels import NAME, LabelRepository, labels_frame
@@ -37,6 +45,7 @@ __all__ = [
     "Definition",
     "EntryKind",
     "FinishedImport",
+    "ImportNotes",
     "ImportRecord",
     "ImportRepository",
     "Job",
@@ -45,6 +54,7 @@ __all__ = [
     "Label",
     "NewAnnotation",
     "NewClosure",
+    "NewImport",
     "Reclassification",
     "Schedule",
     "StoreChanges",
@@ -70,6 +80,7 @@ class Catalog:
     labels: LabelRepository
     entries: EntryRepository
     closures: ClosureRepository
+    fallbacks: FallbackRepository
     annotations: AnnotationRepository
     imports: ImportRepository
     jobs: JobRepository
@@ -93,6 +104,7 @@ class Catalog:
             labels=LabelRepository(database),
             entries=EntryRepository(database),
             closures=ClosureRepository(database),
+            fallbacks=FallbackRepository(database),
             annotations=AnnotationRepository(database),
             imports=ImportRepository(database),
             jobs=JobRepository(database),

@@ -1,25 +1,51 @@
-"""The imports: which file brought what, and the rows it could not bring."""
+"""The imports: which files brought what, and the rows they could not bring."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
+from typing import Any, Final, Self
 
 import polars as pl
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, insert, select
 
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import read_rows, write_rows
 from storewatch.catalog.db.schema import imports, rejects
 from storewatch.catalog.store_changes import StoreChanges, change_stores
-from storewatch.domain.columns import REJECTS
+from storewatch.domain.columns import FILE_REJECTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportNotes:
+    """What was found out about an import, in words.
+
+    assumed: sentences about how its files were read. ignored: the columns that belong to no table. new_stores: how many
+    stores were not known before; new_store_ids: the first of them.
+    """
+
+    assumed: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    new_stores: int = 0
+    new_store_ids: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, stored: dict[str, Any] | None) -> Self:
+        """Return the notes as they are stored; members of later versions are left out."""
+        known = {each.name for each in fields(cls)}
+        found: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in (stored or {}).items()
+            if name in known
+        }
+        return cls(**found)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportRecord:
-    """What became of one file; the counts are of data rows.
+    """What became of the rows of one table; the counts are of data rows.
 
-    table_name: a value of ingest's TableName. job_id: of the job that imported it, None where none
-    did.
+    file: the names of the files. table_name: a value of ImportTable. job_id: of the job that imported it, None where
+    none did.
     """
 
     file: str
@@ -28,6 +54,19 @@ class ImportRecord:
     accepted: int
     rejected: int
     job_id: str | None = None
+    notes: ImportNotes = ImportNotes()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewImport:
+    """An import to be committed, with everything that it changes.
+
+    rejected_rows: frames of FILE_REJECTS. changes.lake_version, the one that holds the polls, is kept with the import.
+    """
+
+    record: ImportRecord
+    rejected_rows: Iterable[pl.DataFrame] = ()
+    changes: StoreChanges = field(default_factory=StoreChanges)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +80,17 @@ class FinishedImport(ImportRecord):
 
 @dataclass(frozen=True, kw_only=True)
 class StoredReject:
-    """A row that an import rejected: its 1-based line, its text, and why."""
+    """A row that an import rejected: its 1-based line, its text, why, and the file that it was in."""
 
     reject_id: int
     line: int
     row: str
     reason: str
+    file: str
+
+
+# Rejects of earlier versions do not name the file, for their imports had one.
+_FILE: Final[ColumnElement[str]] = func.coalesce(rejects.c.file, imports.c.file).label("file")
 
 
 class ImportRepository(Repository):
@@ -60,54 +104,63 @@ class ImportRepository(Repository):
         changes: StoreChanges | None = None,
         now: datetime,
     ) -> int:
-        """Commit an import and everything that its file changes, all or nothing. Return the import's id.
+        """Commit an import and everything that it changes, all or nothing. Return its id."""
+        new = NewImport(record=record, rejected_rows=rejected_rows, changes=changes or StoreChanges())
+        return self.create_all([new], now=now)[0]
 
-        rejected_rows: frames of REJECTS. changes.lake_version, the one that holds the file's polls, is kept with the
-        import.
-        """
-        changes = changes or StoreChanges()
+    def create_all(self, new: Sequence[NewImport], *, now: datetime) -> list[int]:
+        """Commit imports and everything that they change, all or nothing. Return their ids."""
         with self._database.writing() as connection:
-            row = asdict(record) | {"imported_at": now, "lake_version": changes.lake_version}
-            import_id: int = connection.execute(insert(imports).values(row)).inserted_primary_key[0]  # type: ignore[index]
-            for batch in rejected_rows:
-                write_rows(connection, rejects, batch.select(REJECTS.names()), import_id=import_id)
-            change_stores(connection, changes, now)
-            return import_id
+            return [_create(connection, each, now) for each in new]
 
     def list_(self, limit: int = 100) -> list[FinishedImport]:
         """The latest imports, the newest first."""
         query = select(imports).order_by(imports.c.import_id.desc()).limit(limit)
         with self._database.reading() as connection:
-            return [FinishedImport(**row) for row in connection.execute(query).mappings()]
+            return [_finished(row) for row in connection.execute(query).mappings()]
 
-    def find_by_job(self, job_id: str) -> FinishedImport | None:
-        """What the job imported; None when it has not (yet)."""
+    def list_by_job(self, job_id: str) -> list[FinishedImport]:
+        """What the job imported, in its order; nothing when it has not (yet)."""
+        query = select(imports).where(imports.c.job_id == job_id).order_by(imports.c.import_id)
         with self._database.reading() as connection:
-            row = connection.execute(select(imports).where(imports.c.job_id == job_id)).mappings().first()
-            return FinishedImport(**row) if row else None
+            return [_finished(row) for row in connection.execute(query).mappings()]
 
     def read_rejects(self, import_id: int, limit: int = 1000) -> pl.DataFrame:
-        """The first rows (REJECTS) that the import rejected, in the order of their lines."""
-        query = (
-            select(rejects.c.line, rejects.c.row, rejects.c.reason)
-            .where(rejects.c.import_id == import_id)
-            .order_by(rejects.c.line, rejects.c.reject_id)
-            .limit(limit)
-        )
+        """The first rows (FILE_REJECTS) that the import rejected, in the order of files and lines."""
+        query = _rejects([import_id], limit, rejects.c.line, rejects.c.row, rejects.c.reason, _FILE)
         with self._database.reading() as connection:
-            return read_rows(connection, query, REJECTS)
+            return read_rows(connection, query, FILE_REJECTS)
 
     def list_rejects(
-        self, import_id: int, *, after: tuple[int, int] | None = None, limit: int = 100
+        self, import_ids: Sequence[int], *, after: int | None = None, limit: int = 100
     ) -> list[StoredReject]:
-        """A page of what the import rejected, in the order of lines; after: (line, reject_id) of the last one seen."""
-        query = (
-            select(rejects.c.reject_id, rejects.c.line, rejects.c.row, rejects.c.reason)
-            .where(rejects.c.import_id == import_id)
-            .order_by(rejects.c.line, rejects.c.reject_id)
-            .limit(limit)
-        )
+        """A page of what the imports rejected, by file and line; after: reject_id of the last one seen."""
+        query = _rejects(import_ids, limit, rejects.c.reject_id, rejects.c.line, rejects.c.row, rejects.c.reason, _FILE)
         if after is not None:
-            query = query.where(tuple_(rejects.c.line, rejects.c.reject_id) > tuple_(*after))
+            query = query.where(rejects.c.reject_id > after)
         with self._database.reading() as connection:
             return [StoredReject(**row) for row in connection.execute(query).mappings()]
+
+
+def _create(connection: Connection, new: NewImport, now: datetime) -> int:
+    row = asdict(new.record) | {"imported_at": now, "lake_version": new.changes.lake_version}
+    import_id: int = connection.execute(insert(imports).values(row)).inserted_primary_key[0]  # type: ignore[index]
+    for batch in new.rejected_rows:
+        write_rows(connection, rejects, batch.select(FILE_REJECTS.names()), import_id=import_id)
+    change_stores(connection, new.changes, now)
+    return import_id
+
+
+def _finished(row: RowMapping) -> FinishedImport:
+    return FinishedImport(**{**row, "notes": ImportNotes.of(row["notes"])})
+
+
+def _rejects(import_ids: Sequence[int], limit: int, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Select rejects in the order in which they were written: by file, and in a file by line."""
+    return (
+        select(*columns)
+        .join(imports, imports.c.import_id == rejects.c.import_id)
+        .where(rejects.c.import_id.in_(import_ids))
+        .order_by(rejects.c.reject_id)
+        .limit(limit)
+    )

@@ -61,8 +61,13 @@ def labels_frame(of_stores: dict[str, dict[str, str]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=LABELS, orient="row")
 
 
-def replace_labels(connection: Connection, labels: pl.DataFrame, now: datetime) -> int:
-    """Replace the labels (LABELS) of the stores named, add the missing stores; return how many labels changed."""
+def replace_labels(
+    connection: Connection, labels: pl.DataFrame, now: datetime, names: tuple[str, ...] | None = None
+) -> int:
+    """Replace the labels (LABELS) of the stores named, add the missing stores; return how many labels changed.
+
+    names: only labels of these names are replaced; None: all.
+    """
     latest = labels.unique("store_id", keep="last").sort("store_id")
     changed = write_rows(connection, stores, latest.select("store_id"), registered_at=now)
     for batch in latest.iter_slices(_STORES_AT_ONCE):
@@ -72,6 +77,8 @@ def replace_labels(connection: Connection, labels: pl.DataFrame, now: datetime) 
         )
         known = read_rows(connection, _known(connection, ids), TARGET)
         gone = known.join(wanted, on=["store_id", "label"], how="anti").select("store_id", "label")
+        if names is not None:
+            gone = gone.filter(pl.col("label").is_in(names))
         changed += _delete(connection, store_labels, gone)
         changed += write_rows(connection, store_labels, wanted, replace="value")
     return changed

@@ -12,8 +12,9 @@ from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write
 from storewatch.catalog.db.schema import catalog_state, hours_versions, stores, weekly_hours
 from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.entries import write_entries
+from storewatch.catalog.fallbacks import write_fallbacks
 from storewatch.catalog.labels import replace_labels
-from storewatch.domain.enums import EntryKind
+from storewatch.domain.enums import EntryKind, Setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,18 +23,24 @@ class StoreChanges:
 
     hours: the rows of `weekly_intervals`. hours_from: the local date from which they hold, earlier hours being kept;
     None replaces all hours, dated ones too. zones: columns.TIMEZONES. A null in hours or zones is the default again.
-    labels: LABELS, all labels of each store. entries: the rows of each kind as in `write_entries`. store_ids: stores to
-    add where they are missing. Of several rows of a store in zones or labels the last counts.
+    labels: LABELS, all labels of each store. label_updates: names of labels and LABELS; of each store only the labels
+    of these names are replaced, after `labels`. entries: the rows of each kind as in `write_entries`. store_ids: stores
+    to add where they are missing. Of several rows of a store in zones or labels the last counts.
 
     lake_version: every store polled up to this lake version is known after the change. It is noted only if the version
     noted before is `expected`, and never if `expected` is None.
+
+    rejected: store_id and reason of the stores whose rows of weekly hours or time zones were rejected; those that are
+    not in `hours` or `zones` are noted as fallbacks.
     """
 
     hours: pl.DataFrame | None = None
     hours_from: date | None = None
     zones: pl.DataFrame | None = None
     labels: pl.DataFrame | None = None
+    label_updates: tuple[tuple[tuple[str, ...], pl.DataFrame], ...] = ()
     entries: Mapping[EntryKind, pl.DataFrame] = field(default_factory=dict)
+    rejected: Mapping[Setting, pl.DataFrame] = field(default_factory=dict)
     store_ids: pl.Series | None = None
     lake_version: int | None = None
     expected: int | None = None
@@ -52,8 +59,12 @@ def change_stores(connection: Connection, changes: StoreChanges, now: datetime) 
     if changes.zones is not None:
         latest = changes.zones.select("store_id", "timezone").unique("store_id", keep="last").sort("store_id")
         changed += write_rows(connection, stores, latest, replace="timezone", registered_at=now)
+    for setting, given in ((Setting.WEEKLY_HOURS, changes.hours), (Setting.TIMEZONE, changes.zones)):
+        changed += write_fallbacks(connection, setting, given, changes.rejected.get(setting), now)
     if changes.labels is not None:
         changed += replace_labels(connection, changes.labels, now)
+    for names, labels in changes.label_updates:
+        changed += replace_labels(connection, labels, now, names)
     for kind, rows in changes.entries.items():
         changed += write_entries(connection, kind, rows, now)
     if changes.store_ids is not None:

@@ -10,6 +10,7 @@ from storewatch.catalog.changes import read_changes, read_reclassifications
 from storewatch.catalog.db.rows import read_rows
 from storewatch.catalog.db.schema import store_labels, stores, weekly_hours
 from storewatch.catalog.db.state import read_version
+from storewatch.catalog.fallbacks import read_fallbacks
 from storewatch.catalog.labels import NAME, read_labels
 from storewatch.domain.columns import INTERVALS, STORES
 from storewatch.domain.enums import StoreOrder
@@ -40,7 +41,7 @@ class StoreRows:
 
     frame: STORES; patterns: PATTERNS, those that a weekly_hours_id points to; labels: of the stores that have any, but
     none where all stores are read. changes: what changes their hours, reclassifications: and their down time, both of
-    these stores only.
+    these stores only. fallbacks: FALLBACKS of these stores.
     """
 
     catalog_version: int
@@ -49,6 +50,7 @@ class StoreRows:
     labels: dict[str, dict[str, str]]
     changes: HoursChanges
     reclassifications: pl.DataFrame
+    fallbacks: pl.DataFrame
 
 
 def read_store_rows(connection: Connection, frame: pl.DataFrame, *, whole: bool = False) -> StoreRows:
@@ -64,6 +66,7 @@ def read_store_rows(connection: Connection, frame: pl.DataFrame, *, whole: bool 
         labels={} if whole else read_labels(connection, ids.to_list()),
         changes=changes,
         reclassifications=read_reclassifications(connection, ids),
+        fallbacks=read_fallbacks(connection, None if whole else ids),
     )
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
-from sqlalchemy import delete, func, select
+from sqlalchemy import case, delete, exists, func, or_, select
 
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows
-from storewatch.catalog.db.schema import catalog_state, stores
+from storewatch.catalog.db.schema import catalog_state, fallbacks, hours_versions, store_labels, stores
 from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.labels import labels_frame, read_labels
 from storewatch.catalog.store_changes import StoreChanges, change_stores
@@ -34,6 +34,18 @@ class StoreRepository(Repository):
     def count(self) -> int:
         with self._database.reading() as connection:
             return connection.execute(select(func.count()).select_from(stores)).scalar_one()
+
+    def read_inputs(self) -> pl.DataFrame:
+        """Read which inputs name a store: store_id, has_hours, and is_named (in hours, zones or labels)."""
+        is_dated = exists(select(1).where(hours_versions.c.store_id == stores.c.store_id))
+        is_labelled = exists(select(1).where(store_labels.c.store_id == stores.c.store_id))
+        has_hours = or_(stores.c.weekly_hours_id.is_not(None), is_dated)
+        is_named = or_(has_hours, stores.c.timezone.is_not(None), is_labelled)
+        flags = (case((condition, 1), else_=0) for condition in (has_hours, is_named))
+        query = select(stores.c.store_id, *flags).order_by(stores.c.store_id)
+        schema = pl.Schema({"store_id": pl.String, "has_hours": pl.Int64, "is_named": pl.Int64})
+        with self._database.reading() as connection:
+            return read_rows(connection, query, schema).with_columns(pl.col("has_hours", "is_named").cast(pl.Boolean))
 
     def lake_version_known(self) -> int:
         """The lake version up to which every polled store is registered; -1 at first."""
@@ -145,6 +157,7 @@ class StoreRepository(Repository):
             lock_stores(connection)
             if connection.execute(select(catalog_state.c.lake_version_known)).scalar_one() > lake_version:
                 return False
+            connection.execute(delete(fallbacks).where(fallbacks.c.store_id == store_id))
             if connection.execute(delete(stores).where(stores.c.store_id == store_id)).rowcount:
                 move_version(connection)
             return True

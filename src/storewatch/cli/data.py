@@ -1,17 +1,22 @@
 """Commands that import data, show what is stored and look after it."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from storewatch.cli.home import Home, changing, exporting, progress_bar, reading
+from storewatch.cli.tables import count
+
+if TYPE_CHECKING:
+    from storewatch.ingest import ImportResult
 
 
 def import_paths(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders of them.", metavar="PATH...")],
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse a file that has any bad row.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Import nothing if there is any bad row.")] = False,
     valid_from: Annotated[
         datetime | None,
         typer.Option(
@@ -38,27 +43,47 @@ def import_paths(
     Example: storewatch import store_status.csv menu_hours.csv timezones.csv
     Example: storewatch import --valid-from 2026-12-01 menu_hours.csv
     """
-    from storewatch.ingest import find_files, import_file
+    from storewatch.ingest import ImportOptions, find_files, import_files
+    from storewatch.stores.gaps import find_gaps
 
-    files = find_files(paths)
+    found = find_files(paths)
     with changing(home, "import.create", "import") as (installation, audit):
-        for file in files:
-            with progress_bar(file.name) as progress:
-                result = import_file(
-                    file,
-                    catalog=installation.catalog,
-                    lake=installation.lake,
-                    now=datetime.now(UTC),
+        with progress_bar("import") as progress:
+            imported = import_files(
+                found.files,
+                catalog=installation.catalog,
+                lake=installation.lake,
+                now=datetime.now(UTC),
+                options=ImportOptions(
                     strict=strict,
                     progress=progress,
                     valid_from=None if valid_from is None else valid_from.date(),
-                )
+                ),
+            )
+        for result in imported.tables:
             audit.done(str(result.import_id))
-            typer.echo(f"{file}: {result.accepted:,} of {result.rows:,} rows of {result.table} imported")
-            if result.rejected:
-                typer.echo(f"  {result.rejected:,} rejected; storewatch rejects {result.import_id} lists them. First:")
-                for reject in result.first_rejects:
-                    typer.echo(f"  line {reject.line}: {reject.reason}: {reject.row[:200]}")
+            for line in _result_lines(result):
+                typer.echo(line)
+        for name in (*found.left_out, *imported.left_out):
+            typer.echo(f"left out: {name}")
+        for line in find_gaps(installation.catalog, installation.lake.snapshot()).lines():
+            typer.echo(line)
+
+
+def _result_lines(result: "ImportResult") -> Iterator[str]:
+    yield f"{result.file}: {result.accepted:,} of {result.rows:,} rows of {result.table} imported"
+    yield from (f"  assumed: {sentence}" for sentence in result.assumed)
+    if result.ignored:
+        yield f"  ignored: {', '.join(result.ignored)}"
+    if result.new_stores:
+        more = result.new_stores - len(result.new_store_ids)
+        ids = ", ".join(result.new_store_ids) + (f" and {more:,} more" if more else "")
+        yield f"  {count(result.new_stores, 'store')} not seen before: {ids}"
+    if result.rejected:
+        yield f"  {result.rejected:,} rejected; storewatch rejects {result.import_id} lists them. First:"
+    for reject in result.first_rejects:
+        file = f"{reject.file} " if len(result.files) > 1 else ""
+        yield f"  {file}line {reject.line}: {reject.reason}: {reject.row[:200]}"
 
 
 def rejects(
@@ -66,7 +91,7 @@ def rejects(
     limit: Annotated[int, typer.Option(min=1, help="List at most this many rows.")] = 1_000,
     home: Home = None,
 ) -> None:
-    """Write the rows that an import rejected as CSV: line, row and reason.
+    """Write the rows that an import rejected as CSV: line, row, reason and file.
 
     Example: storewatch rejects 3 > rejects.csv
     """

@@ -19,6 +19,7 @@ from storewatch.domain.errors import InvalidParameterError
 if TYPE_CHECKING:
     import polars as pl
 
+    from storewatch.installation import Installation
     from storewatch.reports.compute.content import Content
 
 MOST_ROWS: Final = 50
@@ -49,21 +50,31 @@ def outages(context: typer.Context, output: Output = "-", home: Home = None) -> 
 def doctor(context: typer.Context, output: Output = "-", home: Home = None) -> None:
     """List the stores with polls that contradict their hours, the hours that would fit, and the effect on the report.
 
-    Nothing is changed. Without --windows the window is the 30 days before the newest poll.
+    Nothing is changed. Without --windows the window is the 30 days before the newest poll. Below stand the stores that
+    have no polls, no hours, or a default because their rows were rejected.
 
     \b
     Example: storewatch doctor --label owner=acme
     Example: storewatch doctor --format json --output doctor.json
     """
-    _run(_with_window(context.obj, "last_30_days"), "doctor", output, home, _print_doctor)
+    _run(_with_window(context.obj, "last_30_days"), "doctor", output, home, _print_doctor, _print_gaps)
 
 
 def _with_window(options: Given, window: str) -> Given:
     return options if "windows" in options else {"windows": [window], "rolling": True} | options
 
 
+def _nothing(_installation: "Installation") -> Iterable[str]:
+    return ()
+
+
 def _run(
-    options: Given, section: str, output: str, home: Path | None, show: "Callable[[Content], Iterable[str]]"
+    options: Given,
+    section: str,
+    output: str,
+    home: Path | None,
+    show: "Callable[[Content], Iterable[str]]",
+    closing: "Callable[[Installation], Iterable[str]]" = _nothing,
 ) -> None:
     from storewatch.installation import compute_report
 
@@ -84,7 +95,7 @@ def _run(
         with progress_bar(section) as progress:
             content = computed.enter_context(compute_report(installation, request, progress))
         if as_text:
-            for line in show(content):
+            for line in (*show(content), *closing(installation)):
                 typer.echo(line)
         else:
             write_output(content, output)
@@ -197,6 +208,12 @@ def _print_doctor(content: "Content") -> Iterator[str]:
         f"{findings}{count(first['stores'], 'store')}, {_utc(first['from_at'])} to {_utc(first['to_at'])} UTC"
         f"{'' if of_stores.is_empty() else '; nothing was changed'}."
     )
+
+
+def _print_gaps(installation: "Installation") -> Iterator[str]:
+    from storewatch.stores.gaps import find_gaps
+
+    yield from find_gaps(installation.catalog, installation.lake.snapshot()).lines()
 
 
 def _effect(finding: Mapping[str, Any]) -> str:

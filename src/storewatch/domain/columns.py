@@ -24,14 +24,15 @@ OBSERVATIONS: Final = pl.Schema(
     {"store_id": pl.String(), "observed_at": INSTANT, "active": pl.Boolean(), "loaded_at": INSTANT}
 )
 
-# Weekly hours as read: seconds of the local day; `day` 0 = Monday ... 6 = Sunday; `end_s` up to 86,400.
+# Weekly hours as read: seconds of the local day; `day` 0 = Monday ... 6 = Sunday; `end_s` up to 86,400. Both times
+# null: closed that day.
 WEEKLY_HOURS: Final = pl.Schema({"store_id": pl.String, "day": pl.Int8, "start_s": pl.Int32, "end_s": pl.Int32})
 
 TIMEZONES: Final = pl.Schema({"store_id": pl.String, "timezone": pl.String})
 
 # Stores of the catalog; a null weekly_hours_id or timezone is the default (SEMANTICS 2 and 3).
 STORES: Final = pl.Schema({"store_id": pl.String, "weekly_hours_id": pl.Int64, "timezone": pl.String})
-# The weekly hours that a weekly_hours_id stands for, in seconds of the local week.
+# The weekly hours that a weekly_hours_id stands for, in seconds of the local week; empty: closed all week.
 INTERVALS: Final = pl.List(pl.Struct({"start_s": pl.Int32, "end_s": pl.Int32}))
 PATTERNS: Final = pl.Schema({"weekly_hours_id": pl.Int64(), "intervals": INTERVALS})
 
@@ -49,6 +50,11 @@ ENTRIES: Final = {EntryKind.SPECIAL_HOURS: SPECIAL_ROWS, EntryKind.TARGETS: TARG
 
 # Rows that an import rejected: the 1-based line, the text of the row, and the reason.
 REJECTS: Final = pl.Schema({"line": pl.Int64, "row": pl.String, "reason": pl.String})
+# Those of an import, which may have several files.
+FILE_REJECTS: Final = pl.Schema({**REJECTS, "file": pl.String()})
+
+# Stores that have a default (Setting) because all their rows in an import were rejected; reason: of the first row.
+FALLBACKS: Final = pl.Schema({"store_id": pl.String, "setting": pl.String, "reason": pl.String})
 
 # The next three change the weekly hours of stores (engine.opening.changes). Any order, no row twice.
 # Hours that hold from the local date `valid_from` until the next version; a null weekly_hours_id is open 24x7.

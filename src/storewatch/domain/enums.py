@@ -43,10 +43,18 @@ class PolicyName(StrEnum):
 
 
 class Source(StrEnum):
-    """Where the hours or the time zone of a store come from."""
+    """Where the hours or the time zone of a store come from. REJECTED: the default, as their rows were rejected."""
 
     GIVEN = "given"
     DEFAULT = "default"
+    REJECTED = "rejected"
+
+
+class Setting(StrEnum):
+    """What a store has a default for."""
+
+    WEEKLY_HOURS = "weekly_hours"
+    TIMEZONE = "timezone"
 
 
 class ImportTable(StrEnum):

@@ -1,14 +1,20 @@
 """Outside formats to validated columns, into the catalog and the lake; bad rows become rejects."""
 
-from storewatch.ingest.imports import ImportResult, find_files, import_file
+from storewatch.ingest.imports import Imported, ImportOptions, ImportResult, group_by_table, import_files
+from storewatch.ingest.inputs import FoundFiles, InputFile, find_files
 from storewatch.ingest.rejects import Reject
 from storewatch.ingest.simulate import Simulated, simulate
 
 __all__ = [
+    "FoundFiles",
+    "ImportOptions",
     "ImportResult",
+    "Imported",
+    "InputFile",
     "Reject",
     "Simulated",
     "find_files",
-    "import_file",
+    "group_by_table",
+    "import_files",
     "simulate",
 ]

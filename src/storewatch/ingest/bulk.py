@@ -14,19 +14,21 @@ import polars as pl
 
 from storewatch.catalog import Catalog, StoreChanges
 from storewatch.domain.columns import LABELS, REJECTS, WEEKLY_HOURS
-from storewatch.domain.enums import EntryKind, ImportTable
+from storewatch.domain.enums import EntryKind, ImportTable, Setting
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import CheckedRows, check_apart
 from storewatch.ingest.delimited import open_csv
+from storewatch.ingest.headers import ignored_keys, nearest, recognise_one
 from storewatch.ingest.lines import JSON_DECODER, Repeated, line_blocks, row_line
+from storewatch.ingest.readings import rejected_stores
 from storewatch.ingest.rejects import Rejects
 from storewatch.ingest.scopes import within_scope
 from storewatch.ingest.store_fields import scope_reason
 from storewatch.ingest.streams import Stream
-from storewatch.ingest.tables import TABLES, Table, check_hours, check_labels, nearest, recognise
+from storewatch.ingest.tables import TABLES, Table, check_hours, check_labels
 
 MAX_ROWS: Final = 1_000_000
 SHOWN_REJECTS: Final = 100
@@ -52,11 +54,15 @@ class BulkReject:
 
 @dataclass(frozen=True, kw_only=True)
 class BulkChange:
-    """How many rows were accepted and rejected. rejects: the first SHOWN_REJECTS of those rejected."""
+    """How many rows were accepted and rejected.
+
+    rejects: the first SHOWN_REJECTS of those rejected. ignored: the columns or keys that such rows do not have.
+    """
 
     accepted: int
     rejected: int
     rejects: tuple[BulkReject, ...]
+    ignored: tuple[str, ...] = ()
 
 
 def replace_hours(
@@ -76,10 +82,20 @@ def replace_hours(
     table = _TABLE[ImportTable.WEEKLY_HOURS]
     read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
     _, rows = read(body, [table])
-    good, change = _check(rows, lambda columns: check_hours(columns, now), catalog, scope)
-    if change.accepted:
-        hours = weekly_intervals(good.select(WEEKLY_HOURS.names()).unique())
-        catalog.stores.replace(StoreChanges(hours=hours, hours_from=valid_from), now=now)
+    rejected: list[pl.DataFrame] = []
+    allowed = partial(catalog.stores.filter_ids, scope=scope) if scope.is_limited else None
+
+    def check(columns: pl.DataFrame) -> CheckedRows:
+        checked = check_hours(columns, now)
+        if checked.bad.height:
+            rejected.append(rejected_stores(columns, checked.bad, allowed))
+        return checked
+
+    good, change = _check(rows, check, catalog, scope)
+    hours = weekly_intervals(good.select(WEEKLY_HOURS.names()).unique()) if change.accepted else None
+    noted = {Setting.WEEKLY_HOURS: pl.concat(rejected)} if change.rejected and rejected else {}
+    if hours is not None or noted:
+        catalog.stores.replace(StoreChanges(hours=hours, hours_from=valid_from, rejected=noted), now=now)
     return change
 
 
@@ -126,6 +142,7 @@ class _Rows:
 
     blocks: Iterable[Block]
     first_line: int
+    ignored: tuple[str, ...] = ()
 
 
 def _check(
@@ -147,6 +164,7 @@ def _check(
         accepted=accepted,
         rejected=rejects.count,
         rejects=tuple(BulkReject(index=one.line - rows.first_line, reason=one.reason) for one in rejects.first),
+        ignored=rows.ignored,
     )
 
 
@@ -174,8 +192,9 @@ def _csv_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:
     if body.count(b"\n") > MAX_ROWS + 1:
         raise InvalidInputError(f"The body has more than {MAX_ROWS:,} rows; send it in parts.")
     source = open_csv(Stream(_BODY, body=body))
-    table, positions = recognise(str(_BODY), source.names, tables)
-    return table, _Rows(blocks=source.blocks(positions), first_line=2)
+    header = recognise_one(str(_BODY), source.names, tables)
+    (found,) = header.tables
+    return found.table, _Rows(blocks=source.blocks(found.positions), first_line=2, ignored=header.ignored)
 
 
 def _json_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:
@@ -185,14 +204,16 @@ def _json_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:
     keys = {column: aliases[0] for column, aliases in {**table.columns, **table.optional}.items()}
     keys |= {column: names[place] for column, place in table.positions(names).items()}
     lines = (row_line(number, b"{}", row, keys) for number, row in enumerate(rows))
-    return table, _Rows(blocks=line_blocks(lines, tuple(keys), lambda: 0), first_line=0)
+    blocks = line_blocks(lines, tuple(keys), lambda: 0)
+    return table, _Rows(blocks=blocks, first_line=0, ignored=ignored_keys(rows, keys.values()))
 
 
 def _label_blocks(body: bytes) -> _Rows:
     numbers: list[int] = []
     good: list[tuple[str, list[dict[str, str | None]]]] = []
     broken: list[tuple[int, str, str]] = []
-    for number, row in enumerate(_json_rows(body)):
+    rows = _json_rows(body)
+    for number, row in enumerate(rows):
         try:
             good.append(_label_row(row))
             numbers.append(number)
@@ -205,7 +226,7 @@ def _label_blocks(body: bytes) -> _Rows:
         broken=pl.DataFrame(broken, REJECTS, orient="row"),
         done_bytes=0,
     )
-    return _Rows(blocks=[block], first_line=0)
+    return _Rows(blocks=[block], first_line=0, ignored=ignored_keys(rows, ("store_id", "labels")))
 
 
 def _label_row(row: object) -> tuple[str, list[dict[str, str | None]]]:

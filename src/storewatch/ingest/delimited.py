@@ -30,7 +30,7 @@ def open_csv(stream: Stream) -> Source:
     text = stream.head.decode(errors="replace")
     headers = [(delimiter, *header) for delimiter in DELIMITERS if (header := _header(text, delimiter))]
     if not headers:
-        raise InvalidInputError(f"{stream.path}: its header cannot be read as CSV.")
+        raise InvalidInputError(f"{stream.name}: its header cannot be read as CSV.")
     delimiter, names, lines = max(headers, key=lambda header: len(header[1]))
     start = 0
     for _ in range(lines):

@@ -23,36 +23,36 @@ _DATE_NAMES: Final = ("date",)
 
 
 @contextmanager
-def open_source(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Source]:
-    """Open a CSV, NDJSON or Parquet file, the first two also gzipped.
+def open_source(path: Path, block_bytes: int = BLOCK_BYTES, *, name: str | None = None) -> Iterator[Source]:
+    """Open a CSV, NDJSON or Parquet file, the first two also gzipped. name: in messages; by default the path.
 
     Raises InvalidInputError, here or while its blocks are read, when the file as a whole cannot be used.
     """
-    with Stream(path, block_bytes) as stream:
+    with Stream(path, block_bytes, name=name) as stream:
         if stream.is_parquet:
             # A list, because a string with * or [ in it would be a pattern.
             scan = pl.scan_parquet([path], glob=False, hive_partitioning=False)
-            yield open_columns(scan, path, stream.total_bytes)
+            yield open_columns(scan, stream.name, stream.total_bytes)
         elif stream.head.lstrip().startswith(b"{"):
             yield open_ndjson(stream)
         elif stream.head.lstrip().startswith(b"["):
-            raise InvalidInputError(f"{path} is a JSON array; write one object a line (NDJSON) instead.")
+            raise InvalidInputError(f"{stream.name} is a JSON array; write one object a line (NDJSON) instead.")
         else:
             yield open_csv(stream)
 
 
-def open_columns(scan: pl.LazyFrame, path: Path, total_bytes: int) -> Source:
+def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> Source:
     """Open typed columns: text and numbers as they are, instants, dates and times of day in their own types."""
     try:
         schema = scan.collect_schema()
         rows = scan.select(pl.len()).collect().item()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InvalidInputError(f"{path} is a damaged Parquet file ({_first_line(error)}).") from error
+        raise InvalidInputError(f"{file} is a damaged Parquet file ({_first_line(error)}).") from error
 
     def blocks(wanted: Mapping[str, int]) -> Iterator[Block]:
         names = list(schema)
         wanted_columns = scan.select(
-            _as_found(path, name, names[position], schema[names[position]]) for name, position in wanted.items()
+            _as_found(file, name, names[position], schema[names[position]]) for name, position in wanted.items()
         )
         first_row = 0
         try:
@@ -65,12 +65,12 @@ def open_columns(scan: pl.LazyFrame, path: Path, total_bytes: int) -> Source:
                     done_bytes=total_bytes * first_row // rows,
                 )
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise InvalidInputError(f"{path} is a damaged Parquet file ({_first_line(error)}).") from error
+            raise InvalidInputError(f"{file} is a damaged Parquet file ({_first_line(error)}).") from error
 
     return Source(names=tuple(schema), total_bytes=total_bytes, blocks=blocks)
 
 
-def _as_found(path: Path, name: str, found: str, dtype: pl.DataType) -> pl.Expr:
+def _as_found(file: str, name: str, found: str, dtype: pl.DataType) -> pl.Expr:
     column = pl.col(found)
     if isinstance(dtype, _TEXT_COLUMNS) or dtype.is_integer():
         return column.cast(pl.String).alias(name)
@@ -83,7 +83,7 @@ def _as_found(path: Path, name: str, found: str, dtype: pl.DataType) -> pl.Expr:
         return column.dt.to_string("%Y-%m-%d").alias(name)
     if dtype.is_float() and name in DECIMAL_NAMES:
         return column.cast(pl.String).alias(name)
-    raise InvalidInputError(f"{path}: the column {found} holds {dtype}, which cannot be a {name}; write it as text.")
+    raise InvalidInputError(f"{file}: the column {found} holds {dtype}, which cannot be a {name}; write it as text.")
 
 
 def _origins(columns: pl.DataFrame, first_row: int) -> Callable[[Rows], tuple[Rows, list[str]]]:

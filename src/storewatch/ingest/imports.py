@@ -1,247 +1,313 @@
 """Files of every table into the catalog and the lake."""
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from storewatch import telemetry
-from storewatch.catalog import Catalog, ImportRecord, StoreChanges
-from storewatch.domain.columns import ENTRIES, LABELS, TIMEZONES, WEEKLY_HOURS
-from storewatch.domain.enums import EntryKind, ImportTable
+from storewatch.catalog import Catalog, ImportNotes, ImportRecord, NewImport, StoreChanges
+from storewatch.domain.enums import ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope
-from storewatch.engine.opening.weekly import weekly_intervals
-from storewatch.ingest.blocks import Source
-from storewatch.ingest.cells import check_apart
-from storewatch.ingest.formats import open_source
+from storewatch.ingest.headers import Header, recognise
+from storewatch.ingest.inputs import InputFile, joined_names, unpacked
+from storewatch.ingest.readings import TableReading
 from storewatch.ingest.rejects import Reject, Rejects
-from storewatch.ingest.scopes import Allowed, within_scope
-from storewatch.ingest.tables import Table, recognise
 from storewatch.lake import Lake
 from storewatch.stores.following import follow_lake
 
-SUFFIXES: Final = (".csv", ".ndjson", ".jsonl", ".parquet")
+# Of the stores that were not known before.
+SHOWN_STORES: Final = 10
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """How files are imported.
+
+    strict: refuse all files when there is any bad row. valid_from: the local date from which weekly hours hold, where
+    earlier ones are kept; without it they replace all. scope: only stores with this label may be written, and neither
+    labels nor entries of labels. job_id: of the job that imports them. progress: called with the bytes read and the
+    bytes of all files.
+    """
+
+    strict: bool = False
+    valid_from: date | None = None
+    scope: Scope = ALL_STORES
+    job_id: str | None = None
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImportResult:
-    """What became of a file: rows = accepted + rejected; blank lines are no rows."""
+    """What became of one table of some files: rows = accepted + rejected; blank lines are no rows.
+
+    assumed: sentences about how the files were read. ignored: columns that belong to no table. new_stores: how many
+    stores were not known before, of polls only if there were stores at all; new_store_ids: the first of them.
+    """
 
     import_id: int
-    file: str
+    files: tuple[str, ...]
     table: ImportTable
     rows: int
     accepted: int
     rejected: int
     first_rejects: tuple[Reject, ...]
+    assumed: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    new_stores: int = 0
+    new_store_ids: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The names of the files as one text."""
+        return joined_names(self.files)
 
 
-def find_files(paths: Iterable[Path]) -> list[Path]:
-    """Files as they are given, folders as the importable files right inside them, sorted; each file once.
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """The tables that some files carried. left_out: files and sheets that were not read, with the reason if any."""
 
-    Folders inside folders are left alone: a lake may be one of them. Raises InvalidInputError when there is nothing.
+    tables: tuple[ImportResult, ...]
+    left_out: tuple[str, ...]
+
+
+def import_files(
+    files: Sequence[InputFile], *, catalog: Catalog, lake: Lake, now: datetime, options: ImportOptions | None = None
+) -> Imported:
+    """Import files: all of their good rows become visible, or none.
+
+    Each file is read once for all tables that its header carries. The rows of a table in several files are one import:
+    they replace together what was there. Raises InvalidInputError when any file is refused; then nothing has changed.
     """
-    found: dict[Path, None] = {}
-    for path in paths:
-        if not path.is_dir():
-            if not path.exists():
-                raise InvalidInputError(f"{path}: there is no such file or folder.")
-            found[path] = None
-            continue
-        inside = [file for file in sorted(path.iterdir()) if file.is_file() and _is_importable(file.name)]
-        if not inside:
-            raise InvalidInputError(
-                f"{path} holds no file to import (*.csv, *.ndjson, *.jsonl, also .gz, or *.parquet)."
-            )
-        found.update(dict.fromkeys(inside))
-    return list(found)
-
-
-def import_file(
-    path: Path,
-    *,
-    catalog: Catalog,
-    lake: Lake,
-    now: datetime,
-    strict: bool = False,
-    progress: Progress | None = None,
-    name: str | None = None,
-    job_id: str | None = None,
-    scope: Scope = ALL_STORES,
-    valid_from: date | None = None,
-) -> ImportResult:
-    """Import one file: all of its good rows become visible, or none.
-
-    strict: refuse a file with any bad row. progress: called with the bytes read and the bytes of the file. name: what
-    the file is called in the catalog, when not by its path. job_id: of the job that imports it. scope: only stores with
-    this label may be written, and neither labels nor entries of labels. valid_from: the local date from which weekly
-    hours hold, where earlier ones are kept; without it they replace all.
-
-    Raises InvalidInputError when the file is refused; then nothing has changed.
-    """
+    options = options or ImportOptions()
     follow_lake(catalog, lake, now)
-    file = name or os.fsencode(path).decode(errors="replace")
-    with open_source(path) as source, Rejects() as rejects:
-        table, positions = recognise(file, source.names)
-        if scope.is_limited and table.name is ImportTable.STORES:
-            raise InvalidInputError(f"{file} is a table of stores; a key with a scope cannot import labels.")
-        if scope.is_limited and "label" in table.columns:
-            raise InvalidInputError(f"{file} is of labels; a key with a scope can import what is of stores only.")
-        if valid_from is not None and table.name is not ImportTable.WEEKLY_HOURS:
-            raise InvalidInputError(
-                f"{file} is a table of {table.title}; only weekly hours are valid from a date. Import it without one."
-            )
-        reading = _Reading(
-            file,
-            source,
-            table,
-            positions,
-            rejects,
-            now=now,
-            strict=strict,
-            progress=progress,
-            job_id=job_id,
-            valid_from=valid_from,
-            allowed=partial(catalog.stores.filter_ids, scope=scope) if scope.is_limited else None,
-        )
-        import_id = _IMPORTS[table.name](reading, catalog, lake)
-        return ImportResult(
-            import_id=import_id,
-            file=file,
-            table=table.name,
-            rows=reading.accepted + rejects.count,
-            accepted=reading.accepted,
-            rejected=rejects.count,
-            first_rejects=rejects.first,
-        )
+    with ExitStack() as opened:
+        found = opened.enter_context(unpacked(files))
+        parts, no_tables = _recognised_parts(found.files, options)
+        reading = _Reading(parts, options, now, opened, catalog)
+        return Imported(tables=reading.store(catalog, lake), left_out=(*found.left_out, *no_tables))
+
+
+def group_by_table(files: Sequence[InputFile]) -> list[list[InputFile]]:
+    """Group files so that those that carry the same table are together; a file that is no table is by itself."""
+    groups: list[tuple[set[ImportTable], list[int]]] = []
+    for number, file in enumerate(files):
+        try:
+            with unpacked([file]) as found:
+                parts, _ = _recognised_parts(found.files, ImportOptions())
+            tables = {found.table.name for part in parts for found in part.header.tables}
+        except InvalidInputError:
+            tables = set()
+        same = [group for group in groups if group[0] & tables]
+        groups = [group for group in groups if group not in same]
+        numbers = [number, *(one for _, members in same for one in members)]
+        groups.append((tables.union(*(each for each, _ in same)), sorted(numbers)))
+    return [[files[number] for number in members] for members in sorted(members for _, members in groups)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """A file whose header was recognised."""
+
+    file: InputFile
+    header: Header
+    total_bytes: int
 
 
 class _Reading:
-    """The good rows of a file while it is read once, and the counts at its end."""
+    """Reads every file once and gathers the rows of each table."""
 
     def __init__(
-        self,
-        file: str,
-        source: Source,
-        table: Table,
-        positions: dict[str, int],
-        rejects: Rejects,
-        *,
-        now: datetime,
-        strict: bool,
-        progress: Progress | None,
-        job_id: str | None,
-        valid_from: date | None,
-        allowed: Allowed | None,
+        self, parts: Sequence[_Part], options: ImportOptions, now: datetime, opened: ExitStack, catalog: Catalog
     ) -> None:
-        self.now, self.accepted, self.rejects, self.valid_from = now, 0, rejects, valid_from
-        self._file, self._source, self._table, self._positions = file, source, table, positions
-        self._strict, self._progress = strict, progress
-        self._job_id, self._allowed = job_id, allowed
+        self._parts, self._options, self._now = parts, options, now
+        scope = options.scope
+        self._allowed = partial(catalog.stores.filter_ids, scope=scope) if scope.is_limited else None
+        self._tables: dict[ImportTable, TableReading] = {}
+        for part in parts:
+            for found in part.header.tables:
+                table = self._tables.get(found.table.name)
+                if table is None:
+                    table = TableReading(found.table.name, found.table.title, opened.enter_context(Rejects()))
+                    self._tables[found.table.name] = table
+                table.files[part.file.name] = None
+                # Once for a file: the columns are ignored by all of its tables.
+                if found is part.header.tables[0]:
+                    table.ignored.update(dict.fromkeys(part.header.ignored))
+                    table.assumed.update(dict.fromkeys(part.header.assumed))
+        self._polled = pl.Series("store_id", dtype=pl.String)
 
-    def __iter__(self) -> Iterator[pl.DataFrame]:
-        for block in self._source.blocks(self._positions):
-            checked = check_apart(lambda columns: self._table.check(columns, self.now), block.columns)
-            if self._allowed is not None:
-                checked = within_scope(checked, block.columns, self._allowed)
-            self.rejects.add_block(block, checked.bad)
-            self.accepted += checked.good.height
-            if self._progress:
-                self._progress(block.done_bytes, self._source.total_bytes)
-            if checked.good.height and not (self._strict and self.rejects.count):
-                yield checked.good
-        if self._strict and self.rejects.count:
+    def store(self, catalog: Catalog, lake: Lake) -> tuple[ImportResult, ...]:
+        """Read all files, then commit the polls to the lake and everything else to the catalog."""
+        changes: dict[ImportTable, StoreChanges] = {}
+        known = catalog.stores.lake_version_known()
+        if ImportTable.OBSERVATIONS in self._tables:
+            version = lake.append(self._polls())
+            # Only if nobody else committed in between does the catalog know all of this version.
+            expected = known if version == known + 1 else None
+            changes[ImportTable.OBSERVATIONS] = StoreChanges(
+                store_ids=self._polled, lake_version=version, expected=expected
+            )
+            polls = self._tables[ImportTable.OBSERVATIONS]
+            telemetry.OBSERVATIONS.labels("import", "accepted").inc(polls.accepted)
+            telemetry.OBSERVATIONS.labels("import", "rejected").inc(polls.rejects.count)
+        else:
+            for _ in self._polls():
+                pass
+        for name, table in self._tables.items():
+            if name is not ImportTable.OBSERVATIONS:
+                changes[name] = table.changes(self._options.valid_from)
+        notes = {name: self._notes(table, catalog) for name, table in self._tables.items()}
+        new = [
+            NewImport(record=self._record(table, notes[name]), rejected_rows=table.rejects, changes=changes[name])
+            for name, table in self._tables.items()
+        ]
+        ids = catalog.imports.create_all(new, now=self._now)
+        return tuple(
+            _result(import_id, table, notes[name])
+            for import_id, (name, table) in zip(ids, self._tables.items(), strict=True)
+        )
+
+    def _notes(self, table: TableReading, catalog: Catalog) -> ImportNotes:
+        new = self._new_stores(table, catalog)
+        return ImportNotes(
+            assumed=tuple(table.assumed),
+            ignored=tuple(table.ignored),
+            new_stores=new.len(),
+            new_store_ids=tuple(new.head(SHOWN_STORES)),
+        )
+
+    def _new_stores(self, table: TableReading, catalog: Catalog) -> pl.Series:
+        """Return the ids that the catalog does not know yet, nor any poll of the same files."""
+        if table.name is ImportTable.OBSERVATIONS:
+            ids = self._polled if catalog.stores.count() else self._polled.clear()
+        else:
+            ids = table.store_ids()
+            ids = ids.filter(~ids.is_in(self._polled.implode()))
+        if ids.is_empty():
+            return ids
+        known = catalog.stores.filter_ids(ids, ALL_STORES)
+        return ids.filter(~ids.is_in(known.implode())).sort()
+
+    def _polls(self) -> Iterator[pl.DataFrame]:
+        """Read every file; yield the good polls and gather the rows of the other tables."""
+        total, done, number = sum(part.total_bytes for part in self._parts), 0, 0
+        for part in self._parts:
+            with part.file.open() as source:
+                for block in source.blocks(part.header.positions()):
+                    if self._options.progress:
+                        self._options.progress(done + block.done_bytes, total)
+                    for found in part.header.tables:
+                        good = self._tables[found.table.name].read(
+                            block, found, part.file.name, now=self._now, allowed=self._allowed
+                        )
+                        if found.table.name is ImportTable.OBSERVATIONS and good.height and not self._is_refused():
+                            self._polled = pl.concat([self._polled, good["store_id"].unique()]).unique()
+                            # Of two rows with the same store and time, the later one wins.
+                            yield good.with_columns(loaded_at=pl.lit(self._now + timedelta(microseconds=number)))
+                            number += 1
+            done += part.total_bytes
+        if self._is_refused():
             raise InvalidInputError(self._refusal())
 
-    def record(self) -> ImportRecord:
-        return ImportRecord(
-            file=self._file,
-            table_name=self._table.name,
-            rows=self.accepted + self.rejects.count,
-            accepted=self.accepted,
-            rejected=self.rejects.count,
-            job_id=self._job_id,
-        )
+    def _is_refused(self) -> bool:
+        return self._options.strict and any(table.rejects.count for table in self._tables.values())
 
     def _refusal(self) -> str:
-        shown = "\n".join(f"line {reject.line}: {reject.reason}: {reject.row}" for reject in self.rejects.first)
-        return (
-            f"{self._file}: {self.rejects.count:,} bad rows, so nothing of it was imported (--strict). First:\n{shown}"
+        refused = [table for table in self._tables.values() if table.rejects.count]
+        files = list(dict.fromkeys(file for table in refused for file in table.files))
+        shown = "\n".join(
+            (f"{reject.file} " if len(files) > 1 else "") + f"line {reject.line}: {reject.reason}: {reject.row}"
+            for table in refused
+            for reject in table.rejects.first
+        )
+        count = sum(table.rejects.count for table in refused)
+        it = "them" if len(self._parts) > 1 else "it"
+        return f"{joined_names(files)}: {count:,} bad rows, so nothing of {it} was imported (--strict). First:\n{shown}"
+
+    def _record(self, table: TableReading, notes: ImportNotes) -> ImportRecord:
+        return ImportRecord(
+            file=joined_names(table.files),
+            table_name=table.name,
+            rows=table.rows,
+            accepted=table.accepted,
+            rejected=table.rejects.count,
+            job_id=self._options.job_id,
+            notes=notes,
         )
 
 
-def _import_observations(reading: _Reading, catalog: Catalog, lake: Lake) -> int:
-    store_ids = pl.Series("store_id", dtype=pl.String)
+def _recognised_parts(files: Sequence[InputFile], options: ImportOptions) -> tuple[list[_Part], list[str]]:
+    """Read the headers of files; return the tables among them, and what is left out because it is none.
 
-    def batches() -> Iterator[pl.DataFrame]:
-        nonlocal store_ids
-        for number, good in enumerate(reading):
-            store_ids = pl.concat([store_ids, good["store_id"].unique()]).unique()
-            # Of two rows with the same store and time in one file, the later one wins.
-            yield good.with_columns(loaded_at=pl.lit(reading.now + timedelta(microseconds=number)))
+    Raises InvalidInputError when a file cannot be imported with these options.
+    """
+    parts: list[_Part] = []
+    left_out: list[str] = []
+    for file in files:
+        try:
+            part = _recognised(file)
+        except InvalidInputError as error:
+            if not file.is_optional:
+                raise
+            left_out.append(str(error))
+            continue
+        parts.append(_within_options(part, options))
+    if not parts:
+        raise InvalidInputError("\n".join(left_out) or "There is no file to import.")
+    return parts, left_out
 
-    known = catalog.stores.lake_version_known()
-    version = lake.append(batches())
-    telemetry.OBSERVATIONS.labels("import", "accepted").inc(reading.accepted)
-    telemetry.OBSERVATIONS.labels("import", "rejected").inc(reading.rejects.count)
-    # Only if nobody else committed in between does the catalog know all of this version.
-    expected = known if version == known + 1 else None
-    return catalog.imports.create(
-        reading.record(),
-        reading.rejects,
-        changes=StoreChanges(store_ids=store_ids, lake_version=version, expected=expected),
-        now=reading.now,
+
+def _recognised(file: InputFile) -> _Part:
+    with file.open() as source:
+        return _Part(file=file, header=recognise(file.name, source.names), total_bytes=source.total_bytes)
+
+
+def _within_options(part: _Part, options: ImportOptions) -> _Part:
+    file, tables = part.file.name, [found.table for found in part.header.tables]
+    if options.scope.is_limited:
+        part = replace(part, header=_within_limits(file, part.header))
+    if options.valid_from is not None and not any(table.name is ImportTable.WEEKLY_HOURS for table in tables):
+        raise InvalidInputError(
+            f"{file} is a table of {tables[0].title}; only weekly hours are valid from a date. Import it without one."
+        )
+    return part
+
+
+def _within_limits(file: str, header: Header) -> Header:
+    """Leave out labels that stand beside another table; refuse what a key with a scope cannot import."""
+    stores = [found for found in header.tables if found.table.name is ImportTable.STORES]
+    if any(not found.keeps_labels for found in stores):
+        raise InvalidInputError(f"{file} is a table of stores; a key with a scope cannot import labels.")
+    if any("label" in found.table.columns for found in header.tables):
+        raise InvalidInputError(f"{file} is of labels; a key with a scope can import what is of stores only.")
+    tables = tuple(found for found in header.tables if found not in stores)
+    labels = (name for found in stores for name in found.positions if name != "store_id")
+    return Header(
+        tables=tables,
+        ignored=(*header.ignored, *(f"{name} (a key with a scope cannot import labels)" for name in labels)),
+        assumed=header.assumed,
     )
 
 
-def _import_hours(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
-    rows = pl.concat([WEEKLY_HOURS.to_frame(), *(good.unique() for good in reading)])
-    hours = weekly_intervals(rows)
-    return catalog.imports.create(
-        reading.record(),
-        reading.rejects,
-        changes=StoreChanges(hours=hours, hours_from=reading.valid_from),
-        now=reading.now,
+def _result(import_id: int, table: TableReading, notes: ImportNotes) -> ImportResult:
+    return ImportResult(
+        import_id=import_id,
+        files=tuple(table.files),
+        table=table.name,
+        rows=table.rows,
+        accepted=table.accepted,
+        rejected=table.rejects.count,
+        first_rejects=table.rejects.first,
+        assumed=notes.assumed,
+        ignored=notes.ignored,
+        new_stores=notes.new_stores,
+        new_store_ids=notes.new_store_ids,
     )
-
-
-def _import_zones(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
-    latest = (good.unique("store_id", keep="last", maintain_order=True) for good in reading)
-    zones = pl.concat([TIMEZONES.to_frame(), *latest])
-    return catalog.imports.create(reading.record(), reading.rejects, changes=StoreChanges(zones=zones), now=reading.now)
-
-
-def _import_labels(reading: _Reading, catalog: Catalog, lake: Lake) -> int:  # noqa: ARG001 - one signature for all tables
-    labels = pl.concat([LABELS.to_frame(), *reading])
-    return catalog.imports.create(
-        reading.record(), reading.rejects, changes=StoreChanges(labels=labels), now=reading.now
-    )
-
-
-def _import_entries(reading: _Reading, catalog: Catalog, lake: Lake, kind: EntryKind) -> int:  # noqa: ARG001 - one signature for all tables
-    entries = {kind: pl.concat([ENTRIES[kind].to_frame(), *reading])}
-    return catalog.imports.create(
-        reading.record(), reading.rejects, changes=StoreChanges(entries=entries), now=reading.now
-    )
-
-
-_IMPORTS: Final[dict[ImportTable, Callable[[_Reading, Catalog, Lake], int]]] = {
-    ImportTable.OBSERVATIONS: _import_observations,
-    ImportTable.WEEKLY_HOURS: _import_hours,
-    ImportTable.TIMEZONES: _import_zones,
-    ImportTable.STORES: _import_labels,
-    **{ImportTable(kind.value): partial(_import_entries, kind=kind) for kind in EntryKind},
-}
-
-
-def _is_importable(name: str) -> bool:
-    plain = name.lower().removesuffix(".gz")
-    return not name.startswith(".") and plain.endswith(SUFFIXES)

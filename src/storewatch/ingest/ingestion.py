@@ -143,6 +143,7 @@ class Ingestion:
                 accepted=each.accepted,
                 rejected=each.rejected,
                 rejects=each.rejects,
+                ignored=each.ignored,
                 lake_version=version if each.accepted else None,
             )
             for each in checked

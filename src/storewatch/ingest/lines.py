@@ -80,7 +80,7 @@ def open_ndjson(stream: Stream) -> Source:
     try:
         names = tuple(json.loads(first))
     except (ValueError, RecursionError) as error:
-        raise InvalidInputError(f"{stream.path}: its first line is not a JSON object ({error}).") from error
+        raise InvalidInputError(f"{stream.name}: its first line is not a JSON object ({error}).") from error
 
     def blocks(wanted: Mapping[str, int]) -> Iterator[Block]:
         keys = {column: names[position] for column, position in wanted.items()}

@@ -4,8 +4,8 @@ They are read by what reads files and checked by what checks files, so that the 
 same words, by every way in.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from io import BytesIO
@@ -23,11 +23,12 @@ from storewatch.ingest.blocks import Block, Rows, Source, no_rejects
 from storewatch.ingest.cells import check_apart
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.formats import open_columns
+from storewatch.ingest.headers import ignored_keys, recognise_one
 from storewatch.ingest.lines import JSON_DECODER, line_blocks, parse_line, row_line
 from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.ingest.scopes import within_scope
 from storewatch.ingest.streams import Stream
-from storewatch.ingest.tables import OBSERVATIONS_TABLE, check_observations, recognise
+from storewatch.ingest.tables import OBSERVATIONS_TABLE, check_observations
 from storewatch.ingest.unpacked import arrow_stream_bytes, parquet_bytes
 
 # Rows become Python objects before they become columns: a million of them are some 500 MB.
@@ -46,11 +47,13 @@ Visible = Callable[[pl.Series, Scope], pl.Series]
 class Pushed:
     """The rows of one request, split into columns and not yet checked.
 
-    first_line: what `Block.origins` calls the row with index 0. scope: only stores with this label may be written.
+    first_line: what `Block.origins` calls the row with index 0. ignored: the columns that are no columns of polls.
+    scope: only stores with this label may be written.
     """
 
     blocks: tuple[Block, ...]
     first_line: int
+    ignored: tuple[str, ...] = ()
     scope: Scope = ALL_STORES
 
     @property
@@ -69,11 +72,12 @@ class PushReject:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedRequest:
-    """What became of one request's rows; of its rejects the first SHOWN_REJECTS."""
+    """What became of one request's rows; of its rejects the first SHOWN_REJECTS. ignored: as in Pushed."""
 
     accepted: int
     rejected: int
     rejects: tuple[PushReject, ...]
+    ignored: tuple[str, ...] = ()
 
 
 def read_pushed(body: bytes, form: PushFormat, scope: Scope = ALL_STORES) -> Pushed:
@@ -83,8 +87,7 @@ def read_pushed(body: bytes, form: PushFormat, scope: Scope = ALL_STORES) -> Pus
     """
     if not body.strip():
         raise InvalidInputError("The body is empty: want at least one observation.")
-    blocks, first_line = _READERS[form](body)
-    return Pushed(blocks=blocks, first_line=first_line, scope=scope)
+    return replace(_READERS[form](body), scope=scope)
 
 
 def check_pushed(
@@ -113,7 +116,12 @@ def check_pushed(
             accepted[number] += block.columns.height - ours.height
             first += block.columns.height
     return pl.concat(goods) if goods else pl.DataFrame(), [
-        CheckedRequest(accepted=taken, rejected=refused.count, rejects=_indexed(refused.first, request.first_line))
+        CheckedRequest(
+            accepted=taken,
+            rejected=refused.count,
+            rejects=_indexed(refused.first, request.first_line),
+            ignored=request.ignored,
+        )
         for request, taken, refused in zip(requests, accepted, rejects, strict=True)
     ]
 
@@ -132,7 +140,7 @@ def _indexed(rejects: tuple[Reject, ...], first_line: int) -> tuple[PushReject, 
     return tuple(PushReject(index=reject.line - first_line, reason=reject.reason) for reject in rejects)
 
 
-def _read_json(body: bytes) -> tuple[tuple[Block, ...], int]:
+def _read_json(body: bytes) -> Pushed:
     # Each becomes an object of 60 bytes and more.
     if body.count(b"{") + body.count(b"[") > MAX_ROWS + 2:
         raise TooManyRowsError(MAX_ROWS)
@@ -149,12 +157,16 @@ def _read_json(body: bytes) -> tuple[tuple[Block, ...], int]:
         rows = [rows]
     if not rows:
         raise InvalidInputError("The body holds no observation: want at least one.")
-    return tuple(_object_blocks(rows)), 0
+    return _pushed_objects(rows)
 
 
-def _object_blocks(rows: list[object]) -> Iterator[Block]:
-    """One block when every row is plain, else what the row by row reading of files makes of them."""
+def _pushed_objects(rows: list[object]) -> Pushed:
     keys = _keys(rows)
+    return Pushed(blocks=tuple(_object_blocks(rows, keys)), first_line=0, ignored=ignored_keys(rows, keys.values()))
+
+
+def _object_blocks(rows: list[object], keys: Mapping[str, str]) -> Iterator[Block]:
+    """One block when every row is plain, else what the row by row reading of files makes of them."""
     try:
         columns = {column: [row[key] for row in rows] for column, key in keys.items()}  # type: ignore[index]
         if all(set(map(type, values)) == {str} for values in columns.values()):
@@ -179,17 +191,19 @@ def _keys(rows: Sequence[object]) -> dict[str, str]:
     return preferred | {column: names[place] for column, place in OBSERVATIONS_TABLE.positions(names).items()}
 
 
-def _read_ndjson(body: bytes) -> tuple[tuple[Block, ...], int]:
+def _read_ndjson(body: bytes) -> Pushed:
     lines = body.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\n").split(b"\n")
     if len(lines) > MAX_ROWS or body.count(b"{") + body.count(b"[") > 2 * MAX_ROWS:
         raise TooManyRowsError(MAX_ROWS)
     try:
-        return tuple(_object_blocks([JSON_DECODER.decode(line.decode()) for line in lines])), 0
+        return _pushed_objects([JSON_DECODER.decode(line.decode()) for line in lines])
     except (ValueError, RecursionError):  # also of an empty line
         pass
-    keys = _keys([row for line in lines if (row := _object_or_none(line)) is not None][:1])
+    rows: list[object] = [row for line in lines if (row := _object_or_none(line)) is not None]
+    keys = _keys(rows[:1])
     parsed = (parse_line(number, line, keys) for number, line in enumerate(lines) if line.strip())
-    return tuple(line_blocks(parsed, tuple(keys), lambda: 0)), 0
+    blocks = tuple(line_blocks(parsed, tuple(keys), lambda: 0))
+    return Pushed(blocks=blocks, first_line=0, ignored=ignored_keys(rows, keys.values()))
 
 
 def _object_or_none(line: bytes) -> dict[str, object] | None:
@@ -200,23 +214,21 @@ def _object_or_none(line: bytes) -> dict[str, object] | None:
     return row if isinstance(row, dict) else None
 
 
-def _read_csv(body: bytes) -> tuple[tuple[Block, ...], int]:
+def _read_csv(body: bytes) -> Pushed:
     if body.count(b"\n") > MAX_ROWS + 1:
         raise TooManyRowsError(MAX_ROWS)
-    return _blocks(open_csv(Stream(_BODY, body=body))), 2
+    return _pushed_table(open_csv(Stream(_BODY, body=body)), first_line=2)
 
 
-def _read_parquet(body: bytes) -> tuple[tuple[Block, ...], int]:
-    return _typed_blocks(body, parquet_bytes(body), pl.read_parquet, "Parquet file")
+def _read_parquet(body: bytes) -> Pushed:
+    return _pushed_columns(body, parquet_bytes(body), pl.read_parquet, "Parquet file")
 
 
-def _read_arrow(body: bytes) -> tuple[tuple[Block, ...], int]:
-    return _typed_blocks(body, arrow_stream_bytes(body), pl.read_ipc_stream, "Arrow IPC stream")
+def _read_arrow(body: bytes) -> Pushed:
+    return _pushed_columns(body, arrow_stream_bytes(body), pl.read_ipc_stream, "Arrow IPC stream")
 
 
-def _typed_blocks(
-    body: bytes, unpacked_bytes: int, read: Callable[..., pl.DataFrame], what: str
-) -> tuple[tuple[Block, ...], int]:
+def _pushed_columns(body: bytes, unpacked_bytes: int, read: Callable[..., pl.DataFrame], what: str) -> Pushed:
     if unpacked_bytes > MAX_UNPACKED_BYTES:
         raise TooManyRowsError(MAX_ROWS)
     try:
@@ -226,7 +238,7 @@ def _typed_blocks(
         raise InvalidInputError(f"The body is no {what}, or a damaged one ({reason}).") from None
     if frame.height > MAX_ROWS or any(_text_bytes(column) > MAX_UNPACKED_BYTES for column in frame):
         raise TooManyRowsError(MAX_ROWS)
-    return _blocks(open_columns(frame.lazy(), _BODY, len(body))), 1
+    return _pushed_table(open_columns(frame.lazy(), str(_BODY), len(body)), first_line=1)
 
 
 def _text_bytes(column: pl.Series) -> int:
@@ -237,9 +249,9 @@ def _text_bytes(column: pl.Series) -> int:
     return int(column.str.len_bytes().sum()) if column.dtype == pl.String else 0
 
 
-def _blocks(source: Source) -> tuple[Block, ...]:
-    _, positions = recognise(str(_BODY), source.names, [OBSERVATIONS_TABLE])
-    return tuple(source.blocks(positions))
+def _pushed_table(source: Source, *, first_line: int) -> Pushed:
+    header = recognise_one(str(_BODY), source.names, [OBSERVATIONS_TABLE])
+    return Pushed(blocks=tuple(source.blocks(header.positions())), first_line=first_line, ignored=header.ignored)
 
 
 _READERS: Final = {

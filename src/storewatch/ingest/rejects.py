@@ -1,4 +1,4 @@
-"""The rows of one file that were refused: counted, the first ones shown, all of them kept on disk until recorded."""
+"""The rows that were refused: counted, the first ones shown, all of them kept on disk until recorded."""
 
 import tempfile
 from collections.abc import Iterator
@@ -26,10 +26,11 @@ class Reject:
     line: int
     row: str
     reason: str
+    file: str = ""
 
 
 class Rejects:
-    """Gathers rejects in bounded memory; iterating gives them back in file order, as REJECTS frames.
+    """Gathers rejects in bounded memory; iterating returns them in file order, as FILE_REJECTS frames.
 
     shown: how many are in `first`; kept: False counts and shows only.
     """
@@ -57,7 +58,7 @@ class Rejects:
         if self._waiting:
             yield pl.concat(self._waiting)
 
-    def add_block(self, block: Block, bad: pl.DataFrame) -> None:
+    def add_block(self, block: Block, bad: pl.DataFrame, file: str = "") -> None:
         """Add the broken rows of a block and the `bad` ones of its check, but for blank lines, which are no rows."""
         broken = block.broken
         for some in bad.iter_slices(_ROWS_AT_ONCE):
@@ -66,14 +67,14 @@ class Rejects:
                 pl.col("row") != ""
             )
             last_line = lines.max(initial=0)
-            self._add(pl.concat([broken.filter(pl.col("line") < last_line), found]).sort("line"))
+            self._add(pl.concat([broken.filter(pl.col("line") < last_line), found]).sort("line"), file)
             broken = broken.filter(pl.col("line") >= last_line)
-        self._add(broken)
+        self._add(broken, file)
 
-    def _add(self, rejects: pl.DataFrame) -> None:
+    def _add(self, rejects: pl.DataFrame, file: str) -> None:
         if rejects.is_empty():
             return
-        clean = rejects.with_columns(_shortened("row"), _printable("reason"))
+        clean = rejects.with_columns(_shortened("row"), _printable("reason"), file=pl.lit(file))
         self.count += clean.height
         if len(self.first) < self._shown:
             more = clean.head(self._shown - len(self.first))

@@ -24,7 +24,8 @@ def check_fields(
 ) -> tuple[StoreFields, list[Problem]]:
     """Check the fields that a caller sent of one store: any of timezone, weekly_hours, labels.
 
-    timezone, weekly_hours: None is the default of SEMANTICS 2 and 3. weekly_hours: rows with the columns of that table.
+    timezone, weekly_hours: None is the default of SEMANTICS 2 and 3. weekly_hours: rows with the columns of that table;
+    no row: closed all week.
     scope: its label must not be changed. Returns the fields, and what is wrong with them: then none may be stored.
     """
     problems: list[Problem] = []
@@ -67,6 +68,8 @@ def _hours(store_id: str, rows: Sequence[Mapping[str, str]] | None, problems: li
         pl.DataFrame(found, dict.fromkeys(("store_id", *columns), pl.String), orient="row"), _ANY_TIME
     )
     problems += [(("weekly_hours", row), reason) for row, reason in checked.bad.iter_rows()]
+    if not rows:
+        return pl.DataFrame([(store_id, [])], HOURS, orient="row")
     return weekly_intervals(checked.good)
 
 

@@ -27,9 +27,11 @@ Cut = Callable[[bytes, int], int]
 class Stream:
     """An input file, read once from its start; `head` holds its first bytes (without a BOM), already unpacked."""
 
-    def __init__(self, path: Path, block_bytes: int = BLOCK_BYTES, *, body: bytes | None = None) -> None:
-        """Open the file, or take `body` for its bytes, unpacked already; `path` is then only its name in messages."""
-        self.path, self._block_bytes = path, block_bytes
+    def __init__(
+        self, path: Path, block_bytes: int = BLOCK_BYTES, *, body: bytes | None = None, name: str | None = None
+    ) -> None:
+        """Open the file, or take `body` for its bytes, unpacked already. name: in messages; by default the path."""
+        self.name, self._block_bytes = name or str(path), block_bytes
         if body is not None:
             self.total_bytes, self.is_parquet, self._opened = len(body), False, ExitStack()
             self._raw: BinaryIO = BytesIO(body)
@@ -40,13 +42,13 @@ class Stream:
             try:
                 raw = opened.enter_context(path.open("rb"))
             except FileNotFoundError:
-                raise InvalidInputError(f"{path}: there is no such file.") from None
+                raise InvalidInputError(f"{self.name}: there is no such file.") from None
             except IsADirectoryError:
-                raise InvalidInputError(f"{path} is a folder, not a file.") from None
+                raise InvalidInputError(f"{self.name} is a folder, not a file.") from None
             except OSError as error:
-                raise InvalidInputError(f"{path} cannot be read: {error.strerror}.") from error
+                raise InvalidInputError(f"{self.name} cannot be read: {error.strerror}.") from error
             if not raw.seekable():
-                raise InvalidInputError(f"{path} is a pipe or a device; save it as a file and import that.")
+                raise InvalidInputError(f"{self.name} is a pipe or a device; save it as a file and import that.")
             self.total_bytes = path.stat().st_size
             self._raw, self._bytes = cast(BinaryIO, raw), cast(BinaryIO, raw)
             magic = raw.peek(4)[:4]
@@ -54,7 +56,7 @@ class Stream:
             if magic.startswith(_GZIP_MAGIC):
                 self._bytes = cast(BinaryIO, opened.enter_context(gzip.open(raw, "rb")))
             elif path.suffix.lower() == ".gz":
-                raise InvalidInputError(f"{path} is not a gzip file, although its name says so.")
+                raise InvalidInputError(f"{self.name} is not a gzip file, although its name says so.")
             self.head = b"" if self.is_parquet else self._checked_head()
             self._opened = opened.pop_all()
 
@@ -76,7 +78,7 @@ class Stream:
             return self._bytes.read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InvalidInputError(
-                f"{self.path} is a damaged or truncated gzip file ({error}); nothing of it was imported."
+                f"{self.name} is a damaged or truncated gzip file ({error}); nothing of it was imported."
             ) from error
 
     def blocks(self, start: int, first_line: int, cut: Cut) -> Iterator[tuple[int, bytes]]:
@@ -104,7 +106,7 @@ class Stream:
         while True:
             end = stop if ended and stop == len(data) else cut(data, stop)
             if not end:
-                raise InvalidInputError(f"{self.path}: line {line:,} is longer than {stop:,} bytes; is this a table?")
+                raise InvalidInputError(f"{self.name}: line {line:,} is longer than {stop:,} bytes; is this a table?")
             lines = data.count(b"\n", 0, end)
             if lines <= BLOCK_ROWS:
                 return end, lines
@@ -113,14 +115,14 @@ class Stream:
     def _checked_head(self) -> bytes:
         head = self.read(HEAD_BYTES)
         if not head:
-            raise InvalidInputError(f"{self.path} is empty.")
+            raise InvalidInputError(f"{self.name} is empty.")
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise InvalidInputError(f"{self.path} is UTF-16 text; save it as UTF-8 and import it again.")
+            raise InvalidInputError(f"{self.name} is UTF-16 text; save it as UTF-8 and import it again.")
         head = head.removeprefix(b"\xef\xbb\xbf")
         if not head.strip():
-            raise InvalidInputError(f"{self.path} is empty.")
+            raise InvalidInputError(f"{self.name} is empty.")
         if _CONTROLS.search(head.lstrip().split(b"\n", 1)[0]):
-            raise InvalidInputError(f"{self.path} is binary (or UTF-16); want CSV or NDJSON, plain or .gz, or Parquet.")
+            raise InvalidInputError(f"{self.name} is binary (or UTF-16); want CSV or NDJSON, plain or .gz, or Parquet.")
         if b"\r" in head and b"\n" not in head:
-            raise InvalidInputError(f"{self.path} ends its lines with CR alone; save it with LF or CRLF line ends.")
+            raise InvalidInputError(f"{self.name} ends its lines with CR alone; save it with LF or CRLF line ends.")
         return head

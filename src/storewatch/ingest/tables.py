@@ -1,10 +1,9 @@
-"""The tables as they come in: which one a header is, and which of its rows can be right.
+"""The tables as they come in: their columns, and which of their rows can be right.
 
 Every check returns what is good in the house's own columns (engine.columns) and, for the other rows, what is wrong in
 plain words. Nothing is guessed: SEMANTICS 1-4, and rule 18 of docs/semantics.md.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,11 +13,9 @@ import polars as pl
 
 from storewatch.domain.columns import INSTANT, LABELS, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
-from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_SECONDS
 from storewatch.domain.timezones import is_timezone
 from storewatch.ingest.cells import (
-    LABEL_NAME,
     CheckedRows,
     id_problem,
     instants,
@@ -33,7 +30,7 @@ from storewatch.ingest.cells import (
 from storewatch.ingest.entry_tables import check_sales, check_special_hours, check_targets
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
-_DAY_NAMES: Final = ("day", "dayofweek", "day_of_week")
+DAY_NAMES: Final = ("day", "dayofweek", "day_of_week")
 
 _FIRST_INSTANT_US: Final = -62_135_596_800_000_000  # 0001-01-01, before which there are no dates in Python
 
@@ -70,55 +67,6 @@ class Table:
         )
 
 
-def nearest(names: Sequence[str], tables: Sequence[Table]) -> Table:
-    """The table that a header of these names, in lower case, is or comes nearest to."""
-
-    def nearness(table: Table) -> tuple[bool, int]:
-        positions = table.positions(names)
-        return set(table.columns) <= set(positions), len(positions)
-
-    return max(tables, key=nearness)
-
-
-def recognise(file: str, header: Sequence[str], tables: Sequence[Table] | None = None) -> tuple[Table, dict[str, int]]:
-    """The table that has all its columns in a header, in any order and case, and their positions.
-
-    Other columns are ignored; of two tables that fit, polls go before hours and hours before zones. Only of the table
-    of stores they are wanted, as labels, so its header must not have a column of another table: that would be a label
-    by mistake. tables: the only ones that will do. Raises InvalidInputError when none fits, a wanted column is there
-    twice, or the table cannot be recognised.
-    """
-    names = [name.strip().lower() for name in header]
-    table = nearest(names, tables or TABLES)
-    positions = table.positions(names)
-    if missing := [column for column in table.columns if column not in positions]:
-        header_is = "none of the seven tables" if tables is None else f"not that of {table.title}"
-        raise InvalidInputError(
-            f"{file}: the header is {header_is}. Found: {_listed(header)}. Nearest is the table of "
-            f"{table.title}, which wants {table.wanted(table.columns)}; missing: {table.wanted(missing)}."
-        )
-    if table.name is ImportTable.STORES:
-        positions |= _label_positions(file, names)
-    if table.is_of_entries and {"store_id", "label"} <= set(names):
-        raise InvalidInputError(
-            f"{file}: the header of {table.title} names both store_id and label. Put what is of stores and what is of "
-            "labels into two files."
-        )
-    if (
-        table.name in (ImportTable.WEEKLY_HOURS, ImportTable.SPECIAL_HOURS)
-        and {"date"} <= set(names)
-        and not set(names).isdisjoint(_DAY_NAMES)
-    ):
-        raise InvalidInputError(
-            f"{file}: the header names both a day and a date, so it may be weekly or special hours. Leave one out."
-        )
-    columns = {**{column: (column,) for column in positions}, **table.columns, **table.optional}
-    for column, aliases in columns.items():
-        if len([name for name in names if name in aliases]) > 1:
-            raise InvalidInputError(f"{file}: the header names the column {column} twice. Found: {_listed(header)}.")
-    return table, positions
-
-
 def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
     """Text of store_id, observed_at and status -> store_id, observed_at, active."""
     latest = now + CLOCK_TOLERANCE
@@ -148,13 +96,14 @@ def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
 
 
 def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - hours are not dated
-    """Text of store_id, day and the two local times -> WEEKLY_HOURS."""
+    """Text of store_id, day and the two local times -> WEEKLY_HOURS; both times empty: closed that day."""
     day, start, end = stripped("day"), stripped("start_time_local"), stripped("end_time_local")
     parsed = columns.select(
         stripped("store_id"),
         pl.when(day.str.contains("^[0-6]$")).then(day).cast(pl.Int8).alias("day"),
         seconds_of_day(start).alias("start_s"),
         seconds_of_day(end).alias("end_s"),
+        is_closed=(start.fill_null("") == "") & (end.fill_null("") == ""),
     )
     start_s, end_s = pl.col("start_s"), pl.col("end_s")
     problems = [
@@ -175,13 +124,8 @@ def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
             quoted("start_time_local"),
         ),
     ]
-    right = (
-        is_id()
-        & pl.col("day").is_not_null()
-        & (start_s < DAY_SECONDS)
-        & end_s.is_not_null()
-        & ((start_s != end_s) | (start_s == 0))
-    )
+    times = (start_s < DAY_SECONDS) & end_s.is_not_null() & ((start_s != end_s) | (start_s == 0))
+    right = is_id() & pl.col("day").is_not_null() & (pl.col("is_closed") | times)
     originals = columns.select(pl.col("day").alias("day_found"), "start_time_local", "end_time_local")
     return split(parsed, right, problems, originals, list(WEEKLY_HOURS))
 
@@ -276,7 +220,7 @@ TABLES: Final = (
         title="weekly hours",
         columns={
             "store_id": ("store_id",),
-            "day": _DAY_NAMES,
+            "day": DAY_NAMES,
             "start_time_local": ("start_time_local",),
             "end_time_local": ("end_time_local",),
         },
@@ -300,7 +244,7 @@ TABLES: Final = (
         "sales",
         {"amount_per_hour": ("sales_per_hour", "amount_per_hour")},
         check_sales,
-        optional={"weekday": ("weekday", *_DAY_NAMES), "hour": ("hour",)},
+        optional={"weekday": ("weekday", *DAY_NAMES), "hour": ("hour",)},
     ),
     Table(
         name=ImportTable.STORES,
@@ -311,28 +255,5 @@ TABLES: Final = (
 )
 
 
-def _label_positions(file: str, names: Sequence[str]) -> dict[str, int]:
-    """Where each label is in the header of a table of stores; a column without a name is none."""
-    foreign = {
-        alias for table in TABLES if not table.is_of_entries for aliases in table.columns.values() for alias in aliases
-    }
-    labels = {name: position for position, name in reversed(list(enumerate(names))) if name and name != "store_id"}
-    if mixed := [name for name in labels if name in foreign - {"name"}]:
-        raise InvalidInputError(
-            f"{file}: the header mixes the table of stores with another table's {', '.join(mixed)}. Put them into a "
-            "file of their own, or name the label otherwise."
-        )
-    if bad := [name for name in labels if not re.fullmatch(LABEL_NAME.strip("^$"), name)]:
-        raise InvalidInputError(
-            f"{file}: {_listed(bad)} cannot be a label. Name columns with 1 to 64 of a-z, 0-9, _ . and -."
-        )
-    return labels
-
-
 def _clock(now: datetime) -> pl.Expr:
     return pl.lit(f"{now:%Y-%m-%d %H:%M:%S}")
-
-
-def _listed(header: Sequence[str]) -> str:
-    names = ["".join(c if c.isprintable() else "�" for c in name.strip())[:40] for name in header[:20]]
-    return ", ".join(names) + (", …" if len(header) > 20 else "") or "nothing"

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from storewatch.catalog import Catalog, StoreFilter, StoreRows
-from storewatch.domain.enums import StoreOrder, StoreState
+from storewatch.domain.enums import Setting, Source, StoreOrder, StoreState
 from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.lake import Lake
@@ -31,6 +31,7 @@ class StoreNow:
     """One store and its state at as_of. timezone, intervals: None where the default holds.
 
     intervals: its open spans in seconds of the local week. last_poll_us: None without any in LAST_POLL_DAYS.
+    rejected: what has the default because its rows were rejected.
     """
 
     store_id: str
@@ -39,6 +40,17 @@ class StoreNow:
     intervals: tuple[tuple[int, int], ...] | None
     last_poll_us: int | None
     state: StoreState
+    rejected: frozenset[Setting] = frozenset()
+
+    @property
+    def hours_source(self) -> Source:
+        """Where the weekly hours come from."""
+        return _source(self.intervals, Setting.WEEKLY_HOURS in self.rejected)
+
+    @property
+    def timezone_source(self) -> Source:
+        """Where the time zone comes from."""
+        return _source(self.timezone, Setting.TIMEZONE in self.rejected)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,6 +228,9 @@ def _describe(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]
     intervals = {
         key: tuple((span["start_s"], span["end_s"]) for span in spans) for key, spans in rows.patterns.iter_rows()
     }
+    rejected: dict[str, list[Setting]] = {}
+    for store_id, setting in rows.fallbacks.select("store_id", "setting").iter_rows():
+        rejected.setdefault(store_id, []).append(Setting(setting))
     return [
         StoreNow(
             store_id=store_id,
@@ -224,11 +239,18 @@ def _describe(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]
             intervals=None if hours_id is None else intervals[hours_id],
             last_poll_us=last_poll_us,
             state=StoreState(state),
+            rejected=frozenset(rejected.get(store_id, ())),
         )
         for (store_id, hours_id, timezone), last_poll_us, state in zip(
             rows.frame.iter_rows(), polls, states, strict=True
         )
     ]
+
+
+def _source(value: object, is_rejected: bool) -> Source:
+    if value is not None:
+        return Source.GIVEN
+    return Source.REJECTED if is_rejected else Source.DEFAULT
 
 
 def _place(store: StoreNow, order: StoreOrder) -> Place:

@@ -25,7 +25,8 @@ class StoreList:
 
     frame: store_id, weekly_hours_id (null: default), timezone (null: default); row number = store index.
     patterns: columns.PATTERNS; changes: of the hours of any store; calendars: of these stores only, their zones too;
-    reclassifications: columns.RECLASSIFICATIONS. known: the number of all stores of the catalog.
+    reclassifications: columns.RECLASSIFICATIONS. fallbacks: columns.FALLBACKS of any store. known: the number of all
+    stores of the catalog.
     """
 
     catalog_version: int
@@ -34,6 +35,7 @@ class StoreList:
     changes: HoursChanges
     calendars: Calendars
     reclassifications: pl.DataFrame
+    fallbacks: pl.DataFrame
     known: int
 
     @classmethod
@@ -47,6 +49,7 @@ class StoreList:
             changes=rows.changes,
             calendars=assign_calendars(rows.frame, rows.patterns, rows.changes),
             reclassifications=rows.reclassifications,
+            fallbacks=rows.fallbacks,
             known=rows.frame.height,
         )
 

@@ -9,11 +9,15 @@ from storewatch.catalog import Catalog
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.domain.instants import format_instant, instant_of
 from storewatch.lake import Snapshot
+from storewatch.stores.gaps import InputGaps, find_gaps
 
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """Counts and sizes; size_bytes is the home folder's size on disk, lake_bytes that of the lake's current version."""
+    """Counts and sizes; size_bytes is the home folder's size on disk, lake_bytes that of the lake's current version.
+
+    gaps: what the inputs leave open.
+    """
 
     stores: int
     polls: int
@@ -25,6 +29,7 @@ class Status:
     lake_bytes: int
     size_bytes: int
     jobs: dict[JobKind, dict[JobState, int]]
+    gaps: InputGaps
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Return pairs of a name and a value, formatted for people."""
@@ -35,6 +40,7 @@ class Status:
         yield "lake version", str(self.lake_version)
         yield "jobs", ", ".join(self.job_counts()) or "none"
         yield "size on disk", f"{self.size_bytes / 1e6:.1f} MB (lake {self.lake_bytes / 1e6:.1f} MB)"
+        yield from (("inputs", line) for line in self.gaps.lines())
 
     def job_counts(self) -> Iterator[str]:
         """Return texts such as `12 report complete`."""
@@ -52,9 +58,14 @@ def _size_bytes(folder: Path) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class _Measured:
-    """Numbers of one version of the lake, and the size of the home folder while there were these jobs."""
+    """Numbers of one version of the lake, and the size of the home folder while there were these jobs.
+
+    gaps: of this version and one of the catalog.
+    """
 
     lake_version: int
+    catalog_version: int
+    gaps: InputGaps
     jobs: dict[JobKind, dict[JobState, int]]
     polls: int
     newest_us: int | None
@@ -75,9 +86,13 @@ class StatusReader:
         """Return the status now."""
         known, jobs = self._measured, catalog.jobs.count()
         same_lake = known is not None and known.lake_version == snapshot.version
-        if known is None or not same_lake or known.jobs != jobs:
+        version = catalog.version()
+        same_catalog = known is not None and known.catalog_version == version
+        if known is None or not same_lake or not same_catalog or known.jobs != jobs:
             known = self._measured = _Measured(
                 lake_version=snapshot.version,
+                catalog_version=version,
+                gaps=known.gaps if known and same_lake and same_catalog else find_gaps(catalog, snapshot),
                 jobs=jobs,
                 polls=known.polls if known and same_lake else snapshot.count_observations(),
                 newest_us=known.newest_us if known and same_lake else snapshot.newest_us(),
@@ -104,4 +119,5 @@ def _status(catalog: Catalog, snapshot: Snapshot, measured: _Measured) -> Status
         lake_bytes=snapshot.size_bytes,
         size_bytes=measured.size_bytes,
         jobs=measured.jobs,
+        gaps=measured.gaps,
     )

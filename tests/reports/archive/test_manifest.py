@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.importing import import_file
 
 from storewatch import __version__
 from storewatch.catalog import NewAnnotation, NewClosure, StoreChanges, labels_frame
@@ -13,7 +14,6 @@ from storewatch.domain.enums import JobKind, Reclassification, ReportFormat
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 from storewatch.domain.labels import Label, Scope
 from storewatch.domain.timezones import TZDATA_VERSION
-from storewatch.ingest import import_file
 from storewatch.installation import Installation, compute_report
 from storewatch.reports.archive.manifest import Manifest, Verification, manifest_file, verify
 from storewatch.reports.archive.runs import write_file

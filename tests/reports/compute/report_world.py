@@ -12,11 +12,11 @@ from pathlib import Path
 
 from reference import naive, naive_outages
 from reference.naive import Observation, Row, Span, Special, Store, Version
+from support.importing import import_file
 
 from storewatch.catalog import NewAnnotation, NewClosure
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.instants import DAY_US, instant_us
-from storewatch.ingest import import_file
 from storewatch.installation import Installation
 
 AS_OF = datetime(2023, 3, 27, 9, 30, tzinfo=UTC)

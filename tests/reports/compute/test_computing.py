@@ -14,10 +14,10 @@ from polars.testing import assert_frame_equal
 from reference import naive, naive_windows
 from report_world import AS_OF, AS_OF_US, GIVEN, import_world, spans, zone_of
 from scene import settings_in
+from support.importing import import_file
 
 from storewatch.domain.enums import ReportTable, Section
 from storewatch.domain.instants import DAY_US, instant_of
-from storewatch.ingest import import_file
 from storewatch.installation import Installation, compute_report, open_installation
 from storewatch.reports.compute.computing import compute_content
 from storewatch.reports.compute.content import FIGURES, SPREAD, Content

@@ -31,7 +31,7 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
-HEAD: Final = "0003"  # the revision of `migrations/versions` that this code reads and writes
+HEAD: Final = "0004"  # the revision of `migrations/versions` that this code reads and writes
 
 
 class Instant(TypeDecorator[datetime]):
@@ -118,6 +118,18 @@ stores = Table(
     sqlite_with_rowid=False,  # rows lie in the order of store_id, in which they are read
 )
 
+# Stores of which every row of hours, or of the time zone, in an import was rejected. It need not be a store yet, and
+# says something only as long as the setting is the default.
+fallbacks = Table(
+    "fallbacks",
+    metadata,
+    Column("store_id", BYTEWISE, primary_key=True),
+    Column("setting", TEXT, primary_key=True),  # weekly_hours, timezone
+    Column("reason", TEXT, nullable=False),  # of the first row
+    Column("noted_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # One row. A change of stores, hours or zones locks it first, so changes happen one after another.
 catalog_state = Table(
     "catalog_state",
@@ -138,7 +150,9 @@ imports = Table(
     Column("accepted", BigInteger, nullable=False),
     Column("rejected", BigInteger, nullable=False),
     Column("lake_version", BigInteger),
-    Column("job_id", TEXT, index=True, unique=True),  # null where the command line imported the file itself
+    Column("job_id", TEXT),  # null where the command line imported the file itself
+    Column("notes", JSON),  # what was assumed and ignored; null in imports of earlier versions
+    Index("imports_by_job", "job_id", "table_name", unique=True),
 )
 
 rejects = Table(
@@ -149,7 +163,8 @@ rejects = Table(
     Column("line", BigInteger, nullable=False),
     Column("row", TEXT, nullable=False),
     Column("reason", TEXT, nullable=False),
-    Index("rejects_by_import", "import_id", "line"),
+    Column("file", TEXT),  # of the import's files; null in imports of earlier versions, which had one
+    Index("rejects_by_import", "import_id", "reject_id"),
 )
 
 # Everything that runs in the background: reports, imports, optimize, retention (`kind`). What a kind's parameters and

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from storewatch.domain.columns import INTERVALS
 from storewatch.domain.instants import DAY_SECONDS, END_OF_DAY_FROM_S, WEEK_SECONDS
 
 
@@ -22,15 +23,17 @@ def weekly_intervals(rows: pl.DataFrame) -> pl.DataFrame:
 
     rows: columns.WEEKLY_HOURS, any order; rows with start == end other than 00:00-00:00 must not be among them.
     Returns one row a store, sorted: store_id, intervals (list of {start_s, end_s} in seconds of the local week,
-    0 <= start_s < end_s <= 604,800, disjoint, not touching, sorted).
+    0 <= start_s < end_s <= 604,800, disjoint, not touching, sorted; empty for a store that is closed all week).
     """
     midnight_s = pl.col("day").cast(pl.Int32) * DAY_SECONDS
+    closed = rows.filter(pl.col("start_s").is_null())
+    rows = rows.filter(pl.col("start_s").is_not_null())
     spans = rows.select("store_id", start_s=midnight_s + pl.col("start_s"), end_s=midnight_s + end_of_row())
     into_monday = spans.filter(pl.col("end_s") > WEEK_SECONDS).with_columns(
         start_s=pl.lit(0, pl.Int32), end_s=pl.col("end_s") - WEEK_SECONDS
     )
     covered_until = pl.col("end_s").cum_max().shift(1).over("store_id")
-    return (
+    intervals = (
         pl.concat([spans.with_columns(pl.col("end_s").clip(upper_bound=WEEK_SECONDS)), into_monday])
         .sort("store_id", "start_s")
         .with_columns(begins=(pl.col("start_s") > covered_until).fill_null(value=True).cum_sum())
@@ -39,6 +42,11 @@ def weekly_intervals(rows: pl.DataFrame) -> pl.DataFrame:
         .group_by("store_id", maintain_order=True)
         .agg(intervals=pl.struct(pl.col("start_s", "end_s").cast(pl.Int32)))
     )
+    closed_all_week = closed.select("store_id").unique().join(intervals, on="store_id", how="anti")
+    if closed_all_week.is_empty():
+        return intervals
+    none_open = closed_all_week.select("store_id", intervals=pl.lit([], INTERVALS))
+    return pl.concat([intervals, none_open]).sort("store_id")
 
 
 def weekly_rows(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:

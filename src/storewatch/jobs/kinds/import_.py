@@ -1,5 +1,6 @@
-"""Imports: read an uploaded file into the catalog and the lake."""
+"""Imports: read uploaded files into the catalog and the lake."""
 
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -7,33 +8,40 @@ from typing import Any, Final
 from storewatch.catalog import Catalog, Job
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest import import_file
+from storewatch.ingest import Imported, ImportOptions, InputFile, import_files
 from storewatch.jobs.handler import JobHandler, JobServices, Lane, Parameters
 from storewatch.jobs.running import JobResult, RunningJob
+from storewatch.stores.gaps import find_gaps
 
 # An upload that no job names yet may still be under way.
 LONGEST_UPLOAD: Final = timedelta(days=1)
+JOB_ID_LENGTH: Final = 36
 
 
 def run(running: RunningJob, services: JobServices) -> JobResult:
-    """Import the file, unless an earlier attempt died after its last commit."""
+    """Import the files, unless an earlier attempt died after its last commit."""
     job = running.job
-    imported = services.catalog.imports.find_by_job(job.job_id)
-    if imported is None:
-        _import_upload(running, services)
-        imported = services.catalog.imports.find_by_job(job.job_id)
-    kept = ("import_id", "table_name", "rows", "accepted", "rejected", "lake_version")
-    return JobResult(result={name: getattr(imported, name) for name in kept})
+    imported = services.catalog.imports.list_by_job(job.job_id)
+    left_out: tuple[str, ...] = ()
+    if not imported:
+        left_out = _import_uploads(running, services).left_out
+        imported = services.catalog.imports.list_by_job(job.job_id)
+    kept = ("import_id", "file", "table_name", "rows", "accepted", "rejected", "lake_version")
+    tables = [{name: getattr(each, name) for name in kept} | asdict(each.notes) for each in imported]
+    # Under a key with a scope the other stores do not exist.
+    gaps = [] if job.scope.is_limited else list(find_gaps(services.catalog, services.lake.snapshot()).lines())
+    return JobResult(result={"tables": tables, "left_out": list(left_out), "inputs": gaps})
 
 
 def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
     """Refuse every schedule."""
-    raise InvalidInputError("An import cannot be scheduled: each has a file of its own.")
+    raise InvalidInputError("An import cannot be scheduled: each has files of its own.")
 
 
 def clean_up(job_id: str, job: Job | None, services: JobServices) -> None:  # noqa: ARG001
-    """Remove the uploaded file."""
-    (services.uploads / job_id).unlink(missing_ok=True)
+    """Remove the uploaded files."""
+    for upload in services.uploads.glob(f"{job_id}*"):
+        upload.unlink(missing_ok=True)
 
 
 def remove_left_uploads(services: JobServices, now: datetime) -> None:
@@ -41,40 +49,54 @@ def remove_left_uploads(services: JobServices, now: datetime) -> None:
     if not services.uploads.is_dir():
         return
     for upload in services.uploads.iterdir():
-        job = services.catalog.jobs.find(upload.name)
+        job = services.catalog.jobs.find(job_of(upload.name))
         if job.has_ended if job is not None else _is_old(upload, now):
             upload.unlink(missing_ok=True)
+
+
+def upload_name(job_id: str, number: int) -> str:
+    """Return the name of the file that holds an upload of a job; `number` counts the job's files from 0."""
+    return f"{job_id}-{number}" if number else job_id
+
+
+def job_of(upload: str) -> str:
+    """Return the id of the job for which a file was uploaded, by the name that `upload_name` returned."""
+    return upload[:JOB_ID_LENGTH]
 
 
 def _is_old(upload: Path, now: datetime) -> bool:
     return now.timestamp() - upload.stat().st_mtime > LONGEST_UPLOAD.total_seconds()
 
 
-def _import_upload(running: RunningJob, services: JobServices) -> None:
-    job, upload = running.job, services.uploads / running.job.job_id
-    name, valid_from = str(job.parameters["file"]), job.parameters.get("valid_from")
-    try:
-        import_file(
-            upload,
-            catalog=services.catalog,
-            lake=services.lake,
-            # Of two files the one accepted later wins, whichever is imported first.
-            now=job.created_at,
+def _import_uploads(running: RunningJob, services: JobServices) -> Imported:
+    job = running.job
+    valid_from = job.parameters.get("valid_from")
+    # Jobs of earlier versions have one file.
+    names = job.parameters.get("files", [job.parameters["file"]])
+    files = [
+        InputFile(path=services.uploads / upload_name(job.job_id, number), name=str(name))
+        for number, name in enumerate(names)
+    ]
+    return import_files(
+        files,
+        catalog=services.catalog,
+        lake=services.lake,
+        # Of two files the one accepted later wins, whichever is imported first.
+        now=job.created_at,
+        options=ImportOptions(
             strict=job.parameters["strict"],
             progress=running.progress,
-            name=name,
             job_id=job.job_id,
             scope=job.scope,
             valid_from=date.fromisoformat(valid_from) if valid_from else None,
-        )
-    except InvalidInputError as error:
-        raise InvalidInputError(str(error).replace(str(upload), name)) from error
+        ),
+    )
 
 
 HANDLER = JobHandler(
     kind=JobKind.IMPORT,
     lane=Lane(name="imports", slots=1),
-    help="Import an uploaded file.",
+    help="Import uploaded files.",
     parameters_help="those of POST /v1/imports",
     is_schedulable=False,
     run=run,

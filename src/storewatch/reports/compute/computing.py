@@ -12,7 +12,7 @@ import polars as pl
 from storewatch import __version__
 from storewatch.catalog import NAME, Catalog
 from storewatch.domain.columns import INSTANT, Int64s
-from storewatch.domain.enums import ReportFormat, ReportTable, Status
+from storewatch.domain.enums import ReportFormat, ReportTable, Setting, Source, Status
 from storewatch.domain.instants import instant_of
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.engine.measures import measure, roll_up
@@ -316,19 +316,29 @@ def _stores(context: ReportContext, store_details: StoreDetails, totals_us: Int6
     return table
 
 
+def _source(value: pl.Expr, fallbacks: pl.DataFrame, setting: Setting) -> pl.Expr:
+    """Return the Source of a setting; `value` is null where the default holds."""
+    rejected = fallbacks.filter(pl.col("setting") == setting)["store_id"]
+    default = pl.when(pl.col("store_id").is_in(rejected.implode())).then(pl.lit(Source.REJECTED.value))
+    return (
+        pl.when(value.is_not_null())
+        .then(pl.lit(Source.GIVEN.value))
+        .otherwise(default.otherwise(pl.lit(Source.DEFAULT.value)))
+    )
+
+
 def _store_rows(
     context: ReportContext, store_details: StoreDetails, hours_ids: pl.Series, first: int, last: int
 ) -> pl.DataFrame:
     names = context.windows.names
     store_list = context.inputs.store_list
     spans_us = context.windows.spans_us[store_list.calendars.zone_of[first:last]].reshape(-1, 2)
-    given, default = pl.lit("given"), pl.lit("default")
     stores = store_list.frame[first:last].select(
         "store_id",
         store_details.names[first:last].alias("name"),
         pl.col("timezone").fill_null(DEFAULT_TIMEZONE),
-        timezone_source=pl.when(pl.col("timezone").is_not_null()).then(given).otherwise(default),
-        hours_source=pl.when(hours_ids[first:last].is_not_null()).then(given).otherwise(default),
+        timezone_source=_source(pl.col("timezone"), store_list.fallbacks, Setting.TIMEZONE),
+        hours_source=_source(pl.lit(hours_ids[first:last]), store_list.fallbacks, Setting.WEEKLY_HOURS),
     )
     return stores[np.repeat(np.arange(last - first), len(names))].with_columns(
         pl.Series("window", list(names) * (last - first), dtype=pl.String),

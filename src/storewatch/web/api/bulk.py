@@ -47,6 +47,9 @@ class BulkAnswer(BaseModel):
     rejected: int
     rejects: Annotated[list[RejectedRow], Field(description=f"The first {SHOWN_REJECTS} of those rejected.")]
     rejects_not_shown: int
+    ignored: Annotated[
+        list[str] | None, Field(description="Columns or keys that such a row does not have, if any.")
+    ] = None
 
     @classmethod
     def of(cls, change: BulkChange) -> "BulkAnswer":
@@ -56,6 +59,7 @@ class BulkAnswer(BaseModel):
             rejected=change.rejected,
             rejects=[RejectedRow(index=reject.index, reason=reject.reason) for reject in change.rejects],
             rejects_not_shown=change.rejected - len(change.rejects),
+            ignored=list(change.ignored) or None,
         )
 
 

@@ -10,8 +10,9 @@ from storewatch.domain.instants import format_instant, format_optional_instant
 
 
 class RejectModel(BaseModel):
-    """A row of the file that was rejected."""
+    """A row that was rejected."""
 
+    file: Annotated[str, Field(description="The file that holds it.", examples=["store_status.csv"])]
     line: Annotated[int, Field(description="From 1; for Parquet the number of the row.", examples=[8])]
     row: Annotated[str, Field(examples=["cafe,open,2023-01-23 16:00:00 UTC"])]
     reason: Annotated[str, Field(examples=["status 'open' is neither active nor inactive"])]
@@ -19,30 +20,67 @@ class RejectModel(BaseModel):
     @classmethod
     def of(cls, row: StoredReject) -> Self:
         """Return a rejected row as the API shows it."""
-        return cls(line=row.line, row=row.row, reason=row.reason)
+        return cls(file=row.file, line=row.line, row=row.row, reason=row.reason)
 
 
 class ImportCounts(BaseModel):
-    """The rows of a file, accepted and rejected: rows = accepted + rejected."""
+    """The rows of all files, accepted and rejected: rows = accepted + rejected, of each table in them."""
 
-    table: Annotated[str, Field(examples=["observations"])]
+    table: Annotated[str, Field(description="Several names are joined by commas.", examples=["observations"])]
     rows: int
     accepted: int
     rejected: int
 
     @classmethod
-    def of(cls, result: dict[str, Any]) -> Self:
+    def of(cls, tables: list[dict[str, Any]]) -> Self:
         """Return the counts in the result of an import job."""
+        rows, accepted, rejected = (sum(each[name] for each in tables) for name in ("rows", "accepted", "rejected"))
+        table = ", ".join(each["table_name"] for each in tables)
+        return cls(table=table, rows=rows, accepted=accepted, rejected=rejected)
+
+
+class ImportedTable(BaseModel):
+    """What became of the rows of one table."""
+
+    table: Annotated[str, Field(examples=["weekly_hours"])]
+    file: Annotated[str, Field(description="The names of its files.", examples=["menu_hours.csv"])]
+    rows: int
+    accepted: int
+    rejected: int
+    assumed: Annotated[list[str], Field(description="How the files were read, where that could be otherwise.")]
+    ignored: Annotated[list[str], Field(description="Columns that belong to no table.", examples=[["comment"]])]
+    new_stores: Annotated[int, Field(description="Stores not seen before; of polls only if there were stores at all.")]
+    new_store_ids: Annotated[list[str], Field(description="The first of them.")]
+
+    @classmethod
+    def of(cls, table: dict[str, Any]) -> Self:
+        """Return a table in the result of an import job. Results of earlier versions lack some members."""
         return cls(
-            table=result["table_name"], rows=result["rows"], accepted=result["accepted"], rejected=result["rejected"]
+            table=table["table_name"],
+            file=table.get("file", ""),
+            rows=table["rows"],
+            accepted=table["accepted"],
+            rejected=table["rejected"],
+            assumed=table.get("assumed", []),
+            ignored=table.get("ignored", []),
+            new_stores=table.get("new_stores", 0),
+            new_store_ids=table.get("new_store_ids", []),
         )
 
 
+def result_tables(job: Job) -> list[dict[str, Any]]:
+    """Return the tables that an import job wrote; jobs of earlier versions have one."""
+    if job.result is None:
+        return []
+    tables: list[dict[str, Any]] = job.result.get("tables", [job.result])
+    return tables
+
+
 class ImportModel(BaseModel):
-    """The import of one file and how far it is."""
+    """The import of a file, or of files of the same table, and how far it is."""
 
     import_id: Annotated[str, Field(examples=["1f0c2a52-7d1c-4a55-9a33-6a4a4f4d1c5e"])]
-    file: Annotated[str, Field(description="The name of the uploaded file.", examples=["store_status.csv"])]
+    file: Annotated[str, Field(description="The names of the uploaded files.", examples=["store_status.csv"])]
     strict: bool
     valid_from: Annotated[str | None, Field(description="The local date from which its weekly hours are valid.")]
     state: JobState
@@ -53,12 +91,15 @@ class ImportModel(BaseModel):
     attempts: int
     cancel_requested: bool
     counts: Annotated[ImportCounts | None, Field(description="Null until the import is complete.")]
+    tables: Annotated[list[ImportedTable], Field(description="Empty until the import is complete.")]
+    left_out: Annotated[list[str], Field(description="Members and sheets that were not read, with the reason if any.")]
+    inputs: Annotated[list[str], Field(description="What the inputs leave open after the import, in words.")]
     error: Annotated[str | None, Field(description="Why the file was refused, or why the import is tried again.")]
 
     @classmethod
     def of(cls, job: Job, **members: Any) -> Self:
         """Return an import as the API shows it. members: those that a subclass adds."""
-        result = job.result
+        tables = result_tables(job)
         return cls(
             import_id=job.job_id,
             file=job.parameters["file"],
@@ -71,7 +112,10 @@ class ImportModel(BaseModel):
             finished_at=format_optional_instant(job.finished_at),
             attempts=job.attempts,
             cancel_requested=job.cancel_requested,
-            counts=None if result is None else ImportCounts.of(result),
+            counts=ImportCounts.of(tables) if tables else None,
+            tables=[ImportedTable.of(table) for table in tables],
+            left_out=(job.result or {}).get("left_out", []),
+            inputs=(job.result or {}).get("inputs", []),
             error=job.error,
             **members,
         )
@@ -84,6 +128,6 @@ class ImportWithRejects(ImportModel):
 
 
 class Accepted(BaseModel):
-    """The imports, in the order of the files."""
+    """The imports, in the order of their first files."""
 
     items: list[ImportModel]

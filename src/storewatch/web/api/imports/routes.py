@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from uuid import uuid4
@@ -22,7 +22,10 @@ from storewatch.catalog import Catalog, Job, StoredReject
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import JobEndedError, UnknownImportError
 from storewatch.domain.media_types import CSV
-from storewatch.web.api.imports.models import Accepted, ImportModel, ImportWithRejects, RejectModel
+from storewatch.ingest import InputFile, group_by_table
+from storewatch.ingest.inputs import joined_names
+from storewatch.jobs.kinds.import_ import upload_name
+from storewatch.web.api.imports.models import Accepted, ImportModel, ImportWithRejects, RejectModel, result_tables
 from storewatch.web.api.jobs.pages import StateFilter, page_of_jobs
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
@@ -70,28 +73,34 @@ def create_imports(
 ) -> Accepted:
     """Upload files of polls, weekly hours, time zones, stores, special hours, targets or sales.
 
-    Each file becomes an import. It runs in the background, and is not lost when the service stops or fails.
+    Each file becomes an import, but files of the same table are one: their rows replace together what was there. An
+    import runs in the background, and is not lost when the service stops or fails.
     """
     local_date(valid_from, "body", "valid_from")
-    dated = {"valid_from": valid_from} if valid_from else {}
+    options = {"strict": strict} | ({"valid_from": valid_from} if valid_from else {})
     uploads = installation.settings.uploads_dir
-    uploaded = []
+    uploaded: list[InputFile] = []
     try:
         for upload in file:
-            job_id = str(uuid4())
-            uploaded.append((job_id, _shown_name(upload.filename or "")))
-            _store(upload, uploads / job_id)
+            uploaded.append(InputFile(path=uploads / str(uuid4()), name=_shown_name(upload.filename or "")))
+            _store(upload, uploaded[-1].path)
+        imports = {files[0].path.name: files for files in group_by_table(uploaded)}
+        for job_id, files in imports.items():
+            for number, one in enumerate(files):
+                one.path.rename(uploads / upload_name(job_id, number))
     except BaseException:
-        for job_id, _ in uploaded:
-            (uploads / job_id).unlink(missing_ok=True)
+        for one in uploaded:
+            one.path.unlink(missing_ok=True)
         raise
-    for job_id, name in uploaded:
-        installation.jobs.accept(JobKind.IMPORT, {"file": name, "strict": strict} | dated, caller, job_id=job_id)
-    request.state.audit_object = uploaded[0][0]
-    request.state.audit_detail = {"imports": [{"import_id": job_id, "file": name} for job_id, name in uploaded]}
-    if len(uploaded) == 1:
-        response.headers["Location"] = f"/v1/imports/{uploaded[0][0]}"
-    return Accepted(items=[ImportModel.of(_find(installation.catalog, job_id, caller)) for job_id, _ in uploaded])
+    names = {job_id: joined_names(one.name for one in files) for job_id, files in imports.items()}
+    for job_id, files in imports.items():
+        parameters = {"file": names[job_id], "files": [one.name for one in files]} | options
+        installation.jobs.accept(JobKind.IMPORT, parameters, caller, job_id=job_id)
+    request.state.audit_object = next(iter(imports))
+    request.state.audit_detail = {"imports": [{"import_id": job_id, "file": name} for job_id, name in names.items()]}
+    if len(imports) == 1:
+        response.headers["Location"] = f"/v1/imports/{next(iter(imports))}"
+    return Accepted(items=[ImportModel.of(_find(installation.catalog, job_id, caller)) for job_id in imports])
 
 
 @router.get("", operation_id="listImports", responses=problem_responses(422))
@@ -112,8 +121,7 @@ def list_imports(
 def get_import(import_id: str, caller: Viewer, installation: Installed) -> ImportWithRejects:
     """Return the state of an import, its counts and the first rows that it rejected."""
     job = _find(installation.catalog, import_id, caller)
-    number = _number_of(job)
-    rejects = [] if number is None else installation.catalog.imports.list_rejects(number, limit=SHOWN_REJECTS)
+    rejects = installation.catalog.imports.list_rejects(_numbers_of(job), limit=SHOWN_REJECTS)
     return ImportWithRejects.of(job, first_rejects=[RejectModel.of(row) for row in rejects])
 
 
@@ -156,16 +164,16 @@ def list_rejects(
         Query(alias="format", description="csv: all rejected rows as a download, without pages."),
     ] = "json",
 ) -> object:
-    """List the rows that an import rejected, in the order of their lines; none before the import is complete."""
+    """List the rows that an import rejected, in the order of files and lines; none before the import is complete."""
     catalog = installation.catalog
     job = _find(catalog, import_id, caller)
-    after = decode_cursor(cursor, int, int)
-    number = _number_of(job)
+    after = decode_cursor(cursor, int)
+    numbers = _numbers_of(job)
     if format_ == "csv":
         headers = {"Content-Disposition": f'attachment; filename="rejects_{import_id}.csv"'}
-        return StreamingResponse(_csv(catalog, number), media_type=CSV, headers=headers)
-    found = [] if number is None else catalog.imports.list_rejects(number, after=after, limit=limit + 1)
-    page = Page[StoredReject].of(found, limit, lambda row: (row.line, row.reject_id))
+        return StreamingResponse(_csv(catalog, numbers), media_type=CSV, headers=headers)
+    found = catalog.imports.list_rejects(numbers, after=after[0] if after else None, limit=limit + 1)
+    page = Page[StoredReject].of(found, limit, lambda row: (row.reject_id,))
     return Page[RejectModel](items=[RejectModel.of(row) for row in page.items], next=page.next)
 
 
@@ -176,10 +184,9 @@ def _find(catalog: Catalog, import_id: str, caller: Principal) -> Job:
     return job
 
 
-def _number_of(job: Job) -> int | None:
-    """Return the number under which the catalog keeps the rejects of a complete import."""
-    number: int | None = job.result["import_id"] if job.result else None
-    return number
+def _numbers_of(job: Job) -> list[int]:
+    """Return the numbers under which the catalog keeps the rejects of a complete import, one for each table."""
+    return [table["import_id"] for table in result_tables(job)]
 
 
 def _store(upload: UploadFile, target: Path) -> None:
@@ -198,11 +205,11 @@ def _shown_name(name: str) -> str:
     return clean[:MAX_NAME_LENGTH] or "upload"
 
 
-def _csv(catalog: Catalog, number: int | None) -> Iterator[str]:
-    after: tuple[int, int] | None = None
-    yield "line,row,reason\n"
-    while number is not None and (rows := catalog.imports.list_rejects(number, after=after, limit=_PAGE_ROWS)):
+def _csv(catalog: Catalog, numbers: Sequence[int]) -> Iterator[str]:
+    after: int | None = None
+    yield "line,row,reason,file\n"
+    while rows := catalog.imports.list_rejects(numbers, after=after, limit=_PAGE_ROWS):
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows((row.line, row.row, row.reason) for row in rows)
+        csv.writer(text, lineterminator="\n").writerows((row.line, row.row, row.reason, row.file) for row in rows)
         yield text.getvalue()
-        after = rows[-1].line, rows[-1].reject_id
+        after = rows[-1].reject_id

@@ -28,6 +28,7 @@ _BODY: Final = bulk_body(
     operation_id="replaceLabels",
     dependencies=[audited("labels.replace", "stores")],
     openapi_extra=_BODY,
+    response_model_exclude_none=True,
     responses=BULK_RESPONSES,
 )
 @router.post(
@@ -36,6 +37,7 @@ _BODY: Final = bulk_body(
     deprecated=True,
     dependencies=[audited("labels.replace", "stores")],
     openapi_extra=_BODY,
+    response_model_exclude_none=True,
     responses=BULK_RESPONSES,
 )
 @body_limit(BodyLimit.DATA)

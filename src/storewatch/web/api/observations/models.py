@@ -34,3 +34,6 @@ class PushedObservations(BaseModel):
     rejects: list[RejectedObservation] = Field(description=f"The first {SHOWN_REJECTS} rejected observations.")
     rejects_not_shown: int
     lake_version: int = Field(description="The version of the lake that holds them.")
+    ignored: list[str] | None = Field(
+        default=None, description="The columns or keys that are none of polls; absent when there are none."
+    )

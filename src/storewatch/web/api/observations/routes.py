@@ -168,5 +168,6 @@ def _answer(outcome: PushOutcome) -> Response:
         rejects=[RejectedObservation(index=reject.index, reason=reject.reason) for reject in outcome.rejects],
         rejects_not_shown=outcome.rejected - len(outcome.rejects),
         lake_version=outcome.lake_version or 0,
+        ignored=list(outcome.ignored) or None,
     )
-    return Response(answer.model_dump_json(), media_type=JSON)
+    return Response(answer.model_dump_json(exclude_none=True), media_type=JSON)

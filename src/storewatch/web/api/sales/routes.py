@@ -47,6 +47,7 @@ def list_sales(caller: Viewer, installation: Installed, query: EntryQueryParamet
     operation_id="replaceSales",
     dependencies=[audited("sales.replace", "sales")],
     openapi_extra=_BODY,
+    response_model_exclude_none=True,
     responses=BULK_RESPONSES,
 )
 @body_limit(BodyLimit.DATA)

@@ -58,6 +58,7 @@ def list_special_hours(
     operation_id="replaceSpecialHours",
     dependencies=[audited("special_hours.replace", "special_hours")],
     openapi_extra=_BODY,
+    response_model_exclude_none=True,
     responses=BULK_RESPONSES,
 )
 @body_limit(BodyLimit.DATA)

@@ -56,7 +56,7 @@ class StoreFieldsRequest(BaseModel):
     ] = None
     weekly_hours: Annotated[
         list[HoursRow] | None,
-        Field(description="null is the default again: open 24x7.", min_length=1, max_length=MAX_HOURS_ROWS),
+        Field(description="null is the default again: open 24x7. No row: closed all week.", max_length=MAX_HOURS_ROWS),
     ] = None
     labels: Annotated[
         dict[str, str | None],
@@ -105,7 +105,9 @@ class NewStore(StoreFieldsRequest):
 
 
 class StoreItem(BaseModel):
-    """A store in a list. `timezone` is the one in force; its source is `default` where no zone was set."""
+    """A store in a list. `timezone` is the one in force; its source is `default` where no zone was set, and
+    `rejected` where its rows were rejected; likewise the source of the hours.
+    """
 
     model_config = _examples(_STORE)
 
@@ -218,8 +220,8 @@ def _members(store: StoreNow) -> dict[str, Any]:
         "name": store.labels.get(NAME),
         "labels": store.labels,
         "timezone": store.timezone or DEFAULT_TIMEZONE,
-        "timezone_source": "given" if store.timezone else "default",
-        "hours_source": "default" if store.intervals is None else "given",
+        "timezone_source": store.timezone_source,
+        "hours_source": store.hours_source,
         "last_poll": optional_instant(store.last_poll_us),
         "state": store.state,
     }

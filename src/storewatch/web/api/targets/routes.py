@@ -43,6 +43,7 @@ def list_targets(caller: Viewer, installation: Installed, query: EntryQueryParam
     operation_id="replaceTargets",
     dependencies=[audited("targets.replace", "targets")],
     openapi_extra=_BODY,
+    response_model_exclude_none=True,
     responses=BULK_RESPONSES,
 )
 @body_limit(BodyLimit.DATA)

@@ -30,7 +30,10 @@ ValidFrom = Annotated[
 
 
 class HoursRow(BaseModel):
-    """An opening in local time. An end before the start is on the next day; 00:00:00 twice is all day."""
+    """An opening in local time. An end before the start is on the next day; 00:00:00 twice is all day.
+
+    Both times empty: closed that day.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_ROW]}, extra="forbid")
 
@@ -50,9 +53,8 @@ class HoursRequest(BaseModel):
     weekly_hours: Annotated[
         list[HoursRow],
         Field(
-            min_length=1,
             max_length=MAX_HOURS_ROWS,
-            description="At least one row: a store without any is open all the time, which is null in PATCH.",
+            description="No row: closed all week. Open all the time is null in PATCH.",
         ),
     ]
     valid_from: ValidFrom = None
@@ -95,7 +97,7 @@ class StoreHours(BaseModel):
         return cls(
             store_id=store.store_id,
             timezone=store.timezone or DEFAULT_TIMEZONE,
-            hours_source=Source.DEFAULT if store.intervals is None else Source.GIVEN,
+            hours_source=store.hours_source,
             weekly_hours=hours_rows(store.intervals),
             versions=hours_versions(rows),
         )

@@ -65,6 +65,7 @@ def replace_store_hours(
     operation_id="replaceWeeklyHours",
     dependencies=[audited("weekly_hours.replace", "stores")],
     openapi_extra=_BODY,
+    response_model_exclude_none=True,
     responses=BULK_RESPONSES,
 )
 @router.post(
@@ -73,6 +74,7 @@ def replace_store_hours(
     deprecated=True,
     dependencies=[audited("weekly_hours.replace", "stores")],
     openapi_extra=_BODY,
+    response_model_exclude_none=True,
     responses=BULK_RESPONSES,
 )
 @body_limit(BodyLimit.DATA)

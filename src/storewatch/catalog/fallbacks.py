@@ -1,0 +1,72 @@
+"""Stores that have the default hours or the default time zone because their rows were rejected."""
+
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, Select, and_, delete, exists, or_, select
+
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write_rows
+from storewatch.catalog.db.schema import fallbacks, hours_versions, stores
+from storewatch.catalog.targeting import ids_carrying
+from storewatch.domain.columns import FALLBACKS
+from storewatch.domain.enums import Setting
+from storewatch.domain.labels import ALL_STORES, Scope
+
+
+class FallbackRepository(Repository):
+    """Stores that have a default because their rows were rejected."""
+
+    def list_(self, scope: Scope = ALL_STORES) -> pl.DataFrame:
+        """Read FALLBACKS of the stores of a scope, by store_id."""
+        with self._database.reading() as connection:
+            return read_fallbacks(connection, scope=scope)
+
+
+def read_fallbacks(
+    connection: Connection, store_ids: pl.Series | None = None, scope: Scope = ALL_STORES
+) -> pl.DataFrame:
+    """Read FALLBACKS of these stores (None: all) that are in force: no other input named the hours or the zone."""
+    query = _in_force()
+    if store_ids is not None:
+        query = query.where(fallbacks.c.store_id.in_(store_ids.to_list()))
+    if scope.is_limited:
+        query = query.where(fallbacks.c.store_id.in_(ids_carrying(scope.labels)))
+    return read_rows(connection, query, FALLBACKS)
+
+
+def write_fallbacks(
+    connection: Connection, setting: Setting, given: pl.DataFrame | None, rejected: pl.DataFrame | None, now: datetime
+) -> int:
+    """Note the stores whose rows were rejected, and forget those that are given or set back; return how many changed.
+
+    given: store_id of the stores that are written. rejected: store_id and reason.
+    """
+    changed = 0
+    if given is not None and given.height and connection.execute(select(1).select_from(fallbacks).limit(1)).first():
+        for batch in given.select("store_id").unique().iter_slices(BATCH_ROWS):
+            ids = select_rows(connection, fallbacks, batch)
+            removing = delete(fallbacks).where(fallbacks.c.setting == setting, fallbacks.c.store_id.in_(ids))
+            changed += connection.execute(removing).rowcount
+    if rejected is not None and rejected.height:
+        noted = rejected.unique("store_id", keep="first", maintain_order=True)
+        noted = noted if given is None else noted.join(given, on="store_id", how="anti", maintain_order="left")
+        changed += write_rows(connection, fallbacks, noted.select("store_id", "reason"), setting=setting, noted_at=now)
+    return changed
+
+
+def _in_force() -> Select[Any]:
+    is_dated = exists(select(1).where(hours_versions.c.store_id == fallbacks.c.store_id))
+    return (
+        select(*(fallbacks.c[name] for name in FALLBACKS.names()))
+        # A store that nothing has named yet will have the default too.
+        .outerjoin(stores, stores.c.store_id == fallbacks.c.store_id)
+        .where(
+            or_(
+                and_(fallbacks.c.setting == Setting.WEEKLY_HOURS, stores.c.weekly_hours_id.is_(None), ~is_dated),
+                and_(fallbacks.c.setting == Setting.TIMEZONE, stores.c.timezone.is_(None)),
+            )
+        )
+        .order_by(fallbacks.c.store_id, fallbacks.c.setting)
+    )

@@ -1,0 +1,219 @@
+"""The files that an import is given: folders, zip archives and workbooks are opened, and what is left out is named."""
+
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, Self
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from storewatch.domain.errors import InvalidInputError
+from storewatch.ingest.blocks import Source
+from storewatch.ingest.formats import open_source
+from storewatch.ingest.workbooks import open_sheet, sheet_names
+
+SUFFIXES: Final = (".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".parquet")
+WORKBOOKS: Final = (".xlsx", ".xlsm")
+# A kilobyte of zip may hold gigabytes of zeros. Tables are seldom packed to less than a thirtieth.
+MAX_MEMBERS: Final = 1_000
+MAX_RATIO: Final = 100
+MAX_UNPACKED_BYTES: Final = 4 << 30
+ALWAYS_UNPACKED_BYTES: Final = 64 << 20
+MAX_WORKBOOK_BYTES: Final = 1 << 30
+
+_ZIP_MAGIC: Final = b"PK\x03\x04"
+_EMPTY_ZIP: Final = b"PK\x05\x06"
+_WORKBOOK_MEMBER: Final = "xl/workbook.xml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputFile:
+    """A file to import. name: what it is called in messages and in the catalog.
+
+    sheet: the sheet of a workbook. is_optional: left out, and named, when it is no table.
+    """
+
+    path: Path
+    name: str
+    sheet: str | None = None
+    is_optional: bool = False
+
+    @classmethod
+    def at(cls, path: Path, *, is_optional: bool = False) -> Self:
+        """Return the file with its path for a name."""
+        return cls(path=path, name=_shown(path), is_optional=is_optional)
+
+    @contextmanager
+    def open(self) -> Iterator[Source]:
+        """Open the file. Raises InvalidInputError as `open_source`."""
+        if self.sheet is None:
+            with open_source(self.path, name=self.name) as source:
+                yield source
+        else:
+            with open_sheet(self.path, self.sheet, self.name) as source:
+                yield source
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundFiles:
+    """The files to import, and the names of what lies beside them but is left out."""
+
+    files: tuple[InputFile, ...]
+    left_out: tuple[str, ...]
+
+
+def find_files(paths: Iterable[Path]) -> FoundFiles:
+    """Find files as they are given, and in folders the importable files right inside them, sorted; each file once.
+
+    Folders inside folders are left out: a lake may be one of them. Raises InvalidInputError when there is nothing.
+    """
+    found: dict[Path, InputFile] = {}
+    left_out: dict[Path, None] = {}
+    for path in paths:
+        if not path.is_dir():
+            if not path.exists():
+                raise InvalidInputError(f"{path}: there is no such file or folder.")
+            found[path] = InputFile.at(path)
+            continue
+        inside = sorted(path.iterdir())
+        importable = [file for file in inside if file.is_file() and _is_importable(file.name)]
+        if not importable:
+            raise InvalidInputError(
+                f"{path} holds no file to import (*.csv, *.tsv, *.txt, *.ndjson, *.jsonl, also .gz, *.parquet, *.xlsx "
+                "or *.zip)."
+            )
+        found = {file: InputFile.at(file, is_optional=_is_text(file.name)) for file in importable} | found
+        left_out |= dict.fromkeys(file for file in inside if file not in importable)
+    return FoundFiles(
+        files=tuple(found.values()),
+        left_out=tuple(f"{_shown(path)}{'/' if path.is_dir() else ''}" for path in left_out if path not in found),
+    )
+
+
+@contextmanager
+def unpacked(files: Sequence[InputFile]) -> Iterator[FoundFiles]:
+    """Unpack zip archives into a temporary folder and list the sheets of workbooks; other files stay as they are.
+
+    Raises InvalidInputError for an archive that is damaged, or unpacks to too much.
+    """
+    with ExitStack() as opened:
+        found: list[InputFile] = []
+        left_out: list[str] = []
+        for file in files:
+            if not _is_zip(file.path):
+                found.append(file)
+            elif _is_workbook(file):
+                found += _sheets(file)
+            else:
+                folder = Path(opened.enter_context(TemporaryDirectory(prefix="storewatch-zip-")))
+                members, others = _unpack(file, folder)
+                left_out += others
+                for member in members:
+                    found += _sheets(member) if _is_zip(member.path) else [member]
+        yield FoundFiles(files=tuple(found), left_out=tuple(left_out))
+
+
+def joined_names(names: Iterable[str], shown: int = 5) -> str:
+    """Return the names of some files as one text."""
+    unique = list(dict.fromkeys(names))
+    more = len(unique) - shown
+    return ", ".join(unique[:shown]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _is_importable(name: str) -> bool:
+    lower = name.lower()
+    return not name.startswith(".") and (
+        lower.removesuffix(".gz").endswith(SUFFIXES) or lower.endswith((*WORKBOOKS, ".zip"))
+    )
+
+
+def _is_text(name: str) -> bool:
+    """Whether the name leaves open if the file is a table at all."""
+    return name.lower().removesuffix(".gz").endswith(".txt")
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in (_ZIP_MAGIC, _EMPTY_ZIP)
+    except OSError:  # opening it as a source says why
+        return False
+
+
+@contextmanager
+def _archive(file: InputFile) -> Iterator[ZipFile]:
+    try:
+        with ZipFile(file.path) as archive:
+            yield archive
+    # RuntimeError: it wants a password. NotImplementedError: packed by a method that Python does not know.
+    except (BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError) as error:
+        raise InvalidInputError(f"{file.name} is a damaged or protected zip file ({error}).") from error
+
+
+def _is_workbook(file: InputFile) -> bool:
+    with _archive(file) as archive:
+        return _WORKBOOK_MEMBER in archive.namelist()
+
+
+def _sheets(file: InputFile) -> list[InputFile]:
+    """Return the sheets of a workbook; those that are no tables are left out, unless it is the only one."""
+    with _archive(file) as archive:
+        _check_size(file, archive.infolist(), MAX_WORKBOOK_BYTES)
+    names = sheet_names(file.path, file.name)
+    return [
+        replace(file, name=f"{file.name}/{sheet}", sheet=sheet, is_optional=file.is_optional or len(names) > 1)
+        for sheet in names
+    ]
+
+
+def _unpack(file: InputFile, folder: Path) -> tuple[list[InputFile], list[str]]:
+    """Write the importable members of an archive into a folder; return them and the names of the others."""
+    members: list[InputFile] = []
+    others: list[str] = []
+    with _archive(file) as archive:
+        _check_size(file, archive.infolist(), MAX_UNPACKED_BYTES)
+        for number, member in enumerate(archive.infolist()):
+            if member.is_dir():
+                continue
+            name = f"{file.name}/{_printable(member.filename)}"
+            last = member.filename.replace("\\", "/").rsplit("/", 1)[-1]
+            if not _is_importable(last) or member.filename.startswith("__MACOSX/") or last.lower().endswith(".zip"):
+                others.append(name)
+                continue
+            # Named by its number, so that no member chooses where it is written.
+            target = folder / f"{number}{'.gz' if last.lower().endswith('.gz') else ''}"
+            _write(archive, member, target)
+            members.append(InputFile(path=target, name=name, is_optional=_is_text(last)))
+    if not members:
+        raise InvalidInputError(f"{file.name} holds no file to import.")
+    return members, others
+
+
+def _check_size(file: InputFile, members: Sequence[ZipInfo], most_bytes: int) -> None:
+    if len(members) > MAX_MEMBERS:
+        raise InvalidInputError(f"{file.name} holds {len(members):,} files; at most {MAX_MEMBERS:,} are unpacked.")
+    unpacked_bytes = sum(member.file_size for member in members)
+    packed_bytes = file.path.stat().st_size
+    if unpacked_bytes > min(most_bytes, max(MAX_RATIO * packed_bytes, ALWAYS_UNPACKED_BYTES)):
+        raise InvalidInputError(
+            f"{file.name} would unpack from {packed_bytes:,} to {unpacked_bytes:,} bytes, which is not trusted. Unpack "
+            "it and import its files."
+        )
+
+
+def _write(archive: ZipFile, member: ZipInfo, target: Path) -> None:
+    """Write one member; it cannot become larger than its header says, for zipfile reads no further."""
+    with archive.open(member) as packed, target.open("xb") as file:
+        while chunk := packed.read(1 << 20):
+            file.write(chunk)
+
+
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else "�" for c in name)[:200]
+
+
+def _shown(path: Path) -> str:
+    return os.fsencode(path).decode(errors="replace")

@@ -1,0 +1,147 @@
+"""The rows of one table in all files of an import: the good ones gathered, the others rejected."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Final
+
+import polars as pl
+
+from storewatch.catalog import StoreChanges
+from storewatch.domain.columns import ENTRIES, LABELS, TIMEZONES, WEEKLY_HOURS
+from storewatch.domain.enums import EntryKind, ImportTable, Setting
+from storewatch.engine.opening.weekly import weekly_intervals
+from storewatch.ingest.blocks import Block
+from storewatch.ingest.cells import CheckedRows, check_apart, is_id, stripped
+from storewatch.ingest.headers import FoundTable
+from storewatch.ingest.rejects import Rejects
+from storewatch.ingest.scopes import Allowed, within_scope
+
+REJECTED_STORES: Final = pl.Schema({"store_id": pl.String, "reason": pl.String})
+SETTINGS: Final = {ImportTable.WEEKLY_HOURS: Setting.WEEKLY_HOURS, ImportTable.TIMEZONES: Setting.TIMEZONE}
+
+_LABEL: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
+
+
+class TableReading:
+    """One table of an import while its files are read, and what the catalog changes by it."""
+
+    def __init__(self, name: ImportTable, title: str, rejects: Rejects) -> None:
+        self.name, self.title, self.rejects = name, title, rejects
+        self.accepted = 0
+        self.files: dict[str, None] = {}
+        self.ignored: dict[str, None] = {}
+        self.assumed: dict[str, None] = {}
+        self._goods: list[pl.DataFrame] = []
+        self._joined_labels: dict[tuple[str, ...], list[pl.DataFrame]] = {}
+        self._rejected: list[pl.DataFrame] = []
+
+    @property
+    def rows(self) -> int:
+        return self.accepted + self.rejects.count
+
+    def read(
+        self, block: Block, found: FoundTable, file: str, *, now: datetime, allowed: Allowed | None
+    ) -> pl.DataFrame:
+        """Check the rows of a block, gather the good ones and reject the others. Return the good ones.
+
+        Polls are not gathered. allowed: of some ids those that may be written; None: all.
+        """
+        columns = block.columns.select(list(found.positions))
+        checked = (
+            _check_joined(found, columns, now, allowed) if found.is_joined else _check(found, columns, now, allowed)
+        )
+        self.rejects.add_block(block, checked.bad, file)
+        self.accepted += checked.good.height
+        if self.name in SETTINGS and checked.bad.height:
+            self._rejected.append(rejected_stores(columns, checked.bad, allowed))
+        if self.name is ImportTable.WEEKLY_HOURS:
+            self._goods.append(checked.good.unique())
+        elif self.name is ImportTable.TIMEZONES:
+            self._goods.append(checked.good.unique("store_id", keep="last", maintain_order=True))
+        elif found.keeps_labels:
+            names = tuple(name for name in found.positions if name != "store_id")
+            self._joined_labels.setdefault(names, []).append(_exploded(checked.good))
+        elif self.name is not ImportTable.OBSERVATIONS:
+            self._goods.append(checked.good)
+        return checked.good
+
+    def changes(self, valid_from: date | None) -> StoreChanges:
+        """Return what the catalog changes by the gathered rows. valid_from: of weekly hours."""
+        if self.name is ImportTable.WEEKLY_HOURS:
+            rows = pl.concat([WEEKLY_HOURS.to_frame(), *self._goods]).unique()
+            return StoreChanges(hours=weekly_intervals(rows), hours_from=valid_from, rejected=self._settings())
+        if self.name is ImportTable.TIMEZONES:
+            return StoreChanges(zones=pl.concat([TIMEZONES.to_frame(), *self._goods]), rejected=self._settings())
+        if self.name is ImportTable.STORES:
+            updates = tuple(self._label_updates())
+            return StoreChanges(labels=pl.concat([LABELS.to_frame(), *self._goods]), label_updates=updates)
+        kind = EntryKind(self.name.value)
+        return StoreChanges(entries={kind: pl.concat([ENTRIES[kind].to_frame(), *self._goods])})
+
+    def store_ids(self) -> pl.Series:
+        """Return the ids of the stores in the gathered rows, each once."""
+        frames = [*self._goods, *(frame for frames in self._joined_labels.values() for frame in frames)]
+        ids = [frame["store_id"].drop_nulls().unique() for frame in frames if "store_id" in frame.columns]
+        return pl.concat([pl.Series("store_id", dtype=pl.String), *ids]).unique(maintain_order=True)
+
+    def only_rejected(self) -> pl.DataFrame:
+        """Return store_id and reason of the stores whose hours or zones were all rejected."""
+        if not self._rejected:
+            return pl.DataFrame(schema=REJECTED_STORES)
+        rejected = pl.concat(self._rejected).unique("store_id", keep="first", maintain_order=True)
+        return rejected.join(self.store_ids().to_frame(), on="store_id", how="anti", maintain_order="left")
+
+    def _settings(self) -> dict[Setting, pl.DataFrame]:
+        return {SETTINGS[self.name]: self.only_rejected()}
+
+    def _label_updates(self) -> Iterator[tuple[tuple[str, ...], pl.DataFrame]]:
+        """Yield names of labels, and LABELS of the stores in a file that has many rows a store.
+
+        A column that differs between the rows of a store is about the rows, so it is no label; of `name` the last row
+        counts.
+        """
+        for names, frames in self._joined_labels.items():
+            pairs = pl.concat(frames).unique(maintain_order=True, keep="last")
+            differing = pairs.filter(pl.col("value") != "", pl.struct("store_id", "label").is_duplicated())[
+                "label"
+            ].unique()
+            dropped = [name for name in names if name != "name" and name in differing]
+            self.ignored.update(dict.fromkeys(f"{name} (it differs between the rows of a store)" for name in dropped))
+            kept = tuple(name for name in names if name not in dropped)
+            latest = pairs.filter(pl.col("label").is_in(kept) | (pl.col("label") == "")).unique(
+                ["store_id", "label"], keep="last", maintain_order=True
+            )
+            some = pl.struct("label", "value").filter(pl.col("label") != "")
+            yield kept, latest.group_by("store_id", maintain_order=True).agg(labels=some).cast(LABELS)
+
+
+def rejected_stores(columns: pl.DataFrame, bad: pl.DataFrame, allowed: Allowed | None) -> pl.DataFrame:
+    """Return the stores that the bad rows of a check name: store_id, and the reason of the first row.
+
+    allowed: of some ids those that may be written; None: all.
+    """
+    named = columns.select(stripped("store_id"))[bad["row"]].with_columns(bad["reason"])
+    named = named.filter(is_id().fill_null(value=False)).unique("store_id", keep="first", maintain_order=True)
+    return named if allowed is None else named.filter(pl.col("store_id").is_in(allowed(named["store_id"]).implode()))
+
+
+def _check(found: FoundTable, columns: pl.DataFrame, now: datetime, allowed: Allowed | None) -> CheckedRows:
+    checked = check_apart(lambda part: found.table.check(part, now), columns)
+    return checked if allowed is None else within_scope(checked, columns, allowed)
+
+
+def _check_joined(found: FoundTable, columns: pl.DataFrame, now: datetime, allowed: Allowed | None) -> CheckedRows:
+    """Check the rows that hold anything of the table: in a join most tables have rows without a match."""
+    filled = [
+        pl.col(name).str.strip_chars().fill_null("") != "" if dtype == pl.String else pl.col(name).is_not_null()
+        for name, dtype in columns.select(found.own_columns()).schema.items()
+    ]
+    rows = columns.select(pl.any_horizontal(filled)).to_series().arg_true().cast(pl.Int64)
+    checked = _check(found, columns[rows], now, allowed)
+    return CheckedRows(good=checked.good, bad=checked.bad.with_columns(row=rows.gather(checked.bad["row"])))
+
+
+def _exploded(labels: pl.DataFrame) -> pl.DataFrame:
+    """Return distinct rows of store_id, label and value; a store without labels has a row of empty texts."""
+    pairs = labels.explode("labels", empty_as_null=True, keep_nulls=True).unnest("labels").fill_null("")
+    return pairs.select(_LABEL.names()).unique(maintain_order=True, keep="last")

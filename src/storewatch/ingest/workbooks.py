@@ -1,0 +1,129 @@
+"""Sheets of Excel workbooks (.xlsx) as rows of text."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from zipfile import BadZipFile
+
+from storewatch.domain.errors import InvalidInputError
+from storewatch.ingest.blocks import DECIMAL_NAMES, Block, Source
+from storewatch.ingest.lines import Line, line_blocks
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
+# Excel keeps this many digits of a number and writes zeros for the others.
+KEPT_DIGITS: Final = 15
+
+_TIME_NAMES: Final = ("start_time_local", "end_time_local")
+
+
+class _UnreadableCellError(Exception):
+    """What a cell holds cannot be a value of its column."""
+
+
+def sheet_names(path: Path, name: str) -> list[str]:
+    """Return the names of the sheets of a workbook, in their order."""
+    with _opened(path, name) as book:
+        return [sheet.title for sheet in book.worksheets]
+
+
+@contextmanager
+def open_sheet(path: Path, sheet: str, name: str) -> Iterator[Source]:
+    """Open a sheet; its first row with any cell is the header. name: in messages.
+
+    Raises InvalidInputError, here or while its blocks are read, when the sheet as a whole cannot be used.
+    """
+    with _opened(path, name) as book:
+        rows = _rows(book, sheet, name)
+        header_row, header = next(((number, row) for number, row in rows if any(map(_text, row))), (0, ()))
+        if not header_row:
+            raise InvalidInputError(f"{name} is empty.")
+        names = [_text(cell) or "" for cell in header]
+        while names and not names[-1].strip():
+            names.pop()
+        total_bytes = path.stat().st_size
+
+        def blocks(wanted: Mapping[str, int]) -> Iterator[Block]:
+            lines = (_line(number, row, wanted) for number, row in rows if any(cell is not None for cell in row))
+            yield from line_blocks(lines, tuple(wanted), lambda: total_bytes)
+
+        yield Source(names=tuple(names), total_bytes=total_bytes, blocks=blocks)
+
+
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator["Workbook"]:
+    # Half of the commands that import tables would load it for nothing.
+    from openpyxl import load_workbook  # noqa: PLC0415
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
+
+    try:
+        with path.open("rb") as file:
+            book = load_workbook(file, read_only=True, data_only=True)
+            try:
+                yield book
+            finally:
+                book.close()
+    except (BadZipFile, InvalidFileException, KeyError, OSError) as error:
+        raise InvalidInputError(f"{name} is a damaged Excel workbook ({error}).") from error
+
+
+def _rows(book: "Workbook", sheet: str, name: str) -> Iterator[tuple[int, Sequence[object]]]:
+    """Yield the number and the cells of each row."""
+    worksheet: Any = book[sheet]
+    worksheet.reset_dimensions()  # what the file says of its size may be wrong
+    try:
+        yield from enumerate(worksheet.iter_rows(values_only=True), 1)
+    except (ValueError, SyntaxError, TypeError, IndexError) as error:  # of openpyxl and of the XML parser
+        raise InvalidInputError(f"{name} is a damaged sheet ({error}).") from error
+
+
+def _line(number: int, row: Sequence[object], wanted: Mapping[str, int]) -> Line:
+    raw = ",".join(_text(cell) or "" for cell in row).encode(errors="replace")
+    try:
+        values = [_value(row[place] if place < len(row) else None, name) for name, place in wanted.items()]
+    except _UnreadableCellError as error:
+        return Line(number=number, raw=raw, problem=str(error))
+    return Line(number=number, raw=raw, values=values)
+
+
+def _value(cell: object, name: str) -> str | None:
+    """Return a cell as the text that a CSV file would hold."""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float) and name in ("store_id", "day", "weekday", "hour") and not cell.is_integer():
+        raise _UnreadableCellError(f"{name} must be text or a whole number, not {cell!r}")
+    if isinstance(cell, int | float) and name not in DECIMAL_NAMES and abs(cell) >= 10**KEPT_DIGITS:
+        raise _UnreadableCellError(
+            f"{name} is the number {_text(cell)}, of which Excel keeps the first {KEPT_DIGITS} digits only; format the "
+            "column as text and enter it again"
+        )
+    if name in _TIME_NAMES and isinstance(cell, datetime | timedelta):
+        return _clock(cell)
+    if name == "date" and isinstance(cell, datetime) and cell.time() == time.min:
+        return cell.date().isoformat()
+    return _text(cell)
+
+
+def _clock(cell: datetime | timedelta) -> str:
+    """Return the clock time of a cell that holds a duration, or a time on the days that Excel counts from."""
+    if isinstance(cell, datetime):
+        if cell.year > 1900:
+            return str(cell)
+        cell = cell - datetime(1899, 12, 30)  # noqa: DTZ001 - a local clock
+    seconds = round(cell.total_seconds())
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def _text(cell: object) -> str | None:
+    if cell is None or isinstance(cell, str):
+        return cell
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, time):
+        return f"{cell:%H:%M:%S}"
+    if isinstance(cell, datetime | date):
+        return cell.isoformat(" ") if isinstance(cell, datetime) else cell.isoformat()
+    return str(cell)

@@ -1,0 +1,123 @@
+"""What the inputs leave open: stores without polls, polled stores without hours, defaults because of rejected rows."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import polars as pl
+
+from storewatch.catalog import Catalog
+from storewatch.domain.enums import Setting
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
+from storewatch.lake import Snapshot
+
+SHOWN: Final = 5
+# A spreadsheet keeps 15 digits of a number and writes zeros for the others.
+KEPT_DIGITS: Final = 15
+_MOST_COMPARED: Final = 10_000
+_LONG_NUMBER: Final = r"^\d{16,255}$"
+_SCIENTIFIC: Final = re.compile(r"(\d)(?:[.,](\d{1,20}))?[eE]\+?(\d{1,3})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputGaps:
+    """Counts of stores that the inputs do not agree on, with the first ids of each.
+
+    named: stores in hours, zones or labels; unpolled: those of them without polls. polled: stores with polls; hourless:
+    those of them without hours. alike: pairs of an unpolled id and a polled one that agree in their first 15 digits.
+    default_hours, default_zone: stores that have the default because their rows were rejected.
+    """
+
+    named: int
+    unpolled: int
+    unpolled_ids: tuple[str, ...]
+    polled: int
+    hourless: int
+    hourless_ids: tuple[str, ...]
+    alike: tuple[tuple[str, str], ...]
+    default_hours: tuple[str, ...]
+    default_zone: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """Return sentences for people, none where nothing is open."""
+        if self.polled and self.unpolled:
+            ids = some(self.unpolled_ids, self.unpolled)
+            yield f"{self.unpolled:,} of the {self.named:,} stores in hours, zones or labels have no polls: {ids}"
+        if self.hourless:
+            ids = some(self.hourless_ids, self.hourless)
+            yield f"{self.hourless:,} of the {self.polled:,} polled stores have no hours (open 24x7): {ids}"
+        if self.alike:
+            named, polled = self.alike[0]
+            yield (
+                f"likely cause: {len(self.alike):,} of the ids without polls agree with a polled id in their first "
+                f"{KEPT_DIGITS} digits only, as after a spreadsheet: {named} and {polled}"
+            )
+        for stores, what, default in (
+            (self.default_hours, "hours", "open 24x7"),
+            (self.default_zone, "time zone", DEFAULT_TIMEZONE),
+        ):
+            if stores:
+                yield f"without {what} because the rows were rejected, so taken as {default}: {some(stores)}"
+
+
+def find_gaps(catalog: Catalog, snapshot: Snapshot) -> InputGaps:
+    """Compare the stores of the catalog with those polled up to a version of the lake."""
+    stores, polled = catalog.stores.read_inputs(), snapshot.store_ids()
+    has_polls = stores["store_id"].is_in(polled.implode())
+    unpolled = stores.filter(~has_polls, pl.col("is_named"))["store_id"]
+    # A store that was polled but is not in the catalog yet has no hours either.
+    with_hours = stores.filter("has_hours")["store_id"]
+    hourless = polled.filter(~polled.is_in(with_hours.implode()))
+    fallbacks = catalog.fallbacks.list_()
+    by_setting = {setting: fallbacks.filter(pl.col("setting") == setting)["store_id"] for setting in Setting}
+    return InputGaps(
+        named=int(stores["is_named"].sum()),
+        unpolled=unpolled.len(),
+        unpolled_ids=tuple(unpolled.head(SHOWN)),
+        polled=polled.len(),
+        hourless=hourless.len(),
+        hourless_ids=tuple(hourless.head(SHOWN)),
+        alike=tuple(find_alike(unpolled.head(_MOST_COMPARED), polled)),
+        default_hours=tuple(by_setting[Setting.WEEKLY_HOURS]),
+        default_zone=tuple(by_setting[Setting.TIMEZONE]),
+    )
+
+
+def find_alike(unpolled: pl.Series, polled: pl.Series) -> list[tuple[str, str]]:
+    """Return pairs of ids that differ only in the digits that a spreadsheet loses."""
+    long = _long_numbers(unpolled).join(_long_numbers(polled), on=["length", "digits"], how="inner", suffix="_polled")
+    pairs = dict(long.select("store_id", "store_id_polled").sort("store_id").iter_rows())
+    for store_id in unpolled.to_list():
+        found = _SCIENTIFIC.fullmatch(store_id)
+        if found is not None and (match := _rounded_from(found, polled)) is not None:
+            pairs[store_id] = match
+    return list(pairs.items())
+
+
+def some(ids: Sequence[str], count: int | None = None) -> str:
+    """Return the first ids, and that there are more."""
+    count = len(ids) if count is None else count
+    return ", ".join(ids[:SHOWN]) + (f" and {count - SHOWN:,} more" if count > SHOWN else "")
+
+
+def _long_numbers(ids: pl.Series) -> pl.DataFrame:
+    """Return store_id, length and the first digits of the ids that are numbers too long for a spreadsheet."""
+    store_id = pl.col("store_id")
+    return (
+        ids.rename("store_id")
+        .to_frame()
+        .filter(store_id.str.contains(_LONG_NUMBER))
+        .select("store_id", length=store_id.str.len_bytes(), digits=store_id.str.slice(0, KEPT_DIGITS))
+    )
+
+
+def _rounded_from(found: re.Match[str], polled: pl.Series) -> str | None:
+    """Return a polled id that is shown as this number in scientific notation."""
+    decimals, exponent = found[2] or "", int(found[3])
+    if exponent < len(decimals):
+        return None
+    number, step = int(Decimal(f"{found[1]}.{decimals or 0}").scaleb(exponent)), 10 ** (exponent - len(decimals))
+    candidates = polled.filter((polled.str.len_bytes() == exponent + 1) & polled.str.contains(r"^\d+$"))
+    return next((one for one in candidates.to_list() if abs(int(one) - number) <= step), None)
