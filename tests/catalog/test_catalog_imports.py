@@ -1,7 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import polars as pl
@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from storewatch.catalog import Catalog, FinishedImport, ImportRecord, StoreChanges
-from storewatch.domain.columns import REJECTS
+from storewatch.domain.columns import FILE_REJECTS
 
 NOW = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 RECORD = ImportRecord(
@@ -32,7 +32,7 @@ record = ImportRecord(file="f", table_name="timezones", rows=2, accepted=1, reje
 zones = pl.DataFrame({"store_id": ["a", "b"], "timezone": ["UTC", "UTC"]})
 
 def rejected_rows():
-    yield pl.DataFrame({"line": [2], "row": ["x"], "reason": ["y"]})
+    yield pl.DataFrame({"line": [2], "row": ["x"], "reason": ["y"], "file": ["f"]})
     print("inside", flush=True)
     sys.stdin.read()
 
@@ -40,8 +40,8 @@ Catalog.open(sys.argv[1]).imports.create(record, rejected_rows(), changes=StoreC
 """
 
 
-def rejects(*rows: tuple[int, str, str]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=REJECTS, orient="row")
+def rejects(*rows: tuple[int, str, str], file: str = "zones.csv") -> pl.DataFrame:
+    return pl.DataFrame([(*row, file) for row in rows], schema=FILE_REJECTS, orient="row")
 
 
 def test_imports_are_listed_newest_first(catalog: Catalog) -> None:
@@ -50,8 +50,8 @@ def test_imports_are_listed_newest_first(catalog: Catalog) -> None:
     catalog.imports.create(
         polls, changes=StoreChanges(store_ids=pl.Series(["b"]), lake_version=4, expected=-1), now=NOW
     )
-    first = FinishedImport(**asdict(RECORD), import_id=1, imported_at=NOW, lake_version=None)
-    second = FinishedImport(**asdict(polls), import_id=2, imported_at=NOW, lake_version=4)
+    first = FinishedImport(**vars(RECORD), import_id=1, imported_at=NOW, lake_version=None)
+    second = FinishedImport(**vars(polls), import_id=2, imported_at=NOW, lake_version=4)
     assert catalog.imports.list_() == [second, first]
     assert catalog.imports.list_(limit=1) == [second]
     assert (catalog.stores.lake_version_known(), catalog.stores.read_all().frame["store_id"].to_list()) == (
@@ -71,15 +71,19 @@ def test_import_at_a_naive_time_is_refused(catalog: Catalog) -> None:
         catalog.imports.create(RECORD, now=NOW.replace(tzinfo=None))
 
 
-def test_rejects_come_back_by_line(catalog: Catalog) -> None:
-    batches = [rejects((7, "seven", "bad day"), (9, 'n,"\n', "bad time")), rejects((3, "", "empty id")), rejects()]
+def test_rejects_come_back_by_file_and_line(catalog: Catalog) -> None:
+    batches = [
+        rejects((7, "seven", "bad day"), (9, 'n,"\n', "bad time")),
+        rejects((3, "", "empty id"), file="more.csv"),
+        rejects(),
+    ]
     import_id = catalog.imports.create(RECORD, batches, now=NOW)
     catalog.imports.create(RECORD, [rejects((1, "other", "import"))], now=NOW)
     assert_frame_equal(
         catalog.imports.read_rejects(import_id),
-        rejects((3, "", "empty id"), (7, "seven", "bad day"), (9, 'n,"\n', "bad time")),
+        pl.concat(batches),
     )
-    assert_frame_equal(catalog.imports.read_rejects(import_id, limit=1), rejects((3, "", "empty id")))
+    assert_frame_equal(catalog.imports.read_rejects(import_id, limit=1), rejects((7, "seven", "bad day")))
     assert_frame_equal(catalog.imports.read_rejects(import_id + 99), rejects())
 
 

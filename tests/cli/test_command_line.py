@@ -55,7 +55,10 @@ def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:
 def test_import_says_what_came_in(tmp_path: Path) -> None:
     files = write_scene(tmp_path / "files")
     done = run_process("import", files / "store_status.csv", home=tmp_path / "home")
-    assert done.stdout == f"{files / 'store_status.csv'}: 6 of 6 rows of observations imported\n"
+    assert done.stdout.splitlines() == [
+        f"{files / 'store_status.csv'}: 6 of 6 rows of observations imported",
+        "2 of the 2 polled stores have no hours (open 24x7): bar, cafe",
+    ]
 
 
 def test_import_with_bad_rows_tells_how_many_and_the_first_three(tmp_path: Path) -> None:
@@ -65,10 +68,10 @@ def test_import_with_bad_rows_tells_how_many_and_the_first_three(tmp_path: Path)
     lines = done.stdout.splitlines()
     assert (done.returncode, lines[0]) == (0, f"{file}: 6 of 11 rows of observations imported")
     assert lines[1] == "  5 rejected; storewatch rejects 1 lists them. First:"
-    assert [line.split(":")[0] for line in lines[2:]] == ["  line 8", "  line 9", "  line 10"]
+    assert [line.split(":")[0] for line in lines[2:5]] == ["  line 8", "  line 9", "  line 10"]
     assert "active nor inactive" in lines[2]
     listed = storewatch("rejects", "1", home=tmp_path / "home").stdout.splitlines()
-    assert (listed[0], len(listed)) == ("line,row,reason", 6)
+    assert (listed[0], len(listed)) == ("line,row,reason,file", 6)
     assert listed[1].startswith('8,"cafe,open,2023-01-23 16:00:00 UTC"')
 
 

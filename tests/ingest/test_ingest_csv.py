@@ -61,7 +61,7 @@ def test_csv_in_any_dress_gives_the_same_rows(text: str, file: Callable[..., Pat
 
 
 def test_csv_not_utf8_outside_the_wanted_columns_is_no_matter(file: Callable[..., Path], parse: Parse) -> None:
-    assert parse(file(f"name,{HEADER}\nCaf\xe9,1,active,{AT}\nx,2,inactive,{AT}\n".encode("latin-1"))) == (TWO_GOOD, [])
+    assert parse(file(f"note,{HEADER}\nCaf\xe9,1,active,{AT}\nx,2,inactive,{AT}\n".encode("latin-1"))) == (TWO_GOOD, [])
 
 
 @pytest.mark.parametrize(

@@ -209,12 +209,13 @@ def test_find_files_expands_folders_and_names_each_file_once(tmp_path: Path) -> 
         (tmp_path / name).touch()
     (tmp_path / "lake.parquet").mkdir()
     (tmp_path / "lake.parquet" / "part.parquet").touch()
-    inside = [tmp_path / name for name in ["a.CSV.gz", "b.csv", "c.ndjson", "d.parquet", "e.jsonl.gz"]]
+    names = ["a.CSV.gz", "b.csv", "c.ndjson", "d.parquet", "e.jsonl.gz", "f.csv.zip"]
+    inside = [tmp_path / name for name in names]
     notes = tmp_path / "notes.txt"
     found = find_files([notes, tmp_path, tmp_path / "b.csv"])
     assert [file.path for file in found.files] == [notes, *inside]
     assert [file.name for file in found.files] == [str(path) for path in (notes, *inside)]
-    assert found.left_out == (".hidden.csv", "f.csv.zip", "lake.parquet/")
+    assert found.left_out == (str(tmp_path / ".hidden.csv"), f"{tmp_path / 'lake.parquet'}/")
 
 
 def test_find_files_says_what_is_not_there(tmp_path: Path) -> None:

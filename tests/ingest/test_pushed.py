@@ -1,6 +1,7 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -66,7 +67,8 @@ def rejected(reason: str, accepted: int = 0, index: int = 0) -> CheckedRequest:
     ],
 )
 def test_json_is_one_or_many_objects(push: Callable[..., Any], body: object) -> None:
-    assert push(body) == ([ROW], taken(1))
+    ignored = ("note",) if "note" in str(body) else ()
+    assert push(body) == ([ROW], replace(taken(1), ignored=ignored))
 
 
 def test_whole_number_is_an_id_and_other_types_are_none(push: Callable[..., Any]) -> None:

@@ -75,6 +75,58 @@ def test_files_become_an_import_each_and_give_the_report(client: TestClient, app
     wait_for(lambda: uploads_of(app) == [])
 
 
+def test_files_of_the_same_table_are_one_import(client: TestClient, app: Installation) -> None:
+    header = "store_id,day,start_time_local,end_time_local"
+    joined = f"{header},timezone,comment\ncafe,1,09:00,17:00,Mars/Base,x\nnew,1,09:00,17:00,UTC,\n"
+    files = (("1.csv", f"{header}\ncafe,0,09:00,17:00\n"), ("polls.csv", POLLS), ("2.csv", joined))
+    hours, polls = imported(client, *files)
+    assert (hours["file"], polls["file"]) == ("1.csv, 2.csv", "polls.csv")
+    assert hours["counts"] == {"table": "weekly_hours, timezones", "rows": 5, "accepted": 4, "rejected": 1}
+    assert [(table["table"], table["file"], table["ignored"]) for table in hours["tables"]] == [
+        ("weekly_hours", "1.csv, 2.csv", ["comment"]),
+        ("timezones", "2.csv", []),
+    ]
+    assert [(reject["file"], reject["line"]) for reject in hours["first_rejects"]] == [("2.csv", 2)]
+    days = [row["day"] for row in client.get("/v1/stores/cafe/weekly-hours").json()["weekly_hours"]]
+    assert days == [0, 1]
+    store = client.get("/v1/stores/cafe").json()
+    assert (store["hours_source"], store["timezone_source"]) == ("given", "rejected")
+    inputs = client.get("/v1/status").json()["inputs"]
+    assert (inputs["unpolled_ids"], inputs["default_zone"]) == (["new"], ["cafe"])
+    assert any("time zone because the rows were rejected" in line for line in inputs["sentences"])
+    client.patch("/v1/stores/cafe", json={"timezone": None})
+    assert client.get("/v1/stores/cafe").json()["timezone_source"] == "default"
+    wait_for(lambda: uploads_of(app) == [])
+
+
+def test_closed_all_week_is_kept_and_shown(client: TestClient) -> None:
+    client.put(
+        "/v1/weekly-hours",
+        content=b"store_id,day,start_time_local,end_time_local\ncafe,0,,\n",
+        headers={"Content-Type": "text/csv"},
+    )
+    closed = client.get("/v1/stores/cafe/weekly-hours").json()
+    assert (closed["hours_source"], closed["weekly_hours"]) == ("given", [])
+    client.patch("/v1/stores/cafe", json={"weekly_hours": None})
+    assert client.get("/v1/stores/cafe/weekly-hours").json()["hours_source"] == "default"
+    again = client.put("/v1/stores/cafe/weekly-hours", json={"weekly_hours": closed["weekly_hours"]})
+    assert (again.status_code, again.json()["weekly_hours"], again.json()["hours_source"]) == (200, [], "given")
+
+
+def test_pushed_and_bulk_bodies_name_what_they_ignore(client: TestClient) -> None:
+    poll = {"store_id": "cafe", "observed_at": "2023-01-23T10:00:00Z", "status": "active"}
+    assert "ignored" not in client.post("/v1/observations", json=[poll]).json()
+    pushed = client.post("/v1/observations", json=[poll, poll | {"timezone": "UTC"}])
+    assert pushed.json()["ignored"] == ["timezone"]
+    csv = b"store_id,observed_at,status,timezone_str\ncafe,2023-01-23T10:00:00Z,active,UTC\n"
+    assert client.post("/v1/observations", content=csv, headers={"Content-Type": "text/csv"}).json()["ignored"] == [
+        "timezone_str"
+    ]
+    hours = {"store_id": "cafe", "day": 0, "start_time_local": "09:00", "end_time_local": "17:00"}
+    assert client.put("/v1/weekly-hours", json=[hours | {"zone": "UTC"}]).json()["ignored"] == ["zone"]
+    assert "ignored" not in client.put("/v1/weekly-hours", json=[hours]).json()
+
+
 def test_one_import_is_named_in_the_location(client: TestClient) -> None:
     response = upload(client, ("polls.csv.gz", gzip.compress(POLLS.encode(), mtime=0)))
     [item] = response.json()["items"]
@@ -84,7 +136,10 @@ def test_one_import_is_named_in_the_location(client: TestClient) -> None:
 
 def test_rejects_are_shown_paged_and_downloaded(client: TestClient) -> None:
     [done] = imported(client, ("polls.csv", POLLS + BAD_ROWS))
-    expected = [{"line": 8 + n, "row": f"cafe,open,2023-01-23 16:0{n}:00 UTC", "reason": REASON} for n in range(5)]
+    expected = [
+        {"file": "polls.csv", "line": 8 + n, "row": f"cafe,open,2023-01-23 16:0{n}:00 UTC", "reason": REASON}
+        for n in range(5)
+    ]
     assert done["counts"] == {"table": "observations", "rows": 11, "accepted": 6, "rejected": 5}
     assert done["first_rejects"] == expected
     path = f"/v1/imports/{done['import_id']}/rejects"
@@ -93,7 +148,8 @@ def test_rejects_are_shown_paged_and_downloaded(client: TestClient) -> None:
     assert (first["items"] + second["items"], second["next"]) == (expected, None)
     text = client.get(path, params={"format": "csv"})
     assert text.headers["content-type"].startswith("text/csv")
-    assert text.text == "line,row,reason\n" + "".join(f'{row["line"]},"{row["row"]}",{REASON}\n' for row in expected)
+    rows = "".join(f'{row["line"]},"{row["row"]}",{REASON},polls.csv\n' for row in expected)
+    assert text.text == "line,row,reason,file\n" + rows
     assert problem(client.get(path, params={"cursor": "x"})) == (422, "invalid-request")
 
 

@@ -14,7 +14,7 @@ from storewatch.ingest.tables import DAY_NAMES, TABLES, Table
 MAX_IGNORED: Final = 20
 
 # Columns that pandas writes for its row numbers.
-_ROW_NUMBERS: Final = re.compile(r"unnamed: \d+|__index_level_\d+__")
+_ROW_NUMBERS: Final = re.compile(r"unnamed: [0-9]+|__index_level_[0-9]+__")
 # A store has many rows in these, so a further column need not be about the store.
 _MANY_ROWS: Final = frozenset(
     {ImportTable.OBSERVATIONS, ImportTable.WEEKLY_HOURS, ImportTable.SPECIAL_HOURS, ImportTable.SALES}

@@ -85,7 +85,8 @@ def find_files(paths: Iterable[Path]) -> FoundFiles:
                 f"{path} holds no file to import (*.csv, *.tsv, *.txt, *.ndjson, *.jsonl, also .gz, *.parquet, *.xlsx "
                 "or *.zip)."
             )
-        found = {file: InputFile.at(file, is_optional=_is_text(file.name)) for file in importable} | found
+        for file in importable:
+            found.setdefault(file, InputFile.at(file, is_optional=_is_text(file.name)))
         left_out |= dict.fromkeys(file for file in inside if file not in importable)
     return FoundFiles(
         files=tuple(found.values()),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile
@@ -121,7 +122,7 @@ def _text(cell: object) -> str | None:
     if cell is None or isinstance(cell, str):
         return cell
     if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
+        return str(int(Decimal(repr(cell))))  # int(8.41953794191982e18) has other digits than the cell shows
     if isinstance(cell, time):
         return f"{cell:%H:%M:%S}"
     if isinstance(cell, datetime | date):

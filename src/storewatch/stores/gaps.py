@@ -17,8 +17,8 @@ SHOWN: Final = 5
 # A spreadsheet keeps 15 digits of a number and writes zeros for the others.
 KEPT_DIGITS: Final = 15
 _MOST_COMPARED: Final = 10_000
-_LONG_NUMBER: Final = r"^\d{16,255}$"
-_SCIENTIFIC: Final = re.compile(r"(\d)(?:[.,](\d{1,20}))?[eE]\+?(\d{1,3})")
+_LONG_NUMBER: Final = r"^[0-9]{16,255}$"
+_SCIENTIFIC: Final = re.compile(r"([0-9])(?:[.,]([0-9]{1,20}))?[eE]\+?([0-9]{1,3})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,5 +119,5 @@ def _rounded_from(found: re.Match[str], polled: pl.Series) -> str | None:
     if exponent < len(decimals):
         return None
     number, step = int(Decimal(f"{found[1]}.{decimals or 0}").scaleb(exponent)), 10 ** (exponent - len(decimals))
-    candidates = polled.filter((polled.str.len_bytes() == exponent + 1) & polled.str.contains(r"^\d+$"))
+    candidates = polled.filter((polled.str.len_bytes() == exponent + 1) & polled.str.contains(r"^[0-9]+$"))
     return next((one for one in candidates.to_list() if abs(int(one) - number) <= step), None)

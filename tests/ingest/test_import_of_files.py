@@ -1,0 +1,340 @@
+"""Several tables in one file, several files of one table, and the forms that files come in."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import openpyxl
+import polars as pl
+import pytest
+
+from storewatch.catalog import Catalog, StoreFilter
+from storewatch.domain.enums import EntryKind, ImportTable, Setting
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.labels import Label, Scope
+from storewatch.ingest import Imported, ImportOptions, InputFile, find_files, group_by_table, import_files
+from storewatch.ingest.bulk import BulkFormat, replace_hours
+from storewatch.ingest.inputs import MAX_MEMBERS
+from storewatch.lake import Lake
+
+Write = Callable[..., list[Path]]
+Import = Callable[..., Imported]
+
+HOURS = "store_id,dayOfWeek,start_time_local,end_time_local"
+POLLS = "store_id,status,timestamp_utc"
+AT = "2023-01-23 10:00:00 UTC"
+DAY = 86_400
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write files into a folder of their own."""
+
+    def run(**files: str | bytes) -> list[Path]:
+        folder = tmp_path / "in"
+        folder.mkdir(exist_ok=True)
+        paths = []
+        for name, content in files.items():
+            paths.append(folder / name.replace("__", "."))
+            paths[-1].write_bytes(content.encode() if isinstance(content, str) else content)
+        return paths
+
+    return run
+
+
+@pytest.fixture
+def bring(sqlite_catalog: Catalog, lake: Lake, now: datetime) -> Import:
+    """Import paths as one command does."""
+
+    def run(*paths: Path, **options: Any) -> Imported:
+        files = find_files(paths).files
+        return import_files(files, catalog=sqlite_catalog, lake=lake, now=now, options=ImportOptions(**options))
+
+    return run
+
+
+def counts(done: Imported) -> dict[str, tuple[int, int]]:
+    return {str(table.table): (table.accepted, table.rejected) for table in done.tables}
+
+
+def hours_of(catalog: Catalog) -> dict[str, list[tuple[int, int]] | None]:
+    rows = catalog.stores.read_all()
+    joined = rows.frame.join(rows.patterns, on="weekly_hours_id", how="left")
+    return {
+        store_id: None if spans is None else [(span["start_s"], span["end_s"]) for span in spans]
+        for store_id, spans in joined.select("store_id", "intervals").iter_rows()
+    }
+
+
+def zones_of(catalog: Catalog) -> dict[str, str | None]:
+    return dict(catalog.stores.read_all().frame.select("store_id", "timezone").iter_rows())
+
+
+def labels_of(catalog: Catalog) -> dict[str, dict[str, str]]:
+    return catalog.stores.list_(StoreFilter(), limit=100).labels
+
+
+def test_every_table_of_a_header_is_imported_and_its_rows_are_judged_apart(
+    write: Write, bring: Import, sqlite_catalog: Catalog, lake: Lake
+) -> None:
+    text = (
+        f"Unnamed: 0,{HOURS},timezone_str,comment\n"
+        "0,a,0,09:00,17:00,Asia/Tokyo,x\n"
+        "1,a,9,09:00,17:00,Asia/Tokyo,\n"
+        "2,b,1,10:00,12:00,Mars/Base,\n"
+        "3,c,2,10:00,12:00,,\n"
+    )
+    done = bring(*write(export__csv=text))
+    assert counts(done) == {"weekly_hours": (3, 1), "timezones": (2, 1)}
+    assert done.tables[0].ignored == ("Unnamed: 0", "comment")
+    assert zones_of(sqlite_catalog) == {"a": "Asia/Tokyo", "b": None, "c": None}
+    assert hours_of(sqlite_catalog)["b"] == [(DAY + 36_000, DAY + 43_200)]
+    lines = [[(reject.line, reject.reason[:13]) for reject in table.first_rejects] for table in done.tables]
+    assert lines == [[(3, "day '9' is no")], [(4, "time zone 'Ma")]]
+    assert lake.snapshot().rows == 0
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "parquet"])
+def test_polls_with_a_zone_bring_both_in_every_form(
+    form: str, write: Write, bring: Import, sqlite_catalog: Catalog, lake: Lake
+) -> None:
+    frame = pl.DataFrame(
+        {"store_id": ["a", "b"], "status": ["active", "open"], "timestamp_utc": [AT, AT], "timezone": ["UTC", "UTC"]}
+    )
+    content = BytesIO()
+    writer = {"csv": frame.write_csv, "ndjson": frame.write_ndjson, "parquet": frame.write_parquet}[form]
+    writer(content)
+    done = bring(*write(**{f"f__{form}": content.getvalue()}))
+    assert counts(done) == {"observations": (1, 1), "timezones": (2, 0)}
+    assert zones_of(sqlite_catalog) == {"a": "UTC", "b": "UTC"}
+    assert lake.snapshot().rows == 1
+
+
+def test_stores_with_a_zone_and_a_target(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
+    text = "store_id,name,brand,timezone_str,objective\na,Anker,acme,Asia/Tokyo,99\nb,Bar,,Nowhere,\n"
+    done = bring(*write(stores__csv=text))
+    assert counts(done) == {"timezones": (1, 1), "targets": (1, 0), "stores": (2, 0)}
+    assert labels_of(sqlite_catalog) == {"a": {"name": "Anker", "brand": "acme"}, "b": {"name": "Bar"}}
+    assert sqlite_catalog.entries.list_(EntryKind.TARGETS)["objective"].to_list() == [0.99]
+
+
+def test_labels_beside_hours_are_those_that_a_store_has_once_and_others_are_kept(
+    write: Write, bring: Import, sqlite_catalog: Catalog
+) -> None:
+    bring(*write(stores__csv="store_id,name,owner\na,Old,acme\n"))
+    text = f"{HOURS},name,region,note\na,0,09:00,17:00,Anker,north,x\na,1,09:00,17:00,Anker,north,y\n"
+    hours = bring(*write(hours__csv=text)).tables[0]
+    assert labels_of(sqlite_catalog) == {"a": {"name": "Anker", "owner": "acme", "region": "north"}}
+    assert hours.ignored == ()
+    stores = sqlite_catalog.imports.list_(1)[0]
+    assert (stores.table_name, stores.notes.ignored) == ("stores", ("note (it differs between the rows of a store)",))
+
+
+def test_beside_polls_only_the_name_is_a_label(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
+    done = bring(*write(p__csv=f"{POLLS},name,latency\na,active,{AT},Anker,12\n"))
+    assert labels_of(sqlite_catalog) == {"a": {"name": "Anker"}}
+    assert done.tables[0].ignored == ("latency",)
+
+
+def test_part_files_are_one_import_and_replace_together(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
+    bring(*write(old__csv=f"{HOURS}\na,6,09:00,17:00\n"))
+    parts = write(
+        part_1__csv=f"{HOURS}\na,0,09:00,17:00\nb,9,x,y\n", part_2__csv=f"{HOURS}\na,1,09:00,17:00\na,8,x,y\n"
+    )
+    done = bring(*parts)
+    (table,) = done.tables
+    assert (table.files, table.accepted, table.rejected) == (tuple(map(str, parts)), 2, 2)
+    assert hours_of(sqlite_catalog) == {"a": [(32_400, 61_200), (DAY + 32_400, DAY + 61_200)]}
+    assert [(reject.file, reject.line) for reject in table.first_rejects] == [(str(parts[0]), 3), (str(parts[1]), 3)]
+    listed = sqlite_catalog.imports.read_rejects(table.import_id)
+    assert listed["file"].to_list() == [str(path) for path in parts]
+
+
+def test_part_files_merge_with_a_date_too_and_in_every_table(
+    write: Write, bring: Import, sqlite_catalog: Catalog
+) -> None:
+    first, second = write(p1__csv=f"{HOURS}\na,0,09:00,17:00\n", p2__csv=f"{HOURS}\na,1,09:00,17:00\n")
+    bring(first, second, valid_from=date(2026, 12, 1))
+    (version,) = sqlite_catalog.stores.read_all().changes.versions.rows()
+    patterns = dict(sqlite_catalog.stores.read_all().patterns.iter_rows())
+    assert len(patterns[version[2]]) == 2
+    special = "store_id,date,start_time_local,end_time_local\na,2026-12-24,{}\n"
+    sales = "store_id,sales_per_hour,weekday\na,10,{}\n"
+    files = write(
+        s1__csv=special.format("09:00,10:00"),
+        s2__csv=special.format("11:00,12:00"),
+        t1__csv=sales.format(0),
+        t2__csv=sales.format(1),
+    )
+    done = bring(*files)
+    assert counts(done) == {"special_hours": (2, 0), "sales": (2, 0)}
+    assert sqlite_catalog.entries.list_(EntryKind.SPECIAL_HOURS).height == 2
+    assert sqlite_catalog.entries.list_(EntryKind.SALES).height == 2
+
+
+def test_a_bad_file_or_a_strict_reject_leaves_every_file_out(
+    write: Write, bring: Import, sqlite_catalog: Catalog, lake: Lake
+) -> None:
+    polls, other, bad = write(
+        a__csv=f"{POLLS}\na,active,{AT}\n", b__csv="x,y\n1,2\n", c__csv="store_id,timezone\na,UTC\nb,Mars\n"
+    )
+    with pytest.raises(InvalidInputError, match="none of the seven tables"):
+        bring(polls, other)
+    with pytest.raises(InvalidInputError, match="1 bad rows, so nothing of them was imported"):
+        bring(polls, bad, strict=True)
+    assert (sqlite_catalog.imports.list_(), lake.snapshot().rows) == ([], 0)
+
+
+def test_both_times_empty_is_closed_that_day(
+    write: Write, bring: Import, sqlite_catalog: Catalog, now: datetime
+) -> None:
+    closed = "".join(f"c,{day},,\n" for day in range(7))
+    bring(*write(hours__csv=f"{HOURS}\n{closed}a,0,09:00,17:00\na,1,,\n"))
+    assert hours_of(sqlite_catalog) == {"a": [(32_400, 61_200)], "c": []}
+    body = json.dumps([{"store_id": "a", "day": 0, "start_time_local": None, "end_time_local": ""}]).encode()
+    replace_hours(body, BulkFormat.JSON, catalog=sqlite_catalog, now=now)
+    assert hours_of(sqlite_catalog)["a"] == []
+
+
+def test_store_whose_rows_were_all_rejected_is_noted_until_put_right(
+    write: Write, bring: Import, sqlite_catalog: Catalog, now: datetime
+) -> None:
+    text = f"{HOURS},timezone\na,0,9h,17h,Mars\nb,0,09:00,17:00,UTC\nb,1,9h,17h,UTC\n"
+    bring(*write(f__csv=text, p__csv=f"{POLLS}\na,active,{AT}\n"))
+    noted = sqlite_catalog.fallbacks.list_().select("store_id", "setting").rows()
+    assert noted == [("a", Setting.TIMEZONE), ("a", Setting.WEEKLY_HOURS)]
+    bring(*write(z__csv="store_id,timezone\na,UTC\n"))
+    assert sqlite_catalog.fallbacks.list_()["setting"].to_list() == [Setting.WEEKLY_HOURS]
+    body = f"{HOURS}\na,0,09:00,17:00\nnew,0,9h,17h\n".encode()
+    replace_hours(body, BulkFormat.CSV, catalog=sqlite_catalog, now=now)
+    assert sqlite_catalog.fallbacks.list_()["store_id"].to_list() == ["new"]
+
+
+def test_rejected_rows_of_other_scopes_are_not_noted(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
+    bring(*write(s__csv="store_id,name,owner\na,A,acme\nb,B,bolt\n"))
+    scope = Scope(label=Label("owner", "acme"))
+    bring(*write(h__csv=f"{HOURS}\na,0,9h,17h\nb,0,9h,17h\n"), scope=scope)
+    assert sqlite_catalog.fallbacks.list_()["store_id"].to_list() == ["a"]
+
+
+def test_stores_not_seen_before_are_counted(write: Write, bring: Import) -> None:
+    polls, hours = write(p__csv=f"{POLLS}\na,active,{AT}\n", h__csv=f"{HOURS}\na,0,09:00,17:00\nz,0,09:00,17:00\n")
+    done = bring(polls, hours)
+    assert [(table.table, table.new_stores, table.new_store_ids) for table in done.tables] == [
+        (ImportTable.OBSERVATIONS, 0, ()),
+        (ImportTable.WEEKLY_HOURS, 1, ("z",)),
+    ]
+    (again,) = bring(*write(p__csv=f"{POLLS}\na,active,{AT}\nn,active,{AT}\n")).tables
+    assert (again.new_stores, again.new_store_ids) == (1, ("n",))
+
+
+def test_key_with_a_scope_imports_hours_but_not_the_names_beside_them(
+    write: Write, bring: Import, sqlite_catalog: Catalog
+) -> None:
+    bring(*write(s__csv="store_id,name,owner\na,A,acme\n"))
+    scope = Scope(label=Label("owner", "acme"))
+    done = bring(*write(h__csv=f"{HOURS},name\na,0,09:00,17:00,Taken\n"), scope=scope)
+    assert done.tables[0].ignored == ("name (a key with a scope cannot import labels)",)
+    assert labels_of(sqlite_catalog)["a"]["name"] == "A"
+
+
+def test_folder_takes_tsv_and_txt_and_names_what_it_leaves_out(
+    write: Write, bring: Import, tmp_path: Path, lake: Lake
+) -> None:
+    write(
+        a__tsv=f"{POLLS}\na,active,{AT}\n".replace(",", "\t"),
+        b__txt=f"{POLLS}\nb,active,{AT}\n".replace(",", ";"),
+        README__txt="What these files are.\n",
+        notes__docx="x",
+    )
+    (tmp_path / "in" / "old").mkdir()
+    found = find_files([tmp_path / "in"])
+    assert [Path(name).name for name in found.left_out] == ["notes.docx", "old"]
+    done = bring(tmp_path / "in")
+    assert counts(done) == {"observations": (2, 0)}
+    assert [line.split(":")[0] for line in done.left_out] == [str(tmp_path / "in" / "README.txt")]
+    assert lake.snapshot().store_ids().to_list() == ["a", "b"]
+
+
+def zipped(**members: str | bytes) -> bytes:
+    content = BytesIO()
+    with ZipFile(content, "w", ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name.replace("__", ".").replace("--", "/"), text)
+    return content.getvalue()
+
+
+def test_zip_is_imported_like_a_folder(write: Write, bring: Import, sqlite_catalog: Catalog, tmp_path: Path) -> None:
+    content = zipped(
+        **{"..--..--h1__csv": f"{HOURS}\na,0,09:00,17:00\na,9,x,y\n", "in--h2__tsv": f"{HOURS}\na,1,09:00,17:00\n"},
+        notes__pdf=b"%PDF",
+        inner__zip=zipped(x__csv="a"),
+    )
+    (path,) = write(all__zip=content)
+    done = bring(path)
+    (table,) = done.tables
+    assert hours_of(sqlite_catalog) == {"a": [(32_400, 61_200), (DAY + 32_400, DAY + 61_200)]}
+    assert table.first_rejects[0].file == f"{path}/../../h1.csv"
+    assert done.left_out == (f"{path}/notes.pdf", f"{path}/inner.zip")
+    assert not list(tmp_path.parent.rglob("h1.csv"))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (zipped(a__csv=b"0" * (80 << 20)), "would unpack from"),
+        (zipped(**{f"{number}__csv": "x" for number in range(MAX_MEMBERS + 1)}), "holds 1,001 files"),
+        (zipped(notes__pdf="x"), "holds no file to import"),
+        (zipped(a__csv=POLLS)[:-30], "damaged or protected zip"),
+        (zipped(), "holds no file to import"),
+    ],
+)
+def test_zip_that_cannot_be_trusted_is_refused(content: bytes, reason: str, write: Write, bring: Import) -> None:
+    with pytest.raises(InvalidInputError, match=reason):
+        bring(*write(all__zip=content))
+
+
+def workbook(**sheets: list[list[object]]) -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    content = BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def test_sheets_of_a_workbook_are_tables(write: Write, bring: Import, sqlite_catalog: Catalog, lake: Lake) -> None:
+    utc = datetime(2023, 1, 23, 10, tzinfo=UTC)
+    content = workbook(
+        Polls=[POLLS.split(","), ["a", "active", utc.replace(tzinfo=None)], [8_419_537_941_919_820_000, "active", AT]],
+        Hours=[[], HOURS.split(","), ["a", 0, time(9), timedelta(hours=24)], ["a", 1.0, "09:00", time(17)], ["a", 2]],
+        Notes=[["Remember", "this"], ["x", 1]],
+    )
+    (path,) = write(book__xlsx=content)
+    done = bring(path)
+    assert counts(done) == {"observations": (1, 1), "weekly_hours": (3, 0)}
+    polls = done.tables[0]
+    assert (polls.first_rejects[0].file, polls.first_rejects[0].line) == (f"{path}/Polls", 3)
+    assert "8419537941919820000, of which Excel keeps the first 15 digits only" in polls.first_rejects[0].reason
+    assert hours_of(sqlite_catalog)["a"] == [(32_400, DAY), (DAY + 32_400, DAY + 61_200)]
+    assert lake.snapshot().read(0, 2**61)["observed_at"].to_list() == [utc]
+    assert [line.split(":")[0] for line in done.left_out] == [f"{path}/Notes"]
+
+
+def test_uploads_of_the_same_table_are_grouped(write: Write) -> None:
+    names = write(
+        a__csv=f"{HOURS}\n",
+        b__csv=f"{POLLS}\n",
+        c__csv=f"{HOURS},timezone\n",
+        d__csv="store_id,timezone\n",
+        e__csv="x\n",
+    )
+    files = [InputFile.at(path) for path in names]
+    assert group_by_table(files) == [[files[0], files[2], files[3]], [files[1]], [files[4]]]
