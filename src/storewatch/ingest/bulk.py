@@ -92,9 +92,9 @@ def replace_hours(
         return checked
 
     good, change = _check(rows, check, catalog, scope)
-    hours = weekly_intervals(good.select(WEEKLY_HOURS.names()).unique()) if change.accepted else None
-    noted = {Setting.WEEKLY_HOURS: pl.concat(rejected)} if change.rejected and rejected else {}
-    if hours is not None or noted:
+    if change.accepted:
+        hours = weekly_intervals(good.select(WEEKLY_HOURS.names()).unique())
+        noted = {Setting.WEEKLY_HOURS: pl.concat(rejected)} if rejected else {}
         catalog.stores.replace(StoreChanges(hours=hours, hours_from=valid_from, rejected=noted), now=now)
     return change
 
