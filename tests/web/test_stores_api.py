@@ -247,7 +247,10 @@ BAD_CHANGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"timezone": ""}, ["body.timezone"]),
     ({"timezone": "UTC\0"}, ["body.timezone"]),
     ({"timezone": 1}, ["body.timezone"]),
-    ({"weekly_hours": []}, ["body.weekly_hours"]),
+    (
+        {"weekly_hours": [{}]},
+        ["body.weekly_hours.0.day", "body.weekly_hours.0.start_time_local", "body.weekly_hours.0.end_time_local"],
+    ),
     ({"weekly_hours": [NINE_TO_TWELVE | {"day": 7}]}, ["body.weekly_hours.0"]),
     ({"weekly_hours": [NINE_TO_TWELVE, NINE_TO_TWELVE | {"end_time_local": "09:00"}]}, ["body.weekly_hours.1"]),
     (
