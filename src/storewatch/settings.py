@@ -79,6 +79,11 @@ class Settings:
         """Files that wait for their import."""
         return self.home / "uploads"
 
+    @property
+    def has_database_in_home(self) -> bool:
+        """Return whether the catalog is the SQLite database of the home folder."""
+        return self.database_url == _database_in(self.home)
+
     @classmethod
     def from_environment(cls, home: Path | None = None, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Read the variables of docs/reference/settings.md; an explicit `home` wins.
@@ -86,10 +91,9 @@ class Settings:
         Raises InvalidInputError for a value that is not what its variable takes.
         """
         folder = (home or Path(environment.get("STOREWATCH_HOME") or DEFAULT_HOME)).expanduser().absolute()
-        own_database = f"sqlite:///{quote(str(folder / 'catalog.sqlite3'))}"
         return cls(
             home=folder,
-            database_url=environment.get("STOREWATCH_DATABASE_URL") or own_database,
+            database_url=environment.get("STOREWATCH_DATABASE_URL") or _database_in(folder),
             lake_url=environment.get("STOREWATCH_LAKE_URL") or str(folder / "lake"),
             log_level=_one_of(environment, "STOREWATCH_LOG_LEVEL", cls.log_level, LOG_LEVELS),
             metrics_open=_switch(environment, "STOREWATCH_METRICS_OPEN"),
@@ -99,6 +103,10 @@ class Settings:
             min_free_mb=_positive(environment, "STOREWATCH_MIN_FREE_MB", cls.min_free_mb),
             access=AccessSettings.from_environment(environment),
         )
+
+
+def _database_in(home: Path) -> str:
+    return f"sqlite:///{quote(str(home / 'catalog.sqlite3'))}"
 
 
 def _positive(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -52,6 +52,29 @@ def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:
     assert re.findall(r"^  ([\w-]+)  ", done.stdout.split("Commands:")[1], re.MULTILINE) == [*COMMANDS, *GROUPS]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("status",), ("report",), ("outages",), ("doctor",), ("optimize",), ("verify", "7c0f7e06"), ("rejects", "1")),
+        *((group, "list") for group in ("key", "schedule", "definition", "closure", "annotation")),
+        ("annotation", "delete", "1"),
+    ],
+    ids=" ".join,
+)
+def test_home_that_does_not_exist_is_named_and_not_created(tmp_path: Path, words: tuple[str, ...]) -> None:
+    home = tmp_path / "misspelt"
+    done = storewatch(*words, "--home", home)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"storewatch: There is no installation in {home}: the folder does not exist.")
+    assert not home.exists()
+
+
+def test_first_key_can_be_created_before_anything_else(tmp_path: Path) -> None:
+    home = tmp_path / "new" / "home"
+    assert storewatch("key", "create", "--name", "ops", "--role", "admin", home=home).returncode == 0
+    assert "ops" in storewatch("key", "list", home=home).stdout
+
+
 def test_import_says_what_came_in(tmp_path: Path) -> None:
     files = write_scene(tmp_path / "files")
     done = run_process("import", files / "store_status.csv", home=tmp_path / "home")
@@ -181,6 +204,7 @@ def test_home_may_stand_before_or_after_the_command(home: Path) -> None:
 def test_mistake_of_the_user_is_one_sentence_and_exit_code_2(
     arguments: tuple[str, ...], sentence: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "home").mkdir()
     done = storewatch(*arguments, home=tmp_path / "home")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"storewatch: {sentence}")

@@ -86,7 +86,8 @@ def test_options_mean_what_the_same_members_mean_over_http(home: Path, tmp_path:
         ("r.csv", {"table": "summary"}, "wide_csv"),
         ("r.csv", {"format": "wide_csv"}, "wide_csv"),
         ("r.csv", {"format": "pdf", "by": "day"}, "wide_csv"),
-        ("r.txt", {}, "csv"),
+        ("r", {}, "csv"),
+        ("/dev/stdout", {}, "csv"),
         ("-", {"by": "day"}, "wide_csv"),
         ("-", {"format": "pdf"}, "pdf"),
         ("folder.d/", {"format": "pdf"}, "pdf"),
@@ -94,6 +95,19 @@ def test_options_mean_what_the_same_members_mean_over_http(home: Path, tmp_path:
 )
 def test_format_follows_the_name_of_the_output(output: str, asked: dict[str, Any], form: str) -> None:
     assert with_format(asked, output) == asked | {"format": form}
+
+
+@pytest.mark.parametrize("output", ["r.txt", "r.csv.gz", "r.xls", "r.html"])
+@pytest.mark.parametrize("command", ["report", "outages", "doctor"])
+def test_output_with_the_suffix_of_no_format_is_refused(home: Path, tmp_path: Path, command: str, output: str) -> None:
+    file = tmp_path / output
+    done = storewatch(home, command, "--output", file)
+    assert done.returncode == 2
+    assert f"There is no format for {file.suffix} files" in done.stderr
+    assert not file.exists()
+    if command == "report":
+        assert storewatch(home, command, "--output", file, "--format", "csv").returncode == 0
+        assert file.exists()
 
 
 def test_folder_gets_a_file_with_a_good_name(home: Path, tmp_path: Path) -> None:

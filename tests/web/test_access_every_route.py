@@ -29,7 +29,7 @@ OTHERWISE = {
     ("DELETE", "/v1/schedules/{name}"): Role.ADMIN,
 }
 # What clients of the classic contract also send.
-NOT_DOCUMENTED = {("GET", "/get_report/{report_id}"), ("POST", "/get_report")}
+NOT_DOCUMENTED = {("GET", "/get_report/{report_id}")}
 ADMINS_ONLY = ("/v1/keys", "/v1/audit")
 EXPORTS = {"text/csv", "application/x-ndjson", "application/octet-stream", "application/vnd.apache.parquet"}
 

@@ -61,7 +61,7 @@ def test_report_is_sent_however_a_client_asks_for_it(
     assert (answer.status_code, answer.text, answer.headers["x-report-status"]) == (200, REPORT, "Complete")
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"report_id": 7}', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"report_id": 7}', b'{"report_id": "\\ud800"}', b"\xff"])
 def test_body_without_a_report_is_a_problem_that_names_the_field(client: TestClient, body: bytes) -> None:
     for kind in ("application/json", "application/x-www-form-urlencoded"):
         answer = client.post("/get_report", content=body, headers={"Content-Type": kind})

@@ -47,7 +47,7 @@ def import_paths(
     from storewatch.stores.gaps import find_gaps
 
     found = find_files(paths)
-    with changing(home, "import.create", "import") as (installation, audit):
+    with changing(home, "import.create", "import", creates=True) as (installation, audit):
         with progress_bar("import") as progress:
             imported = import_files(
                 found.files,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from storewatch.domain.errors import InvalidInputError
 from storewatch.settings import Settings
 
 if TYPE_CHECKING:
@@ -79,21 +80,33 @@ def exporting(home: Path | None, action: str, object_type: str) -> "Iterator[tup
 
 
 @contextmanager
-def changing(home: Path | None, action: str, object_type: str) -> "Iterator[tuple[Installation, AuditTrail]]":
+def changing(
+    home: Path | None, action: str, object_type: str, *, creates: bool = False
+) -> "Iterator[tuple[Installation, AuditTrail]]":
     """Open the installation of a command that changes it.
 
     When the block ends without an error, an audit entry is written, unless the block wrote its own ones or called
-    `nothing_done`.
+    `nothing_done`. creates: create the installation if there is none.
     """
-    with _opened(home, read_only=False) as installation, _audited(installation, action, object_type) as trail:
+    with (
+        _opened(home, read_only=False, creates=creates) as installation,
+        _audited(installation, action, object_type) as trail,
+    ):
         yield installation, trail
 
 
 @contextmanager
-def _opened(home: Path | None, *, read_only: bool) -> "Iterator[Installation]":
+def _opened(home: Path | None, *, read_only: bool, creates: bool = False) -> "Iterator[Installation]":
     from storewatch.installation import open_installation
 
-    with open_installation(Settings.from_environment(home), read_only=read_only) as installation:
+    settings = Settings.from_environment(home)
+    # A database elsewhere says by itself whether there is an installation; the home is then a folder of this machine.
+    if not creates and settings.has_database_in_home and not settings.home.exists():
+        raise InvalidInputError(
+            f"There is no installation in {settings.home}: the folder does not exist. Name the folder of the data with "
+            "--home or STOREWATCH_HOME; `storewatch import` and `storewatch serve` create it."
+        )
+    with open_installation(settings, read_only=read_only) as installation:
         yield installation
 
 

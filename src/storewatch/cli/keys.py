@@ -43,7 +43,7 @@ def create(
     from storewatch.access.keys import create_key
 
     now = datetime.now(UTC)
-    with changing(home, "key.create", "key") as (installation, audit):
+    with changing(home, "key.create", "key", creates=True) as (installation, audit):
         new = create_key(
             installation.catalog,
             name=name,

@@ -136,12 +136,20 @@ def read_report_request(options: Mapping[str, Any], catalog: "Catalog", output: 
 
 
 def with_format(parameters: Given, output: str = "-") -> Given:
-    """Return the parameters with a format: by the name of the output, as requested, or else classic or wide CSV."""
+    """Return the parameters with a format: by the name of the output, as requested, or else classic or wide CSV.
+
+    Raises InvalidParameterError for the name of a file whose suffix is that of no format.
+    """
     from storewatch.reports.request.request import read_request
 
     suffix = Path(output).suffix.lower()
     if suffix in _SUFFIXES:
         return parameters | {"format": suffix[1:]}
+    if suffix not in ("", ".csv") and not output.endswith("/") and not Path(output).is_dir():
+        raise InvalidParameterError(
+            "output",
+            f"There is no format for {suffix} files; use {', '.join(('.csv', *_SUFFIXES))}, or name a --format too.",
+        )
     requested = parameters.get("format")
     if requested is not None and (suffix != ".csv" or requested in _CSV_FORMATS):
         return parameters

@@ -2,13 +2,20 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Triggered(BaseModel):
     """The report was accepted and runs in the background."""
 
     report_id: str
+
+
+class WantedReport(BaseModel):
+    """The report that a body names."""
+
+    # The pattern also refuses lone surrogates, which no database takes.
+    report_id: str = Field(pattern=r"^[^\x00]+$", description="The id that /trigger_report returned.")
 
 
 class Running(BaseModel):

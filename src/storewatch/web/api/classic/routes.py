@@ -1,23 +1,25 @@
 """The classic contract, to the letter: trigger a report, poll for it, download seven columns.
 
 Under a key with a scope the report covers the stores of the scope only. Clients of the contract spell their requests in
-several ways; those that are not documented here are understood too, and are not in /openapi.json.
+several ways, which are understood too.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 
 from storewatch.access import Principal
 from storewatch.domain.enums import JobKind
-from storewatch.domain.media_types import JSON
+from storewatch.domain.media_types import FORM, JSON
 from storewatch.installation import Installation
 from storewatch.reports.request.request import ReportRequest
 from storewatch.web.api.classic.complete import complete_report
-from storewatch.web.api.classic.models import Running, Triggered
+from storewatch.web.api.classic.models import Running, Triggered, WantedReport
 from storewatch.web.audit import audited
 from storewatch.web.dependencies import HeadOnly, Installed
 from storewatch.web.parameters import invalid
@@ -28,6 +30,19 @@ from storewatch.web.security import Operator, Viewer
 router = APIRouter(tags=["classic"])
 
 _DOWNLOAD: Final = audited("report.download", "report")
+_REPORT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "`Running`, or the finished CSV as a download with `X-Report-Status: Complete`.",
+        "model": Running | dict[str, Any],  # a report of /v1/reports may be JSON
+        "content": {kind: content for kind, content in FILE_CONTENT.items() if kind != JSON},
+    },
+    **problem_responses(
+        s404="No report has this id.",
+        s410="The file of the report was removed.",
+        s422="report_id is missing.",
+        s500="The report failed or was cancelled; `detail` holds the reason.",
+    ),
+}
 _TRIGGER: Final[dict[str, Any]] = {
     "responses": problem_responses(),
     "dependencies": [audited("report.create", "report")],
@@ -53,19 +68,7 @@ def trigger_report(
     "/get_report",
     operation_id="getClassicReport",
     response_model=None,
-    responses={
-        200: {
-            "description": "`Running`, or the finished CSV as a download with `X-Report-Status: Complete`.",
-            "model": Running | dict[str, Any],  # a report of /v1/reports may be JSON
-            "content": {kind: content for kind, content in FILE_CONTENT.items() if kind != JSON},
-        },
-        **problem_responses(
-            s404="No report has this id.",
-            s410="The file of the report was removed.",
-            s422="report_id is missing.",
-            s500="The report failed or was cancelled; `detail` holds the reason.",
-        ),
-    },
+    responses=_REPORT,
     dependencies=[_DOWNLOAD],
 )
 def get_report(
@@ -86,20 +89,33 @@ def get_report_by_path(request: Request, caller: Viewer, report_id: str, install
 
 async def _report_id(request: Request) -> str:
     """Return the report_id of the query, or of a body that is JSON or a form."""
-    sent: object = request.query_params.get("report_id")
-    if sent is None and request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON:
-        with suppress(ValueError):  # of JSON and of UTF-8
-            body = await request.json()
-            sent = body.get("report_id") if isinstance(body, dict) else None
-    elif sent is None:
-        async with request.form() as form:
-            sent = form.get("report_id")
-    if not isinstance(sent, str):
-        raise invalid("name the report in the query or the body", "body", "report_id")
-    return sent
+    sent: object = request.query_params
+    if "report_id" not in request.query_params:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON:
+            with suppress(ValueError):  # of JSON and of UTF-8
+                sent = await request.json()
+        else:
+            async with request.form() as form:
+                sent = form
+    try:
+        return WantedReport.model_validate(dict(sent) if isinstance(sent, Mapping) else sent).report_id
+    except ValidationError:
+        raise invalid("name the report in the query or the body", "body", "report_id") from None
 
 
-@router.post("/get_report", include_in_schema=False, response_model=None, dependencies=[_DOWNLOAD])
+@router.post(
+    "/get_report",
+    operation_id="getClassicReportByPost",
+    response_model=None,
+    responses=_REPORT,
+    dependencies=[_DOWNLOAD],
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {kind: {"schema": WantedReport.model_json_schema()} for kind in (JSON, FORM)},
+        }
+    },
+)
 def get_report_by_post(
     request: Request, caller: Viewer, report_id: Annotated[str, Depends(_report_id)], installation: Installed
 ) -> Response:
