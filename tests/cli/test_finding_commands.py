@@ -141,7 +141,11 @@ def test_doctor_says_once_what_it_sees_in_most_stores(home: Path) -> None:
 
 def test_doctor_without_findings_says_so(home: Path) -> None:
     told = "Nothing contradicts the hours of the 3 stores, 2022-12-24 18:00 to 2023-01-23 18:00 UTC."
-    assert printed(home, "doctor") == [told]
+    assert printed(home, "doctor") == [
+        "1 of the 3 stores in hours, zones or labels have no polls: ghost",
+        "1 of the 2 polled stores have no hours (open 24x7): bar",
+        told,
+    ]
 
 
 def test_closure_is_added_listed_and_deleted(home: Path) -> None:

@@ -114,6 +114,28 @@ def test_polls_with_a_zone_bring_both_in_every_form(
     assert lake.snapshot().rows == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p__csv", f"{POLLS},name,timezone\na,active,{AT},Caf\xe9,UTC\n".encode("latin-1")),
+        (
+            "p__ndjson",
+            f'{{"store_id":"a","status":"active","timestamp_utc":"{AT}","name":[1],"timezone":"UTC"}}'.encode(),
+        ),
+    ],
+)
+def test_cell_that_cannot_be_read_rejects_the_row_of_its_table_only(
+    name: str, text: bytes, write: Write, bring: Import, lake: Lake
+) -> None:
+    done = bring(*write(**{name: text}))
+    assert counts(done) == {"observations": (1, 0), "timezones": (1, 0), "stores": (0, 1)}
+    assert done.tables[2].first_rejects[0].reason in (
+        "it is not valid UTF-8 text",
+        "name must be text or a whole number, not [1]",
+    )
+    assert lake.snapshot().rows == 1
+
+
 def test_stores_with_a_zone_and_a_target(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
     text = "store_id,name,brand,timezone_str,objective\na,Anker,acme,Asia/Tokyo,99\nb,Bar,,Nowhere,\n"
     done = bring(*write(stores__csv=text))
@@ -219,6 +241,13 @@ def test_rejected_rows_of_other_scopes_are_not_noted(write: Write, bring: Import
     scope = Scope(label=Label("owner", "acme"))
     bring(*write(h__csv=f"{HOURS}\na,0,9h,17h\nb,0,9h,17h\n"), scope=scope)
     assert sqlite_catalog.fallbacks.list_()["store_id"].to_list() == ["a"]
+
+
+def test_several_zones_of_a_store_are_named(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
+    text = "store_id,timezone\na,UTC\nb,UTC\na,Asia/Tokyo\nb,UTC\n"
+    (table,) = bring(*write(z__csv=text)).tables
+    assert table.assumed == ("of several time zones of a store the last row counts: a",)
+    assert zones_of(sqlite_catalog) == {"a": "Asia/Tokyo", "b": "UTC"}
 
 
 def test_stores_not_seen_before_are_counted(write: Write, bring: Import) -> None:

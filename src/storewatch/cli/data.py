@@ -26,7 +26,7 @@ def import_paths(
     ] = None,
     home: Home = None,
 ) -> None:
-    """Import CSV, NDJSON or Parquet, plain or .gz. The header of a file decides what it holds:
+    """Import CSV, TSV, NDJSON, Parquet or Excel files, plain, .gz or in a .zip. The header decides what a file holds:
 
     \b
     polls          store_id, status, timestamp_utc
@@ -37,8 +37,11 @@ def import_paths(
     targets        store_id, objective; 99.5, 99.5% or 0.995 (numbers over 1 are percent)
     sales          store_id, sales_per_hour; optional: weekday (0 = Monday), hour
 
-    The last three may have label, value in place of store_id. Bad rows are kept aside with their reason; the good
-    rows of a file are imported together. Importing a file again changes nothing.
+    The last three may have label, value in place of store_id. A header may carry several tables. The files of one
+    command are one import for each table: their rows together replace what was there. Bad rows are kept aside with
+    their reason; the good rows are imported together. Importing a file again changes nothing.
+
+    The closing lines name what was assumed, ignored, rejected and left out, and stores that only some inputs name.
 
     Example: storewatch import store_status.csv menu_hours.csv timezones.csv
     Example: storewatch import --valid-from 2026-12-01 menu_hours.csv

@@ -1,7 +1,7 @@
 """What every format is turned into: blocks of consecutive rows, with the way back to where each row came from."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -9,6 +9,9 @@ import numpy.typing as npt
 import polars as pl
 
 from storewatch.domain.columns import REJECTS
+
+# row: its number in the block; column: its canonical name.
+UNREADABLE: Final = pl.Schema({"row": pl.Int64, "column": pl.String, "reason": pl.String})
 
 Rows = npt.NDArray[np.int64]
 
@@ -25,24 +28,34 @@ class Block:
     origins: the 1-based lines and the texts of the rows with these numbers in `columns`. An empty text marks a
         blank line, which is no row at all.
     broken: the rows that could not be split into columns, as REJECTS.
+    unreadable: the cells that are null in `columns` because they could not be read, as UNREADABLE. Only where they are
+        asked for; otherwise such a row is broken.
     """
 
     columns: pl.DataFrame
     origins: Callable[[Rows], tuple[Rows, list[str]]]
     broken: pl.DataFrame
     done_bytes: int
+    unreadable: pl.DataFrame = field(default_factory=UNREADABLE.to_frame)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """An opened file: the names of its columns, and its rows once it is known which columns are wanted.
 
-    blocks(wanted): `wanted` maps canonical names to positions in `names`.
+    read: implements `blocks`.
     """
 
     names: tuple[str, ...]
     total_bytes: int
-    blocks: Callable[[Mapping[str, int]], Iterator[Block]]
+    read: Callable[[Mapping[str, int], bool], Iterator[Block]]
+
+    def blocks(self, wanted: Mapping[str, int], *, apart: bool = False) -> Iterator[Block]:
+        """Read the rows. wanted: canonical names -> positions in `names`.
+
+        apart: the columns belong to several tables, so a cell that cannot be read does not break its row.
+        """
+        return self.read(wanted, apart)
 
 
 def no_rejects() -> pl.DataFrame:

@@ -37,11 +37,11 @@ def open_csv(stream: Stream) -> Source:
         start = stream.head.find(b"\n", start) + 1 or len(stream.head)
     table = _Csv(stream, delimiter, len(names))
 
-    def blocks(wanted: Mapping[str, int]) -> Iterator[Block]:
+    def read(wanted: Mapping[str, int], apart: bool) -> Iterator[Block]:
         for first_line, data in stream.blocks(start, lines + 1, cut_at_record):
-            yield from table.read(data, first_line, wanted)
+            yield from table.read(data, first_line, wanted, apart=apart)
 
-    return Source(names=tuple(names), total_bytes=stream.total_bytes, blocks=blocks)
+    return Source(names=tuple(names), total_bytes=stream.total_bytes, read=read)
 
 
 def cut_at_record(data: bytes, stop: int) -> int:
@@ -72,18 +72,18 @@ class _Csv:
         self._stream, self._delimiter, self._width = stream, delimiter, width
         self._blank = f' \t\r\n"{delimiter}'.encode()
 
-    def read(self, data: bytes, first_line: int, wanted: Mapping[str, int]) -> Iterator[Block]:
+    def read(self, data: bytes, first_line: int, wanted: Mapping[str, int], *, apart: bool) -> Iterator[Block]:
         """Blocks by Polars, but for the neighbourhood of a row that it refuses: that is read record by record."""
         block = self._read_whole(data, first_line, wanted)
         middle = 0 if block else cut_at_record(data, len(data) // 2)
         if block:
             yield block
         elif len(data) > SLOW_BYTES and middle:
-            yield from self.read(data[:middle], first_line, wanted)
-            yield from self.read(data[middle:], first_line + data.count(b"\n", 0, middle), wanted)
+            yield from self.read(data[:middle], first_line, wanted, apart=apart)
+            yield from self.read(data[middle:], first_line + data.count(b"\n", 0, middle), wanted, apart=apart)
         else:
             records = self._records(data, first_line, wanted)
-            yield from line_blocks(records, tuple(wanted), lambda: self._stream.done_bytes)
+            yield from line_blocks(records, tuple(wanted), lambda: self._stream.done_bytes, apart=apart)
 
     def _read_whole(self, data: bytes, first_line: int, wanted: Mapping[str, int]) -> Block | None:
         """One block by Polars, or None when Polars would not read it exactly as RFC 4180 says."""

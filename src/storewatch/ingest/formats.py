@@ -49,7 +49,7 @@ def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> Source:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InvalidInputError(f"{file} is a damaged Parquet file ({_first_line(error)}).") from error
 
-    def blocks(wanted: Mapping[str, int]) -> Iterator[Block]:
+    def read(wanted: Mapping[str, int], _apart: bool) -> Iterator[Block]:
         names = list(schema)
         wanted_columns = scan.select(
             _as_found(file, name, names[position], schema[names[position]]) for name, position in wanted.items()
@@ -67,7 +67,7 @@ def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> Source:
         except (pl.exceptions.PolarsError, OSError) as error:
             raise InvalidInputError(f"{file} is a damaged Parquet file ({_first_line(error)}).") from error
 
-    return Source(names=tuple(schema), total_bytes=total_bytes, blocks=blocks)
+    return Source(names=tuple(schema), total_bytes=total_bytes, read=read)
 
 
 def _as_found(file: str, name: str, found: str, dtype: pl.DataType) -> pl.Expr:

@@ -201,7 +201,7 @@ class _Reading:
         total, done, number = sum(part.total_bytes for part in self._parts), 0, 0
         for part in self._parts:
             with part.file.open() as source:
-                for block in source.blocks(part.header.positions()):
+                for block in source.blocks(part.header.positions(), apart=len(part.header.tables) > 1):
                     if self._options.progress:
                         self._options.progress(done + block.done_bytes, total)
                     for found in part.header.tables:

@@ -10,7 +10,7 @@ import polars as pl
 
 from storewatch.domain.columns import REJECTS
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.blocks import DECIMAL_NAMES, Block, Rows, Source
+from storewatch.ingest.blocks import DECIMAL_NAMES, UNREADABLE, Block, Rows, Source
 from storewatch.ingest.streams import Stream
 
 LINES_PER_BLOCK: Final = 100_000
@@ -44,24 +44,34 @@ class Line(NamedTuple):
     raw: bytes
     values: Sequence[str | None] = ()
     problem: str | None = None
+    unreadable: Mapping[str, str] | None = None  # column -> what is wrong with its value
 
 
-def line_blocks(lines: Iterator[Line], wanted: Sequence[str], done_bytes: Callable[[], int]) -> Iterator[Block]:
-    """Gather lines into blocks of bounded size."""
+def line_blocks(
+    lines: Iterator[Line], wanted: Sequence[str], done_bytes: Callable[[], int], *, apart: bool = False
+) -> Iterator[Block]:
+    """Gather lines into blocks of bounded size. apart: as in Source.blocks."""
     while True:
         # Kept by column: one live object a row would have the garbage collector take as long as all the rest.
         numbers: list[int] = []
         raws: list[bytes] = []
         columns: dict[str, list[str | None]] = {column: [] for column in wanted}
         broken: list[tuple[int, str, str]] = []
+        unreadable: list[tuple[int, str, str]] = []
         for line in islice(lines, LINES_PER_BLOCK):
-            problem = line.problem or (None if _is_text(line.values) else _NOT_TEXT)
+            values, cells = line.values, line.unreadable
+            if not _is_text(values):
+                cells = {name: _NOT_TEXT for name, value in zip(wanted, values, strict=True) if not _is_text([value])}
+                values = [None if name in cells else value for name, value in zip(wanted, values, strict=True)]
+                cells |= line.unreadable or {}
+            problem = line.problem or (next(iter(cells.values())) if cells and not apart else None)
             if problem:
                 broken.append((line.number, line.raw.decode(errors="replace"), problem))
                 continue
+            unreadable += [(len(numbers), name, reason) for name, reason in (cells or {}).items()]
             numbers.append(line.number)
             raws.append(line.raw)
-            for column, value in zip(columns.values(), line.values, strict=True):
+            for column, value in zip(columns.values(), values, strict=True):
                 column.append(value)
         if not numbers and not broken:
             return
@@ -70,6 +80,7 @@ def line_blocks(lines: Iterator[Line], wanted: Sequence[str], done_bytes: Callab
             origins=_origins(numbers, raws),
             broken=pl.DataFrame(broken, REJECTS, orient="row"),
             done_bytes=done_bytes(),
+            unreadable=pl.DataFrame(unreadable, UNREADABLE, orient="row"),
         )
 
 
@@ -82,11 +93,11 @@ def open_ndjson(stream: Stream) -> Source:
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"{stream.name}: its first line is not a JSON object ({error}).") from error
 
-    def blocks(wanted: Mapping[str, int]) -> Iterator[Block]:
+    def read(wanted: Mapping[str, int], apart: bool) -> Iterator[Block]:
         keys = {column: names[position] for column, position in wanted.items()}
-        yield from line_blocks(_objects(stream, blank, keys), tuple(wanted), lambda: stream.done_bytes)
+        yield from line_blocks(_objects(stream, blank, keys), tuple(wanted), lambda: stream.done_bytes, apart=apart)
 
-    return Source(names=names, total_bytes=stream.total_bytes, blocks=blocks)
+    return Source(names=names, total_bytes=stream.total_bytes, read=read)
 
 
 def _objects(stream: Stream, blank: bytes, keys: Mapping[str, str]) -> Iterator[Line]:
@@ -119,15 +130,17 @@ def row_line(number: int, raw: bytes, row: object, keys: Mapping[str, str]) -> L
     if not isinstance(row, dict):
         return Line(number=number, raw=raw, problem="it is not a JSON object")
     values: list[str | None] = []
+    unreadable: dict[str, str] | None = None
     for column, key in keys.items():
         value = row.get(key)
         if type(value) is int or (type(value) is float and column in DECIMAL_NAMES):  # True is an int by isinstance
             value = str(value)
         elif value is not None and not isinstance(value, str):
-            problem = f"{column} must be text or a whole number, not {_shown(value)}"
-            return Line(number=number, raw=raw, problem=problem)
+            unreadable = unreadable or {}
+            unreadable[column] = f"{column} must be text or a whole number, not {_shown(value)}"
+            value = None
         values.append(value)
-    return Line(number=number, raw=raw, values=values)
+    return Line(number=number, raw=raw, values=values, unreadable=unreadable)
 
 
 def _shown(value: object) -> str:

@@ -15,6 +15,7 @@ from storewatch.ingest.cells import CheckedRows, check_apart, is_id, stripped
 from storewatch.ingest.headers import FoundTable
 from storewatch.ingest.rejects import Rejects
 from storewatch.ingest.scopes import Allowed, within_scope
+from storewatch.stores.gaps import some
 
 REJECTED_STORES: Final = pl.Schema({"store_id": pl.String, "reason": pl.String})
 SETTINGS: Final = {ImportTable.WEEKLY_HOURS: Setting.WEEKLY_HOURS, ImportTable.TIMEZONES: Setting.TIMEZONE}
@@ -47,9 +48,7 @@ class TableReading:
         Polls are not gathered. allowed: of some ids those that may be written; None: all.
         """
         columns = block.columns.select(list(found.positions))
-        checked = (
-            _check_joined(found, columns, now, allowed) if found.is_joined else _check(found, columns, now, allowed)
-        )
+        checked = _check_joined(found, block, now, allowed) if found.is_joined else _check(found, columns, now, allowed)
         self.rejects.add_block(block, checked.bad, file)
         self.accepted += checked.good.height
         if self.name in SETTINGS and checked.bad.height:
@@ -57,7 +56,7 @@ class TableReading:
         if self.name is ImportTable.WEEKLY_HOURS:
             self._goods.append(checked.good.unique())
         elif self.name is ImportTable.TIMEZONES:
-            self._goods.append(checked.good.unique("store_id", keep="last", maintain_order=True))
+            self._goods.append(checked.good.unique(keep="last", maintain_order=True))
         elif found.keeps_labels:
             names = tuple(name for name in found.positions if name != "store_id")
             self._joined_labels.setdefault(names, []).append(_exploded(checked.good))
@@ -71,7 +70,9 @@ class TableReading:
             rows = pl.concat([WEEKLY_HOURS.to_frame(), *self._goods]).unique()
             return StoreChanges(hours=weekly_intervals(rows), hours_from=valid_from, rejected=self._settings())
         if self.name is ImportTable.TIMEZONES:
-            return StoreChanges(zones=pl.concat([TIMEZONES.to_frame(), *self._goods]), rejected=self._settings())
+            zones = pl.concat([TIMEZONES.to_frame(), *self._goods]).unique(keep="last", maintain_order=True)
+            self._note_differing(zones)
+            return StoreChanges(zones=zones, rejected=self._settings())
         if self.name is ImportTable.STORES:
             updates = tuple(self._label_updates())
             return StoreChanges(labels=pl.concat([LABELS.to_frame(), *self._goods]), label_updates=updates)
@@ -90,6 +91,11 @@ class TableReading:
             return pl.DataFrame(schema=REJECTED_STORES)
         rejected = pl.concat(self._rejected).unique("store_id", keep="first", maintain_order=True)
         return rejected.join(self.store_ids().to_frame(), on="store_id", how="anti", maintain_order="left")
+
+    def _note_differing(self, zones: pl.DataFrame) -> None:
+        differing = zones.filter(pl.col("store_id").is_duplicated())["store_id"].unique(maintain_order=True)
+        if differing.len():
+            self.assumed[f"of several time zones of a store the last row counts: {some(list(differing))}"] = None
 
     def _settings(self) -> dict[Setting, pl.DataFrame]:
         return {SETTINGS[self.name]: self.only_rejected()}
@@ -130,15 +136,24 @@ def _check(found: FoundTable, columns: pl.DataFrame, now: datetime, allowed: All
     return checked if allowed is None else within_scope(checked, columns, allowed)
 
 
-def _check_joined(found: FoundTable, columns: pl.DataFrame, now: datetime, allowed: Allowed | None) -> CheckedRows:
-    """Check the rows that hold anything of the table: in a join most tables have rows without a match."""
+def _check_joined(found: FoundTable, block: Block, now: datetime, allowed: Allowed | None) -> CheckedRows:
+    """Check the rows that hold anything of the table: in a join most tables have rows without a match.
+
+    A row with a cell of the table that could not be read is rejected.
+    """
+    columns = block.columns.select(list(found.positions))
+    unreadable = block.unreadable.filter(pl.col("column").is_in(list(found.positions)))
+    unreadable = unreadable.unique("row", keep="first", maintain_order=True).select("row", "reason")
     filled = [
         pl.col(name).str.strip_chars().fill_null("") != "" if dtype == pl.String else pl.col(name).is_not_null()
         for name, dtype in columns.select(found.own_columns()).schema.items()
     ]
-    rows = columns.select(pl.any_horizontal(filled)).to_series().arg_true().cast(pl.Int64)
+    is_filled = columns.select(pl.any_horizontal(filled)).to_series()
+    numbers = pl.int_range(columns.height, dtype=pl.Int64, eager=True)
+    rows = numbers.filter(is_filled & ~numbers.is_in(unreadable["row"].implode()))
     checked = _check(found, columns[rows], now, allowed)
-    return CheckedRows(good=checked.good, bad=checked.bad.with_columns(row=rows.gather(checked.bad["row"])))
+    bad = checked.bad.with_columns(row=rows.gather(checked.bad["row"]))
+    return CheckedRows(good=checked.good, bad=pl.concat([bad, unreadable]).sort("row"))
 
 
 def _exploded(labels: pl.DataFrame) -> pl.DataFrame:

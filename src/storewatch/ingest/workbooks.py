@@ -47,11 +47,11 @@ def open_sheet(path: Path, sheet: str, name: str) -> Iterator[Source]:
             names.pop()
         total_bytes = path.stat().st_size
 
-        def blocks(wanted: Mapping[str, int]) -> Iterator[Block]:
+        def read(wanted: Mapping[str, int], apart: bool) -> Iterator[Block]:
             lines = (_line(number, row, wanted) for number, row in rows if any(cell is not None for cell in row))
-            yield from line_blocks(lines, tuple(wanted), lambda: total_bytes)
+            yield from line_blocks(lines, tuple(wanted), lambda: total_bytes, apart=apart)
 
-        yield Source(names=tuple(names), total_bytes=total_bytes, blocks=blocks)
+        yield Source(names=tuple(names), total_bytes=total_bytes, read=read)
 
 
 @contextmanager
@@ -83,11 +83,15 @@ def _rows(book: "Workbook", sheet: str, name: str) -> Iterator[tuple[int, Sequen
 
 def _line(number: int, row: Sequence[object], wanted: Mapping[str, int]) -> Line:
     raw = ",".join(_text(cell) or "" for cell in row).encode(errors="replace")
-    try:
-        values = [_value(row[place] if place < len(row) else None, name) for name, place in wanted.items()]
-    except _UnreadableCellError as error:
-        return Line(number=number, raw=raw, problem=str(error))
-    return Line(number=number, raw=raw, values=values)
+    values: list[str | None] = []
+    unreadable: dict[str, str] = {}
+    for name, place in wanted.items():
+        try:
+            values.append(_value(row[place] if place < len(row) else None, name))
+        except _UnreadableCellError as error:
+            values.append(None)
+            unreadable[name] = str(error)
+    return Line(number=number, raw=raw, values=values, unreadable=unreadable)
 
 
 def _value(cell: object, name: str) -> str | None:

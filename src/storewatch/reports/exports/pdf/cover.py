@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from storewatch.domain.enums import Source
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 from storewatch.reports.exports.pdf.tables import Cell, column, table
@@ -9,6 +10,11 @@ from storewatch.reports.exports.wording import briefly
 from storewatch.reports.request.request import ReportRequest
 
 _PARTS: Final = (("up", "Up"), ("down", "Down"), ("unknown", "Unknown"), ("planned", "Planned"))
+_ASSUMED: Final = {
+    Source.GIVEN: "",
+    Source.DEFAULT: " (assumed, {})",
+    Source.REJECTED: " (assumed, as the rows were rejected)",
+}
 
 
 def cover(reading: Reading) -> dict[str, Any]:
@@ -44,8 +50,9 @@ def _title(reading: Reading) -> tuple[str, list[tuple[str, str]]]:
     if not reading.store:
         return f"Availability of {words.count(reading.content.stores)} stores", []
     row = reading.store[0]
-    assumed = " (assumed, none was given)" if row["timezone_source"] == "default" else ""
-    hours = "as given" if row["hours_source"] == "given" else "open day and night (assumed, none were given)"
+    assumed = _ASSUMED[Source(row["timezone_source"])].format("none was given")
+    hours = "open day and night" + _ASSUMED[Source(row["hours_source"])].format("none were given")
+    hours = "as given" if row["hours_source"] == Source.GIVEN else hours
     labels = [(words.plain(label), words.shown(value)) for label, value in sorted(reading.content.labels.items())]
     store = [("Store", words.shown(row["store_id"])), ("Time zone", row["timezone"] + assumed), ("Hours", hours)]
     return words.shown(row["name"] or row["store_id"]), store + labels

@@ -59,7 +59,11 @@ def create_imports(
     installation: Installed,
     file: Annotated[
         list[UploadFile],
-        File(min_length=1, max_length=MAX_FILES, description="CSV, NDJSON or Parquet, plain or .gz; one or more."),
+        File(
+            min_length=1,
+            max_length=MAX_FILES,
+            description="CSV, NDJSON, Parquet or Excel, .gz or .zip; one or more.",
+        ),
     ],
     strict: Annotated[bool, Form(description="Refuse a file that has any bad row.")] = False,
     valid_from: Annotated[

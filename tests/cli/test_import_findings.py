@@ -1,0 +1,83 @@
+"""What an import says about its files, and where that is shown until it is put right."""
+
+import json
+from pathlib import Path
+
+from support.command_line import run_command as storewatch
+
+HOURS = "store_id,dayOfWeek,start_time_local,end_time_local"
+POLLS = "store_id,status,timestamp_utc"
+WEEK = "2023-03-06T00:00Z/2023-03-13T00:00Z"
+
+
+def write(folder: Path, **files: str) -> Path:
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text)
+    return folder
+
+
+def polls(*store_ids: str) -> str:
+    return "".join([f"{POLLS}\n", *(f"{store_id},active,2023-03-08 12:00:00 UTC\n" for store_id in store_ids)])
+
+
+def stores(home: Path) -> dict[str, dict[str, object]]:
+    done = storewatch("report", "--windows", WEEK, "--format", "ndjson", home=home)
+    rows = map(json.loads, done.stdout.splitlines())
+    return {row["store_id"]: row for row in rows if row["table"] == "stores"}
+
+
+def test_zone_beside_the_hours_counts_and_parts_are_added_up(tmp_path: Path) -> None:
+    first = "".join(f"dock,{day},08:00,12:00,Europe/Athens\n" for day in range(3))
+    second = "".join(f"dock,{day},13:00,17:00,Europe/Athens\n" for day in range(3))
+    header = f"{HOURS},timezone_str\n"
+    folder = write(tmp_path / "in", part_1=header + first, part_2=header + second, polls=polls("dock"))
+    done = storewatch("import", folder, home=tmp_path / "home")
+    assert done.returncode == 0
+    found = stores(tmp_path / "home")["dock"]
+    assert (found["timezone"], found["business_seconds"]) == ("Europe/Athens", 3 * 8 * 3600)
+
+
+def test_closed_all_week_has_no_business_time_and_rejected_hours_are_named(tmp_path: Path) -> None:
+    closed = "".join(f"shut,{day},,\n" for day in range(7))
+    folder = write(tmp_path / "in", hours=f"{HOURS}\n{closed}torn,0,9h,17h\n", polls=polls("shut", "torn"))
+    home = tmp_path / "home"
+    sentence = "without hours because the rows were rejected, so taken as open 24x7: torn"
+    assert sentence in storewatch("import", folder, home=home).stdout
+    found = stores(home)
+    assert [found[name]["business_seconds"] for name in ("shut", "torn")] == [0, 604_800]
+    assert [found[name]["hours_source"] for name in ("shut", "torn")] == ["given", "rejected"]
+    assert sentence in storewatch("status", home=home).stdout
+    assert sentence in storewatch("doctor", home=home).stdout
+    (tmp_path / "good.csv").write_text(f"{HOURS}\ntorn,0,09:00,17:00\n")
+    assert sentence not in storewatch("import", tmp_path / "good.csv", home=home).stdout
+    assert sentence not in storewatch("status", home=home).stdout
+
+
+def test_ids_that_a_spreadsheet_has_rounded_are_told_apart(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "in",
+        hours=f"{HOURS}\n7301228800123450000,0,09:00,17:00\n",
+        polls=polls("7301228800123456789"),
+        zones="store_id,timezone_str\n7.30123E+18,UTC\n",
+    )
+    done = storewatch("import", folder, home=tmp_path / "home").stdout
+    assert "  2 stores" not in done
+    assert "  1 store not seen before: 7301228800123450000" in done
+    assert "2 of the 2 stores in hours, zones or labels have no polls: 7.30123E+18, 7301228800123450000" in done
+    assert "1 of the 1 polled stores have no hours (open 24x7): 7301228800123456789" in done
+    cause = "likely cause: 2 of the ids without polls agree with a polled id in their first 15 digits only"
+    assert cause in done
+    assert cause in storewatch("doctor", home=tmp_path / "home").stdout
+
+
+def test_ignored_columns_new_stores_and_files_left_out_are_named(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", polls=polls("a"))
+    home = tmp_path / "home"
+    storewatch("import", folder, home=home)
+    (folder / "polls.csv").write_text(f"Unnamed: 0,{POLLS},latency\n0,new,active,2023-03-08 12:00:00 UTC,5\n")
+    (folder / "photo.png").write_bytes(b"\x89PNG")
+    lines = storewatch("import", folder, home=home).stdout.splitlines()
+    assert "  ignored: Unnamed: 0, latency" in lines
+    assert "  1 store not seen before: new" in lines
+    assert f"left out: {folder / 'photo.png'}" in lines
