@@ -102,7 +102,7 @@ def test_doctor_tells_evidence_correction_and_effect(home: Path) -> None:
     assert "availability" in lines[3]
     assert ", open 240 h -> 210 h, " in lines[3]
     assert " -> 100.00 %" in lines[3]
-    assert lines[-1] == ("1 finding on 1 of 4 stores, 2022-12-24 18:00 to 2023-01-23 18:00 UTC; nothing was changed.")
+    assert lines[4] == ("1 finding on 1 of 4 stores, 2022-12-24 18:00 to 2023-01-23 18:00 UTC; nothing was changed.")
 
 
 def test_silences_beyond_the_longest_are_counted(home: Path) -> None:
@@ -142,9 +142,9 @@ def test_doctor_says_once_what_it_sees_in_most_stores(home: Path) -> None:
 def test_doctor_without_findings_says_so(home: Path) -> None:
     told = "Nothing contradicts the hours of the 3 stores, 2022-12-24 18:00 to 2023-01-23 18:00 UTC."
     assert printed(home, "doctor") == [
+        told,
         "1 of the 3 stores in hours, zones or labels have no polls: ghost",
         "1 of the 2 polled stores have no hours (open 24x7): bar",
-        told,
     ]
 
 

@@ -50,7 +50,7 @@ def outages(context: typer.Context, output: Output = "-", home: Home = None) -> 
 def doctor(context: typer.Context, output: Output = "-", home: Home = None) -> None:
     """List the stores with polls that contradict their hours, the hours that would fit, and the effect on the report.
 
-    Nothing is changed. Without --windows the window is the 30 days before the newest poll. Before the findings
+    Nothing is changed. Without --windows the window is the 30 days before the newest poll. After the findings
     come the stores that have no polls, no hours, or a default because their rows were rejected.
 
     \b
@@ -74,7 +74,7 @@ def _run(
     output: str,
     home: Path | None,
     show: "Callable[[Content], Iterable[str]]",
-    opening: "Callable[[Installation], Iterable[str]]" = _nothing,
+    closing: "Callable[[Installation], Iterable[str]]" = _nothing,
 ) -> None:
     from storewatch.installation import compute_report
 
@@ -95,7 +95,7 @@ def _run(
         with progress_bar(section) as progress:
             content = computed.enter_context(compute_report(installation, request, progress))
         if as_text:
-            for line in (*opening(installation), *show(content)):
+            for line in (*show(content), *closing(installation)):
                 typer.echo(line)
         else:
             write_output(content, output)
