@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import polars as pl
 import pytest
 
 from storewatch.catalog import Catalog
+from storewatch.catalog.stores import StoreRepository
 from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import parse_duration
@@ -79,12 +79,13 @@ def test_too_many_rows_that_break_the_check_are_refused_together() -> None:
 
 
 def test_request_that_breaks_the_check_fails_no_other(sqlite_catalog: Catalog, lake: Lake) -> None:
-    def visible(ids: pl.Series, scope: Scope) -> pl.Series:
-        if "poison" in ids:
-            raise ValueError("a library's error")
-        return ids
+    class BreakingStores(StoreRepository):
+        def filter_ids(self, store_ids: pl.Series, scope: Scope) -> pl.Series:  # noqa: ARG002 - that of the real one
+            if "poison" in store_ids:
+                raise ValueError("a library's error")
+            return store_ids
 
-    catalog = cast("Catalog", SimpleNamespace(stores=SimpleNamespace(filter_ids=visible)))
+    catalog = replace(sqlite_catalog, stores=BreakingStores(sqlite_catalog.database))
     ingestion = Ingestion(catalog=catalog, lake=lake, clock=lambda: NOW, limits=IngestionLimits(wait_s=0.2))
     acme = Scope(label=Label("owner", "acme"))
     line = '{"store_id":"%s","observed_at":"2023-01-23T15:00:00Z","status":"active"}'
