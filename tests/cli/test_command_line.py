@@ -98,6 +98,34 @@ def test_import_with_bad_rows_tells_how_many_and_the_first_three(tmp_path: Path)
     assert listed[1].startswith('8,"cafe,open,2023-01-23 16:00:00 UTC"')
 
 
+def test_rejected_rows_that_begin_like_formulas_are_guarded_unless_a_program_reads_them(tmp_path: Path) -> None:
+    file = tmp_path / "polls.csv"
+    file.write_text(POLLS + "=A1,open,2023-01-23 16:00:00 UTC\n'b,open,2023-01-23 16:00:00 UTC\n")
+    storewatch("import", file, home=tmp_path / "home")
+    guarded, raw = (
+        [
+            line.split('"')[1][:5]
+            for line in storewatch("rejects", "1", *more, home=tmp_path / "home").stdout.split("\n")[1:3]
+        ]
+        for more in ([], ["--raw-text"])
+    )
+    assert (guarded, raw) == (["'=A1,", "''b,o"], ["=A1,o", "'b,op"])
+
+
+def test_ids_of_a_classic_csv_join_with_those_of_the_file(tmp_path: Path) -> None:
+    ids = ["-7", "+49301", "=B2", "'=B2"]
+    file = tmp_path / "polls.csv"
+    file.write_text(
+        "store_id,status,timestamp_utc\n" + "".join(f"{each},active,2023-01-23 16:00:00 UTC\n" for each in ids)
+    )
+    storewatch("import", file, home=tmp_path / "home")
+    guarded, raw = (
+        {line.split(",")[0] for line in storewatch("report", *more, home=tmp_path / "home").stdout.splitlines()[1:]}
+        for more in ([], ["--raw-text"])
+    )
+    assert (guarded, raw) == ({"-7", "+49301", "'=B2", "''=B2"}, set(ids))
+
+
 def test_strict_import_refuses_the_file_and_keeps_nothing(tmp_path: Path) -> None:
     file = tmp_path / "polls.csv"
     file.write_text(POLLS + "cafe,open,2023-01-23 16:00:00 UTC\n")

@@ -153,6 +153,13 @@ def test_rejects_are_shown_paged_and_downloaded(client: TestClient) -> None:
     assert problem(client.get(path, params={"cursor": "x"})) == (422, "invalid-request")
 
 
+def test_csv_of_rejects_is_guarded_unless_a_program_reads_it(client: TestClient) -> None:
+    [done] = imported(client, ("polls.csv", POLLS + "@A1,open,2023-01-23 16:00:00 UTC\n"))
+    path = f"/v1/imports/{done['import_id']}/rejects"
+    assert "\"'@A1,open," in client.get(path, params={"format": "csv"}).text
+    assert '"@A1,open,' in client.get(path, params={"format": "csv", "raw_text": "true"}).text
+
+
 def test_strict_import_fails_and_keeps_nothing(client: TestClient, app: Installation) -> None:
     [done] = imported(client, ("polls.csv", POLLS + BAD_ROWS), strict=True)
     assert (done["state"], done["strict"], done["counts"]) == ("failed", True, None)

@@ -92,16 +92,27 @@ def _result_lines(result: "ImportResult") -> Iterator[str]:
 def rejects(
     import_id: Annotated[int, typer.Argument(help="The number that `import` printed.", metavar="IMPORT")],
     limit: Annotated[int, typer.Option(min=1, help="List at most this many rows.")] = 1_000,
+    raw_text: Annotated[
+        bool, typer.Option("--raw-text", help="For programs: no apostrophe before texts that begin like a formula.")
+    ] = False,
     home: Home = None,
 ) -> None:
     """Write the rows that an import rejected as CSV: line, row, reason and file.
 
+    A text that a spreadsheet would run as a formula, or that begins with an apostrophe, has one more apostrophe in
+    front.
+
     Example: storewatch rejects 3 > rejects.csv
     """
+    import polars as pl
+
+    from storewatch.reports.exports.columns import safe_texts
+
     with exporting(home, "import.rejects", "import") as (installation, audit):
         rows = installation.catalog.imports.read_rejects(import_id, limit)
         audit.done(str(import_id))
-    typer.echo(rows.write_csv(), nl=False)
+    written = rows if raw_text else rows.with_columns(safe_texts(pl.col(name)) for name in ("row", "reason"))
+    typer.echo(written.write_csv(), nl=False)
 
 
 def optimize(home: Home = None) -> None:

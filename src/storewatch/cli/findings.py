@@ -26,7 +26,7 @@ MOST_ROWS: Final = 50
 MOST_SILENCES: Final = 3
 _COMMON: Final = (
     *("as_of", "policy", "max_gap", "windows", "rolling", "timezone", "store_ids", "labels", "zone"),
-    *("closures", "annotations", "format"),
+    *("closures", "annotations", "format", "raw_text"),
 )
 _WORDS: Final = {"windows": "see above", "format": "in words; as data json, ndjson or wide_csv"}
 DoctorCommand: Final = report_command(*_COMMON, texts=_WORDS)

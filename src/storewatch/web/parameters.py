@@ -3,14 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
+from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError, UnknownMediaTypeError
 from storewatch.domain.instants import EARLIEST, LATEST, parse_instant, parse_local_date
 
 Form = TypeVar("Form")
+
+RawText = Annotated[
+    bool,
+    Query(description="csv: without the apostrophe before texts that a spreadsheet would run as a formula."),
+]
 
 
 def invalid(message: str, *field: str | int) -> RequestValidationError:

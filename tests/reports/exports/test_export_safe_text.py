@@ -6,43 +6,12 @@ from pathlib import Path
 
 import openpyxl
 import polars as pl
-import pytest
 from content_scene import whole_content
 
 from storewatch.domain.enums import ReportFormat, ReportTable
 from storewatch.reports.exports import WRITERS
-from storewatch.reports.exports.columns import safe_text
 
 HOSTILE = '=HYPERLINK("http://x")'
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *(
-            "=1+1",
-            "+1",
-            "-1",
-            "@SUM(A1)",
-            "\t=1",
-            "\r=1",
-            "\n=1",
-            "  =1",
-            "\u00a0=1",
-            "\u3000=1",
-            "\u200b=1",
-            "\ufeff=1",
-        ),
-        *("\uff1d1", "\uff0b1", "\uff0d1", "\uff201", "=", "-", "\tx", "=cmd|' /C calc'!A0"),
-    ],
-)
-def test_text_that_begins_like_a_formula_gets_an_apostrophe(text: str) -> None:
-    assert pl.select(safe_text(pl.lit(text))).item() == f"'{text}"
-
-
-@pytest.mark.parametrize("text", ["", "a=1", "Café", "'=1", "1-2", "#7", "(+1)", "東京", None])
-def test_other_text_stays_as_it_is(text: str | None) -> None:
-    assert pl.select(safe_text(pl.lit(text, pl.String))).item() == text
 
 
 def test_wide_csv_has_no_cell_that_begins_like_a_formula_but_numbers(tmp_path: Path) -> None:
@@ -52,6 +21,13 @@ def test_wide_csv_has_no_cell_that_begins_like_a_formula_but_numbers(tmp_path: P
             cells = [cell for row in csv.reader(file) for cell in row]
         risky = [cell for cell in cells if cell[:1] in tuple("=+-@\t\r\n")]
         assert all(float(cell) < 0 for cell in risky)
+
+
+def test_csv_with_raw_text_is_as_it_was_sent(tmp_path: Path) -> None:
+    content = whole_content(format=ReportFormat.WIDE_CSV, raw_text=True)
+    WRITERS[ReportFormat.WIDE_CSV](content, tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        assert next(csv.DictReader(file))["name"] == HOSTILE
 
 
 def test_excel_keeps_formulas_as_text_and_makes_no_link(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from storewatch.domain.formulas import FORMULA_START
+from storewatch.domain.formulas import PLAIN_NUMBER, RISKY_START
 from storewatch.domain.instants import SECOND_US
 
 _RFC3339: Final = "%Y-%m-%dT%H:%M:%S%.f"
@@ -42,30 +42,31 @@ def in_json(frame: pl.DataFrame) -> pl.DataFrame:
     return seconds.with_columns(_time(name, dtype) for name, dtype in seconds.schema.items() if dtype.is_temporal())
 
 
-def in_csv(frame: pl.DataFrame) -> pl.DataFrame:
+def in_csv(frame: pl.DataFrame, *, raw_text: bool = False) -> pl.DataFrame:
     """Return the table with durations as decimal seconds, exact to the microsecond, and every text safe to open.
 
-    A text that a spreadsheet could run as a formula gets an apostrophe in front. Numbers never do. Lists are joined by
-    spaces.
+    A text that a spreadsheet could run as a formula gets an apostrophe in front (`domain.formulas`), with raw_text
+    never. Lists are joined by spaces.
     """
-    return frame.select(_cell(name, dtype).alias(seconds_name(name)) for name, dtype in frame.schema.items())
+    return frame.select(_cell(name, dtype, raw_text).alias(seconds_name(name)) for name, dtype in frame.schema.items())
 
 
-def safe_text(text: pl.Expr) -> pl.Expr:
-    """Return the text, with an apostrophe in front if it begins like a formula."""
-    return text.str.replace(FORMULA_START, "'${0}")
+def safe_texts(text: pl.Expr) -> pl.Expr:
+    """Return a column of texts, each as `safe_text` writes it."""
+    is_risky = text.str.contains(RISKY_START) & ~text.str.contains(f"^{PLAIN_NUMBER}$")
+    return pl.when(is_risky).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).name.keep()
 
 
 def _time(name: str, dtype: pl.DataType) -> pl.Expr:
     return pl.col(name).dt.strftime(f"{_RFC3339}Z" if getattr(dtype, "time_zone", None) else _RFC3339)
 
 
-def _cell(name: str, dtype: pl.DataType) -> pl.Expr:
+def _cell(name: str, dtype: pl.DataType, raw_text: bool) -> pl.Expr:
     if dtype.is_temporal():
         return _time(name, dtype)
     if name.endswith("_us"):
         seconds = pl.col(name).cast(pl.Decimal(38, 6)) / pl.lit(SECOND_US).cast(pl.Decimal(38, 0))
         return seconds.cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
-    if dtype == pl.List(pl.String):
-        return safe_text(pl.col(name).list.join(" "))
-    return safe_text(pl.col(name)) if dtype == pl.String else pl.col(name)
+    text = pl.col(name).list.join(" ") if dtype == pl.List(pl.String) else pl.col(name)
+    is_text = dtype in (pl.String, pl.List(pl.String))
+    return safe_texts(text) if is_text and not raw_text else text

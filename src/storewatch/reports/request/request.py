@@ -220,6 +220,14 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
         Field(description="The paper size of a PDF."),
         Parameter(part=Part.FORM, metavar="PAPER"),
     ] = Paper.A4
+    raw_text: Annotated[
+        Flag,
+        Field(
+            description="For programs: csv and wide_csv without the apostrophe before texts that a spreadsheet would "
+            "run as a formula."
+        ),
+        Parameter(part=Part.FORM),
+    ] = False
 
     @property
     def chosen_policy(self) -> Policy:

@@ -8,7 +8,7 @@ import polars as pl
 from storewatch.domain.instants import HOUR_US, MINUTE_US
 from storewatch.engine.measures import in_unit
 from storewatch.reports.compute.content import Content
-from storewatch.reports.exports.columns import safe_text
+from storewatch.reports.exports.columns import safe_texts
 from storewatch.reports.exports.store_rows import by_window, whole_stores
 
 _COLUMNS: Final = (
@@ -25,8 +25,10 @@ _SCHEMA: Final = pl.Schema({"store_id": pl.String, **{column[0]: pl.Float64 for 
 def write_classic_csv(content: Content, file: Path) -> None:
     """Write one row for each store, ordered by store_id. Figures have at most two decimals.
 
-    A store_id that a spreadsheet could run as a formula gets an apostrophe in front.
+    A store_id that a spreadsheet could run as a formula gets an apostrophe in front, unless
+    the request has raw_text.
     """
+    store_id = pl.col("store_id") if content.request.raw_text else safe_texts(pl.col("store_id"))
     with file.open("wb") as out:
         _SCHEMA.to_frame().write_csv(out)
         for rows in whole_stores(content):
@@ -34,5 +36,5 @@ def write_classic_csv(content: Content, file: Path) -> None:
             columns = {
                 name: in_unit(windows[window][figure].to_numpy(), unit) for name, window, figure, unit in _COLUMNS
             }
-            stores = windows["last_hour"].select(safe_text(pl.col("store_id")))
+            stores = windows["last_hour"].select(store_id)
             stores.hstack(pl.DataFrame(columns)).write_csv(out, include_header=False)

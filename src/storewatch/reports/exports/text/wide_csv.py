@@ -15,9 +15,10 @@ _ROWS_AT_ONCE: Final = 10_000
 def write_wide_csv(content: Content, file: Path) -> None:
     """Write the requested table in pieces. The report's header is in the last columns of every row."""
     table = content.tables[content.request.table]
-    windows = in_csv(summary(content))
+    raw_text = content.request.raw_text
+    windows = in_csv(summary(content), raw_text=raw_text)
     pieces = chain.from_iterable(frame.iter_slices(_ROWS_AT_ONCE) for frame in table.frames())
     with file.open("wb") as out:
         for number, rows in enumerate(chain([table.schema.to_frame()], pieces)):
-            stamped = stamp(in_csv(rows).lazy(), content, windows).collect()
+            stamped = stamp(in_csv(rows, raw_text=raw_text).lazy(), content, windows).collect()
             stamped.write_csv(out, include_header=number == 0)

@@ -18,7 +18,7 @@ from storewatch.web.api.audit.models import AuditModel
 from storewatch.web.audit import audited
 from storewatch.web.dependencies import Installed
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
-from storewatch.web.parameters import instant
+from storewatch.web.parameters import RawText, instant
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Admin
 
@@ -71,6 +71,7 @@ def list_audit_entries(
         Literal["json", "csv", "ndjson"],
         Query(alias="format", description="json: a page; csv and ndjson: all entries that match, as a file."),
     ] = "json",
+    raw_text: RawText = False,
 ) -> Page[AuditModel] | Response:
     """List the audit log, the newest entry first."""
     wanted = query.filter()
@@ -78,12 +79,12 @@ def list_audit_entries(
     before = place[0] if place else None
     if format_ == "json":
         request.state.audit = None  # reading a page is no export
-        rows = installation.catalog.audit.list_(wanted, before=before, limit=limit + 1)
-        return Page[AuditModel].of([AuditModel.of(row) for row in rows], limit, lambda row: (row.audit_id,))
+        page = installation.catalog.audit.list_(wanted, before=before, limit=limit + 1)
+        return Page[AuditModel].of([AuditModel.of(row) for row in page], limit, lambda row: (row.audit_id,))
     request.state.audit_detail = {"format": format_}
-    write = _csv if format_ == "csv" else _ndjson
+    rows = _all_rows(installation.catalog, wanted, before)
     return StreamingResponse(
-        write(_all_rows(installation.catalog, wanted, before)),
+        _csv(rows, raw_text) if format_ == "csv" else _ndjson(rows),
         media_type=_EXPORTS[format_],
         headers={"Content-Disposition": f'attachment; filename="storewatch_audit.{format_}"'},
     )
@@ -99,20 +100,20 @@ def _ndjson(rows: Iterator[AuditModel]) -> Iterator[str]:
     return (row.model_dump_json() + "\n" for row in rows)
 
 
-def _csv(rows: Iterator[AuditModel]) -> Iterator[str]:
+def _csv(rows: Iterator[AuditModel], raw_text: bool) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(AuditModel.model_fields)
     for row in rows:
-        writer.writerow(_cell(value) for value in row.model_dump().values())
+        writer.writerow(_cell(value, raw_text) for value in row.model_dump().values())
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
     yield buffer.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any, raw_text: bool) -> Any:
     """Return a value as a cell of CSV; names and ids are text that other people wrote."""
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
-    return safe_text(value) if isinstance(value, str) else value
+    return safe_text(value) if isinstance(value, str) and not raw_text else value

@@ -21,6 +21,7 @@ from storewatch.access import Principal
 from storewatch.catalog import Catalog, Job, StoredReject
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import JobEndedError, UnknownImportError
+from storewatch.domain.formulas import safe_text
 from storewatch.domain.media_types import CSV
 from storewatch.ingest import InputFile, group_by_table
 from storewatch.ingest.inputs import joined_names
@@ -31,7 +32,7 @@ from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
 from storewatch.web.dependencies import Installed
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
-from storewatch.web.parameters import local_date
+from storewatch.web.parameters import RawText, local_date
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
 
@@ -167,6 +168,7 @@ def list_rejects(
         Literal["json", "csv"],
         Query(alias="format", description="csv: all rejected rows as a download, without pages."),
     ] = "json",
+    raw_text: RawText = False,
 ) -> object:
     """List the rows that an import rejected, in the order of files and lines; none before the import is complete."""
     catalog = installation.catalog
@@ -175,7 +177,7 @@ def list_rejects(
     numbers = _numbers_of(job)
     if format_ == "csv":
         headers = {"Content-Disposition": f'attachment; filename="rejects_{import_id}.csv"'}
-        return StreamingResponse(_csv(catalog, numbers), media_type=CSV, headers=headers)
+        return StreamingResponse(_csv(catalog, numbers, raw_text), media_type=CSV, headers=headers)
     found = catalog.imports.list_rejects(numbers, after=after[0] if after else None, limit=limit + 1)
     page = Page[StoredReject].of(found, limit, lambda row: (row.reject_id,))
     return Page[RejectModel](items=[RejectModel.of(row) for row in page.items], next=page.next)
@@ -209,11 +211,14 @@ def _shown_name(name: str) -> str:
     return clean[:MAX_NAME_LENGTH] or "upload"
 
 
-def _csv(catalog: Catalog, numbers: Sequence[int]) -> Iterator[str]:
+def _csv(catalog: Catalog, numbers: Sequence[int], raw_text: bool) -> Iterator[str]:
     after: int | None = None
+    written = str if raw_text else safe_text
     yield "line,row,reason,file\n"
     while rows := catalog.imports.list_rejects(numbers, after=after, limit=_PAGE_ROWS):
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows((row.line, row.row, row.reason, row.file) for row in rows)
+        csv.writer(text, lineterminator="\n").writerows(
+            (row.line, written(row.row), written(row.reason), written(row.file)) for row in rows
+        )
         yield text.getvalue()
         after = rows[-1].reject_id
