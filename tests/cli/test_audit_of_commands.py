@@ -59,6 +59,10 @@ READING: Final[list[Command]] = [
     ("annotation list", ()),
     ("special-hours list", ()),
     ("retention", ("--observations", "1", "--dry-run")),
+    ("imports list", ()),
+    ("imports show", ("4",)),
+    ("observations list", ("--store-id", "cafe")),
+    ("observations delete", ("--store-id", "cafe", *SPAN, "--dry-run")),
 ]
 DELETING: Final[dict[Command, list[Entry]]] = {
     ("key revoke", ("KEY",)): [("key.revoke", "key", r"\S+")],
@@ -70,6 +74,10 @@ DELETING: Final[dict[Command, list[Entry]]] = {
         ("special_hours.delete", "special_hours", "cafe")
     ],
     ("special-hours delete", ("--store-id", "cafe", "--date", "2023-01-24")): [],
+    ("observations delete", ("--store-id", "cafe", "--at", "2023-01-23T14:30:00Z", "--yes")): [
+        ("observations.delete", "observations", "cafe")
+    ],
+    ("imports undo", ("4",)): [("import.undo", "import", "4")],
     ("optimize", ()): [("lake.optimize", "lake", r"\d+")],
     ("retention", ("--observations", "1")): [("retention.apply", "lake", r"\d+")],
 }
@@ -231,14 +239,14 @@ def test_no_entry_is_added_to_those_of_the_command(home: Path) -> None:
     assert entries(home)[len(before) :] == [("import.create", "import", "1"), ("import.replace", "import", "2")]
 
 
-def test_a_command_that_fails_has_only_the_entries_of_what_it_did(home: Path) -> None:
+def test_commands_that_fail_have_done_nothing_and_leave_no_entries(home: Path) -> None:
     before = entries(home)
     Path("unknown.csv").write_text("this,that\n1,2\n", encoding="utf-8")
     with pytest.raises(InvalidInputError):
         run(home, ("import", ("polls.csv", "unknown.csv")))
     with pytest.raises(UnknownClosureError):
         run(home, ("closure delete", ("7",)))
-    assert entries(home)[len(before) :] == [("import.create", "import", "4")]
+    assert entries(home) == before
 
 
 def test_only_home_opens_installations() -> None:

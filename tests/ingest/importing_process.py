@@ -24,12 +24,12 @@ def reach(point: str) -> None:
 
 
 class StoppingLake(Lake):
-    def append(self, batches: Iterable[pl.DataFrame]) -> int:
+    def append(self, batches: Iterable[pl.DataFrame], **options: Any) -> int:
         def stopping() -> Iterator[pl.DataFrame]:
             yield from batches
             reach("all rows read")
 
-        version = super().append(stopping())
+        version = super().append(stopping(), **options)
         reach("lake committed")
         return version
 

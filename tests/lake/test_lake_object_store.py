@@ -32,6 +32,21 @@ def test_object_store_appends_reads_and_optimizes(
     assert_frame_equal(lake.snapshot().read(*EVERYTHING).sort(order), seen.sort(order))
 
 
+def test_object_store_keeps_what_an_undone_import_brings_back(
+    object_store: str, random_observations: Callable[[int, int], pl.DataFrame]
+) -> None:
+    lake = Lake(f"{object_store}/lake")
+    seen = random_observations(20, 1)
+    assert lake.forget_overwritten(lambda _: False) == 0
+    lake.append([seen])
+    lake.append([seen.head(5).with_columns(~pl.col("active"), pl.col("loaded_at").dt.offset_by("1h"))], import_key=7)
+    lake.optimize(now=datetime(2023, 2, 1, tzinfo=UTC))
+    assert lake.undo(7, lambda _: False).restored == 5
+    order = ["store_id", "observed_at"]
+    assert_frame_equal(lake.snapshot().read(*EVERYTHING).sort(order), seen.sort(order))
+    assert lake.forget_overwritten(lambda _: False) > 0
+
+
 def test_object_store_takes_its_credentials_from_options_too(
     object_store: str, random_observations: Callable[[int, int], pl.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:

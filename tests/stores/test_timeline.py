@@ -16,13 +16,13 @@ from storewatch.domain.policies import Policy
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.installation import Installation
 from storewatch.stores.current import CurrentStores
+from storewatch.stores.observations import read_observations
 from storewatch.stores.timeline import (
     HistoryQuery,
     Range,
     Step,
     choose_range,
     store_availability,
-    store_observations,
     store_timeline,
 )
 
@@ -104,7 +104,8 @@ def test_store_over_time_is_what_the_naive_twin_says(app: Installation, timezone
     assert [(poll.observed_us, poll.active, poll.counted) for poll in timeline.polls] == [
         (p.observed_us, p.active, naive.session_at(inside, p.observed_us) is not None) for p in seen
     ]
-    assert store_observations(rows, moment.snapshot, asked) == [(p.observed_us, p.active) for p in seen]
+    listed = read_observations(moment.snapshot, rows.frame["store_id"][0], asked.from_us, asked.to_us)
+    assert [(instant_us(each.observed_at), each.active) for each in listed] == [(p.observed_us, p.active) for p in seen]
 
     for step, hours in ((Step.DAY, 24), (Step.HOUR, 1)):
         found = store_availability(rows, moment, query, step)

@@ -153,6 +153,25 @@ def test_rejects_are_shown_paged_and_downloaded(client: TestClient) -> None:
     assert problem(client.get(path, params={"cursor": "x"})) == (422, "invalid-request")
 
 
+def test_import_is_undone_once(client: TestClient, app: Installation) -> None:
+    [wrong] = imported(client, ("polls.csv", POLLS))
+    path = f"/v1/imports/{wrong['import_id']}/undo"
+    done = client.post(path).json()
+    assert (done["observations"], done["restored"], done["was_undone_before"]) == (6, 0, False)
+    assert (app.lake.snapshot().rows, app.catalog.stores.count()) == (0, 0)
+    assert client.post(path).json()["was_undone_before"]
+    assert client.get(f"/v1/imports/{wrong['import_id']}").json()["undone_at"] is not None
+    assert problem(client.post("/v1/imports/nobody/undo")) == (404, "unknown-import")
+
+
+def test_import_is_not_undone_after_a_later_change(client: TestClient) -> None:
+    [first] = imported(client, ("zones.csv", ZONES))
+    imported(client, ("zones.csv", ZONES))
+    assert problem(client.post(f"/v1/imports/{first['import_id']}/undo")) == (409, "import-changed")
+    [failed] = imported(client, ("polls.csv", POLLS + BAD_ROWS), strict=True)
+    assert problem(client.post(f"/v1/imports/{failed['import_id']}/undo")) == (409, "import-not-complete")
+
+
 def test_csv_of_rejects_is_guarded_unless_a_program_reads_it(client: TestClient) -> None:
     [done] = imported(client, ("polls.csv", POLLS + "@A1,open,2023-01-23 16:00:00 UTC\n"))
     path = f"/v1/imports/{done['import_id']}/rejects"

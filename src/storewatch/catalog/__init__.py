@@ -27,6 +27,7 @@ from storewatch.catalog.store_changes import StoreChanges
 from storewatch.catalog.store_queries import StoreFilter, StoreRows
 from storewatch.catalog.stores import StoreRepository
 from storewatch.catalog.targeting import Target
+from storewatch.catalog.undo import UNDO_KEPT, UndoRepository
 from storewatch.catalog.workers import WorkerRecord, WorkerRepository
 from storewatch.domain.enums import ENDED, EntryKind, JobKind, JobState, Reclassification, StoreOrder
 from storewatch.domain.labels import Label
@@ -34,6 +35,7 @@ from storewatch.domain.labels import Label
 __all__ = [
     "ENDED",
     "NAME",
+    "UNDO_KEPT",
     "Annotation",
     "ApiKey",
     "AuditEntry",
@@ -83,6 +85,7 @@ class Catalog:
     fallbacks: FallbackRepository
     annotations: AnnotationRepository
     imports: ImportRepository
+    undos: UndoRepository
     jobs: JobRepository
     workers: WorkerRepository
     schedules: ScheduleRepository
@@ -107,6 +110,7 @@ class Catalog:
             fallbacks=FallbackRepository(database),
             annotations=AnnotationRepository(database),
             imports=ImportRepository(database),
+            undos=UndoRepository(database),
             jobs=JobRepository(database),
             workers=WorkerRepository(database),
             schedules=ScheduleRepository(database),

@@ -18,7 +18,7 @@ from storewatch.domain.labels import ALL_STORES, Scope
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Form:
+class EntryForm:
     """dated: an entry holds the rows of a target for one date, otherwise all rows of the target.
 
     distinct: of the rows of an entry that are equal in these columns the last counts.
@@ -34,12 +34,12 @@ class _Form:
         return str(next(iter(self.table.primary_key)).name)
 
 
-_FORMS: Final = {
-    EntryKind.SPECIAL_HOURS: _Form(
+FORMS: Final = {
+    EntryKind.SPECIAL_HOURS: EntryForm(
         table=schema.special_hours, schema=SPECIAL_ROWS, dated=True, distinct=("date", "start_s", "end_s")
     ),
-    EntryKind.TARGETS: _Form(table=schema.targets, schema=TARGETS, dated=False, distinct=()),
-    EntryKind.SALES: _Form(table=schema.sales, schema=SALES, dated=False, distinct=("weekday", "hour")),
+    EntryKind.TARGETS: EntryForm(table=schema.targets, schema=TARGETS, dated=False, distinct=()),
+    EntryKind.SALES: EntryForm(table=schema.sales, schema=SALES, dated=False, distinct=("weekday", "hour")),
 }
 
 
@@ -71,7 +71,7 @@ class EntryRepository(Repository):
         limit: int = 100,
     ) -> pl.DataFrame:
         """A page of ENTRIES[kind], the id of each row (special_hours_id, target_id, sale_id) before them."""
-        form = _FORMS[kind]
+        form = FORMS[kind]
         row_id = form.table.c[form.row_id]
         query = select(row_id, *(form.table.c[name] for name in form.schema)).order_by(row_id).limit(limit)
         query = query.where(row_id > after, *is_visible(form.table, scope, store_id))
@@ -83,7 +83,7 @@ class EntryRepository(Repository):
 
         first, last: of special hours only those of these dates, both included.
         """
-        form = _FORMS[kind]
+        form = FORMS[kind]
         removing = delete(form.table).where(
             *(form.table.c[name].is_not_distinct_from(value) for name, value in asdict(target).items())
         )
@@ -119,7 +119,7 @@ class EntryRepository(Repository):
 
 def write_entries(connection: Connection, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
     """Replace the entries that `rows` name, add the missing stores; return how many rows changed."""
-    form = _FORMS[kind]
+    form = FORMS[kind]
     latest = rows.select(form.schema.names()).unique([*TARGET, *form.distinct], keep="last", maintain_order=True)
     named = latest.select(pl.col("store_id").drop_nulls().unique().sort())
     changed = write_rows(connection, schema.stores, named, registered_at=now)
@@ -143,7 +143,7 @@ def _whole_entries(rows: pl.DataFrame, key: list[str]) -> list[pl.DataFrame]:
     return batches
 
 
-def _replace_batch(connection: Connection, form: _Form, key: list[str], batch: pl.DataFrame) -> int:
+def _replace_batch(connection: Connection, form: EntryForm, key: list[str], batch: pl.DataFrame) -> int:
     table, columns = form.table, form.schema.names()
     keys = select_rows(connection, table, batch.select(key).unique())
     known = read_rows(

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, inse
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import read_rows, write_rows
 from storewatch.catalog.db.schema import imports, rejects
-from storewatch.catalog.store_changes import StoreChanges, change_stores
+from storewatch.catalog.store_changes import StoreChanges
+from storewatch.catalog.undo import change_undoably
 from storewatch.domain.columns import FILE_REJECTS
 
 
@@ -54,6 +55,7 @@ class ImportRecord:
     accepted: int
     rejected: int
     job_id: str | None = None
+    import_key: int | None = None
     notes: ImportNotes = ImportNotes()
 
 
@@ -76,6 +78,7 @@ class FinishedImport(ImportRecord):
     import_id: int
     imported_at: datetime
     lake_version: int | None
+    undone_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +122,12 @@ class ImportRepository(Repository):
         with self._database.reading() as connection:
             return [_finished(row) for row in connection.execute(query).mappings()]
 
+    def find(self, import_id: int) -> FinishedImport | None:
+        """Return one import, None when there is none with this id."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(imports).where(imports.c.import_id == import_id)).mappings().first()
+            return _finished(row) if row else None
+
     def list_by_job(self, job_id: str) -> list[FinishedImport]:
         """What the job imported, in its order; nothing when it has not (yet)."""
         query = select(imports).where(imports.c.job_id == job_id).order_by(imports.c.import_id)
@@ -147,7 +156,7 @@ def _create(connection: Connection, new: NewImport, now: datetime) -> int:
     import_id: int = connection.execute(insert(imports).values(row)).inserted_primary_key[0]  # type: ignore[index]
     for batch in new.rejected_rows:
         write_rows(connection, rejects, batch.select(FILE_REJECTS.names()), import_id=import_id)
-    change_stores(connection, new.changes, now)
+    change_undoably(connection, import_id, new.changes, now)
     return import_id
 
 

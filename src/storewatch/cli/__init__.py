@@ -13,8 +13,10 @@ from storewatch.cli import (
     data,
     definitions,
     findings,
+    imports,
     jobs,
     keys,
+    observations,
     reports,
     schedules,
     service,
@@ -50,6 +52,8 @@ app.add_typer(schedules.schedules, name="schedule")
 app.add_typer(definitions.definitions, name="definition")
 app.add_typer(closures.closures, name="closure")
 app.add_typer(annotations.annotations, name="annotation")
+app.add_typer(imports.imports, name="imports")
+app.add_typer(observations.observations, name="observations")
 app.add_typer(special_hours.special_hours, name="special-hours")
 
 

@@ -29,7 +29,7 @@ def import_paths(
     """Import CSV, TSV, NDJSON, Parquet or Excel files, plain, .gz or in a .zip. The header decides what a file holds:
 
     \b
-    polls          store_id, status, timestamp_utc
+    polls          store_id, status, timestamp_utc; optional: reason, source
     weekly hours   store_id, dayOfWeek, start_time_local, end_time_local
     time zones     store_id, timezone_str
     stores         store_id, name; every further column is a label
@@ -111,7 +111,7 @@ def rejects(
     with exporting(home, "import.rejects", "import") as (installation, audit):
         rows = installation.catalog.imports.read_rejects(import_id, limit)
         audit.done(str(import_id))
-    written = rows if raw_text else rows.with_columns(safe_texts(pl.col(name)) for name in ("row", "reason"))
+    written = rows if raw_text else rows.with_columns(safe_texts(pl.col(name)) for name in ("row", "reason", "file"))
     typer.echo(written.write_csv(), nl=False)
 
 
@@ -122,8 +122,12 @@ def optimize(home: Home = None) -> None:
 
     Example: storewatch optimize --home /srv/storewatch
     """
+    from storewatch.ingest.undoing import forget_old_imports
+
     with changing(home, "lake.optimize", "lake") as (installation, audit), progress_bar("optimize") as progress:
-        done = installation.lake.optimize(now=datetime.now(UTC), progress=progress)
+        now = datetime.now(UTC)
+        forget_old_imports(installation.catalog, installation.lake, now)
+        done = installation.lake.optimize(now=now, progress=progress)
         audit.done(str(done.version))
     typer.echo(
         f"{done.days_rewritten} days sorted, {done.days_compacted} compacted; files {done.files_before} -> "

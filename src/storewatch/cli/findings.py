@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 50
 MOST_SILENCES: Final = 3
 _COMMON: Final = (
-    *("as_of", "policy", "max_gap", "windows", "rolling", "timezone", "store_ids", "labels", "zone"),
+    *("as_of", "policy", "max_gap", "sources", "windows", "rolling", "timezone", "store_ids", "labels", "zone"),
     *("closures", "annotations", "format", "raw_text"),
 )
 _WORDS: Final = {"windows": "see above", "format": "in words; as data json, ndjson or wide_csv"}
 DoctorCommand: Final = report_command(*_COMMON, texts=_WORDS)
 OutagesCommand: Final = report_command(*_COMMON, "min_duration", texts=_WORDS)
+_WHY: Final = ("inactive_polls", "reason", "reason_polls")
 _FORMATS: Final = ("json", "ndjson", "wide_csv")
 
 
@@ -147,10 +148,14 @@ def _event(event: Mapping[str, Any]) -> str:
 
 
 def _longest(found: "pl.DataFrame") -> Iterator[str]:
+    from storewatch.stores.reasons import reason_words
+
     if found.is_empty():
         return
     longest = found.sort("down_us", "store_id", "start_at", descending=[True, False, False]).head(MOST_ROWS)
     named = longest["name"].null_count() < longest.height
+    explained = longest["reason"].null_count() < longest.height
+    why = ["inactive polls"] if explained else []
     rows = [
         (
             outage["store_id"],
@@ -160,10 +165,11 @@ def _longest(found: "pl.DataFrame") -> Iterator[str]:
             outage["position"].replace("_", " "),
             outage["state"],
             outage["cause"] or "",
+            *([reason_words(*(outage[name] for name in _WHY))] if explained else []),
         )
         for outage in longest.iter_rows(named=True)
     ]
-    header = ("store", *(["name"] if named else []), "start (local)", "down", "position", "state", "cause")
+    header = ("store", *(["name"] if named else []), "start (local)", "down", "position", "state", "cause", *why)
     yield from aligned(header, rows, right=(header.index("down"),))
     if found.height > MOST_ROWS:
         yield f"... and {found.height - MOST_ROWS:,} shorter ones; --format json, ndjson or wide_csv lists all."

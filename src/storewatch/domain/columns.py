@@ -24,6 +24,11 @@ OBSERVATIONS: Final = pl.Schema(
     {"store_id": pl.String(), "observed_at": INSTANT, "active": pl.Boolean(), "loaded_at": INSTANT}
 )
 
+# What the lake keeps besides; each may be null. reason and source are texts as they were sent (SEMANTICS 21).
+# `import_key` is that of the import which brought the observation; pushed ones have none.
+DETAILS: Final = pl.Schema({"reason": pl.String, "source": pl.String, "import_key": pl.Int64})
+DETAILED_OBSERVATIONS: Final = pl.Schema({**OBSERVATIONS, **DETAILS})
+
 # Weekly hours as read: seconds of the local day; `day` 0 = Monday ... 6 = Sunday; `end_s` up to 86,400. Both times
 # null: closed that day.
 WEEKLY_HOURS: Final = pl.Schema({"store_id": pl.String, "day": pl.Int8, "start_s": pl.Int32, "end_s": pl.Int32})

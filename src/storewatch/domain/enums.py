@@ -144,6 +144,7 @@ class ReportTable(StrEnum):
     PATTERN = "pattern"
     BLIND_SPOTS = "blind_spots"
     DOCTOR = "doctor"
+    REASONS = "reasons"
 
 
 class Breakdown(StrEnum):
@@ -163,6 +164,7 @@ class Section(StrEnum):
     QUALITY = "quality"
     LOST_SALES = "lost_sales"
     DOCTOR = "doctor"
+    REASONS = "reasons"
 
 
 class Paper(StrEnum):

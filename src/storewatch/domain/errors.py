@@ -92,6 +92,35 @@ class UnknownImportError(NotFoundError):
         super().__init__(f"There is no import with the id {import_id!r}. GET /v1/imports lists them.")
 
 
+class ImportChangedError(ConflictError):
+    """Something that an import wrote was changed after it, so the import cannot be undone."""
+
+    def __init__(self, import_id: int | None, subject: str, name: str, number: int, change: str) -> None:
+        others = f" and {number - 1:,} more" if number > 1 else ""
+        which = "The import" if import_id is None else f"Import {import_id}"
+        super().__init__(
+            f"{which} cannot be undone: {subject.replace('_', ' ')} of {name[:100]!r}{others} were written later by "
+            f"{change}."
+        )
+
+
+class ImportNotCompleteError(ConflictError):
+    """The import has stored nothing (yet), so there is nothing to undo."""
+
+    def __init__(self, import_id: str, state: str) -> None:
+        super().__init__(f"The import {import_id} is {state}; only a complete one can be undone.")
+
+
+class ImportNotKeptError(ConflictError):
+    """What is needed to undo the import is not kept (any more)."""
+
+    def __init__(self, import_id: int) -> None:
+        super().__init__(
+            f"Import {import_id} cannot be undone: it is older than 30 days or was made by an earlier release, so what "
+            "was before it is not kept."
+        )
+
+
 class JobEndedError(ConflictError):
     """The job has ended, so it cannot be cancelled any more."""
 

@@ -15,6 +15,8 @@ UNREADABLE: Final = pl.Schema({"row": pl.Int64, "column": pl.String, "reason": p
 
 Rows = npt.NDArray[np.int64]
 
+# Columns of polls that need not be in every row; objects of JSON may name them later than in the first one.
+DETAIL_NAMES: Final = ("reason", "source")
 # The columns in which numbers may have decimals, where a format has numbers.
 DECIMAL_NAMES: Final = ("objective", "amount_per_hour")
 

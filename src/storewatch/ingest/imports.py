@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from typing import Final
+from uuid import uuid4
 
 import polars as pl
 
@@ -18,6 +19,7 @@ from storewatch.ingest.headers import Header, recognise
 from storewatch.ingest.inputs import InputFile, joined_names, unpacked
 from storewatch.ingest.readings import TableReading
 from storewatch.ingest.rejects import Reject, Rejects
+from storewatch.ingest.undoing import import_key
 from storewatch.lake import Lake
 from storewatch.stores.following import follow_lake
 
@@ -34,7 +36,7 @@ class ImportOptions:
     strict: refuse all files when there is any bad row. valid_from: the local date from which weekly hours hold, where
     earlier ones are kept; without it they replace all. scope: only stores with this label may be written, and neither
     labels nor entries of labels. job_id: of the job that imports them. progress: called with the bytes read and the
-    bytes of all files.
+    bytes of all files. loaded_at: when they were accepted, as `Lake.loading_at` returned it then; None: now.
     """
 
     strict: bool = False
@@ -42,6 +44,7 @@ class ImportOptions:
     scope: Scope = ALL_STORES
     job_id: str | None = None
     progress: Progress | None = None
+    loaded_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +152,11 @@ class _Reading:
         changes: dict[ImportTable, StoreChanges] = {}
         known = catalog.stores.lake_version_known()
         if ImportTable.OBSERVATIONS in self._tables:
-            version = lake.append(self._polls())
+            key = import_key(self._now, self._options.job_id or uuid4().hex)
+            # Of two rows with the same store and time the later one wins: all have the same loaded_at.
+            loaded_at = self._options.loaded_at or lake.loading_at(self._now)
+            batches = (polls.with_columns(loaded_at=pl.lit(loaded_at)) for polls in self._polls())
+            version = lake.append(batches, import_key=key)
             # Only if nobody else committed in between does the catalog know all of this version.
             expected = known if version == known + 1 else None
             changes[ImportTable.OBSERVATIONS] = StoreChanges(
@@ -159,6 +166,7 @@ class _Reading:
             telemetry.OBSERVATIONS.labels("import", "accepted").inc(polls.accepted)
             telemetry.OBSERVATIONS.labels("import", "rejected").inc(polls.rejects.count)
         else:
+            key = None
             for _ in self._polls():
                 pass
         for name, table in self._tables.items():
@@ -166,7 +174,7 @@ class _Reading:
                 changes[name] = table.changes(self._options.valid_from)
         notes = {name: self._notes(table, catalog) for name, table in self._tables.items()}
         new = [
-            NewImport(record=self._record(table, notes[name]), rejected_rows=table.rejects, changes=changes[name])
+            NewImport(record=self._record(table, notes[name], key), rejected_rows=table.rejects, changes=changes[name])
             for name, table in self._tables.items()
         ]
         ids = catalog.imports.create_all(new, now=self._now)
@@ -198,7 +206,7 @@ class _Reading:
 
     def _polls(self) -> Iterator[pl.DataFrame]:
         """Read every file; yield the good polls and gather the rows of the other tables."""
-        total, done, number = sum(part.total_bytes for part in self._parts), 0, 0
+        total, done = sum(part.total_bytes for part in self._parts), 0
         for part in self._parts:
             with part.file.open() as source:
                 for block in source.blocks(part.header.positions(), apart=len(part.header.tables) > 1):
@@ -210,9 +218,7 @@ class _Reading:
                         )
                         if found.table.name is ImportTable.OBSERVATIONS and good.height and not self._is_refused():
                             self._polled = pl.concat([self._polled, good["store_id"].unique()]).unique()
-                            # Of two rows with the same store and time, the later one wins.
-                            yield good.with_columns(loaded_at=pl.lit(self._now + timedelta(microseconds=number)))
-                            number += 1
+                            yield good
             done += part.total_bytes
         if self._is_refused():
             raise InvalidInputError(self._refusal())
@@ -232,7 +238,7 @@ class _Reading:
         it = "them" if len(self._parts) > 1 else "it"
         return f"{joined_names(files)}: {count:,} bad rows, so nothing of {it} was imported (--strict). First:\n{shown}"
 
-    def _record(self, table: TableReading, notes: ImportNotes) -> ImportRecord:
+    def _record(self, table: TableReading, notes: ImportNotes, key: int | None) -> ImportRecord:
         return ImportRecord(
             file=joined_names(table.files),
             table_name=table.name,
@@ -241,6 +247,7 @@ class _Reading:
             rejected=table.rejects.count,
             job_id=self._options.job_id,
             notes=notes,
+            import_key=key if table.name is ImportTable.OBSERVATIONS else None,
         )
 
 

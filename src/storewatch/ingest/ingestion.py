@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import polars as pl
@@ -13,7 +13,6 @@ import polars as pl
 from storewatch import telemetry
 from storewatch.batcher import Batcher, BatcherFullError, BatchLimits
 from storewatch.catalog import Catalog
-from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.errors import InvalidInputError, LakeUnavailableError, OverCapacityError, StorewatchError
 from storewatch.ingest.pushed import CheckedRequest, Pushed, check_pushed
 from storewatch.ingest.upkeep import LakeUpkeep
@@ -81,7 +80,6 @@ class Ingestion:
         self._upkeep = LakeUpkeep(catalog=catalog, lake=lake, clock=clock)
         self._max_held_bytes, self._held_bytes = limits.waiting_bytes, 0
         self._held_lock = threading.Lock()
-        self._last_loaded_at = datetime.min.replace(tzinfo=clock().tzinfo)
 
     def hold(self, size_bytes: int) -> None:
         """Reserve memory for a part of a body before it is read; `release` frees it again.
@@ -125,11 +123,9 @@ class Ingestion:
     def _check_and_append(self, requests: list[Pushed]) -> list[PushOutcome | Exception]:
         now = self._clock()
         good, checked = self._check(requests, now)
-        # Of equal polls the later loaded wins, also when the clock stands still or is set back.
-        loaded_at = self._last_loaded_at = max(now, self._last_loaded_at + timedelta(microseconds=1))
         version = None
         if not good.is_empty():
-            version = self._append(good.with_columns(loaded_at=pl.lit(loaded_at)).select(OBSERVATIONS.names()))
+            version = self._append(good, now)
             self._upkeep.note_commit()
             self._polled_stores.register(good["store_id"], now)
         telemetry.OBSERVATIONS.labels("push", "accepted").inc(good.height)
@@ -171,9 +167,10 @@ class Ingestion:
                 results.append(error if isinstance(error, Exception) else RuntimeError(str(error)))
         return pl.concat([good for good in goods if good.height] or [pl.DataFrame()]), results
 
-    def _append(self, observations: pl.DataFrame) -> int:
+    def _append(self, observations: pl.DataFrame, now: datetime) -> int:
         try:
-            return self._lake.append([observations])
+            loaded_at = self._lake.loading_at(now)
+            return self._lake.append([observations.with_columns(loaded_at=pl.lit(loaded_at))])
         except (InvalidInputError, OSError) as error:  # the lake's folder or bucket is at fault, not the request
             log.warning("the lake cannot be written", extra={"reason": str(error)})
             raise LakeUnavailableError from error

@@ -10,7 +10,7 @@ import polars as pl
 
 from storewatch.domain.columns import REJECTS
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.blocks import DECIMAL_NAMES, UNREADABLE, Block, Rows, Source
+from storewatch.ingest.blocks import DECIMAL_NAMES, DETAIL_NAMES, UNREADABLE, Block, Rows, Source
 from storewatch.ingest.streams import Stream
 
 LINES_PER_BLOCK: Final = 100_000
@@ -95,7 +95,9 @@ def open_ndjson(stream: Stream) -> Source:
 
     def read(wanted: Mapping[str, int], apart: bool) -> Iterator[Block]:
         keys = {column: names[position] for column, position in wanted.items()}
-        yield from line_blocks(_objects(stream, blank, keys), tuple(wanted), lambda: stream.done_bytes, apart=apart)
+        if {"observed_at", "status"} <= set(keys):
+            keys |= {name: name for name in DETAIL_NAMES if name not in keys}
+        yield from line_blocks(_objects(stream, blank, keys), tuple(keys), lambda: stream.done_bytes, apart=apart)
 
     return Source(names=names, total_bytes=stream.total_bytes, read=read)
 

@@ -11,6 +11,7 @@ from functools import partial
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
+from types import NoneType
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,7 @@ import polars as pl
 from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import InvalidInputError, TooManyRowsError
 from storewatch.domain.labels import ALL_STORES, Scope
-from storewatch.ingest.blocks import Block, Rows, Source, no_rejects
+from storewatch.ingest.blocks import DETAIL_NAMES, Block, Rows, Source, no_rejects
 from storewatch.ingest.cells import check_apart
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.formats import open_columns
@@ -102,9 +103,7 @@ def check_pushed(
     accepted = [0] * len(requests)
     goods: list[pl.DataFrame] = []
     parts = [(number, block) for number, request in enumerate(requests) for block in request.blocks]
-    for (_, scope), alike in groupby(
-        parts, key=lambda part: (part[1].columns["observed_at"].dtype, requests[part[0]].scope)
-    ):
+    for (_, scope), alike in groupby(parts, key=lambda part: (_shape(part[1].columns), requests[part[0]].scope)):
         run = list(alike)
         columns = pl.concat([block.columns for _, block in run])
         good, bad = _check(columns, now, scope, visible, apart=apart)
@@ -115,7 +114,7 @@ def check_pushed(
             rejects[number].add_block(block, ours.with_columns(pl.col("row") - first))
             accepted[number] += block.columns.height - ours.height
             first += block.columns.height
-    return pl.concat(goods) if goods else pl.DataFrame(), [
+    return pl.concat(goods, how="diagonal") if goods else pl.DataFrame(), [
         CheckedRequest(
             accepted=taken,
             rejected=refused.count,
@@ -124,6 +123,11 @@ def check_pushed(
         )
         for request, taken, refused in zip(requests, accepted, rejects, strict=True)
     ]
+
+
+def _shape(columns: pl.DataFrame) -> tuple[object, ...]:
+    """Return what columns must have in common to be checked together."""
+    return columns["observed_at"].dtype, *columns.columns
 
 
 def _check(
@@ -157,23 +161,38 @@ def _read_json(body: bytes) -> Pushed:
         rows = [rows]
     if not rows:
         raise InvalidInputError("The body holds no observation: want at least one.")
-    return _pushed_objects(rows)
+    return _pushed_objects(rows, _details_in(body))
 
 
-def _pushed_objects(rows: list[object]) -> Pushed:
-    keys = _keys(rows)
-    return Pushed(blocks=tuple(_object_blocks(rows, keys)), first_line=0, ignored=ignored_keys(rows, keys.values()))
+def _details_in(body: bytes) -> tuple[str, ...]:
+    """Return the names of details that any object of the body may have; looking into each would cost more."""
+    return tuple(name for name in DETAIL_NAMES if name.encode() in body)
 
 
-def _object_blocks(rows: list[object], keys: Mapping[str, str]) -> Iterator[Block]:
+def _pushed_objects(rows: list[object], details: Sequence[str]) -> Pushed:
+    keys = _keys(rows, details)
+    blocks = tuple(_object_blocks(rows, keys, details))
+    return Pushed(blocks=blocks, first_line=0, ignored=ignored_keys(rows, keys.values()))
+
+
+def _object_blocks(rows: list[object], keys: Mapping[str, str], details: Sequence[str]) -> Iterator[Block]:
     """One block when every row is plain, else what the row by row reading of files makes of them."""
     try:
-        columns = {column: [row[key] for row in rows] for column, key in keys.items()}  # type: ignore[index]
-        if all(set(map(type, values)) == {str} for values in columns.values()):
+        columns = {column: [row[key] for row in rows] for column, key in keys.items() if column not in details}  # type: ignore[index]
+        columns |= {name: [row.get(name) for row in rows] for name in details}  # type: ignore[attr-defined]
+        if all(
+            set(map(type, values)) <= ({str, NoneType} if column in details else {str})
+            for column, values in columns.items()
+        ):
             frame = pl.DataFrame(columns, dict.fromkeys(columns, pl.String))
             yield Block(columns=frame, origins=_numbered, broken=no_rejects(), done_bytes=0)
             return
-    except (TypeError, KeyError, UnicodeEncodeError):  # no object, a key that is missing, half a character
+    except (
+        TypeError,
+        KeyError,
+        AttributeError,
+        UnicodeEncodeError,
+    ):  # no object, a key that is missing, half a character
         pass
     lines = (row_line(number, b"{}", row, keys) for number, row in enumerate(rows))
     yield from line_blocks(lines, tuple(keys), lambda: 0)
@@ -183,24 +202,26 @@ def _numbered(rows: Rows) -> tuple[Rows, list[str]]:
     return rows.astype(np.int64), ["{}"] * len(rows)
 
 
-def _keys(rows: Sequence[object]) -> dict[str, str]:
+def _keys(rows: Sequence[object], details: Sequence[str]) -> dict[str, str]:
     """The keys of the columns: observed_at, but timestamp_utc or timestamp where the first object says so."""
     first = next((row for row in rows if isinstance(row, dict)), {})
     names = list(first)
     preferred = {"store_id": "store_id", "observed_at": "observed_at", "status": "status"}
-    return preferred | {column: names[place] for column, place in OBSERVATIONS_TABLE.positions(names).items()}
+    found = {column: names[place] for column, place in OBSERVATIONS_TABLE.positions(names).items()}
+    return preferred | found | {name: name for name in details}
 
 
 def _read_ndjson(body: bytes) -> Pushed:
     lines = body.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\n").split(b"\n")
+    details = _details_in(body)
     if len(lines) > MAX_ROWS or body.count(b"{") + body.count(b"[") > 2 * MAX_ROWS:
         raise TooManyRowsError(MAX_ROWS)
     try:
-        return _pushed_objects([JSON_DECODER.decode(line.decode()) for line in lines])
+        return _pushed_objects([JSON_DECODER.decode(line.decode()) for line in lines], details)
     except (ValueError, RecursionError):  # also of an empty line
         pass
     rows: list[object] = [row for line in lines if (row := _object_or_none(line)) is not None]
-    keys = _keys(rows[:1])
+    keys = _keys(rows[:1], details)
     parsed = (parse_line(number, line, keys) for number, line in enumerate(lines) if line.strip())
     blocks = tuple(line_blocks(parsed, tuple(keys), lambda: 0))
     return Pushed(blocks=blocks, first_line=0, ignored=ignored_keys(rows, keys.values()))

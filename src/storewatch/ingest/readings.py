@@ -47,7 +47,7 @@ class TableReading:
 
         Polls are not gathered. allowed: of some ids those that may be written; None: all.
         """
-        columns = block.columns.select(list(found.positions))
+        columns = block.columns.select(columns_of(found, block))
         checked = _check_joined(found, block, now, allowed) if found.is_joined else _check(found, columns, now, allowed)
         self.rejects.add_block(block, checked.bad, file)
         self.accepted += checked.good.height
@@ -136,13 +136,20 @@ def _check(found: FoundTable, columns: pl.DataFrame, now: datetime, allowed: All
     return checked if allowed is None else within_scope(checked, columns, allowed)
 
 
+def columns_of(found: FoundTable, block: Block) -> list[str]:
+    """Return the columns of a table in a block, those that its file began to name later among them."""
+    late = [name for name in found.table.late if name in block.columns.columns]
+    return list(dict.fromkeys((*found.positions, *late)))
+
+
 def _check_joined(found: FoundTable, block: Block, now: datetime, allowed: Allowed | None) -> CheckedRows:
     """Check the rows that hold anything of the table: in a join most tables have rows without a match.
 
     A row with a cell of the table that could not be read is rejected.
     """
-    columns = block.columns.select(list(found.positions))
-    unreadable = block.unreadable.filter(pl.col("column").is_in(list(found.positions)))
+    names = columns_of(found, block)
+    columns = block.columns.select(names)
+    unreadable = block.unreadable.filter(pl.col("column").is_in(names))
     unreadable = unreadable.unique("row", keep="first", maintain_order=True).select("row", "reason")
     filled = [
         pl.col(name).str.strip_chars().fill_null("") != "" if dtype == pl.String else pl.col(name).is_not_null()

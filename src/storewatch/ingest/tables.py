@@ -15,6 +15,7 @@ from storewatch.domain.columns import INSTANT, LABELS, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.instants import DAY_SECONDS
 from storewatch.domain.timezones import is_timezone
+from storewatch.ingest.blocks import DETAIL_NAMES
 from storewatch.ingest.cells import (
     CheckedRows,
     id_problem,
@@ -30,6 +31,16 @@ from storewatch.ingest.cells import (
 from storewatch.ingest.entry_tables import check_sales, check_special_hours, check_targets
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+MAX_DETAIL_LENGTH: Final = 200
+# Words for `reason` that mean the same everywhere; any other text is kept as it is.
+KNOWN_REASONS: Final = (
+    "paused by the platform",
+    "paused by the restaurant",
+    "out of hours",
+    "not found",
+    "error",
+)
+_OBSERVED: Final = ("store_id", "observed_at")
 DAY_NAMES: Final = ("day", "dayofweek", "day_of_week")
 
 _FIRST_INSTANT_US: Final = -62_135_596_800_000_000  # 0001-01-01, before which there are no dates in Python
@@ -37,13 +48,17 @@ _FIRST_INSTANT_US: Final = -62_135_596_800_000_000  # 0001-01-01, before which t
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """columns, optional: canonical name -> the names it has in the wild, lower case, the preferred one first."""
+    """columns, optional: canonical name -> the names it has in the wild, lower case, the preferred one first.
+
+    late: columns that a file of JSON objects may begin to name after its first row.
+    """
 
     name: ImportTable
     title: str
     columns: Mapping[str, tuple[str, ...]]
     check: Callable[[pl.DataFrame, datetime], CheckedRows]
     optional: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    late: tuple[str, ...] = ()
 
     @property
     def is_of_entries(self) -> bool:
@@ -68,7 +83,7 @@ class Table:
 
 
 def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
-    """Text of store_id, observed_at and status -> store_id, observed_at, active."""
+    """Text of store_id, observed_at, status and any of DETAIL_NAMES -> store_id, observed_at, active and these."""
     latest = now + CLOCK_TOLERANCE
     found = columns["observed_at"]
     parsed = columns.select(
@@ -77,6 +92,11 @@ def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
         stripped("status").str.to_lowercase(),
     )
     observed_at, status = pl.col("observed_at"), pl.col("status")
+    details = [name for name in DETAIL_NAMES if name in columns.columns]
+    if details:
+        parsed = parsed.with_columns(
+            columns.select(pl.when(~is_empty(name)).then(stripped(name)).alias(name) for name in details)
+        )
     possible = observed_at.to_physical() >= _FIRST_INSTANT_US
     problems = [
         id_problem(),
@@ -88,11 +108,19 @@ def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
             pl.format("time {} is later than the clock of this import, {} UTC", quoted("found"), _clock(now))
         ),
         pl.when(is_empty("status")).then(pl.lit("status is empty: want active or inactive")),
+        *(
+            pl.when(pl.col(name).str.len_chars() > MAX_DETAIL_LENGTH).then(
+                pl.lit(f"{name} is longer than {MAX_DETAIL_LENGTH} characters")
+            )
+            for name in details
+        ),
         pl.format("status {} is neither active nor inactive", quoted("status_found")),
     ]
     right = is_id() & possible & (observed_at <= latest) & status.is_in(["active", "inactive"])
+    for name in details:
+        right &= pl.col(name).str.len_chars().fill_null(0) <= MAX_DETAIL_LENGTH
     originals = columns.select(found=pl.col("observed_at").cast(pl.String), status_found="status")
-    return split(parsed, right, problems, originals, ["store_id", "observed_at", (status == "active").alias("active")])
+    return split(parsed, right, problems, originals, [*_OBSERVED, (status == "active").alias("active"), *details])
 
 
 def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - hours are not dated
@@ -211,6 +239,8 @@ OBSERVATIONS_TABLE: Final = Table(
         "status": ("status",),
     },
     check=check_observations,
+    optional={name: (name,) for name in DETAIL_NAMES},
+    late=DETAIL_NAMES,
 )
 
 TABLES: Final = (

@@ -2,6 +2,7 @@
 
 from storewatch.lake.lake import Lake
 from storewatch.lake.optimizing import Optimized
+from storewatch.lake.removing import Keys, Removed, Stretch
 from storewatch.lake.snapshot import Snapshot
 
-__all__ = ["Lake", "Optimized", "Snapshot"]
+__all__ = ["Keys", "Lake", "Optimized", "Removed", "Snapshot", "Stretch"]

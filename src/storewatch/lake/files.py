@@ -11,6 +11,7 @@ import polars as pl
 from deltalake import ColumnProperties, WriterProperties, write_deltalake
 from deltalake.transaction import AddAction
 
+from storewatch.domain.columns import DETAILED_OBSERVATIONS, DETAILS
 from storewatch.lake.storage import PARTITION, Storage
 
 # 1.83 M polls in 8 files, one store's week: 4.4 ms with one row group a file, 3.3 ms with 128,000 rows a group,
@@ -65,13 +66,31 @@ def sort_days(observations: pl.DataFrame) -> list[pl.DataFrame]:
     ]
 
 
-def write_run(storage: Storage, run: Run, observations: pl.DataFrame, first_part: int = 0) -> list[AddAction]:
-    """Sort observations and store them as files that wait for their commit."""
+def with_details(observations: pl.DataFrame, import_key: int | None = None) -> pl.DataFrame:
+    """Return the observations with all columns of the lake; details that are missing are null."""
+    missing = [name for name in DETAILS if name not in observations.columns]
+    values = {"import_key": import_key}
+    return observations.with_columns(pl.lit(values.get(name), DETAILS[name]).alias(name) for name in missing)
+
+
+def write_run(
+    storage: Storage, run: Run, observations: pl.DataFrame, first_part: int = 0, *, import_key: int | None = None
+) -> list[AddAction]:
+    """Sort observations and store them as files that wait for their commit.
+
+    import_key: of all observations, if they have no such column.
+    """
     with tempfile.TemporaryDirectory(prefix="storewatch-") as scratch:
         # Only deltalake's writer encodes the times as wanted, and it also knows Delta's statistics: it writes a table
         # of its own into the scratch folder, whose log says what it wrote.
+        # Details that are missing are added to the sorted rows: they need no sorting.
+        rows = with_details(pl.concat(sort_days(observations)), import_key)
         write_deltalake(
-            scratch, pl.concat(sort_days(observations)), partition_by=PARTITION, mode="append", writer_properties=WRITER
+            scratch,
+            rows.select(*DETAILED_OBSERVATIONS, *PARTITION),
+            partition_by=PARTITION,
+            mode="append",
+            writer_properties=WRITER,
         )
         log = Path(scratch, "_delta_log", f"{0:020}.json").read_text().splitlines()
         written: list[dict[str, Any]] = [line["add"] for line in map(json.loads, log) if "add" in line]

@@ -13,6 +13,8 @@ from deltalake.transaction import AddAction
 from storewatch.domain.errors import ReadOnlyError
 from storewatch.lake.files import Run, write_run
 from storewatch.lake.optimizing import COMPACTED_KEPT, Optimized, compact, delete_before, optimize, tidy
+from storewatch.lake.overwritten import Overwritten
+from storewatch.lake.removing import Choice, OfImport, Removed, remove
 from storewatch.lake.snapshot import Snapshot
 from storewatch.lake.storage import LOG_KEPT, Storage, listing
 from storewatch.telemetry import COMMIT_ROWS, COMMIT_SECONDS
@@ -45,8 +47,21 @@ class Lake:
         self._read_only = read_only
         self._is_checked = False  # whether this process has found a lake there that it can use
 
-    def append(self, batches: Iterable[pl.DataFrame]) -> int:
-        """Add observations (OBSERVATIONS each) in one commit and return its version.
+    def loading_at(self, now: datetime) -> datetime:
+        """Return the `loaded_at` of observations that are accepted now.
+
+        This is the machine's clock, but later than every `loaded_at` that this process knows to be in the lake: those
+        it found there first, and those before its last commit. So of two observations of one store and instant the
+        later accepted one counts, also after the clock was set back.
+        """
+        if not self._storage.loading.is_known:
+            self._storage.loading.note(listing(self._storage.open()))
+        return self._storage.loading.next(now)
+
+    def append(self, batches: Iterable[pl.DataFrame], *, import_key: int | None = None) -> int:
+        """Add observations (OBSERVATIONS each, with any of DETAILS) in one commit and return its version.
+
+        import_key: of all observations; what they take the place of is kept, so that `undo` can bring it back.
 
         Durable when it returns; all or nothing when it does not. Memory is bounded by rows_at_once and one batch.
         Without any row nothing is committed and the current version is returned. Raises LakeConflictError, and
@@ -62,14 +77,18 @@ class Lake:
         try:
             for number, observations in enumerate(_gather(batches, self._rows_at_once)):
                 rows += observations.height
-                files += write_run(storage, Run(write=write, number=number), observations)
+                files += write_run(storage, Run(write=write, number=number), observations, import_key=import_key)
         except BaseException:
             storage.remove(file.path for file in files)
             raise
         if not files:
             return storage.open().version()
         # Opened as late as this: while many rows were written the log may have been shortened.
-        committed = storage.commit(storage.open(), files)
+        table = storage.open()
+        if import_key is not None:
+            before = Snapshot(version=table.version(), storage=storage, listing=listing(table))
+            Overwritten(storage).keep(before, files, write, import_key)
+        committed = storage.commit(table, files)
         assert committed is not None  # noqa: S101 - only a replacement can be overtaken
         COMMIT_ROWS.observe(rows)
         COMMIT_SECONDS.observe(time.perf_counter() - begun)
@@ -113,6 +132,27 @@ class Lake:
         For a process that appends all the time, after some hundred commits. log_kept: younger versions stay readable.
         """
         return tidy(self._writable(), log_kept=log_kept)
+
+    def delete(self, choice: Choice) -> Removed:
+        """Take the chosen observations out of the lake in one commit, repeated ones too.
+
+        Older snapshots can still be read until the files are vacuumed (the retention of `optimize`).
+        """
+        return remove(self._writable(), choice)
+
+    def undo(self, import_key: int, is_undone: Callable[[int], bool]) -> Removed:
+        """Take out what an import brought, and bring back what that took the place of, in one commit.
+
+        Exact after pushes and other imports of the same polls, and after `optimize`: observations that came later
+        stay, and nothing comes back where the import's own observation is no longer there. Called again it does
+        nothing. is_undone: whether the observations of another import do not count any more.
+        """
+        storage = self._writable()
+        return remove(storage, OfImport(import_key=import_key), Overwritten(storage).restoring(import_key, is_undone))
+
+    def forget_overwritten(self, is_kept: Callable[[int], bool]) -> int:
+        """Delete what is kept to undo imports, but for the kept ones (by key); return how many files."""
+        return Overwritten(self._writable()).forget(is_kept)
 
     def files_unused(self, retention: timedelta) -> int:
         """Count what `optimize` with this retention would delete at this moment, killed writers' files left out."""

@@ -165,7 +165,7 @@ def _rewrite(due: Snapshot, rows_at_once: int) -> list[AddAction]:
     run = Run(write=uuid4().hex, number=0)
     written: list[AddAction] = []
     for stores in _store_ranges(due, rows_at_once):
-        part = due.read(*ALWAYS, stores=stores)
+        part = due.read(*ALWAYS, stores=stores, detailed=True)
         written += write_run(due.storage, run, part, first_part=len(written))
     return [replace(file, data_change=False) for file in written]
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import polars as pl
 
-from storewatch.domain.columns import INSTANT, OBSERVATIONS
+from storewatch.domain.columns import DETAILED_OBSERVATIONS, INSTANT, OBSERVATIONS
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_US
 from storewatch.lake.files import is_one_run
@@ -51,7 +51,7 @@ class Snapshot:
         counted = int(days.filter(done)["rows"].sum())
         for day in days.filter(~done)["day"]:
             keys = pl.struct("store_id", "observed_at").n_unique()
-            counted += int(self._collect(self.scan(self.listing.filter(pl.col("day") == day)).select(keys)).item())
+            counted += int(self.collect(self.scan(self.listing.filter(pl.col("day") == day)).select(keys)).item())
         return counted
 
     def newest_us(self) -> int | None:
@@ -61,23 +61,23 @@ class Snapshot:
         candidates = self.listing.filter(newest | pl.col("to_us").is_null())
         if candidates.is_empty():
             return None
-        value = self._collect(self.scan(candidates).select(pl.col("observed_at").max().to_physical())).item()
+        value = self.collect(self.scan(candidates).select(pl.col("observed_at").max().to_physical())).item()
         return int(value)
 
     def read(
-        self, from_us: int, to_us: int, *, stores: tuple[str, str | None] | Sequence[str] | None = None
+        self,
+        from_us: int,
+        to_us: int,
+        *,
+        stores: tuple[str, str | None] | Sequence[str] | None = None,
+        detailed: bool = False,
     ) -> pl.DataFrame:
-        """Read the observations with from_us <= observed_at <= to_us as OBSERVATIONS.
+        """Read the observations with from_us <= observed_at <= to_us as OBSERVATIONS, or DETAILED_OBSERVATIONS.
 
         stores: a tuple (first, end) is the range of ids first <= id < end by their UTF-8 bytes (None: no end); a list
         is exactly those ids. Rows come by day, within a day by file, within a file by (store_id, observed_at).
         """
-        files = self.listing.filter(
-            _may_hold(pl.col("day").cast(pl.Datetime("us")).to_physical() <= to_us),
-            _may_hold(pl.col("day").cast(pl.Datetime("us")).to_physical() + (DAY_US - 1) >= from_us),
-            _may_hold(pl.col("from_us") <= to_us),
-            _may_hold(pl.col("to_us") >= from_us),
-        )
+        files = files_within(self.listing, from_us, to_us)
         conditions: list[pl.Expr] = []
         if (
             not files.select((pl.col("from_us") >= from_us) & (pl.col("to_us") <= to_us))
@@ -87,22 +87,29 @@ class Snapshot:
             conditions.append(pl.col("observed_at").is_between(_instant(from_us), _instant(to_us)))
         if isinstance(stores, tuple):
             first, end = stores
-            files = files.filter(_may_hold(pl.col("last_store") >= first))
+            files = files.filter(may_hold(pl.col("last_store") >= first))
             conditions += [pl.col("store_id") >= first] if first else []
             if end is not None:
-                files = files.filter(_may_hold(pl.col("first_store") < end))
+                files = files.filter(may_hold(pl.col("first_store") < end))
                 conditions.append(pl.col("store_id") < end)
         elif stores is not None:
             if not stores:
-                return pl.DataFrame(schema=OBSERVATIONS)
+                return (DETAILED_OBSERVATIONS if detailed else OBSERVATIONS).to_frame()
             lowest, highest = min(stores, key=str.encode), max(stores, key=str.encode)
-            files = files.filter(_may_hold(pl.col("last_store") >= lowest), _may_hold(pl.col("first_store") <= highest))
+            files = files.filter(may_hold(pl.col("last_store") >= lowest), may_hold(pl.col("first_store") <= highest))
             # The range is what row groups are skipped by.
             conditions += [
                 pl.col("store_id").is_between(pl.lit(lowest), pl.lit(highest)),
                 pl.col("store_id").is_in(list(stores)),
             ]
-        return self._collect(self.scan(files).filter(*conditions))
+        return self.collect(self.scan(files, detailed=detailed).filter(*conditions))
+
+    def has_details(self, from_us: int, to_us: int) -> bool:
+        """Return whether any observation in a range, both ends included, may have a reason or a source.
+
+        No file is read.
+        """
+        return bool(files_within(self.listing, from_us, to_us)["has_details"].any())
 
     def store_ids(self, since: int | None = None) -> pl.Series:
         """Return the distinct store ids, sorted by their UTF-8 bytes.
@@ -117,9 +124,10 @@ class Snapshot:
             except InvalidInputError:
                 known = files.clear()
             files = files.join(known, on="path", how="anti", maintain_order="left")
-        return self._collect(self.scan(files).select(pl.col("store_id").unique()))["store_id"].sort()
+        return self.collect(self.scan(files).select(pl.col("store_id").unique()))["store_id"].sort()
 
-    def _collect(self, scan: pl.LazyFrame) -> pl.DataFrame:
+    def collect(self, scan: pl.LazyFrame) -> pl.DataFrame:
+        """Read a scan of this version. Raises InvalidInputError when a file of it is gone."""
         try:
             return scan.collect()
         except (FileNotFoundError, pl.exceptions.PolarsError) as error:
@@ -129,20 +137,35 @@ class Snapshot:
                 advice = "cannot be read: a file of it is missing or damaged. Restore the lake from a backup"
             raise InvalidInputError(f"Version {self.version} of the lake {self.storage.url} {advice}.") from error
 
-    def scan(self, files: pl.DataFrame) -> pl.LazyFrame:
-        """Scan some of the files of the listing, in their order."""
+    def scan(self, files: pl.DataFrame, *, detailed: bool = False) -> pl.LazyFrame:
+        """Scan some of the files of the listing, in their order, as OBSERVATIONS or DETAILED_OBSERVATIONS."""
+        schema = DETAILED_OBSERVATIONS if detailed else OBSERVATIONS
         if files.is_empty():
-            return pl.LazyFrame(schema=OBSERVATIONS)
+            return pl.LazyFrame(schema=schema)
         return pl.scan_parquet(
             [self.storage.scannable(path) for path in files["path"]],
             glob=False,
             hive_partitioning=False,
             storage_options=self.storage.options,
-        ).select(OBSERVATIONS.names())
+            schema=schema,
+            extra_columns="ignore",
+            missing_columns="insert" if detailed else "raise",  # files of earlier releases have no details
+        )
 
 
-def _may_hold(condition: pl.Expr) -> pl.Expr:
-    """A file without the statistic may hold anything."""
+def files_within(files: pl.DataFrame, from_us: int, to_us: int) -> pl.DataFrame:
+    """Return the files of a listing that may hold observations with from_us <= observed_at <= to_us."""
+    day_us = pl.col("day").cast(pl.Datetime("us")).to_physical()
+    return files.filter(
+        may_hold(day_us <= to_us),
+        may_hold(day_us + (DAY_US - 1) >= from_us),
+        may_hold(pl.col("from_us") <= to_us),
+        may_hold(pl.col("to_us") >= from_us),
+    )
+
+
+def may_hold(condition: pl.Expr) -> pl.Expr:
+    """Return the condition on a file's statistics; a file without the statistic may hold anything."""
     return condition.fill_null(value=True)
 
 

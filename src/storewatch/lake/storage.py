@@ -19,8 +19,9 @@ from deltalake._internal import DeltaFileSystemHandler
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from storewatch.domain.columns import OBSERVATIONS
+from storewatch.domain.columns import DETAILS, OBSERVATIONS
 from storewatch.domain.errors import InvalidInputError, LakeConflictError
+from storewatch.lake.loading import LoadingOrder
 
 # Loses every one of these only against writers that commit without a pause for about ten seconds.
 COMMIT_ATTEMPTS: Final = 60
@@ -31,9 +32,10 @@ CHECKPOINT_EVERY: Final = 20
 UNSYNCED_COMMITS: Final = 16
 
 PARTITION: Final = ["day"]
-DELTA_SCHEMA: Final = Schema.from_arrow(
-    Table(pl.DataFrame(schema=OBSERVATIONS).with_columns(day=pl.lit(None, pl.Date))).schema
-)
+# Lakes of earlier releases have no details; their columns are added by the first commit.
+_FIRST_COLUMNS: Final = pl.Schema({**OBSERVATIONS, "day": pl.Date()})
+FIRST_SCHEMA: Final = Schema.from_arrow(Table(_FIRST_COLUMNS.to_frame()).schema)
+DELTA_SCHEMA: Final = Schema.from_arrow(Table(pl.Schema({**_FIRST_COLUMNS, **DETAILS}).to_frame()).schema)
 # How long the log remembers a dropped file, and so how long a lite vacuum can find it.
 FILES_REMEMBERED: Final = timedelta(days=7)
 CONFIGURATION: Final = {
@@ -54,6 +56,10 @@ LISTING: Final = pl.Schema(
         "last_store": pl.String,
         "from_us": pl.Int64,
         "to_us": pl.Int64,
+        "loaded_to_us": pl.Int64,
+        "first_import": pl.Int64,
+        "last_import": pl.Int64,
+        "has_details": pl.Boolean,
     }
 )
 
@@ -64,6 +70,7 @@ class Storage:
 
     url: as the user wrote it; delta_url: for deltalake; folder: the local folder, None for an object store.
     synced: what this process knows to be durable in the folder: another fsync would wait for the disk again.
+    loading: the order in which observations are loaded.
     """
 
     url: str
@@ -71,6 +78,7 @@ class Storage:
     folder: Path | None
     options: dict[str, str] | None
     synced: set[str] = field(default_factory=set, compare=False, repr=False)
+    loading: LoadingOrder = field(default_factory=LoadingOrder, compare=False, repr=False)
 
     @classmethod
     def at(cls, url: str, options: dict[str, str] | None) -> "Storage":
@@ -111,7 +119,7 @@ class Storage:
                     f"be kept. Use the newest one ({_reason(error)})."
                 ) from error
             raise self.unusable(error) from error
-        if table.metadata().partition_columns != PARTITION or table.schema() != DELTA_SCHEMA:
+        if table.metadata().partition_columns != PARTITION or table.schema() not in (DELTA_SCHEMA, FIRST_SCHEMA):
             raise InvalidInputError(
                 f"{self.url} is a Delta table of something else. Give storewatch a folder of its own."
             )
@@ -158,11 +166,13 @@ class Storage:
         replaced: pl.DataFrame | None = None,
         *,
         deleting: bool = False,
+        in_place: bool = True,
         kept: timedelta = FILES_REMEMBERED,
     ) -> int | None:
         """Add files to the table, and drop those they replace, in one commit; return its version.
 
         table: brought up to date here. replaced: rows of a `listing`. deleting: their observations go for good.
+        in_place: the added files take the place of the newest replaced one; False: they have their places already.
         kept: after this the files are dropped from the log and by a vacuum. Returns None when one of them is no longer
         in the table: somebody else replaced it. Every attempt is a compare-and-set of the next version, and adding a
         file again is the same as adding it once, so an attempt that failed after it had committed does no harm.
@@ -170,11 +180,13 @@ class Storage:
         for attempt in range(COMMIT_ATTEMPTS):
             try:
                 table.update_incremental()
+                self._add_details(table)
                 files = listing(table)
+                self.loading.note(files)
                 if replaced is not None and not replaced["path"].is_in(files["path"].implode()).all():
                     return None
                 table.create_write_transaction(
-                    _in_order(added, files, replaced, deleting=deleting, kept=kept),
+                    _in_order(added, files, replaced, deleting=deleting, in_place=in_place, kept=kept),
                     mode="append",
                     schema=DELTA_SCHEMA,
                     partition_by=PARTITION,
@@ -233,6 +245,19 @@ class Storage:
         self.synced.update(commits)
         self.synced.discard(f"{version - UNSYNCED_COMMITS - 1:020}.json")
 
+    def _add_details(self, table: DeltaTable) -> None:
+        """Add the columns of details to a table of an earlier release; its files stay as they are."""
+        if table.schema() != FIRST_SCHEMA:
+            return
+        try:
+            table.alter.add_columns([each for each in DELTA_SCHEMA.fields if each.name in DETAILS])
+        except DeltaError:
+            table.update_incremental()
+            if table.schema() == FIRST_SCHEMA:  # else another process did the same at this moment
+                raise
+        table.update_incremental()
+        self.sync_log(table.version())
+
     @staticmethod
     def _holds_something_else(folder: Path) -> bool:
         if not folder.is_dir() or all(entry.name.startswith(("_", ".")) for entry in folder.iterdir()):
@@ -268,7 +293,9 @@ class Storage:
 def listing(table: DeltaTable) -> pl.DataFrame:
     """List the files of a version: LISTING, in the order of day and commit.
 
-    `from_us` and `to_us` enclose the instants of a file: Delta keeps them cut to the millisecond.
+    `from_us` and `to_us` enclose the instants of a file, and no row is loaded after `loaded_to_us`: Delta keeps
+    instants cut to the millisecond. The keys of the imports that brought its rows lie between `first_import` and
+    `last_import`, both null where none did. `has_details`: whether any row has a reason or a source.
     """
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
     if actions.is_empty():
@@ -283,11 +310,35 @@ def listing(table: DeltaTable) -> pl.DataFrame:
         pl.col("max.store_id").alias("last_store"),
         pl.col("min.observed_at").to_physical().alias("from_us"),
         (pl.col("max.observed_at").to_physical() + 999).alias("to_us"),
+        (pl.col("max.loaded_at").to_physical() + 999).alias("loaded_to_us"),
+        *_import_range(actions),
+        _has_details(actions),
     ).sort("day", "order", "path")
 
 
+def _import_range(actions: pl.DataFrame) -> list[pl.Expr]:
+    columns = {"first_import": "min.import_key", "last_import": "max.import_key"}
+    return [
+        (pl.col(column) if column in actions.columns else pl.lit(None)).cast(pl.Int64).alias(name)
+        for name, column in columns.items()
+    ]
+
+
+def _has_details(actions: pl.DataFrame) -> pl.Expr:
+    """Files of earlier releases have neither the columns nor numbers of their nulls."""
+    nulls = [name for name in ("null_count.reason", "null_count.source") if name in actions.columns]
+    some = [(pl.col(name) < pl.col("num_records")).fill_null(value=False) for name in nulls]
+    return pl.any_horizontal(pl.lit(value=False), *some).alias("has_details")
+
+
 def _in_order(
-    added: list[AddAction], files: pl.DataFrame, replaced: pl.DataFrame | None, *, deleting: bool, kept: timedelta
+    added: list[AddAction],
+    files: pl.DataFrame,
+    replaced: pl.DataFrame | None,
+    *,
+    deleting: bool,
+    in_place: bool,
+    kept: timedelta,
 ) -> list[AddAction | RemoveAction]:
     """Stamp the files with their place in the order of commits.
 
@@ -306,7 +357,8 @@ def _in_order(
         RemoveAction(path, deleting, dropped_ms, size, {"day": str(day)})
         for path, size, day in replaced.select("path", "size_bytes", "day").iter_rows()
     ]
-    return [*(replace(file, modification_time=place) for file in added), *removals]
+    placed = [replace(file, modification_time=place) for file in added] if in_place else added
+    return [*placed, *removals]
 
 
 def _sync(*paths: Path) -> None:

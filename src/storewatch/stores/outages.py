@@ -13,8 +13,11 @@ from storewatch.domain.enums import Status
 from storewatch.domain.instants import instant_of
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.measures import Measures, measure
+from storewatch.engine.opening.sessions import Sessions
 from storewatch.engine.opening.zones import local_readings
 from storewatch.engine.outages import LOOKAROUND_US, NO_INSTANT, Outages, OutageState, outages
+from storewatch.stores.evidence import read_rows
+from storewatch.stores.reasons import inactive_polls, with_reasons
 from storewatch.stores.states import Moment
 from storewatch.stores.timeline import HistoryQuery, Range, range_totals, read_store
 
@@ -42,7 +45,8 @@ class Outage:
     start_local: the store's local time at start_at. down_us: its business time; wall_us: from start to end. opened_at:
     the poll that is the reason for its start; closed_at: the poll that ended it. position: where it lies in its
     sessions (late_open, early_close, middle, whole). state: ended, ongoing, continues. cause, note: of the annotation
-    that overlaps it.
+    that overlaps it. inactive_polls: those that say it was down; reason: the most frequent one of their reasons,
+    reason_polls: how many have it; reasons: all of them in words. These four are None where no poll has a reason.
     """
 
     start_at: datetime
@@ -57,6 +61,10 @@ class Outage:
     began_before: bool
     cause: str | None
     note: str | None
+    inactive_polls: int | None
+    reason: str | None
+    reason_polls: int | None
+    reasons: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +108,10 @@ def store_outages(
     counted[:, COUNTED.index("up_us")] = totals_us[:, Status.UP]
     ids = store.frame["store_id"]
     readings = local_readings(store.frame["timezone"][0] or DEFAULT_TIMEZONE, found.start_us)
-    rows = outage_rows(found, found.store).with_columns(start_local=pl.Series(readings).cast(pl.Datetime("us")))
+    polls = _inactive_polls(store, moment, query, seen.sessions)
+    rows = with_reasons(outage_rows(found, found.store), polls).with_columns(
+        start_local=pl.Series(readings).cast(pl.Datetime("us"))
+    )
     rows = with_notes(rows, read_notes(catalog, ids, (query.range.from_us, query.range.to_us)))
     rows = rows.with_columns(pl.col("start_at", "end_at", "opened_at", "closed_at").cast(INSTANT))
     return StoreOutages(
@@ -110,6 +121,17 @@ def store_outages(
         figures=OutageStatistics(**outage_figures(counted).row(0, named=True)),
         outages=[Outage(**row) for row in rows.select(field.name for field in fields(Outage)).to_dicts()],
     )
+
+
+def _inactive_polls(store: StoreRows, moment: Moment, query: HistoryQuery, sessions: Sessions) -> pl.DataFrame | None:
+    """Return the inactive polls with their reasons around the range; None where no poll has any."""
+    first_us, last_us = query.range.from_us - LOOKAROUND_US - query.policy.max_gap_us, query.range.to_us
+    last_us = min(last_us, last_us if moment.as_of_us is None else moment.as_of_us)
+    if not moment.snapshot.has_details(first_us, last_us):
+        return None
+    ids = store.frame["store_id"]
+    rows = read_rows(moment.snapshot, ids, (first_us, last_us), ids.to_list(), detailed=True)
+    return inactive_polls(rows, sessions)
 
 
 def count_outages(counted: Int64s, found: Outages) -> None:

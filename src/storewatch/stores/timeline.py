@@ -3,6 +3,7 @@
 Only the rows and the calendar of this store are read.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -25,6 +26,7 @@ from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.engine.opening.zones import local_edges
 from storewatch.lake import Snapshot
 from storewatch.stores.evidence import read_evidence
+from storewatch.stores.observations import read_observations
 from storewatch.stores.states import Moment
 
 DEFAULT_DAYS: Final = 7
@@ -59,11 +61,16 @@ class HistoryQuery:
 
 @dataclass(frozen=True, kw_only=True)
 class Poll:
-    """One observation. counted: it was made in a session, so it is evidence (SEMANTICS 8)."""
+    """One observation. counted: it was made in a session, so it is evidence (SEMANTICS 8).
+
+    reason, source: as they were sent, None without.
+    """
 
     observed_us: int
     active: bool
     counted: bool
+    reason: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +170,7 @@ def store_timeline(store: StoreRows, moment: Moment, query: HistoryQuery) -> Tim
                 found.start_us.tolist(), found.end_us.tolist(), found.status.tolist(), strict=True
             )
         ],
-        polls=_polls(seen.evidence, seen.sessions, query.range),
+        polls=_polls(seen.evidence, seen.sessions, query.range, _details(store, moment.snapshot, query.range)),
         totals_us=totals_us,
         measures=measure(totals_us),
     )
@@ -182,13 +189,6 @@ def store_availability(store: StoreRows, moment: Moment, query: HistoryQuery, st
     return Availability(
         range=query.range, starts=starts, edges_us=edges_us, totals_us=totals_us, measures=measure(totals_us)
     )
-
-
-def store_observations(store: StoreRows, snapshot: Snapshot, chosen: Range) -> list[tuple[int, bool]]:
-    """List the observations of the one store in a range, the latest loaded of each instant: (observed_us, active)."""
-    ids = store.frame["store_id"]
-    evidence = read_evidence(snapshot, ids, (chosen.from_us, chosen.to_us - 1), ids.to_list())
-    return list(zip(evidence.observed_us.tolist(), evidence.active.astype(bool).tolist(), strict=True))
 
 
 def read_store(store: StoreRows, moment: Moment, query: HistoryQuery, around_us: int = 0) -> StoreEvidence:
@@ -225,7 +225,20 @@ def _clipped(sessions: Sessions, chosen: Range) -> list[tuple[int, int]]:
     ]
 
 
-def _polls(evidence: Evidence, sessions: Sessions, chosen: Range) -> list[Poll]:
+def _details(store: StoreRows, snapshot: Snapshot, chosen: Range) -> dict[int, tuple[str | None, str | None]]:
+    """Return the reason and source of each instant in a range; nothing is read where no poll has any."""
+    if not snapshot.has_details(chosen.from_us, chosen.to_us - 1):
+        return {}
+    found = read_observations(snapshot, store.frame["store_id"][0], chosen.from_us, chosen.to_us)
+    return {instant_us(each.observed_at): (each.reason, each.source) for each in found}
+
+
+def _polls(
+    evidence: Evidence,
+    sessions: Sessions,
+    chosen: Range,
+    details: Mapping[int, tuple[str | None, str | None]],
+) -> list[Poll]:
     first, last = np.searchsorted(evidence.observed_us, (chosen.from_us, chosen.to_us))
     observed_us = evidence.observed_us[first:last]
     session = np.searchsorted(sessions.open_us, observed_us, side="right") - 1
@@ -233,10 +246,11 @@ def _polls(evidence: Evidence, sessions: Sessions, chosen: Range) -> list[Poll]:
     begun = session >= 0
     counted[begun] = observed_us[begun] < sessions.close_us[session[begun]]
     return [
-        Poll(observed_us=at_us, active=bool(active), counted=inside)
+        Poll(observed_us=at_us, active=bool(active), counted=inside, reason=reason, source=source)
         for at_us, active, inside in zip(
             observed_us.tolist(), evidence.active[first:last].tolist(), counted.tolist(), strict=True
         )
+        for reason, source in [details.get(at_us, (None, None))]
     ]
 
 

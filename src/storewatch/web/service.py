@@ -25,6 +25,7 @@ from storewatch.web.api.keys import routes as keys
 from storewatch.web.api.labels import routes as labels
 from storewatch.web.api.me import routes as me
 from storewatch.web.api.metrics import routes as metrics
+from storewatch.web.api.observations import deletions as observation_deletions
 from storewatch.web.api.observations import routes as observations
 from storewatch.web.api.outages import routes as outages
 from storewatch.web.api.reports import routes as reports
@@ -52,6 +53,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     keys.router,
     audit.router,
     observations.router,
+    observation_deletions.router,
     reports.router,
     definitions.router,
     imports.router,

@@ -243,6 +243,7 @@ def _content(request: ReportRequest, ids: list[str], buckets: list[tuple[int, in
         ReportTable.PATTERN: (content.PATTERN, _pattern(ids)),
         ReportTable.BLIND_SPOTS: (content.BLIND_SPOTS, found),
         ReportTable.DOCTOR: (content.DOCTOR, _doctor(ids)),
+        ReportTable.REASONS: (content.REASONS, _reasons(ids)),
     }
     return Content(
         request=request,
@@ -450,8 +451,24 @@ def _outages(ids: list[str]) -> list[dict[str, Any]]:
                 | {"closed_at": None if store_id == "@corner" else _instant(end, zone)}
                 | {"began_before": start_us < from_us, "cause": "=power" if planned else None}
                 | {"note": "Fuse blew; replaced (ticket #7)" if planned else None}
+                | ({} if planned else _WHY)
             )
     return sorted(rows, key=lambda row: (row["store_id"], list(WINDOWS).index(row["window"]), row["start_at"]))
+
+
+_WHY = {"inactive_polls": 4, "reason": "paused by the restaurant", "reason_polls": 3} | {
+    "reasons": "3 paused by the restaurant, 1 no reason given"
+}
+
+
+def _reasons(ids: list[str]) -> list[dict[str, Any]]:
+    rows = []
+    for store_id in ids:
+        for window, span in WINDOWS.items():
+            down_us = totals_of(store_id, *span)[0]
+            row = {"store_id": store_id, "name": STORES[store_id][0], "window": window}
+            rows += [row | {"reason": "=paused", "inactive_polls": 3, "down_us": down_us}] if down_us else []
+    return rows
 
 
 def _mass_outages() -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def test_workbook_has_the_cells_of_the_golden_file(tmp_path: Path) -> None:
 
 def test_workbook_has_a_sheet_for_every_table_and_a_chart(tmp_path: Path) -> None:
     book = written(whole_content(format=ReportFormat.XLSX), tmp_path)
-    assert book.sheetnames == [*SHEETS, "Hours doctor", "About"]
+    assert book.sheetnames == [*SHEETS, "Hours doctor", "Reasons", "About"]
     assert len(book["Summary"]._charts) == 1
 
 

@@ -112,6 +112,7 @@ def test_pdf_of_a_whole_report_has_a_section_for_each_table(tmp_path: Path) -> N
         "Worst stores",
         "By brand",
         "Outages",
+        "Down time by reason",
         "Mass outages",
         "Blind spots of the feed",
         "Hours doctor",

@@ -27,6 +27,8 @@ from storewatch.stores.following import followed_snapshot
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 Labels = dict[str, dict[str, str]]
+# (store_id, instant in microseconds) -> reason and source of the poll.
+Details = Mapping[tuple[str, int], tuple[str | None, str | None]]
 
 
 def report_on(
@@ -37,11 +39,12 @@ def report_on(
     labels: Labels | None = None,
     sales: Sequence[tuple[Any, ...]] = (),
     said: Sequence[NewAnnotation] = (),
+    details: Details | None = None,
     shard_rows: int = SHARD_ROWS,
     **asked: Any,
 ) -> Content:
     """Compute a report on stores in an installation of its own. sales: rows of SALES; said: annotations."""
-    with report_inputs(folder, stores, as_of, labels or {}, sales, said, asked) as (catalog, request, inputs):
+    with report_inputs(folder, stores, as_of, labels or {}, sales, said, asked, details) as (catalog, request, inputs):
         chosen = inputs.store_list.store_ids
         return compute_content(request, inputs, chosen, catalog=catalog, shard_rows=shard_rows)
 
@@ -71,6 +74,7 @@ def report_inputs(
     sales: Sequence[tuple[Any, ...]],
     said: Sequence[NewAnnotation],
     asked: Mapping[str, Any],
+    details: Details | None = None,
 ) -> Iterator[tuple[Catalog, ReportRequest, ReportInputs]]:
     with open_installation(settings_in(folder)) as app:
         _put_stores(app.catalog, stores, labels)
@@ -79,7 +83,7 @@ def report_inputs(
                 stretch = {"start_at": instant_of(start_us), "end_at": instant_of(end_us)}
                 app.catalog.closures.create(NewClosure(store_id=store_id, reason="", created_at=NOW, **stretch))
         for batch in _observations(stores):
-            app.lake.append([batch])
+            app.lake.append([batch if details is None else _with_details(batch, details)])
         app.catalog.entries.replace(EntryKind.SALES, pl.DataFrame(list(sales), SALES, orient="row"), NOW)
         for each in said:
             app.catalog.annotations.create(each)
@@ -92,6 +96,7 @@ def report_inputs(
             policy=request.chosen_policy,
             closures=request.closures,
             annotations=request.annotations,
+            sources=request.sources,
         )
         yield app.catalog, request, inputs
 
@@ -115,6 +120,15 @@ def _put_stores(catalog: Catalog, stores: Mapping[str, Store], labels: Labels) -
         ),
         now=NOW,
     )
+
+
+def _with_details(observations: pl.DataFrame, details: Details) -> pl.DataFrame:
+    keys = zip(observations["store_id"], observations["observed_at"].to_physical(), strict=True)
+    found = [details.get(key, (None, None)) for key in keys]
+    columns = {
+        name: pl.Series([each[at] for each in found], dtype=pl.String) for at, name in enumerate(("reason", "source"))
+    }
+    return observations.with_columns(**columns)
 
 
 def _observations(stores: Mapping[str, Store]) -> list[pl.DataFrame]:

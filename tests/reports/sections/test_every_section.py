@@ -27,6 +27,7 @@ def test_report_on_no_store_has_every_table_empty(tmp_path: Path) -> None:
         ReportTable.PATTERN: 2 * 168,
         ReportTable.BLIND_SPOTS: 0,
         ReportTable.DOCTOR: 0,
+        ReportTable.REASONS: 0,
     }
 
 

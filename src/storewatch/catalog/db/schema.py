@@ -21,6 +21,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -31,7 +32,7 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
-HEAD: Final = "0004"  # the revision of `migrations/versions` that this code reads and writes
+HEAD: Final = "0005"  # the revision of `migrations/versions` that this code reads and writes
 
 
 class Instant(TypeDecorator[datetime]):
@@ -150,9 +151,20 @@ imports = Table(
     Column("accepted", BigInteger, nullable=False),
     Column("rejected", BigInteger, nullable=False),
     Column("lake_version", BigInteger),
+    Column("import_key", BigInteger, index=True),  # of its observations in the lake
+    Column("undone_at", Instant),
     Column("job_id", TEXT),  # null where the command line imported the file itself
     Column("notes", JSON),  # what was assumed and ignored; null in imports of earlier versions
     Index("imports_by_job", "job_id", "table_name", unique=True),
+)
+
+# What an import changed, for undoing it: Parquet of key, before and after; see catalog.undo.
+import_states = Table(
+    "import_states",
+    metadata,
+    Column("import_id", BIG_ID, ForeignKey("imports.import_id"), primary_key=True),
+    Column("subject", TEXT, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
 )
 
 rejects = Table(

@@ -8,6 +8,7 @@ from typing import Any, Final
 from storewatch.catalog import Catalog, Job
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import parse_instant
 from storewatch.ingest import Imported, ImportOptions, InputFile, import_files
 from storewatch.jobs.handler import JobHandler, JobServices, Lane, Parameters
 from storewatch.jobs.running import JobResult, RunningJob
@@ -87,6 +88,7 @@ def _import_uploads(running: RunningJob, services: JobServices) -> Imported:
             strict=job.parameters["strict"],
             progress=running.progress,
             job_id=job.job_id,
+            loaded_at=parse_instant(text) if (text := job.parameters.get("loaded_at")) else job.created_at,
             scope=job.scope,
             valid_from=date.fromisoformat(valid_from) if valid_from else None,
         ),

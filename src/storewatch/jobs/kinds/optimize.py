@@ -6,12 +6,14 @@ from typing import Any
 from storewatch.catalog import Catalog
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError
+from storewatch.ingest.undoing import forget_old_imports
 from storewatch.jobs.handler import MAINTENANCE, JobHandler, JobServices, Parameters
 from storewatch.jobs.running import JobResult, RunningJob
 
 
 def run(running: RunningJob, services: JobServices) -> JobResult:
-    """Optimize the lake."""
+    """Optimize the lake, and delete what is kept for imports that cannot be undone any more."""
+    forget_old_imports(services.catalog, services.lake, services.clock())
     return JobResult(result=asdict(services.lake.optimize(now=services.clock(), progress=running.progress)))
 
 

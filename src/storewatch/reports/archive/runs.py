@@ -213,6 +213,7 @@ class Reports:
             policy=request.chosen_policy,
             closures=request.closures,
             annotations=request.annotations,
+            sources=request.sources,
         )
         return inputs, chosen.store_ids
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 import numpy as np
 import polars as pl
 
-from storewatch.domain.enums import ReportTable
+from storewatch.domain.enums import ReportTable, Section
 from storewatch.reports.compute.content import StoredRows, Table, store_rows
 from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.shards import SHARD_ROWS, Progress, Shard, Shards
@@ -149,6 +149,7 @@ def report_shards(context: ReportContext, collectors: Sequence[Collector[Any]], 
         max(int(each.max()) for each in bounds_us) + around_us,
         cells=sum(each.cells for each in collectors),
         shard_rows=shard_rows,
+        detailed=not {Section.OUTAGES, Section.REASONS}.isdisjoint(context.request.include),
     )
 
 

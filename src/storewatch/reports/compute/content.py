@@ -124,7 +124,8 @@ BUCKETS: Final = pl.Schema(
 TREND: Final = pl.Schema({"window": pl.String(), "bucket": pl.Datetime("us"), "stores": pl.Int64(), **FIGURES})
 # One row an outage. start_local, end_local: what the store's clock reads at its ends. position: late_open, early_close,
 # middle or whole; state: ended, ongoing or continues. blind_us: how much of wall_us lies in blind spots of the feed.
-# cause, note: of the annotation that overlaps it and came last.
+# cause, note: of the annotation that overlaps it and came last. inactive_polls: those that say it was down; reason: the
+# most frequent one of their reasons, reason_polls: how many have it; reasons: all of them in words.
 OUTAGES: Final = pl.Schema(
     {
         "store_id": pl.String(),
@@ -144,6 +145,21 @@ OUTAGES: Final = pl.Schema(
         "began_before": pl.Boolean(),
         "cause": pl.String(),
         "note": pl.String(),
+        "inactive_polls": pl.Int64(),
+        "reason": pl.String(),
+        "reason_polls": pl.Int64(),
+        "reasons": pl.String(),
+    }
+)
+# One row a store, window and reason of its inactive polls; null is no reason. The down times add up to the store's.
+REASONS: Final = pl.Schema(
+    {
+        "store_id": pl.String,
+        "name": pl.String,
+        "window": pl.String,
+        "reason": pl.String,
+        "inactive_polls": pl.Int64,
+        "down_us": pl.Int64,
     }
 )
 # One row an event: outages of many stores of a label that start together. shared: stores of the label in the report.

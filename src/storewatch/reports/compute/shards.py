@@ -39,6 +39,7 @@ class ReportInputs:
     policy: Policy
     closures: ClosureMode = ClosureMode.HONOUR
     annotations: AnnotationMode = AnnotationMode.APPLY
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,21 +87,30 @@ class Shards:
     """The stores of a report cut into shards; each can be read alone and in any order.
 
     read_us: the range of observations, both ends included. sessions: of all calendars in the range. bounds: the
-    stores [first, last) of each shard.
+    stores [first, last) of each shard. detailed: whether reasons and sources are read.
     """
 
     inputs: ReportInputs
     read_us: tuple[int, int]
     sessions: Sessions
     bounds: tuple[tuple[int, int], ...]
+    detailed: bool = False
 
     @classmethod
     def of(
-        cls, inputs: ReportInputs, from_us: int, to_us: int, *, cells: int = 0, shard_rows: int = SHARD_ROWS
+        cls,
+        inputs: ReportInputs,
+        from_us: int,
+        to_us: int,
+        *,
+        cells: int = 0,
+        shard_rows: int = SHARD_ROWS,
+        detailed: bool = False,
     ) -> "Shards":
         """Cut the stores so that a shard has about shard_rows observations that can matter to `[from_us, to_us)`.
 
-        cells: results that the caller keeps for each store of a shard; many of them make shards smaller.
+        cells: results that the caller keeps for each store of a shard; many of them make shards smaller. detailed:
+        read reasons and sources, where any poll in the range has one.
         """
         store_list = inputs.store_list
         stores = len(store_list.store_ids)
@@ -109,11 +119,13 @@ class Shards:
         rows = inputs.snapshot.rows * stores // max(1, store_list.known)
         count = max(1, -(-rows // shard_rows), -(-cells * stores // SHARD_CELLS))
         edges = np.linspace(0, stores, count + 1).astype(int).tolist()
+        read_us = start_us, min(end_us - 1, inputs.as_of_us)
         return cls(
             inputs=inputs,
-            read_us=(start_us, min(end_us - 1, inputs.as_of_us)),
+            read_us=read_us,
             sessions=open_sessions(store_list.calendars, start_us, end_us, inputs.closures),
             bounds=tuple(pairwise(edges)),
+            detailed=detailed and inputs.snapshot.has_details(*read_us),
         )
 
     def __len__(self) -> int:
@@ -129,7 +141,7 @@ class Shards:
             stores = ids.to_list()
         elif len(self.bounds) > 1:
             stores = (store_ids[first], store_ids[last] if last < len(store_ids) else None)
-        rows = read_rows(inputs.snapshot, ids, self.read_us, stores)
+        rows = read_rows(inputs.snapshot, ids, self.read_us, stores, sources=inputs.sources, detailed=self.detailed)
         return Shard(
             first=first,
             last=last,

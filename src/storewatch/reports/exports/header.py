@@ -107,6 +107,8 @@ def selection(request: ReportRequest) -> str | None:
             chosen.append(f"{len(value)} store_ids")
         elif each.name == "labels":
             chosen.append(f"labels {', '.join(f'{label}={of}' for label, of in value)}")
+        elif isinstance(value, tuple):
+            chosen.append(f"{each.name} {', '.join(value)}")
         else:
             chosen.append(each.name if each.is_flag else f"{each.name} {value}")
     return "; ".join(chosen) or None

@@ -50,7 +50,7 @@ _IN_WORDS: Final = frozenset(
     {
         *("as_of", "policy", "max_gap", "closures", "annotations", "windows", "timezone", "rolling", "by"),
         *("store_ids", "labels", "zone", "with_outages", "worst", "group_by", "compare_before", "peers", "target"),
-        *("include", "min_duration", "format", "table", "paper"),
+        *("include", "min_duration", "format", "table", "paper", "raw_text"),
     }
 )
 
@@ -85,9 +85,10 @@ def objective(target_percent: float) -> str:
 def briefly(asked: ReportRequest) -> dict[str, str]:
     """Return short texts on how the report counts, and the parameters that no other text covers."""
     others = {
-        each.name.replace("_", " ").capitalize(): str(getattr(asked, each.name))
+        each.name.replace("_", " ").capitalize(): ", ".join(value) if isinstance(value, tuple) else str(value)
         for each in parameters_of(type(asked))
-        if each.name not in _IN_WORDS and getattr(asked, each.name) != each.default
+        for value in [getattr(asked, each.name)]
+        if each.name not in _IN_WORDS and value != each.default
     }
     return {
         "Policy": f"{asked.policy.value}: a poll speaks for up to {span(asked.chosen_policy.max_gap_us)}",

@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 
 MAX_STORES: Final = 10_000
 MAX_WINDOWS: Final = 10
+MAX_SOURCES: Final = 20
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # PostgreSQL's texts hold no NUL
 StoreId = Annotated[Text, Field(min_length=1, max_length=500)]
@@ -32,6 +33,7 @@ LabelValue = Annotated[Text, Field(min_length=1, max_length=256)]
 Labels = Annotated[dict[LabelName, LabelValue], Field(max_length=20, examples=[{"brand": "acme"}])]
 Duration = Annotated[Text, Field(min_length=1, max_length=20)]
 Zone = Annotated[Text, Field(min_length=1, max_length=256)]
+Source = Annotated[Text, Field(min_length=1, max_length=200)]
 Window = Annotated[Text, Field(min_length=1, max_length=100)]
 InstantText = Annotated[str, Field(max_length=64)]
 Flag = Annotated[bool, Field(strict=True)]

@@ -42,6 +42,7 @@ from storewatch.domain.labels import Label
 from storewatch.domain.policies import POLICIES, Policy
 from storewatch.domain.timezones import is_timezone
 from storewatch.reports.request.parameters import (
+    MAX_SOURCES,
     MAX_STORES,
     MAX_WINDOWS,
     Duration,
@@ -51,6 +52,7 @@ from storewatch.reports.request.parameters import (
     Labels,
     Parameter,
     Part,
+    Source,
     StoreId,
     Window,
     Zone,
@@ -113,6 +115,14 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
         Field(description="Whether down time counts as what an annotation reclassifies it as."),
         Parameter(part=Part.COUNTING, metavar="MODE", stamped=True),
     ] = AnnotationMode.APPLY
+    sources: Annotated[
+        tuple[Source, ...],
+        Field(
+            max_length=MAX_SOURCES,
+            description="Count only polls of these sources; polls without a source are left out.",
+        ),
+        Parameter(part=Part.STORES, metavar="SOURCE", flags=("--sources", "--source")),
+    ] = ()
     windows: Annotated[
         tuple[Window, ...],
         Field(
@@ -246,6 +256,7 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             ReportTable.PATTERN: Section.PATTERNS in self.include,
             ReportTable.BLIND_SPOTS: not {Section.OUTAGES, Section.QUALITY}.isdisjoint(self.include),
             ReportTable.DOCTOR: Section.DOCTOR in self.include,
+            ReportTable.REASONS: Section.REASONS in self.include,
         }
         return ReportTable.SUMMARY, ReportTable.STORES, *(table for table, is_wanted in wanted.items() if is_wanted)
 
@@ -313,7 +324,7 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             )
         return text
 
-    @field_validator("store_ids", "windows", "include")
+    @field_validator("store_ids", "windows", "include", "sources")
     @classmethod
     def _once_each(cls, values: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return None if values is None else tuple(dict.fromkeys(values))

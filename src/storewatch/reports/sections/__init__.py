@@ -10,6 +10,7 @@ from storewatch.reports.sections.lost_sales import SalesCollector
 from storewatch.reports.sections.outages import OutageCollector
 from storewatch.reports.sections.patterns import PatternCollector
 from storewatch.reports.sections.quality import QualityCollector
+from storewatch.reports.sections.reasons import ReasonCollector
 
 
 def section_collectors(context: ReportContext, catalog: Catalog) -> list[SectionCollector]:
@@ -33,3 +34,5 @@ def _collector_of(section: Section, context: ReportContext, catalog: Catalog) ->
             return SalesCollector.of(context, catalog)
         case Section.DOCTOR:
             return DoctorCollector.of(context)
+        case Section.REASONS:
+            return ReasonCollector.of(context, catalog)

@@ -27,6 +27,7 @@ from storewatch.stores.outages import (
     read_notes,
     with_notes,
 )
+from storewatch.stores.reasons import inactive_polls, with_reasons
 
 _UP: Final = COUNTED.index("up_us")
 _FIGURES: Final = len(COUNTED) + len(OPENINGS)
@@ -74,6 +75,7 @@ class OutageCollector:
         engine_input = shard.engine_input | {"zone_of": shard.zone_of}
         counted = np.zeros((shard.last - shard.first, len(self.window_names), _FIGURES), np.int64)
         counted[..., _UP] = totals(**engine_input, windows_us=self.spans_us)[..., Status.UP]
+        polls = None if shard.rows.details is None else inactive_polls(shard.rows, shard.sessions)
         frames, starts = [], []
         for window in range(len(self.window_names)):
             spans_us = self.spans_us[:, window]
@@ -81,7 +83,7 @@ class OutageCollector:
             count_outages(counted[:, window], found)
             counted[:, window, len(COUNTED) :] = openings(**engine_input, windows_us=spans_us)
             starts.append(Starts.of(found, shard.first))
-            frames.append(self._rows(shard, window, found))
+            frames.append(self._rows(shard, window, found, polls))
         merged = pl.concat(frames)
         # The windows of a store in turn, as in the table of stores.
         rows = merged.sort("store", maintain_order=True) if len(frames) > 1 else merged
@@ -117,9 +119,11 @@ class OutageCollector:
                 table.append(found.with_columns(pl.lit(name).alias("window")))
         return table
 
-    def _rows(self, shard: Shard, window: int, found: Outages) -> pl.DataFrame:
+    def _rows(self, shard: Shard, window: int, found: Outages, polls: pl.DataFrame | None) -> pl.DataFrame:
         store = found.store + shard.first
-        rows = outage_rows(found, store).with_columns(
+        counted = with_reasons(outage_rows(found, found.store), polls)
+        rows = counted.with_columns(
+            store=pl.Series(store),
             store_id=self.store_ids.gather(store),
             name=self.names.gather(store),
             window=pl.lit(self.window_names[window]),

@@ -24,6 +24,7 @@ _SHEETS: Final = {
     ReportTable.PATTERN: "Pattern",
     ReportTable.BLIND_SPOTS: "Blind spots",
     ReportTable.DOCTOR: "Hours doctor",
+    ReportTable.REASONS: "Reasons",
 }
 _BUCKETS: Final = {
     Breakdown.HOUR: "Hours",

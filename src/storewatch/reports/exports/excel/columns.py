@@ -104,6 +104,8 @@ _TITLES: Final = {
     "down_corrected_us": "Down corrected",
     "business_corrected_us": "Business corrected",
     "feed_judged_us": "Feed judged",
+    "reason_polls": "Polls of it",
+    "reasons": "All reasons",
 }
 FIGURES_IN_ORDER: Final = (
     "availability",
@@ -127,6 +129,8 @@ _WIDTHS: Final = {
     "note": 36,
     "store_ids": 60,
     "group": 20,
+    "reason": 28,
+    "reasons": 44,
 }
 
 

@@ -6,9 +6,10 @@ from storewatch.domain.enums import ReportTable
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 from storewatch.reports.exports.pdf.tables import Cell, column, down_bar, more_of, store_cell, table
+from storewatch.stores.reasons import NOT_GIVEN, reason_words
 
 LONGEST_OUTAGES: Final = 40
-_GROUPS, _EVENTS, _SPOTS, _FINDINGS = 40, 20, 20, 25
+_GROUPS, _EVENTS, _SPOTS, _FINDINGS, _REASONS = 40, 20, 20, 25, 40
 _POSITIONS: Final = {
     "late_open": "late opening",
     "early_close": "early closing",
@@ -24,6 +25,7 @@ def list_blocks(reading: Reading) -> list[Block | None]:
         return [
             *_store_tables(reading.store),
             _outages(reading),
+            _reasons(reading),
             _mass_outages(reading),
             _blind_spots(reading),
             _doctor(reading),
@@ -32,6 +34,7 @@ def list_blocks(reading: Reading) -> list[Block | None]:
         _worst(reading),
         _groups(reading),
         _outages(reading),
+        _reasons(reading),
         _mass_outages(reading),
         _blind_spots(reading),
         _doctor(reading),
@@ -141,6 +144,40 @@ def _outages(reading: Reading) -> Block | None:
     )
 
 
+def _reasons(reading: Reading) -> Block | None:
+    if reading.table(ReportTable.REASONS) is None:
+        return None
+    rows, found = reading.top(
+        ReportTable.REASONS,
+        ["down_us", "inactive_polls", "store_id", "reason"],
+        _REASONS,
+        descending=[True, True, False, False],
+    )
+    alone = reading.store is not None
+    columns = [
+        *([] if alone else [column("Store", "name")]),
+        column("Reason", "prose"),
+        column("Inactive polls", "number"),
+        column("Down, h", "number"),
+    ]
+    cells: list[list[Cell]] = [
+        [
+            *([] if alone else [store_cell(row["name"], row["store_id"])]),
+            {"text": words.shown(row["reason"] or NOT_GIVEN, words.LONGEST_NOTE), "sub": ""},
+            words.count(row["inactive_polls"]),
+            words.hours(row["down_us"]),
+        ]
+        for row in rows
+    ]
+    return table(
+        "Down time by reason",
+        columns,
+        cells,
+        lead=f"{words.plain(reading.window)}: what the polls said when they found a store inactive.",
+        more=more_of(len(cells), found, "reasons") if cells else "No store was down.",
+    )
+
+
 def _until(row: Row) -> str:
     start_at, end_at = row["start_at"], row["end_at"]
     same_day = end_at is not None and start_at.date() == end_at.date()
@@ -151,6 +188,8 @@ def _what(row: Row) -> Cell:
     state = {"ongoing": "still down", "continues": "goes on after the window"}.get(row["state"], "")
     parts = [_POSITIONS.get(row["position"], ""), "began before the window" if row["began_before"] else "", state]
     remarks = [words.shown(text, words.LONGEST_NOTE) for text in (row["cause"], row["note"]) if text]
+    why = reason_words(row["inactive_polls"], row["reason"], row["reason_polls"])
+    parts.append(words.shown(why, words.LONGEST_NOTE) if why else "")
     parts.append(f"the feed silent for {words.hours(row['blind_us'])} h of it" if row["blind_us"] else "")
     return {"text": ", ".join(part for part in parts if part) or words.NOTHING, "sub": ": ".join(remarks)}
 

@@ -125,6 +125,17 @@ class ImportWithRejects(ImportModel):
     """An import with the first rows that it rejected."""
 
     first_rejects: list[RejectModel]
+    undone_at: Annotated[str | None, Field(description="When it was undone; null unless it was.")]
+
+
+class ImportUndone(BaseModel):
+    """What undoing an import changed."""
+
+    import_id: str
+    observations: Annotated[int, Field(description="Taken out of the lake.")]
+    restored: Annotated[int, Field(description="Came back, because the import had taken their place.")]
+    lake_version: Annotated[int | None, Field(description="The version of the lake without them; null without one.")]
+    was_undone_before: Annotated[bool, Field(description="Nothing was left to do.")]
 
 
 class Accepted(BaseModel):

@@ -20,13 +20,22 @@ from fastapi.responses import StreamingResponse
 from storewatch.access import Principal
 from storewatch.catalog import Catalog, Job, StoredReject
 from storewatch.domain.enums import JobKind
-from storewatch.domain.errors import JobEndedError, UnknownImportError
+from storewatch.domain.errors import ImportNotCompleteError, JobEndedError, UnknownImportError
 from storewatch.domain.formulas import safe_text
+from storewatch.domain.instants import format_instant, format_optional_instant
 from storewatch.domain.media_types import CSV
 from storewatch.ingest import InputFile, group_by_table
 from storewatch.ingest.inputs import joined_names
+from storewatch.ingest.undoing import undo_imports
 from storewatch.jobs.kinds.import_ import upload_name
-from storewatch.web.api.imports.models import Accepted, ImportModel, ImportWithRejects, RejectModel, result_tables
+from storewatch.web.api.imports.models import (
+    Accepted,
+    ImportModel,
+    ImportUndone,
+    ImportWithRejects,
+    RejectModel,
+    result_tables,
+)
 from storewatch.web.api.jobs.pages import StateFilter, page_of_jobs
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
@@ -99,7 +108,9 @@ def create_imports(
         raise
     names = {job_id: joined_names(one.name for one in files) for job_id, files in imports.items()}
     for job_id, files in imports.items():
-        parameters = {"file": names[job_id], "files": [one.name for one in files]} | options
+        # Of two files the one accepted later counts, whichever is imported first, and whatever the clock does.
+        loaded_at = format_instant(installation.lake.loading_at(installation.clock()))
+        parameters = {"file": names[job_id], "files": [one.name for one in files], "loaded_at": loaded_at} | options
         installation.jobs.accept(JobKind.IMPORT, parameters, caller, job_id=job_id)
     request.state.audit_object = next(iter(imports))
     request.state.audit_detail = {"imports": [{"import_id": job_id, "file": name} for job_id, name in names.items()]}
@@ -124,10 +135,16 @@ def list_imports(
 
 @router.get("/{import_id}", operation_id="getImport", responses=problem_responses(404, 422))
 def get_import(import_id: str, caller: Viewer, installation: Installed) -> ImportWithRejects:
-    """Return the state of an import, its counts and the first rows that it rejected."""
+    """Return the state of an import, its counts, the first rows that it rejected, and whether it was undone."""
     job = _find(installation.catalog, import_id, caller)
-    rejects = installation.catalog.imports.list_rejects(_numbers_of(job), limit=SHOWN_REJECTS)
-    return ImportWithRejects.of(job, first_rejects=[RejectModel.of(row) for row in rejects])
+    imports = installation.catalog.imports
+    rejects = imports.list_rejects(_numbers_of(job), limit=SHOWN_REJECTS)
+    undone = [each.undone_at for each in imports.list_by_job(job.job_id)]
+    return ImportWithRejects.of(
+        job,
+        first_rejects=[RejectModel.of(row) for row in rejects],
+        undone_at=format_optional_instant(undone[0]) if undone else None,
+    )
 
 
 @router.post(
@@ -146,6 +163,35 @@ def cancel_import(import_id: str, caller: Operator, installation: Installed) -> 
     if not installation.jobs.cancel(import_id):
         raise JobEndedError(import_id, job.state)
     return ImportModel.of(_find(installation.catalog, import_id, caller))
+
+
+@router.post(
+    "/{import_id}/undo",
+    operation_id="undoImport",
+    responses=problem_responses(
+        404, 422, s409="Something that the import wrote was changed later, or what was before it is not kept."
+    ),
+    dependencies=[audited("import.undo", "import")],
+)
+def undo_import(import_id: str, caller: Operator, installation: Installed, request: Request) -> ImportUndone:
+    """Undo an import: its polls leave the lake in one version, and the catalog returns to what it was before it.
+
+    Polls that it replaced come back, polls that came later stay. Stores that it added go if nothing else is known of
+    them. An import can be undone for 30 days. Undoing it again changes nothing.
+    """
+    job = _find(installation.catalog, import_id, caller)
+    numbers = _numbers_of(job)
+    if not numbers:
+        raise ImportNotCompleteError(import_id, job.state)
+    done = undo_imports(numbers, catalog=installation.catalog, lake=installation.lake, now=installation.clock())
+    request.state.audit_detail = {"observations": done.observations, "restored": done.restored}
+    return ImportUndone(
+        import_id=import_id,
+        observations=done.observations,
+        restored=done.restored,
+        lake_version=done.lake_version,
+        was_undone_before=not done.is_new,
+    )
 
 
 @router.get(

@@ -1,8 +1,22 @@
-"""The answer to pushed observations."""
+"""The answer to pushed observations, and the deletion of wrong ones."""
 
+from datetime import datetime
+from typing import Annotated, Final, Self
+
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from storewatch.domain.columns import OBSERVATIONS
+from storewatch.domain.instants import instant_us
 from storewatch.ingest.pushed import SHOWN_REJECTS
+from storewatch.lake import Keys, Stretch
+from storewatch.reports.request.parameters import StoreId
+from storewatch.stores.observations import Deletion
+from storewatch.web.parameters import invalid, needed_instant
+
+MAX_DELETED: Final = 10_000
+
+Instant = Annotated[str, Field(max_length=64, description="RFC 3339")]
 
 
 class RejectedObservation(BaseModel):
@@ -37,3 +51,74 @@ class PushedObservations(BaseModel):
     ignored: list[str] | None = Field(
         default=None, description="The columns or keys that are none of polls; absent when there are none."
     )
+
+
+class ObservationKey(BaseModel):
+    """The store and the instant of an observation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    store_id: StoreId
+    observed_at: Instant
+
+
+class DeletionBody(BaseModel):
+    """Which observations to delete: those of a store in [from, to), or those that are listed."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"store_id": "cafe", "from": "2024-01-12T10:00:00Z", "to": "2024-01-12T11:00:00Z", "dry_run": True},
+                {"observations": [{"store_id": "cafe", "observed_at": "2024-01-12T10:00:00Z"}]},
+            ]
+        },
+    )
+
+    store_id: StoreId | None = None
+    from_: Annotated[Instant | None, Field(alias="from")] = None
+    to: Instant | None = None
+    observations: Annotated[list[ObservationKey] | None, Field(min_length=1, max_length=MAX_DELETED)] = None
+    dry_run: Annotated[bool, Field(strict=True, description="Only count what would be deleted.")] = False
+
+    @property
+    def store_ids(self) -> list[str]:
+        """The stores that are named."""
+        if self.store_id is not None:
+            return [self.store_id]
+        return list(dict.fromkeys(each.store_id for each in self.observations or []))
+
+    def choice(self) -> Keys | Stretch:
+        """Return what is to be deleted. Raises a 422 unless it is named in one of the two ways."""
+        if self.observations is None:
+            if self.store_id is None or self.from_ is None or self.to is None:
+                raise invalid("name a store_id with from and to, or list observations", "body", "store_id")
+            from_us = instant_us(needed_instant(self.from_, "body", "from"))
+            to_us = instant_us(needed_instant(self.to, "body", "to"))
+            if from_us >= to_us:
+                raise invalid("to must be later than from", "body", "to")
+            return Stretch(store_ids=(self.store_id,), from_us=from_us, to_us=to_us)
+        if self.store_id is not None or self.from_ is not None or self.to is not None:
+            raise invalid("name a store_id with from and to, or list observations, not both", "body", "observations")
+        rows = [
+            (each.store_id, needed_instant(each.observed_at, "body", "observations", number, "observed_at"))
+            for number, each in enumerate(self.observations)
+        ]
+        schema = {name: OBSERVATIONS[name] for name in ("store_id", "observed_at")}
+        return Keys(keys=pl.DataFrame(rows, schema=schema, orient="row").unique())
+
+
+class DeletionModel(BaseModel):
+    """What was deleted, or with dry_run would be."""
+
+    dry_run: bool
+    observations: Annotated[int, Field(description="Repeats of one store and instant count once.")]
+    stores: int
+    first_observed_at: datetime | None
+    last_observed_at: datetime | None
+    lake_version: Annotated[int | None, Field(description="The version of the lake without them; null without one.")]
+
+    @classmethod
+    def of(cls, found: Deletion, *, dry_run: bool) -> Self:
+        """Return a deletion as the API shows it."""
+        return cls(dry_run=dry_run, **vars(found))

@@ -15,6 +15,7 @@ from storewatch.domain.errors import OverCapacityError
 from storewatch.domain.media_types import ARROW, CSV, JSON, NDJSON, PARQUET
 from storewatch.ingest.ingestion import REQUEST_BYTES, Ingestion, PushOutcome
 from storewatch.ingest.pushed import Pushed, read_pushed
+from storewatch.ingest.tables import KNOWN_REASONS, MAX_DETAIL_LENGTH
 from storewatch.web.api.observations.models import PushedObservations, RejectedObservation
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
@@ -37,7 +38,13 @@ FORMATS: Final = {
 }
 
 _ONE: Final = {"store_id": "cafe", "observed_at": "2023-01-23T15:14:00Z", "status": "active"}
-_TWO: Final = {"store_id": "bar", "observed_at": "2023-01-23T15:14:02.5Z", "status": "inactive"}
+_TWO: Final = {
+    "store_id": "bar",
+    "observed_at": "2023-01-23T15:14:02.5Z",
+    "status": "inactive",
+    "reason": "paused by the restaurant",
+    "source": "ubereats",
+}
 _CSV_BODY: Final = "store_id,observed_at,status\ncafe,2023-01-23 15:14:00 UTC,active\n"
 _NDJSON_BODY: Final = '{"store_id":"cafe","observed_at":"2023-01-23T15:14:00Z","status":"active"}\n'
 
@@ -50,6 +57,16 @@ def _body_documentation() -> dict[str, Any]:
             "store_id": {"type": "string", "minLength": 1, "maxLength": 255},
             "observed_at": {"type": "string", "format": "date-time"},
             "status": {"type": "string", "enum": ["active", "inactive"]},
+            "reason": {
+                "type": ["string", "null"],
+                "maxLength": MAX_DETAIL_LENGTH,
+                "description": "Why, in any words; known are " + ", ".join(KNOWN_REASONS) + ".",
+            },
+            "source": {
+                "type": ["string", "null"],
+                "maxLength": MAX_DETAIL_LENGTH,
+                "description": "The platform, channel or poller that says so.",
+            },
         },
     }
     several = {"type": "array", "minItems": 1, "items": observation}
@@ -93,9 +110,10 @@ async def push_observations(request: Request, caller: Operator, installation: In
     """Store observations of one or many stores. The answer is sent when they are durable.
 
     Good observations are stored; the others are returned with their position and reason. Sending the same observations
-    again changes nothing. Of two observations of one store and instant the later sent one counts. Times are RFC 3339,
-    and UTC without an offset. The body is JSON (one object, an array, or an object with `observations`), NDJSON, CSV
-    with a header, Parquet or an Arrow IPC stream, plain or with Content-Encoding gzip or zstd.
+    again changes nothing. Of two observations of one store and instant the later sent one counts, whatever their
+    sources. `reason` and `source` are optional. Times are RFC 3339, and UTC without an offset. The body is JSON (one
+    object, an array, or an object with `observations`), NDJSON, CSV with a header, Parquet or an Arrow IPC stream,
+    plain or with Content-Encoding gzip or zstd.
     """
     form = media_type(request.headers.get("content-type", ""), FORMATS)
     room = _Room(installation.ingestion)

@@ -28,6 +28,12 @@ class OutageModel(BaseModel):
     began_before: bool
     cause: Annotated[str | None, Field(description="Of the annotation that overlaps the outage; so is note.")]
     note: str | None
+    inactive_polls: Annotated[
+        int | None, Field(description="The polls that say it was down; null where no poll of the range has a reason.")
+    ] = None
+    reason: Annotated[str | None, Field(description="The most frequent one of their reasons.")] = None
+    reason_polls: Annotated[int | None, Field(description="How many of them have that reason.")] = None
+    reasons: Annotated[str | None, Field(description="All of their reasons, counted, in words.")] = None
 
     @classmethod
     def of(cls, outage: Outage) -> "OutageModel":

@@ -14,6 +14,8 @@ from storewatch.stores.timeline import Availability, Poll, Step, Timeline
 
 StatusName = Literal["up", "down", "unknown", "planned"]
 PollStatus = Literal["active", "inactive"]
+Reason = Annotated[str | None, Field(description="Why, as it was sent with the observation; null without.")]
+Source = Annotated[str | None, Field(description="Platform, channel or poller, as it was sent; null without.")]
 
 _STATUS_NAMES: Final[dict[Status, StatusName]] = {
     Status.DOWN: "down",
@@ -105,12 +107,18 @@ class PollModel(BaseModel):
     observed_at: datetime
     status: PollStatus
     counted: bool
+    reason: Reason = None
+    source: Source = None
 
     @classmethod
     def of(cls, poll: Poll) -> "PollModel":
         """Return an observation as the API shows it."""
         return cls(
-            observed_at=instant_of(poll.observed_us), status=poll_status(active=poll.active), counted=poll.counted
+            observed_at=instant_of(poll.observed_us),
+            status=poll_status(active=poll.active),
+            counted=poll.counted,
+            reason=poll.reason,
+            source=poll.source,
         )
 
 
@@ -125,7 +133,15 @@ class TimelineModel(StoreRange):
                 {"start": "2023-01-23T14:00:00Z", "end": "2023-01-23T16:15:00Z", "status": "up"},
                 {"start": "2023-01-23T16:15:00Z", "end": "2023-01-23T17:00:00Z", "status": "down"},
             ],
-            "polls": [{"observed_at": "2023-01-23T15:14:00Z", "status": "active", "counted": True}],
+            "polls": [
+                {
+                    "observed_at": "2023-01-23T15:14:00Z",
+                    "status": "active",
+                    "counted": True,
+                    "reason": None,
+                    "source": "ubereats",
+                }
+            ],
         }
     )
 
@@ -206,11 +222,22 @@ class Observation(BaseModel):
     """One observation."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"observed_at": "2023-01-23T15:14:00Z", "status": "active"}]}
+        json_schema_extra={
+            "examples": [
+                {
+                    "observed_at": "2023-01-23T15:14:00Z",
+                    "status": "inactive",
+                    "reason": "paused by the restaurant",
+                    "source": "ubereats",
+                }
+            ]
+        }
     )
 
     observed_at: datetime
     status: PollStatus
+    reason: Reason = None
+    source: Source = None
 
 
 def poll_status(*, active: bool) -> PollStatus:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from storewatch.domain.instants import instant_of, instant_us
+from storewatch.domain.instants import instant_us
 from storewatch.domain.policies import OBSERVED
+from storewatch.stores.observations import read_observations
 from storewatch.stores.timeline import (
     MAX_DAYS,
     MAX_HOURLY_DAYS,
@@ -13,7 +14,6 @@ from storewatch.stores.timeline import (
     Step,
     choose_range,
     store_availability,
-    store_observations,
     store_timeline,
 )
 from storewatch.web.api.targeting import NO_STORE, StorePath
@@ -113,6 +113,14 @@ def list_observations(
         chosen = choose_range(first, end, moment.as_of_us, includes_as_of=True)
     if place and place[0] >= chosen.from_us:
         chosen = Range(from_us=min(place[0] + 1, chosen.to_us), to_us=chosen.to_us)
-    seen = store_observations(store, moment.snapshot, chosen)[: limit + 1]
-    rows = [Observation(observed_at=instant_of(at_us), status=poll_status(active=active)) for at_us, active in seen]
+    seen = read_observations(moment.snapshot, store.frame["store_id"][0], chosen.from_us, chosen.to_us, limit + 1)
+    rows = [
+        Observation(
+            observed_at=each.observed_at,
+            status=poll_status(active=each.active),
+            reason=each.reason,
+            source=each.source,
+        )
+        for each in seen
+    ]
     return Page[Observation].of(rows, limit, lambda row: (instant_us(row.observed_at),))

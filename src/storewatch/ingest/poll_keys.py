@@ -1,0 +1,52 @@
+"""Files that name observations: store_id and timestamp_utc, in any format that can be imported."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from storewatch.domain.columns import OBSERVATIONS
+from storewatch.domain.enums import ImportTable
+from storewatch.domain.errors import InvalidInputError
+from storewatch.ingest.cells import CheckedRows
+from storewatch.ingest.formats import open_source
+from storewatch.ingest.headers import recognise_one
+from storewatch.ingest.rejects import Rejects
+from storewatch.ingest.tables import OBSERVATIONS_TABLE, Table, check_observations
+
+
+def read_keys(path: Path, now: datetime) -> pl.DataFrame:
+    """Read the store_id and observed_at of each row, once each; other columns are ignored.
+
+    Raises InvalidInputError for a file with any row that names no observation: a deletion must be exact.
+    """
+    keys = [pl.DataFrame(schema=_KEYS)]
+    with open_source(path) as source, Rejects() as rejects:
+        header = recognise_one(str(path), source.names, [_TABLE])
+        for block in source.blocks(header.positions()):
+            checked = _TABLE.check(block.columns, now)
+            rejects.add_block(block, checked.bad, str(path))
+            keys.append(checked.good)
+        if rejects.count:
+            first = rejects.first[0]
+            raise InvalidInputError(
+                f"{path}: {rejects.count:,} rows name no observation, so nothing is done. Line {first.line}: "
+                f"{first.reason}: {first.row}"
+            )
+    return pl.concat(keys).unique()
+
+
+def check_keys(columns: pl.DataFrame, now: datetime) -> CheckedRows:
+    """Text of store_id and observed_at -> both."""
+    checked = check_observations(columns.with_columns(status=pl.lit("active")), now)
+    return CheckedRows(good=checked.good.select(_KEYS.names()), bad=checked.bad)
+
+
+_KEYS: Final = pl.Schema({name: OBSERVATIONS[name] for name in ("store_id", "observed_at")})
+_TABLE: Final = Table(
+    name=ImportTable.OBSERVATIONS,
+    title="keys of polls",
+    columns={name: OBSERVATIONS_TABLE.columns[name] for name in _KEYS},
+    check=check_keys,
+)

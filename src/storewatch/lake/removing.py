@@ -1,0 +1,180 @@
+"""Taking observations out of the lake: some files are replaced by what stays of them, in one commit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+from uuid import uuid4
+
+import polars as pl
+from deltalake.transaction import AddAction
+
+from storewatch.domain.columns import DETAILED_OBSERVATIONS
+from storewatch.domain.errors import LakeConflictError
+from storewatch.lake.files import Run, write_run
+from storewatch.lake.overwritten import KEY, counting
+from storewatch.lake.snapshot import Snapshot, files_within, may_hold
+from storewatch.lake.storage import Storage, listing
+
+_ATTEMPTS: Final = 5
+
+
+class Choice(Protocol):
+    """Which observations: those of some files that a condition chooses."""
+
+    def files(self, files: pl.DataFrame) -> pl.DataFrame:
+        """Return the files of a listing that may hold any of them."""
+
+    def rows(self, observations: pl.DataFrame) -> pl.Series:
+        """Return for each of the observations whether it is chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """The observations of some stores (None: all) with from_us <= observed_at < to_us."""
+
+    store_ids: tuple[str, ...] | None
+    from_us: int
+    to_us: int
+
+    def files(self, files: pl.DataFrame) -> pl.DataFrame:
+        return _within(files, self.from_us, self.to_us - 1, self.store_ids)
+
+    def rows(self, observations: pl.DataFrame) -> pl.Series:
+        instant = pl.col("observed_at").to_physical()
+        chosen = (instant >= self.from_us) & (instant < self.to_us)
+        if self.store_ids is not None:
+            chosen &= pl.col("store_id").is_in(list(self.store_ids))
+        return observations.select(chosen.alias("chosen")).to_series()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Keys:
+    """The observations of these keys: store_id and observed_at, no pair twice."""
+
+    keys: pl.DataFrame
+
+    def files(self, files: pl.DataFrame) -> pl.DataFrame:
+        if self.keys.is_empty():
+            return files.clear()
+        instants = self.keys["observed_at"].to_physical()
+        first, last = int(instants.min()), int(instants.max())  # type: ignore[arg-type]
+        days = self.keys["observed_at"].dt.date().unique()
+        return _within(files.filter(pl.col("day").is_in(days.implode())), first, last, tuple(self.keys["store_id"]))
+
+    def rows(self, observations: pl.DataFrame) -> pl.Series:
+        marked = self.keys.select(KEY).with_columns(chosen=pl.lit(value=True))
+        return (
+            observations.select(KEY)
+            .join(marked, on=KEY, how="left", maintain_order="left")["chosen"]
+            .fill_null(value=False)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfImport:
+    """The observations that an import brought."""
+
+    import_key: int
+
+    def files(self, files: pl.DataFrame) -> pl.DataFrame:
+        return files.filter(pl.lit(self.import_key).is_between(pl.col("first_import"), pl.col("last_import")))
+
+    def rows(self, observations: pl.DataFrame) -> pl.Series:
+        return (observations["import_key"] == self.import_key).fill_null(value=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """What was taken out of the lake. version: of its commit, None without one; restored: what came back instead."""
+
+    version: int | None
+    observations: int
+    restored: int = 0
+
+
+# The rows taken out of one file (DETAILED_OBSERVATIONS) -> those that take their place.
+Restoring = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+def find(snapshot: Snapshot, choice: Choice) -> pl.DataFrame:
+    """Read the chosen observations as DETAILED_OBSERVATIONS, of repeated ones the one that counts, in order."""
+    found = [
+        rows.filter(choice.rows(rows))
+        for file in choice.files(snapshot.listing).iter_slices(1)
+        for rows in [snapshot.collect(snapshot.scan(file, detailed=True))]
+    ]
+    return counting(pl.concat([DETAILED_OBSERVATIONS.to_frame(), *found]))
+
+
+def remove(storage: Storage, choice: Choice, restoring: Restoring | None = None) -> Removed:
+    """Take the chosen observations out of the lake, repeated ones too, in one commit.
+
+    Durable when it returns; nothing has changed when it does not. Raises LakeConflictError.
+    """
+    for _ in range(_ATTEMPTS):
+        table = storage.open()
+        snapshot = Snapshot(version=table.version(), storage=storage, listing=listing(table))
+        changes = _Changes(snapshot, restoring)
+        for file in choice.files(snapshot.listing).iter_slices(1):
+            changes.add(file, choice)
+        if not changes.replaced:
+            return Removed(version=None, observations=0)
+        version = storage.commit(table, changes.added, pl.concat(changes.replaced), deleting=True, in_place=False)
+        if version is not None:
+            return Removed(version=version, observations=changes.removed, restored=changes.restored)
+        # What was written stays for the vacuum: a commit whose answer got lost may have made it part of the table.
+    raise LakeConflictError(f"Other processes kept rewriting the same days of the lake {storage.url}. Try again.")
+
+
+class _Changes:
+    """The files of one commit."""
+
+    def __init__(self, snapshot: Snapshot, restoring: Restoring | None) -> None:
+        self._snapshot, self._restoring, self._write = snapshot, restoring, uuid4().hex
+        self.added: list[AddAction] = []
+        self.replaced: list[pl.DataFrame] = []
+        self._keys: list[pl.DataFrame] = []
+        self.restored = 0
+        newest = snapshot.listing["order"].max()
+        self._next_order = newest + 1 if isinstance(newest, int) else 0
+
+    @property
+    def removed(self) -> int:
+        """The number of observations taken out, repeats not counted."""
+        return pl.concat(self._keys).n_unique() if self._keys else 0
+
+    def add(self, file: pl.DataFrame, choice: Choice) -> None:
+        """Write what stays of a file, and what comes back for the rest."""
+        rows = self._snapshot.collect(self._snapshot.scan(file, detailed=True))
+        chosen = choice.rows(rows)
+        if not chosen.any():
+            return
+        gone = rows.filter(chosen)
+        self.replaced.append(file)
+        self._keys.append(gone.select(KEY))
+        self._write_run(rows.filter(~chosen), int(file["order"].item()))
+        if self._restoring is not None:
+            back = self._restoring(gone)
+            self.restored += back.height
+            # Repeats of one instant keep the order of their loading; only equal ones go by the order of files.
+            self._write_run(back, self._next_order)
+
+    def _write_run(self, rows: pl.DataFrame, order: int) -> None:
+        if rows.is_empty():
+            return
+        run = Run(write=self._write, number=len(self.added))
+        written = write_run(self._snapshot.storage, run, rows)
+        self.added += [replace(each, modification_time=order) for each in written]
+
+
+def _within(files: pl.DataFrame, first_us: int, last_us: int, store_ids: tuple[str, ...] | None) -> pl.DataFrame:
+    """Return the files that may hold observations of some stores in a range, both ends included."""
+    inside = files_within(files, first_us, last_us)
+    if store_ids is None:
+        return inside
+    if not store_ids:
+        return files.clear()
+    return inside.filter(
+        may_hold(pl.col("last_store") >= min(store_ids, key=str.encode)),
+        may_hold(pl.col("first_store") <= max(store_ids, key=str.encode)),
+    )
