@@ -74,13 +74,14 @@ def import_paths(
 
 
 def _result_lines(result: "ImportResult") -> Iterator[str]:
+    from storewatch.stores.gaps import some
+
     yield f"{result.file}: {result.accepted:,} of {result.rows:,} rows of {result.table} imported"
     yield from (f"  assumed: {sentence}" for sentence in result.assumed)
     if result.ignored:
         yield f"  ignored: {', '.join(result.ignored)}"
     if result.new_stores:
-        more = result.new_stores - len(result.new_store_ids)
-        ids = ", ".join(result.new_store_ids) + (f" and {more:,} more" if more else "")
+        ids = some(result.new_store_ids, result.new_stores)
         yield f"  {count(result.new_stores, 'store')} not seen before: {ids}"
     if result.rejected:
         yield f"  {result.rejected:,} rejected; storewatch rejects {result.import_id} lists them. First:"
