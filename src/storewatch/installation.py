@@ -93,7 +93,7 @@ def open_installation(settings: Settings, *, read_only: bool = False) -> Iterato
             catalog=catalog,
             lake=lake,
             reports=Reports(catalog=catalog, lake=lake, folder=settings.reports_dir),
-            stores=CurrentStores(catalog=catalog, lake=lake),
+            stores=CurrentStores(catalog=catalog, lake=lake, clock=utc_now),
             jobs=JobQueue(catalog=catalog, clock=utc_now),
             ingestion=Ingestion(catalog=catalog, lake=lake, clock=utc_now),
         )
@@ -120,7 +120,7 @@ def prepare_service(
     catalog, lake = installation.catalog, installation.lake
     return replace(
         installation,
-        stores=CurrentStores(catalog=catalog, lake=lake),
+        stores=CurrentStores(catalog=catalog, lake=lake, clock=clock),
         jobs=JobQueue(catalog=catalog, clock=clock, **wake),
         ingestion=Ingestion(catalog=catalog, lake=lake, clock=clock),
         clock=clock,

@@ -17,7 +17,18 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return run_command(*arguments, home=home, environment={"STOREWATCH_LOG_LEVEL": "ERROR"})
 
 
-CREATE = ["create", "--name", "poller", "--role", "operator", "--scope", "owner=acme", "--expires", "90d"]
+CREATE = [
+    "create",
+    "--name",
+    "poller",
+    "--role",
+    "operator",
+    "--scope",
+    "owner=acme",
+    "--expires",
+    "90d",
+    "--allow-unknown",
+]
 
 
 def test_key_is_created_listed_and_revoked(tmp_path: Path) -> None:

@@ -41,6 +41,9 @@ CHANGING: Final[dict[Command, list[Entry]]] = {
     ("definition save", ("daily", "--windows", "last_week")): [("definition.change", "definition", "daily")],
     ("closure add", ("--store-id", "cafe", *SPAN, "--reason", "works")): [("closure.create", "closure", "1")],
     ("annotation add", ("--store-id", "cafe", *SPAN, "--cause", "power")): [("annotation.create", "annotation", "1")],
+    ("stores change", ("ghost", "--closed-on", "2030-01-01")): [("store.change", "store", "ghost")],
+    ("stores rename", ("bar", "bistro")): [("store.rename", "store", "bar")],
+    ("stores merge", ("bistro", "cafe")): [("store.merge", "store", "bistro")],
 }
 EXPORTING: Final[dict[Command, list[Entry]]] = {
     ("report", ("--output", "report.csv")): [("report.download", "report", "report.csv")],

@@ -21,7 +21,17 @@ COMMANDS = (
     *("import", "rejects", "report", "verify", "outages", "doctor", "serve", "worker", "status", "optimize"),
     *("retention", "simulate", "compile"),
 )
-GROUPS = ("key", "schedule", "definition", "closure", "annotation", "imports", "observations", "special-hours")
+GROUPS = (
+    "key",
+    "schedule",
+    "definition",
+    "closure",
+    "annotation",
+    "imports",
+    "observations",
+    "special-hours",
+    "stores",
+)
 
 
 def storewatch(*arguments: str | Path, home: Path | None = None) -> subprocess.CompletedProcess[str]:

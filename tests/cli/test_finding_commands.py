@@ -115,7 +115,11 @@ def test_silences_beyond_the_longest_are_counted(home: Path) -> None:
     ]
     bring(home, "s.csv", "store_id,status,timestamp_utc", *polls)
     bring(home, "s_labels.csv", "store_id,name,brand", *(f"s{number},,s" for number in range(12)))
-    lines = printed(home, "outages", "--label", "brand=s")
+    done = storewatch(home, "outages", "--label", "brand=s")
+    assert done.stderr.startswith(
+        "Warning: as_of 2023-01-23T18:00:00Z does not fit the polls: of 12 polled stores only 0"
+    )
+    lines = done.stdout.splitlines()
     said = [line for line in lines if line.startswith("The feed was silent from ")]
     assert len(said) == 3
     assert said == sorted(said)

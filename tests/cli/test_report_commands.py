@@ -277,3 +277,108 @@ def test_verify_of_a_lake_version_that_is_gone_says_so(home: Path, tmp_path: Pat
     assert storewatch(home, "report", "--output", file).returncode == 0
     manifest.write_text(manifest.read_text().replace('"lake_version": 1', '"lake_version": 77'))
     assert mistake(home, "verify", file).startswith("Version 77 of the lake")
+
+
+@pytest.fixture
+def stray_home(home: Path, tmp_path: Path) -> Path:
+    """The scene, and one poll of ghost that carries the wrong year."""
+    file = tmp_path / "stray.csv"
+    file.write_text("store_id,status,timestamp_utc\nghost,active,2024-01-23 18:00:00 UTC\n")
+    assert storewatch(home, "import", file).returncode == 0
+    return home
+
+
+WARNING = (
+    "as_of 2024-01-23T18:00:00Z does not fit the polls: of 3 polled stores only 1 was polled in the 24 hours before "
+    "it. Perhaps its newest poll has a wrong time. as_of 2023-01-23T18:00:00Z would fit."
+)
+
+
+@pytest.mark.parametrize("form", ["csv", "wide_csv", "json", "ndjson", "parquet", "xlsx", "pdf"])
+def test_stray_poll_is_named_in_every_form(stray_home: Path, tmp_path: Path, form: str) -> None:
+    file = tmp_path / f"r.{form.replace('wide_', '')}"
+    done = storewatch(stray_home, "report", "--format", form, "--output", file)
+    assert done.stderr.splitlines()[0] == f"Warning: {WARNING}"
+    manifest = json.loads((tmp_path / f"{file.name}.manifest.json").read_text())
+    assert manifest["as_of_warning"] == {
+        "text": WARNING,
+        "as_of": "2024-01-23T18:00:00Z",
+        "as_of_that_fits": "2023-01-23T18:00:00Z",
+        "stores_polled_in_last_day": 1,
+        "stores_expected": 3,
+    }
+    if form in ("json", "ndjson"):
+        first = json.loads(file.read_text().splitlines()[0] if form == "ndjson" else file.read_text())
+        assert (first["report"] if form == "json" else first)["as_of_warning"]["text"] == WARNING
+    if form == "xlsx":
+        sheet = openpyxl.load_workbook(file).worksheets[0]
+        assert f"Warning: {WARNING}" in [cell.value for cell in sheet["A"]]
+
+
+def test_stray_poll_is_named_by_the_other_commands(stray_home: Path) -> None:
+    for command in ("outages", "doctor"):
+        assert storewatch(stray_home, command).stderr == f"Warning: {WARNING}\n"
+    assert f"warning:      {WARNING}" in printed(stray_home, "status")
+    fitting = storewatch(stray_home, "report", "--as-of", "2023-01-23T18:00:00Z")
+    assert (fitting.stdout, fitting.stderr) == (REPORT, "")
+
+
+def test_store_that_closed_for_good_leaves_reports_of_windows_after_it(home: Path, tmp_path: Path) -> None:
+    assert printed(home, "stores", "change", "bar", "--closed-on", "2023-01-23") == ["bar changed"]
+    last_day = storewatch(home, "report", "--windows", "2023-01-24/2023-01-25", "--as-of", "2023-01-26T00:00Z")
+    assert [line.split(",")[0] for line in last_day.stdout.splitlines()[1:]] == ["cafe", "ghost"]
+    assert storewatch(home, "report").stdout.splitlines()[1].startswith("bar,0.0,")
+    named = storewatch(home, "report", "--windows", "2023-01-24/2023-01-25", "--store-id", "bar", "--format", "json")
+    assert json.loads(named.stdout)["report"]["totals"]["2023-01-24/2023-01-25"]["business_seconds"] == 0.0
+    assert ("store.change", "bar") in noted(home)
+    assert printed(home, "stores", "change", "bar", "--closed-on", "none") == ["bar changed"]
+    for options, sentence in (
+        ((), "Name what to change"),
+        (("--closed-on", "soon"), "--closed-on: 'soon' is no date"),
+        (("--opened-on", "2023-01-02", "--closed-on", "2023-01-02"), "--closed-on: closed_on must be a date after"),
+    ):
+        assert mistake(home, "stores", "change", "bar", *options).startswith(sentence)
+    assert mistake(home, "stores", "change", "bra", "--closed-on", "none").startswith(
+        "There is no store with the id 'bra'; the nearest is bar."
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--label", "owner=acne"), "--labels: No store has owner=acne; the nearest is owner=acme."),
+        (("--label", "onwer=acme"), "--labels: No store has a label 'onwer'; the labels are owner."),
+        (("--zone", "Asia/Tokyo"), "--zone: There is no store with the time zone Asia/Tokyo"),
+        (("--store-id", "caffe"), "There is no store with the id 'caffe'; the nearest is cafe."),
+    ],
+)
+def test_names_that_match_nothing_are_refused_by_commands(
+    home: Path, tmp_path: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    assert mistake(home, "report", *options, "--output", tmp_path / "r.csv").startswith(sentence)
+    assert mistake(home, "outages", *options).startswith(sentence)
+    if "--zone" not in options:
+        assert mistake(home, "definition", "save", "mine", *options).startswith(sentence)
+    allowed = storewatch(home, "report", *options, "--allow-unknown")
+    assert (allowed.returncode, allowed.stdout.count("\n")) == (0, 1)
+
+
+def test_closure_and_key_of_a_label_that_no_store_has_are_refused(home: Path) -> None:
+    closure = ("closure", "add", "--label", "owner=acne", "--reason", "works")
+    closure = (*closure, "--from", "2023-01-23T15:00Z", "--to", "2023-01-23T16:00Z")
+    assert mistake(home, *closure) == "--label: No store has owner=acne; the nearest is owner=acme."
+    assert printed(home, *closure, "--allow-unknown") == ["closure 1 added"]
+    key = ("key", "create", "--name", "shown", "--role", "viewer", "--scope", "owner=acne")
+    assert mistake(home, *key) == "--scope: No store has owner=acne; the nearest is owner=acme."
+    assert storewatch(home, *key, "--allow-unknown").returncode == 0
+
+
+def test_stores_are_renamed_and_merged(home: Path) -> None:
+    assert printed(home, "stores", "rename", "cafe", "bistro") == ["bistro has the 3 polls of cafe"]
+    assert printed(home, "stores", "merge", "bistro", "bar") == ["bar has the 3 polls of bistro"]
+    assert [line.split(",")[0] for line in storewatch(home, "report").stdout.splitlines()[1:]] == ["bar", "ghost"]
+    assert mistake(home, "stores", "rename", "bar", "ghost").startswith("The store 'ghost' exists already")
+    assert [entry for entry in noted(home) if entry[0].startswith("store.")] == [
+        ("store.rename", "cafe"),
+        ("store.merge", "bistro"),
+    ]

@@ -12,7 +12,7 @@ from reference.naive import Span, Store
 from reference.naive_outages import Change, Openings, Outage, PollGaps
 from reference.worlds import World
 
-from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, RECLASSIFICATIONS, SPECIAL_HOURS, WEEKLY_HOURS
+from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, LIVES, RECLASSIFICATIONS, SPECIAL_HOURS, WEEKLY_HOURS
 from storewatch.domain.enums import ClosureMode, Status
 from storewatch.domain.policies import Policy
 from storewatch.engine.availability import bucket_totals, spans, totals
@@ -60,7 +60,13 @@ def changes_of(stores: Sequence[Store], of_versions: Sequence[int | None]) -> Ho
     dates = [(store_id, version.valid_from) for store_id, store in numbered for version in store.versions]
     special = [(store_id, each.day, each.start_s, each.end_s) for store_id, store in numbered for each in store.special]
     closures = [(store_id, *closure) for store_id, store in numbered for closure in store.closures]
+    lives = [
+        (store_id, store.opened_on, store.closed_on)
+        for store_id, store in numbered
+        if (store.opened_on, store.closed_on) != (None, None)
+    ]
     return HoursChanges(
+        lives=pl.DataFrame(lives, LIVES, orient="row"),
         versions=pl.DataFrame(
             [(*dated, hours) for dated, hours in zip(dates, of_versions, strict=True)], HOURS_VERSIONS, orient="row"
         ),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 
+import numpy as np
 import polars as pl
 import pytest
 from engine.answers import Hours, calendars_of, engine_hours, naive_hours
@@ -15,7 +16,7 @@ from reference.plain import row, store, utc
 from reference.worlds import World, worlds
 
 from storewatch.domain.columns import SPECIAL_HOURS
-from storewatch.engine.opening.sessions import open_sessions
+from storewatch.engine.opening.sessions import in_business_in, open_sessions
 from storewatch.engine.opening.weekly import end_of_row
 from storewatch.engine.opening.zones import local_edges
 
@@ -345,3 +346,56 @@ def test_local_edges_named_weeks_and_months() -> None:
         utc(text) for text in ("2023-03-06 05:00", "2023-03-13 04:00", "2023-03-20 04:00")
     ]
     assert local_edges(*asked, "month").tolist() == [utc("2023-03-01 05:00"), utc("2023-04-01 04:00")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "special_days", "opened_on", "closed_on", "expected"),
+    [
+        pytest.param(DAILY, (), "2023-01-18", "2023-01-20", daily(18, 19), id="days"),
+        pytest.param(DAILY, (), None, "2023-01-18", daily(16, 17), id="closed for good"),
+        pytest.param(DAILY, (), "2023-01-21", None, daily(21, 22), id="new"),
+        pytest.param(DAILY, (), "2023-01-20", "2023-01-20", [], id="never in business"),
+        pytest.param((), (), "2023-01-18", "2023-01-20", [("2023-01-18", "2023-01-20")], id="day and night"),
+        pytest.param(
+            SATURDAY_NIGHT, (), None, "2023-01-22", [("2023-01-21 18:00", "2023-01-22")], id="the last night is cut"
+        ),
+        pytest.param(
+            SATURDAY_NIGHT, (), "2023-01-22", None, [("2023-01-22", "2023-01-22 02:00")], id="so is the first one"
+        ),
+        pytest.param(
+            DAILY,
+            (special("2023-01-17", "22:00", "03:00"), special("2023-01-19", "10:00", "11:00")),
+            None,
+            "2023-01-18",
+            [*daily(16, 16), ("2023-01-17 22:00", "2023-01-18")],
+            id="special hours too",
+        ),
+    ],
+)
+def test_life_cuts_the_hours_at_its_midnights(
+    hours_of: HoursOf,
+    rows: Sequence[Row],
+    special_days: Sequence[Special],
+    opened_on: str | None,
+    closed_on: str | None,
+    expected: Texts,
+) -> None:
+    one = replace(
+        store(rows, {}),
+        special=tuple(special_days),
+        opened_on=None if opened_on is None else date.fromisoformat(opened_on),
+        closed_on=None if closed_on is None else date.fromisoformat(closed_on),
+    )
+    assert hours_of([one], *WEEK, "honour") == ([instants(expected)], [[]])
+
+
+@given(worlds(min_stores=1, changing=True))
+def test_stores_in_business_in_a_window_are_those_whose_life_touches_it(world: World) -> None:
+    calendars = calendars_of(world.stores)
+    windows = np.array([world.windows] * len(calendars.zones), np.int64)
+    always_open = [replace(each, rows=(), versions=(), special=(), closures=()) for each in world.stores]
+    expected = [
+        any(naive.totals(each, *window, as_of_us=0, max_gap_us=1)["unknown"] for window in world.windows)
+        for each in always_open
+    ]
+    assert in_business_in(calendars, windows).tolist() == expected

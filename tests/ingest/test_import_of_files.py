@@ -180,7 +180,7 @@ def test_part_files_merge_with_a_date_too_and_in_every_table(
     write: Write, bring: Import, sqlite_catalog: Catalog
 ) -> None:
     first, second = write(p1__csv=f"{HOURS}\na,0,09:00,17:00\n", p2__csv=f"{HOURS}\na,1,09:00,17:00\n")
-    bring(first, second, valid_from=date(2026, 12, 1))
+    bring(first, second, valid_from=date(2026, 12, 1))  # and so there is a store a
     (version,) = sqlite_catalog.stores.read_all().changes.versions.rows()
     patterns = dict(sqlite_catalog.stores.read_all().patterns.iter_rows())
     assert len(patterns[version[2]]) == 2
@@ -204,7 +204,7 @@ def test_a_bad_file_or_a_strict_reject_leaves_every_file_out(
     polls, other, bad = write(
         a__csv=f"{POLLS}\na,active,{AT}\n", b__csv="x,y\n1,2\n", c__csv="store_id,timezone\na,UTC\nb,Mars\n"
     )
-    with pytest.raises(InvalidInputError, match="none of the seven tables"):
+    with pytest.raises(InvalidInputError, match="none of the nine tables"):
         bring(polls, other)
     with pytest.raises(InvalidInputError, match="1 bad rows, so nothing of them was imported"):
         bring(polls, bad, strict=True)
@@ -367,3 +367,18 @@ def test_uploads_of_the_same_table_are_grouped(write: Write) -> None:
     )
     files = [InputFile.at(path) for path in names]
     assert group_by_table(files) == [[files[0], files[2], files[3]], [files[1]], [files[4]]]
+
+
+def test_dates_in_business_are_columns_of_stores_and_no_labels(
+    write: Write, bring: Import, sqlite_catalog: Catalog
+) -> None:
+    stores = "store_id,name,region,opened_on,closed_on\na,A,north,2023-01-02,\nb,B,south,,2023-03-05\nc,C,x,soon,\n"
+    done = bring(*write(stores__csv=stores))
+    assert counts(done) == {"opened_on": (1, 1), "closed_on": (1, 0), "stores": (3, 0)}
+    rows = sqlite_catalog.stores.select(["a", "b", "c"])
+    assert rows.changes.lives.rows() == [("a", date(2023, 1, 2), None), ("b", None, date(2023, 3, 5))]
+    assert rows.labels["a"] == {"name": "A", "region": "north"}
+    bring(*write(dates__csv="store_id,closed_on\na,2024-01-01\nb,2024-01-01\n"))
+    last = date(2024, 1, 1)
+    lives = sqlite_catalog.stores.select(["a", "b"]).changes.lives
+    assert lives.rows() == [("a", date(2023, 1, 2), last), ("b", None, last)]

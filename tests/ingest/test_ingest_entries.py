@@ -14,7 +14,7 @@ from storewatch.domain.columns import SALES, SPECIAL_ROWS, TARGETS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import Label, Scope
-from storewatch.ingest import ImportResult
+from storewatch.ingest import ImportOptions, ImportResult, InputFile, import_files
 from storewatch.ingest.bulk import BulkChange, BulkFormat, BulkReject, replace_entries, replace_hours
 from storewatch.ingest.headers import recognise
 from storewatch.ingest.tables import TABLES
@@ -189,6 +189,8 @@ def test_import_on_each_database_stores_entries(catalog: Catalog, lake: Lake, tm
         ImportTable.TARGETS: "label,value,objective\nregion,north,99.5\n",
         ImportTable.SALES: "store_id,sales_per_hour,weekday\na,10,\na,20,5\n",
     }
+    known = labels_frame({"a": {"region": "north"}})
+    catalog.stores.replace(StoreChanges(labels=known), now=now)
     versions = []
     for _ in range(2):
         for name, text in files.items():
@@ -196,7 +198,7 @@ def test_import_on_each_database_stores_entries(catalog: Catalog, lake: Lake, tm
             result = import_file(tmp_path / "f.csv", catalog=catalog, lake=lake, now=now)
             assert (result.table, result.rejected) == (name, int(name is ImportTable.SPECIAL_HOURS))
         versions.append(catalog.version())
-    assert versions == [3, 3]
+    assert versions == [4, 4]
     assert catalog.entries.list_(EntryKind.SPECIAL_HOURS).select(SPECIAL_ROWS.names()).rows() == [
         ("a", None, None, EVE, 36_000, 50_400),
         ("a", None, None, date(2026, 12, 25), None, None),
@@ -207,6 +209,32 @@ def test_import_on_each_database_stores_entries(catalog: Catalog, lake: Lake, tm
         ("a", None, None, 5, None, 20.0),
     ]
     assert [one.table_name for one in catalog.imports.list_(3)] == ["sales", "targets", "special_hours"]
+
+
+def test_entries_of_stores_and_labels_that_do_not_exist_are_rejected(
+    sqlite_catalog: Catalog, lake: Lake, tmp_path: Path, now: datetime
+) -> None:
+    texts = {
+        "targets.csv": "store_id,objective\ncafe,99\nzz,50\n",
+        "more.csv": "label,value,objective\nregion,north,98\nregion,nroth,97\n",
+        "stores.csv": "store_id,name,region\ncafe,Cafe,north\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    files = [InputFile.at(tmp_path / name) for name in texts]  # the stores come with the same command, and last
+    given: dict[str, Any] = {"catalog": sqlite_catalog, "lake": lake, "now": now}
+    done = {result.table: result for result in import_files(files, **given).tables}
+    targets = done[ImportTable.TARGETS]
+    assert (targets.accepted, targets.rejected) == (2, 2)
+    assert [reject.reason for reject in targets.first_rejects] == [
+        "there is no store 'zz'",
+        "no store has a label 'region'; import a table of stores to give them labels",
+    ]
+    assert sqlite_catalog.stores.read_all().frame["store_id"].to_list() == ["cafe"]
+    again = import_files(files[1:2], **given, options=ImportOptions(allow_unknown=True)).tables[0]
+    assert (again.accepted, again.rejected) == (2, 0)
+    refused = import_files(files[1:2], **given).tables[0].first_rejects[0].reason
+    assert refused == "no store has region=nroth; the nearest is region=north"
 
 
 def test_entries_come_as_ndjson_and_parquet_too(tmp_path: Path, parse: Parse) -> None:
@@ -269,6 +297,8 @@ def test_scope_shuts_out_other_stores_and_labels(scoped: Catalog, lake: Lake, tm
 
 
 def test_bodies_replace_entries(catalog: Catalog, now: datetime) -> None:
+    known = labels_frame({"a": {"region": "north", "y": "x"}})
+    catalog.stores.replace(StoreChanges(labels=known), now=now)
     csv = b"label,value,date,start_time_local,end_time_local\nregion,north,2026-12-24,,\nregion,north,x,,\n"
     reject = BulkReject(index=1, reason=f"date 'x' {NO_DATE}")
     assert replace_entries(EntryKind.SPECIAL_HOURS, csv, BulkFormat.CSV, catalog=catalog, now=now) == BulkChange(
@@ -288,6 +318,21 @@ def test_bodies_replace_entries(catalog: Catalog, now: datetime) -> None:
     ]
     assert catalog.entries.list_(EntryKind.SALES).select(SALES.names()).rows() == [("a", None, None, 5, None, 10.5)]
     assert catalog.entries.list_(EntryKind.TARGETS).select(TARGETS.names()).rows() == [(None, "y", "x", 0.99)]
+
+
+def test_bodies_of_stores_and_labels_that_do_not_exist_are_rejected(catalog: Catalog, now: datetime) -> None:
+    catalog.stores.replace(StoreChanges(labels=labels_frame({"cafe": {"region": "north"}})), now=now)
+    given: dict[str, Any] = {"catalog": catalog, "now": now}
+    csv = b"store_id,objective\ncaffe,99\ncafe,x\ncafe,98\ncaffe,97\n"
+    change = replace_entries(EntryKind.TARGETS, csv, BulkFormat.CSV, **given)
+    assert (change.accepted, [reject.index for reject in change.rejects]) == (1, [0, 1, 3])
+    assert change.rejects[0].reason == "there is no store 'caffe'; the nearest is cafe"
+    csv = b"label,value,objective\nregion,nroth,99\nregion,north,98\n"
+    reason = "no store has region=nroth; the nearest is region=north"
+    for allow_unknown, rejects in ((False, (BulkReject(index=0, reason=reason),)), (True, ())):
+        change = replace_entries(EntryKind.TARGETS, csv, BulkFormat.CSV, allow_unknown=allow_unknown, **given)
+        assert change.rejects == rejects
+    assert catalog.stores.count() == 1
 
 
 def test_bodies_under_a_scope_are_of_its_stores(scoped: Catalog, now: datetime) -> None:

@@ -64,6 +64,8 @@ class Store:
     versions: tuple[Version, ...] = ()
     special: tuple[Special, ...] = ()
     closures: tuple[tuple[int, int], ...] = ()
+    opened_on: date | None = None
+    closed_on: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +234,21 @@ def sessions(
     return joined(stretches)
 
 
+def in_business(store: Store, stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The life of a store: nothing before the midnight of opened_on, nothing from the midnight of closed_on on."""
+    opened, closed = (
+        None if day is None else first_instant(store.timezone, midnight_us(day))
+        for day in (store.opened_on, store.closed_on)
+    )
+    found = []
+    for start_us, end_us in stretches:
+        open_us = start_us if opened is None else max(start_us, opened)
+        close_us = end_us if closed is None else min(end_us, closed)
+        if open_us < close_us:
+            found.append((open_us, close_us))
+    return found
+
+
 def joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
     for start_us, end_us in sorted(stretches):
@@ -246,7 +263,7 @@ def hours(
     store: Store, from_us: int, to_us: int, closures: str = "honour"
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Rule 19: the sessions of a store around `[from, to)` without what closures cover, and the planned stretches."""
-    without = sessions(store.rows, store.timezone, from_us, to_us, store.versions, store.special)
+    without = in_business(store, sessions(store.rows, store.timezone, from_us, to_us, store.versions, store.special))
     if closures == "ignore":
         return without, []
     edges = {edge for start_us, end_us in store.closures if start_us < end_us for edge in (start_us, end_us)}

@@ -152,12 +152,14 @@ def _stores(draw: st.DrawFn, zone: str, day: date, middle_us: int, gap_us: int, 
         versions=versions,
         special=special,
         closures=draw(_closures(instants)) if changing else (),
+        opened_on=draw(st.none() | _days_around(day)) if changing else None,
+        closed_on=draw(st.none() | _days_around(day)) if changing else None,
     )
 
 
 @st.composite
 def worlds(draw: st.DrawFn, min_stores: int = 0, *, changing: bool = False) -> World:
-    """changing: stores may have versions of their hours, special hours and closures."""
+    """changing: stores may have versions of their hours, special hours, closures, and dates in business."""
     zone, day = draw(st.sampled_from(ODD_DAYS))
     changes = [second for n in (-1, 0, 1) for second in naive.jumps(zone, (day - naive.EPOCH).days + n)]
     middle_us = changes[0] * SECOND_US if changes else naive.first_instant(zone, naive.midnight_us(day))

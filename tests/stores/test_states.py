@@ -13,7 +13,7 @@ from storewatch.domain.enums import StoreOrder, StoreState
 from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.instants import instant_us
 from storewatch.domain.labels import Label, Scope
-from storewatch.installation import Installation, open_installation
+from storewatch.installation import Installation, open_installation, utc_now
 from storewatch.stores.current import CurrentStores
 from storewatch.stores.evidence import newest_of
 from storewatch.stores.states import Spread, last_polls, states_at
@@ -23,7 +23,7 @@ NEWEST = datetime(2023, 6, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def stores(app: Installation) -> CurrentStores:
-    return CurrentStores(catalog=app.catalog, lake=app.lake)
+    return CurrentStores(catalog=app.catalog, lake=app.lake, clock=utc_now)
 
 
 def poll(app: Installation, *polls: tuple[str, datetime, bool]) -> None:
@@ -137,6 +137,6 @@ def test_pages_make_up_the_list_in_every_order(
 
 def test_empty_installation_has_no_moment(tmp_path: Path) -> None:
     with open_installation(settings_in(tmp_path)) as empty:
-        stores = CurrentStores(catalog=empty.catalog, lake=empty.lake)
+        stores = CurrentStores(catalog=empty.catalog, lake=empty.lake, clock=utc_now)
         assert (stores.moment().as_of_us, stores.page(StoreFilter(), limit=1).stores) == (None, [])
         assert sum(stores.count().values()) == 0

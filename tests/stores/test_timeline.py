@@ -14,7 +14,7 @@ from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_US, HOUR_US, instant_of, instant_us
 from storewatch.domain.policies import Policy
 from storewatch.engine.opening.weekly import weekly_intervals
-from storewatch.installation import Installation
+from storewatch.installation import Installation, utc_now
 from storewatch.stores.current import CurrentStores
 from storewatch.stores.observations import read_observations
 from storewatch.stores.timeline import (
@@ -81,7 +81,7 @@ def test_store_over_time_is_what_the_naive_twin_says(app: Installation, timezone
     dice = random.Random(f"{timezone}{seed}")
     given = random_store(dice, timezone, day)
     rows = store(app, given)
-    moment = CurrentStores(catalog=app.catalog, lake=app.lake).moment()
+    moment = CurrentStores(catalog=app.catalog, lake=app.lake, clock=utc_now).moment()
     newest_us = max((poll.observed_us for poll in given.observations), default=None)
     assert moment.as_of_us == newest_us
     middle_us = instant_us(datetime(day.year, day.month, day.day, tzinfo=UTC))

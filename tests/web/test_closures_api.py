@@ -120,6 +120,25 @@ def test_what_is_said_of_an_unknown_store_is_refused(client: TestClient) -> None
     assert problem(client.post("/v1/annotations", json=KNOWN | {"store_id": "nobody"})) == (404, "unknown-store")
 
 
+def test_closure_of_a_label_that_no_store_has_names_the_nearest(client: TestClient) -> None:
+    for store_id, region in (("cafe", "north"), ("bar", "south")):
+        client.patch(f"/v1/stores/{store_id}", json={"labels": {"region": region}})
+    unknown = CLOSED | {"label": "region", "value": "nroth"}
+    refused = client.post("/v1/closures", json=unknown)
+    error = {"field": "body.label", "message": "No store has region=nroth; the nearest are region=north, region=south."}
+    assert (refused.status_code, refused.json()["errors"]) == (422, [error])
+    assert client.post("/v1/closures", json=unknown | {"allow_unknown": True}).status_code == 201
+    assert made(client, "/v1/closures", unknown | {"value": "north"})["value"] == "north"
+    near = client.post("/v1/closures", json=CLOSED | {"store_id": "caffe"}).json()["detail"]
+    assert near.startswith("There is no store with the id 'caffe'; the nearest is cafe.")
+
+
+@pytest.mark.parametrize("path", ["closures", "annotations", "special-hours", "targets", "sales"])
+def test_list_for_a_store_that_does_not_exist_is_refused(client: TestClient, path: str) -> None:
+    assert problem(client.get(f"/v1/{path}", params={"store_id": "caffe"})) == (404, "unknown-store")
+    assert client.get(f"/v1/{path}", params={"store_id": "cafe"}).json()["items"] == []
+
+
 def test_annotation_is_made_changed_counted_and_deleted(client: TestClient) -> None:
     annotation = made(client, "/v1/annotations", KNOWN | {"note": "dark", "reclassify_as": "unknown"})
     rest = {"annotation_id": "1", "created_at": annotation["created_at"], "created_by": None}

@@ -356,6 +356,7 @@ def test_weekly_hours_come_with_the_date_from_which_they_hold(client: TestClient
     ],
 )
 def test_tables_of_entries_are_imported(client: TestClient, name: str, text: str, table: str) -> None:
+    client.post("/v1/stores", json={"store_id": "cafe", "labels": {"owner": "acme"}})
     (done,) = imported(client, (name, text))
     assert done["counts"] == {"table": table, "rows": 1, "accepted": 1, "rejected": 0}
     assert len(client.get(f"/v1/{table.replace('_', '-')}").json()["items"]) == 1

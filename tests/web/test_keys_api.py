@@ -35,7 +35,10 @@ def test_key_is_made_shown_once_and_good(app: Installation, client: TestClient, 
         "scope": {"label": "owner", "value": "acme"},
         "expires_at": "2999-01-01T01:00:00+01:00",
     }
-    response = client.post("/v1/keys", json=wanted)
+    unknown = client.post("/v1/keys", json=wanted).json()["errors"]
+    message = "No store has a label 'owner'; import a table of stores to give them labels."
+    assert unknown == [{"field": "body.scope", "message": message}]
+    response = client.post("/v1/keys", json=wanted | {"allow_unknown": True})
     made = response.json()
     text, shown = made.pop("key"), {**made}
     assert (response.status_code, response.headers["location"]) == (201, f"/v1/keys/{made['key_id']}")

@@ -86,6 +86,7 @@ def test_report_is_accepted_computed_and_downloaded(client: TestClient) -> None:
     assert figures == {
         "rows": 3,
         "as_of": "2023-01-23T18:00:00Z",
+        "as_of_warning": None,
         "lake_version": 1,
         "catalog_version": figures["catalog_version"],
         "sha256": sha256,
@@ -122,6 +123,7 @@ def test_report_is_accepted_computed_and_downloaded(client: TestClient) -> None:
             "format": "csv",
             "table": "stores",
             "paper": "a4",
+            "allow_unknown": False,
             "definition": None,
         },
         "error": None,

@@ -118,6 +118,7 @@ def test_status_tells_what_there_is(client: TestClient) -> None:
     assert status.pop("oldest_queued_at") is not None
     assert status.pop("lake_bytes") > 0
     assert status.pop("size_bytes") > 0
+    assert (status["inputs"].pop("unpolled"), status.pop("inputs")["hourless"]) == (1, 1)
     assert status == {
         "version": __version__,
         "stores": 3,
@@ -128,6 +129,7 @@ def test_status_tells_what_there_is(client: TestClient) -> None:
         "last_day": "2023-01-23",
         "days": 1,
         "newest_poll": "2023-01-23T18:00:00Z",
+        "as_of_warning": None,
         "lake_version": 1,
     }
 

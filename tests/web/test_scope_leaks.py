@@ -36,16 +36,19 @@ FILES = {
 TRACES = ("rival", "free-shop", "Their shop", "No shop", "Vaduz", "03:33", "09:09:09")
 DAY = {"from": "2023-01-23T00:00:00Z", "to": "2023-01-25T00:00:00Z", "by": "hour"}
 QUERIES = {
-    "/v1/stores": [{}, {"q": "shop"}, {"prefix": "rival"}, {"label": "owner:rival"}, {"zone": "Europe/Vaduz"}],
-    "/v1/store_counts": [{}, {"label": "owner:rival"}, {"prefix": "rival"}],
+    "/v1/stores": [{}, {"q": "shop"}, {"prefix": "rival"}, {"zone": "Europe/Vaduz"}],
+    "/v1/store_counts": [{}, {"prefix": "rival"}],
     "/v1/imports/{import_id}/rejects": [{}, {"format": "csv"}],
-    **{
-        f"/v1/{name}": [{}, {"store_id": FOREIGN}, {"label": "owner", "value": "rival"}]
-        for name in ("special-hours", "targets", "sales")
-    },
-    "/v1/closures": [{}, {"store_id": FOREIGN}],
-    "/v1/annotations": [{}, {"store_id": FOREIGN}],
 }
+# Filters that name something of others.
+NAMING_OTHERS = [
+    *((f"/v1/{name}", {"label": "owner:rival"}) for name in ("stores", "store-counts")),
+    *((f"/v1/{name}", {"label": "owner", "value": "rival"}) for name in ("special-hours", "targets", "sales")),
+    *(
+        (f"/v1/{name}", {"store_id": FOREIGN})
+        for name in ("special-hours", "targets", "sales", "closures", "annotations")
+    ),
+]
 # Of these a scope has no part: they are refused as a whole.
 REFUSED = {
     "/metrics",
@@ -172,6 +175,19 @@ def test_others_things_are_answered_like_things_that_do_not_exist(client: TestCl
         for other in others.values():
             told["detail"] = told["detail"].replace(f"'{other}'", f"'{NOBODYS}'")
         assert told == known, path
+
+
+@pytest.mark.parametrize(("path", "query"), NAMING_OTHERS)
+def test_filters_by_names_of_others_are_refused_like_names_that_nobody_has(
+    client: TestClient, path: str, query: dict[str, str]
+) -> None:
+    nobodys = {name: value.replace("rival", "zzzzz").replace(FOREIGN, NOBODYS) for name, value in query.items()}
+    theirs, none = (client.get(path, params=asked) for asked in (query, nobodys))
+    assert theirs.status_code == none.status_code
+    assert theirs.status_code in (404, 422)
+    texts = [answer.text.replace(answer.json()["request_id"], "") for answer in (theirs, none)]
+    own = [re.sub("; the nearest is acme-shop", "", text) for text in texts]  # whose ids are like it is no secret
+    assert own[0].replace("rival", "zzzzz").replace(FOREIGN, NOBODYS) == own[1]
 
 
 def test_counts_are_of_the_own_stores_only(client: TestClient, own) -> None:

@@ -20,6 +20,8 @@ CAFE = {
     "timezone": "America/New_York",
     "timezone_source": "given",
     "hours_source": "given",
+    "opened_on": None,
+    "closed_on": None,
     "last_poll": "2023-01-23T17:30:00Z",
     "state": "closed",
 }
@@ -94,7 +96,6 @@ def test_get_gives_one_store_with_its_hours(client: TestClient) -> None:
         ({"prefix": "CA"}, []),
         ({"label": "owner:acme"}, ["cafe", "ghost"]),
         ({"label": ["Owner:acme", "region:north"]}, ["cafe"]),
-        ({"label": "owner:nobody"}, []),
         ({"zone": "America/Chicago"}, ["bar", "ghost"]),
         ({"state": "unknown"}, ["ghost"]),
         ({"state": "closed", "label": "owner:acme"}, ["cafe"]),
@@ -216,6 +217,8 @@ def test_create_takes_all_that_is_known_of_a_store(client: TestClient) -> None:
             "timezone": "Asia/Beirut",
             "timezone_source": "given",
             "hours_source": "given",
+            "opened_on": None,
+            "closed_on": None,
             "last_poll": None,
             "state": "closed",
             "weekly_hours": [
@@ -312,6 +315,51 @@ def test_change_leaves_alone_what_it_does_not_name(client: TestClient) -> None:
         | DETAIL
     )
     assert client.patch("/v1/stores/cafe", json={}).json() == changed.json()
+
+
+def test_life_of_a_store_ends_its_business_time_and_takes_it_from_lists(client: TestClient) -> None:
+    span = {"from": "2023-01-21T00:00:00Z", "to": "2023-01-25T00:00:00Z", "policy": "fill"}
+
+    def figures() -> tuple[float, ...]:
+        found = client.get("/v1/stores/bar/timeline", params=span).json()["figures"]
+        return tuple(found[f"{name}_seconds"] for name in ("business", "up", "down", "unknown"))
+
+    assert figures() == (345_600.0, 343_800.0, 1_800.0, 0.0)
+    changed = client.patch("/v1/stores/bar", json={"opened_on": "2023-01-22", "closed_on": "2023-01-23"}).json()
+    assert (changed["opened_on"], changed["closed_on"], changed["state"]) == ("2023-01-22", "2023-01-23", "closed")
+    assert figures() == (86_400.0, 0.0, 0.0, 86_400.0)  # a day in Chicago; every poll lies after it
+    assert client.get("/v1/stores/bar/outages", params=span).json()["outages"] == []
+    assert ids(client) == ["cafe", "ghost"]
+    assert ids(client, state="closed", out_of_business=True) == ["bar", "cafe"]
+    assert client.get("/v1/store-counts").json()["stores"] == 2
+    assert client.get("/v1/store-counts", params={"out_of_business": True}).json()["stores"] == 3
+    assert client.patch("/v1/stores/bar", json={"closed_on": None}).json()["closed_on"] is None
+    assert ids(client) == ["bar", "cafe", "ghost"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"closed_on": "2023-02-30"}, "body.closed_on"),
+        ({"opened_on": "yesterday"}, "body.opened_on"),
+        ({"opened_on": "2023-01-22", "closed_on": "2023-01-22"}, "body.closed_on"),
+    ],
+)
+def test_life_that_cannot_be_is_refused(client: TestClient, body: dict[str, str], field: str) -> None:
+    assert fields(client.patch("/v1/stores/bar", json=body)) == [field]
+    assert client.get("/v1/stores/bar").json()["opened_on"] is None
+    assert fields(client.post("/v1/stores", json={"store_id": "new"} | body)) == [field]
+
+
+@pytest.mark.parametrize("path", ["/v1/stores", "/v1/store-counts"])
+def test_filter_by_a_label_that_no_store_has_names_the_nearest(client: TestClient, path: str) -> None:
+    client.patch("/v1/stores/bar", json={"labels": {"region": "north"}})
+    for label, message in (
+        ("region:nroth", "No store has region=nroth; the nearest is region=north."),
+        ("regoin:north", "No store has a label 'regoin'; the labels are region."),
+    ):
+        response = client.get(path, params={"label": label})
+        assert (fields(response), messages(response)) == (["query.label"], [message])
 
 
 @pytest.mark.parametrize("store_id", ["nobody", "a%00b", "%F0%28", "x" * 1000])

@@ -54,7 +54,11 @@ def test_lists_and_counts_show_only_the_owners_stores(
         assert ([store["store_id"] for store in page["items"]], page["next"]) == ([own], None)
         assert page["as_of"] == f"2023-01-23T{as_of}:00Z"  # the newest poll of the others is theirs, too
     other = "bolt" if owner == "acme" else "acme"
-    for parameters in ({"label": f"owner:{other}"}, {"prefix": "g"}, {"q": "ghost"}):
+    for label in (f"owner:{other}", "owner:nobody"):
+        told = clients[owner]("GET", "/v1/stores", params={"label": label}).json()["errors"]
+        message = f"No store has owner={label.removeprefix('owner:')}; the values of owner are {owner}."
+        assert told == [{"field": "query.label", "message": message}]
+    for parameters in ({"prefix": "g"}, {"q": "ghost"}):
         assert clients[owner]("GET", "/v1/stores", params=parameters).json()["items"] == []
         assert clients[owner]("GET", "/v1/store_counts", params=parameters).json()["stores"] == 0
     assert clients[owner]("GET", "/v1/store_counts").json()["stores"] == 1

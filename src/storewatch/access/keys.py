@@ -11,8 +11,8 @@ from zlib import crc32
 
 from storewatch.catalog import ApiKey, Catalog
 from storewatch.domain.enums import Role
-from storewatch.domain.errors import InvalidInputError, UnknownKeyError
-from storewatch.domain.labels import ALL_STORES, Scope
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError, UnknownKeyError
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 
 # sw_ + 10 characters that name the key + _ + 43 that hold 256 random bits + 6 of a CRC-32 over all before, which lets
 # scanners for leaked secrets tell a key from a look-alike (as GitHub's tokens do). All base 62.
@@ -38,9 +38,13 @@ def create_key(
     scope: Scope = ALL_STORES,
     expires_at: datetime | None = None,
     created_by: str | None = None,
+    allow_unknown: bool = True,
     now: datetime,
 ) -> NewKey:
-    """Make a key and keep its SHA-256; raise InvalidInputError where such a key could not be used or would leak."""
+    """Make a key and keep its SHA-256; raise InvalidInputError where such a key could not be used or would leak.
+
+    allow_unknown: also for a scope of no store. Otherwise an InvalidParameterError names the labels that are nearest.
+    """
     if not name.strip() or not _fits(name):
         raise InvalidInputError(f"Give the key a name of 1 to {MAX_NAME_LENGTH} printable characters.")
     if expires_at is not None and expires_at <= now:
@@ -49,6 +53,8 @@ def create_key(
         raise InvalidInputError(f"A scope is a label and a value of up to {MAX_NAME_LENGTH} printable characters each.")
     if scope.is_limited and role is Role.ADMIN:
         raise InvalidInputError("An admin sees every key and the whole audit log, so its key cannot have a scope.")
+    if scope.label is not None and not allow_unknown:
+        _check_scope(catalog, scope.label)
     key_id = "".join(secrets.choice(_DIGITS) for _ in range(10))
     body = f"sw_{key_id}_{_base62(secrets.randbits(256), 43)}"
     text = body + _checksum(body)
@@ -65,6 +71,13 @@ def create_key(
     )
     catalog.keys.create(key)
     return NewKey(key=key, text=text)
+
+
+def _check_scope(catalog: Catalog, label: Label) -> None:
+    try:
+        catalog.names.check_label(label)
+    except InvalidInputError as error:
+        raise InvalidParameterError("scope", str(error)) from None
 
 
 def find_key(catalog: Catalog, key_id: str) -> ApiKey:

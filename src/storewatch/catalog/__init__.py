@@ -22,6 +22,7 @@ from storewatch.catalog.imports import (
 from storewatch.catalog.jobs import Job, JobRepository
 from storewatch.catalog.keys import ApiKey, KeyRepository
 from storewatch.catalog.labels import NAME, LabelRepository, labels_frame
+from storewatch.catalog.names import NameRepository, TargetKey
 from storewatch.catalog.schedules import Schedule, ScheduleRepository
 from storewatch.catalog.store_changes import StoreChanges
 from storewatch.catalog.store_queries import StoreFilter, StoreRows
@@ -65,6 +66,7 @@ __all__ = [
     "StoreRows",
     "StoredReject",
     "Target",
+    "TargetKey",
     "WorkerRecord",
     "labels_frame",
 ]
@@ -80,6 +82,7 @@ class Catalog:
     database: Database
     stores: StoreRepository
     labels: LabelRepository
+    names: NameRepository
     entries: EntryRepository
     closures: ClosureRepository
     fallbacks: FallbackRepository
@@ -105,6 +108,7 @@ class Catalog:
             database=database,
             stores=StoreRepository(database),
             labels=LabelRepository(database),
+            names=NameRepository(database),
             entries=EntryRepository(database),
             closures=ClosureRepository(database),
             fallbacks=FallbackRepository(database),

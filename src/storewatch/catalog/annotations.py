@@ -10,7 +10,8 @@ from sqlalchemy import Select, delete, insert, select, update
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.schema import annotations
 from storewatch.catalog.db.state import lock_stores, move_version
-from storewatch.catalog.targeting import ids_carrying, require_store
+from storewatch.catalog.names import require_store
+from storewatch.catalog.targeting import ids_carrying
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope

@@ -3,12 +3,12 @@
 from typing import Final
 
 import polars as pl
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from storewatch.catalog.db.rows import read_rows
-from storewatch.catalog.db.schema import annotations, closures, hours_versions, special_hours
+from storewatch.catalog.db.schema import annotations, closures, hours_versions, special_hours, store_lives
 from storewatch.catalog.targeting import ids_asked, only_of, read_targeted_rows
-from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, INSTANT, RECLASSIFICATIONS, SPECIAL_HOURS
+from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, INSTANT, LIVES, RECLASSIFICATIONS, SPECIAL_HOURS
 from storewatch.domain.enums import Reclassification, Status
 from storewatch.engine.opening.changes import HoursChanges
 
@@ -26,6 +26,7 @@ def read_changes(connection: Connection, store_ids: pl.Series) -> HoursChanges:
         versions=_read_versions(connection, store_ids),
         special=_read_special(connection, store_ids),
         closures=_read_closures(connection, store_ids),
+        lives=_read_lives(connection, store_ids),
     )
 
 
@@ -56,6 +57,15 @@ def _read_versions(connection: Connection, store_ids: pl.Series) -> pl.DataFrame
     if ids is not None:
         query = query.where(hours_versions.c.store_id.in_(ids))
     return only_of(store_ids, read_rows(connection, query.order_by(*hours_versions.primary_key), HOURS_VERSIONS))
+
+
+def _read_lives(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
+    dates = store_lives.c.opened_on, store_lives.c.closed_on
+    query = select(store_lives.c.store_id, *dates).where(or_(*(each.is_not(None) for each in dates)))
+    ids = ids_asked(connection, store_ids)
+    if ids is not None:
+        query = query.where(store_lives.c.store_id.in_(ids))
+    return only_of(store_ids, read_rows(connection, query.order_by(store_lives.c.store_id), LIVES))
 
 
 def _read_special(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:

@@ -8,9 +8,10 @@ from sqlalchemy import delete, insert, select
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.schema import closures
 from storewatch.catalog.db.state import lock_stores, move_version
-from storewatch.catalog.targeting import Target, is_visible, require_store
-from storewatch.domain.errors import InvalidInputError
-from storewatch.domain.labels import ALL_STORES, Scope
+from storewatch.catalog.names import label_problem, require_store
+from storewatch.catalog.targeting import Target, is_visible
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.labels import ALL_STORES, Label, Scope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +35,11 @@ class Closure(NewClosure):
 class ClosureRepository(Repository):
     """What is closed on purpose."""
 
-    def create(self, closure: NewClosure, scope: Scope = ALL_STORES) -> Closure:
-        """Add a closure.
+    def create(self, closure: NewClosure, scope: Scope = ALL_STORES, *, allow_unknown: bool = False) -> Closure:
+        """Add a closure. allow_unknown: also of a label that no store carries yet.
 
         Raises InvalidInputError when it ends before it starts, or is of a store and a label at once, UnknownStoreError
-        when it is of a store that is not there.
+        when it is of a store that is not there, InvalidParameterError when no store carries its label.
         """
         if closure.start_at >= closure.end_at:
             raise InvalidInputError("A closure must end after it starts.")
@@ -48,6 +49,10 @@ class ClosureRepository(Repository):
             lock_stores(connection)
             if closure.store_id is not None:
                 require_store(connection, closure.store_id, scope)
+            if closure.label is not None and closure.value is not None and not allow_unknown:
+                label = Label(closure.label, closure.value)
+                if problem := label_problem(connection, label, scope):
+                    raise InvalidParameterError("label", problem)
             adding = insert(closures).values(asdict(closure))
             closure_id: int = connection.execute(adding).inserted_primary_key[0]  # type: ignore[index]
             move_version(connection)

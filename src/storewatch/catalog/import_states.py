@@ -15,11 +15,11 @@ import polars as pl
 from sqlalchemy import Connection, Table, delete, select, tuple_
 
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write_rows
-from storewatch.catalog.db.schema import hours_versions, stores
+from storewatch.catalog.db.schema import hours_versions, store_lives, stores
 from storewatch.catalog.entries import FORMS, write_entries
 from storewatch.catalog.labels import labels_frame, read_labels, replace_labels
 from storewatch.catalog.store_changes import StoreChanges
-from storewatch.domain.columns import ENTRIES, HOURS_VERSIONS, TARGET, TIMEZONES
+from storewatch.domain.columns import ENTRIES, HOURS_VERSIONS, LIVES, TARGET, TIMEZONES
 from storewatch.domain.enums import EntryKind, ImportTable
 
 STATE: Final = pl.Schema({"key": pl.String, "value": pl.String})
@@ -52,6 +52,7 @@ def keys_of(changes: StoreChanges) -> Mapping[str, list[str]]:
         for subject, frame in written.items()
         if frame is not None
     }
+    found |= {column: _keys(dates["store_id"].unique(maintain_order=True)) for column, dates in changes.lives.items()}
     updated = [labels["store_id"] for _, labels in changes.label_updates]
     if updated:
         labelled = pl.concat(updated).unique(maintain_order=True)
@@ -65,6 +66,7 @@ def keys_of(changes: StoreChanges) -> Mapping[str, list[str]]:
 def store_ids_of(changes: StoreChanges) -> pl.Series:
     """Return the ids of all stores that a change adds where they are missing."""
     named = [frame["store_id"] for frame in (changes.hours, changes.zones, changes.labels) if frame is not None]
+    named += [dates["store_id"] for dates in changes.lives.values()]
     named += [rows["store_id"].drop_nulls() for rows in changes.entries.values()]
     named += [labels["store_id"] for _, labels in changes.label_updates]
     named += [changes.store_ids] if changes.store_ids is not None else []
@@ -139,6 +141,22 @@ def _write_zones(connection: Connection, states: State, now: datetime) -> None:
         timezone=pl.Series([json.loads(value) for value in states.values()], dtype=pl.String)
     )
     write_rows(connection, stores, zones.sort("store_id"), replace="timezone", registered_at=now)
+
+
+def _read_dates(connection: Connection, keys: list[str], column: str) -> State:
+    schema = pl.Schema({"store_id": pl.String(), column: LIVES[column]})
+    found = dict(read_rows_of(connection, store_lives, _ids(keys), schema).rows())
+    return {key: json.dumps(_text(found.get(json.loads(key)[0]))) for key in keys}
+
+
+def _write_dates(connection: Connection, states: State, now: datetime, column: str) -> None:
+    dates = _ids(list(states)).with_columns(
+        pl.Series(column, [json.loads(value) for value in states.values()], pl.String).str.to_date()
+    )
+    write_rows(connection, stores, dates.select("store_id").sort("store_id"), registered_at=now)
+    write_rows(connection, store_lives, dates.sort("store_id"), replace=column)
+    nothing = store_lives.c.opened_on.is_(None), store_lives.c.closed_on.is_(None)
+    connection.execute(delete(store_lives).where(*nothing))
 
 
 def _read_labels(connection: Connection, keys: list[str]) -> State:
@@ -230,6 +248,10 @@ SUBJECTS: Final[dict[str, Subject]] = {
     ImportTable.WEEKLY_HOURS.value: Subject(read=_read_hours, write=_write_hours),
     ImportTable.TIMEZONES.value: Subject(read=_read_zones, write=_write_zones),
     ImportTable.STORES.value: Subject(read=_read_labels, write=_write_labels),
+    **{
+        column: Subject(read=partial(_read_dates, column=column), write=partial(_write_dates, column=column))
+        for column in (ImportTable.OPENED_ON.value, ImportTable.CLOSED_ON.value)
+    },
     **{
         kind.value: Subject(read=partial(_read_entries, kind=kind), write=partial(_write_entries, kind=kind))
         for kind in EntryKind

@@ -5,14 +5,12 @@ from datetime import datetime
 from typing import Final
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select, tuple_
+from sqlalchemy import Connection, Select, Table, delete, select, tuple_
 
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import read_rows, select_rows, write_rows
 from storewatch.catalog.db.schema import store_labels, stores
-from storewatch.catalog.targeting import ids_carrying
 from storewatch.domain.columns import LABELS, TARGET
-from storewatch.domain.labels import ALL_STORES, Scope
 
 NAME: Final = "name"  # the label that lists search and sort by
 
@@ -31,19 +29,6 @@ class LabelRepository(Repository):
                 query.order_by(store_labels.c.store_id),
                 pl.Schema(dict.fromkeys(("store_id", "value"), pl.String)),
             )
-
-    def exists(self, label: str, scope: Scope = ALL_STORES) -> bool:
-        """Return whether any store of the scope has a label of this name."""
-        query = select(1).where(store_labels.c.label == label, *_of_stores(scope)).limit(1)
-        with self._database.reading() as connection:
-            return connection.execute(query).first() is not None
-
-    def list_names(self, scope: Scope = ALL_STORES) -> list[str]:
-        """List the names of the labels of the stores of a scope."""
-        label = store_labels.c.label
-        with self._database.reading() as connection:
-            found = connection.execute(select(label).where(*_of_stores(scope)).distinct().order_by(label))
-            return list(found.scalars())
 
     def read_all(self) -> pl.DataFrame:
         """Read all labels of all stores: store_id, label and value, in this order."""
@@ -95,10 +80,6 @@ def read_labels(connection: Connection, store_ids: Sequence[str]) -> dict[str, d
     for store_id, label, value in connection.execute(query):
         found.setdefault(store_id, {})[label] = value
     return found
-
-
-def _of_stores(scope: Scope) -> list[ColumnElement[bool]]:
-    return [store_labels.c.store_id.in_(ids_carrying(scope.labels))] if scope.is_limited else []
 
 
 def _known(connection: Connection, ids: pl.DataFrame) -> Select[tuple[str, str, str]]:

@@ -9,7 +9,7 @@ import polars as pl
 from sqlalchemy import Connection, delete, select, update
 
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write_rows
-from storewatch.catalog.db.schema import catalog_state, hours_versions, stores, weekly_hours
+from storewatch.catalog.db.schema import catalog_state, hours_versions, store_lives, stores, weekly_hours
 from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.entries import write_entries
 from storewatch.catalog.fallbacks import write_fallbacks
@@ -23,6 +23,7 @@ class StoreChanges:
 
     hours: the rows of `weekly_intervals`. hours_from: the local date from which they hold, earlier hours being kept;
     None replaces all hours, dated ones too. zones: columns.TIMEZONES. A null in hours or zones is the default again.
+    lives: new dates of stores by their column of LIVES, opened_on or closed_on; null is none. The other date stays.
     labels: LABELS, all labels of each store. label_updates: names of labels and LABELS; of each store only the labels
     of these names are replaced, after `labels`. entries: the rows of each kind as in `write_entries`. store_ids: stores
     to add where they are missing. Of several rows of a store in zones or labels the last counts.
@@ -37,6 +38,7 @@ class StoreChanges:
     hours: pl.DataFrame | None = None
     hours_from: date | None = None
     zones: pl.DataFrame | None = None
+    lives: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     labels: pl.DataFrame | None = None
     label_updates: tuple[tuple[tuple[str, ...], pl.DataFrame], ...] = ()
     entries: Mapping[EntryKind, pl.DataFrame] = field(default_factory=dict)
@@ -61,6 +63,10 @@ def change_stores(connection: Connection, changes: StoreChanges, now: datetime) 
         changed += write_rows(connection, stores, latest, replace="timezone", registered_at=now)
     for setting, given in ((Setting.WEEKLY_HOURS, changes.hours), (Setting.TIMEZONE, changes.zones)):
         changed += write_fallbacks(connection, setting, given, changes.rejected.get(setting), now)
+    for column, dates in changes.lives.items():
+        latest = dates.select("store_id", column).unique("store_id", keep="last").sort("store_id")
+        changed += write_rows(connection, stores, latest.select("store_id"), registered_at=now)
+        changed += write_rows(connection, store_lives, latest, replace=column)
     if changes.labels is not None:
         changed += replace_labels(connection, changes.labels, now)
     for names, labels in changes.label_updates:

@@ -1,6 +1,7 @@
 """Queries of stores: searched, filtered, sorted, page by page, with all that reports need to know of them."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -8,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, sel
 
 from storewatch.catalog.changes import read_changes, read_reclassifications
 from storewatch.catalog.db.rows import read_rows
-from storewatch.catalog.db.schema import store_labels, stores, weekly_hours
+from storewatch.catalog.db.schema import store_labels, store_lives, stores, weekly_hours
 from storewatch.catalog.db.state import read_version
 from storewatch.catalog.fallbacks import read_fallbacks
 from storewatch.catalog.labels import NAME, read_labels
@@ -26,13 +27,15 @@ class StoreFilter:
     """Which stores: all of these conditions hold.
 
     labels: pairs of label and value that the store carries; a caller's scope is one more of them. search: a part of
-    the id or the name, upper and lower case alike. zone: by its name, the default included.
+    the id or the name, upper and lower case alike. zone: by its name, the default included. in_business_on: a date on
+    which the store is in business.
     """
 
     labels: tuple[Label, ...] = ()
     search: str | None = None
     prefix: str | None = None
     zone: str | None = None
+    in_business_on: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,10 @@ def matching(where: StoreFilter) -> tuple[Select[Any], ColumnElement[str]]:
     if where.zone:
         given = stores.c.timezone == where.zone
         query = query.where(or_(given, stores.c.timezone.is_(None)) if where.zone == DEFAULT_TIMEZONE else given)
+    if where.in_business_on is not None:
+        day = where.in_business_on
+        is_out = or_(store_lives.c.opened_on > day, store_lives.c.closed_on <= day)
+        query = query.where(stores.c.store_id.not_in(select(store_lives.c.store_id).where(is_out)))
     return query, key
 
 

@@ -5,14 +5,16 @@ from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
-from sqlalchemy import case, delete, exists, func, or_, select
+from sqlalchemy import Connection, case, delete, exists, func, or_, select
 
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows
-from storewatch.catalog.db.schema import catalog_state, fallbacks, hours_versions, store_labels, stores
+from storewatch.catalog.db.schema import catalog_state, fallbacks, hours_versions, store_labels, store_lives, stores
 from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.labels import labels_frame, read_labels
+from storewatch.catalog.names import require_store
 from storewatch.catalog.store_changes import StoreChanges, change_stores
+from storewatch.catalog.store_moves import merge_conflicts, move_store
 from storewatch.catalog.store_queries import (
     Place,
     StoreFilter,
@@ -25,6 +27,7 @@ from storewatch.catalog.store_queries import (
 from storewatch.catalog.targeting import ids_carrying
 from storewatch.domain.columns import STORES
 from storewatch.domain.enums import StoreOrder
+from storewatch.domain.errors import InvalidParameterError, StoreExistsError, StoreMergeError
 from storewatch.domain.labels import ALL_STORES, Scope
 
 
@@ -46,6 +49,11 @@ class StoreRepository(Repository):
         schema = pl.Schema({"store_id": pl.String, "has_hours": pl.Int64, "is_named": pl.Int64})
         with self._database.reading() as connection:
             return read_rows(connection, query, schema).with_columns(pl.col("has_hours", "is_named").cast(pl.Boolean))
+
+    def has_lives(self) -> bool:
+        """Return whether any store has a date on which it opened or closed for good."""
+        with self._database.reading() as connection:
+            return connection.execute(select(1).select_from(store_lives).limit(1)).first() is not None
 
     def lake_version_known(self) -> int:
         """The lake version up to which every polled store is registered; -1 at first."""
@@ -120,6 +128,7 @@ class StoreRepository(Repository):
             if not change_stores(connection, StoreChanges(store_ids=ids), now):
                 return False
             change_stores(connection, changes or StoreChanges(), now)
+            _check_life(connection, store_id)
             return True
 
     def update(
@@ -134,7 +143,7 @@ class StoreRepository(Repository):
         """Change what is known of a store. Return False when the scope has no store with this id.
 
         changes: of this store only, without labels. labels: those to set, or to remove where the value is None; the
-        store keeps its other labels.
+        store keeps its other labels. Raises InvalidParameterError where it would close before it opens.
         """
         with self._database.writing() as connection:
             lock_stores(connection)
@@ -145,6 +154,40 @@ class StoreRepository(Repository):
             merged = {label: value for label, value in {**known, **(labels or {})}.items() if value is not None}
             changes = replace(changes or StoreChanges(), labels=labels_frame({store_id: merged}))
             change_stores(connection, changes, now)
+            _check_life(connection, store_id)
+            return True
+
+    def check_merge(self, store_id: str, into: str) -> None:
+        """Raise UnknownStoreError, or StoreMergeError where both have different hours, zones, labels or entries."""
+        with self._database.reading() as connection:
+            for each in (store_id, into):
+                require_store(connection, each, ALL_STORES)
+            if conflicts := merge_conflicts(connection, store_id, into):
+                raise StoreMergeError(store_id, into, conflicts)
+
+    def check_rename(self, store_id: str, new_id: str) -> None:
+        """Raise UnknownStoreError, or StoreExistsError where there is a store with the new id."""
+        with self._database.reading() as connection:
+            require_store(connection, store_id, ALL_STORES)
+            if connection.execute(select(1).where(stores.c.store_id == new_id)).first() is not None:
+                raise StoreExistsError(new_id)
+
+    def merge(self, store_id: str, into: str, *, lake_version: int, now: datetime) -> bool:
+        """Move everything that is known of a store to another one, which is added where it is missing.
+
+        lake_version: the lake holds no polls of the store. False, and nothing changed, when the catalog knows of a
+        later one: then there may be new polls of the store. Raises as `check_merge`.
+        """
+        with self._database.writing() as connection:
+            lock_stores(connection)
+            if connection.execute(select(catalog_state.c.lake_version_known)).scalar_one() > lake_version:
+                return False
+            require_store(connection, store_id, ALL_STORES)
+            change_stores(connection, StoreChanges(store_ids=pl.Series("store_id", [into], pl.String)), now)
+            if conflicts := merge_conflicts(connection, store_id, into):
+                raise StoreMergeError(store_id, into, conflicts)
+            move_store(connection, store_id, into)
+            move_version(connection)
             return True
 
     def delete(self, store_id: str, *, lake_version: int) -> bool:
@@ -161,3 +204,9 @@ class StoreRepository(Repository):
             if connection.execute(delete(stores).where(stores.c.store_id == store_id)).rowcount:
                 move_version(connection)
             return True
+
+
+def _check_life(connection: Connection, store_id: str) -> None:
+    never = store_lives.c.closed_on <= store_lives.c.opened_on
+    if connection.execute(select(1).where(store_lives.c.store_id == store_id, never)).first() is not None:
+        raise InvalidParameterError("closed_on", "closed_on must be a date after opened_on.")

@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, sele
 from storewatch.catalog.db.rows import read_rows, select_rows
 from storewatch.catalog.db.schema import store_labels, stores
 from storewatch.domain.columns import TARGET
-from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.labels import Label, Scope
 
 # Up to so many stores are asked for by their ids; of more, everything is read.
@@ -64,15 +63,6 @@ def ids_carrying(labels: Iterable[Label]) -> Select[Any]:
         carriers = select(store_labels.c.store_id).where(store_labels.c.label == label, store_labels.c.value == value)
         query = query.where(stores.c.store_id.in_(carriers))
     return query
-
-
-def require_store(connection: Connection, store_id: str, scope: Scope) -> None:
-    """Raise UnknownStoreError unless there is this store, and it carries all these labels."""
-    found = select(stores.c.store_id).where(
-        stores.c.store_id == store_id, stores.c.store_id.in_(ids_carrying(scope.labels))
-    )
-    if connection.execute(found).first() is None:
-        raise UnknownStoreError(store_id)
 
 
 def bears_on(table: Table, ids: Select[Any]) -> ColumnElement[bool]:

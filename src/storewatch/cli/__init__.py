@@ -21,6 +21,7 @@ from storewatch.cli import (
     schedules,
     service,
     special_hours,
+    stores,
 )
 from storewatch.cli.home import HOME_HELP, use_home
 from storewatch.cli.report_options import report_command
@@ -55,6 +56,7 @@ app.add_typer(annotations.annotations, name="annotation")
 app.add_typer(imports.imports, name="imports")
 app.add_typer(observations.observations, name="observations")
 app.add_typer(special_hours.special_hours, name="special-hours")
+app.add_typer(stores.stores, name="stores")
 
 
 def _print_version(wanted: bool) -> None:

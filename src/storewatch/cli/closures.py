@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storewatch.cli.home import Home, author, changing, reading
-from storewatch.cli.report_options import read_instant, read_label
+from storewatch.cli.report_options import AllowUnknown, read_instant, read_label
 from storewatch.domain.errors import InvalidInputError, UnknownClosureError
 from storewatch.domain.instants import format_instant
 
@@ -31,6 +31,7 @@ def add(
     store_id: StoreId = None,
     label: Label = None,
     all_stores: Annotated[bool, typer.Option("--all-stores", help="For every store.")] = False,
+    allow_unknown: AllowUnknown = False,
     home: Home = None,
 ) -> None:
     """Add a closure, before or after it happens. Open time inside it counts as planned, not as down.
@@ -55,7 +56,7 @@ def add(
         created_by=author(),
     )
     with changing(home, "closure.create", "closure") as (installation, audit):
-        made = installation.catalog.closures.create(closure)
+        made = installation.catalog.closures.create(closure, allow_unknown=allow_unknown)
         audit.done(str(made.closure_id))
     typer.echo(f"closure {made.closure_id} added")
 
@@ -68,6 +69,8 @@ def list_(store_id: StoreId = None, home: Home = None) -> None:
     """
 
     with reading(home) as installation:
+        if store_id is not None:
+            installation.catalog.names.check_stores([store_id])
         found = installation.catalog.closures.list_(store_id=store_id)
         while found:
             for each in found:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storewatch.cli.home import Home, changing, exporting, progress_bar, reading
+from storewatch.cli.report_options import AllowUnknown
 from storewatch.cli.tables import count
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def import_paths(
             help="The local date from which weekly hours apply; hours before it are kept. Without it they replace all.",
         ),
     ] = None,
+    allow_unknown: AllowUnknown = False,
     home: Home = None,
 ) -> None:
     """Import CSV, TSV, NDJSON, Parquet or Excel files, plain, .gz or in a .zip. The header decides what a file holds:
@@ -33,13 +35,15 @@ def import_paths(
     weekly hours   store_id, dayOfWeek, start_time_local, end_time_local
     time zones     store_id, timezone_str
     stores         store_id, name; every further column is a label
+    dates          store_id, opened_on: first local date in business; or closed_on: first date out of it
     special hours  store_id, date, start_time_local, end_time_local; no times: closed
     targets        store_id, objective; 99.5, 99.5% or 0.995 (numbers over 1 are percent)
     sales          store_id, sales_per_hour; optional: weekday (0 = Monday), hour
 
-    The last three may have label, value in place of store_id. A header may carry several tables. The files of one
-    command are one import for each table: their rows together replace what was there. Bad rows are kept aside with
-    their reason; the good rows are imported together. Importing a file again changes nothing.
+    Special hours, targets and sales may have label, value in place of store_id; the store, or a store with the label,
+    must exist. A header may carry several tables. The files of one command are one import for each table: their rows
+    together replace what was there. Bad rows are kept aside with their reason; the good rows are imported together.
+    Importing a file again changes nothing.
 
     The closing lines name what was assumed, ignored, rejected and left out, and stores that only some inputs name.
 
@@ -59,6 +63,7 @@ def import_paths(
                 now=datetime.now(UTC),
                 options=ImportOptions(
                     strict=strict,
+                    allow_unknown=allow_unknown,
                     progress=progress,
                     valid_from=None if valid_from is None else valid_from.date(),
                 ),

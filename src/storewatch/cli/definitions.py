@@ -28,14 +28,16 @@ def save(context: typer.Context, name: Name, home: Home = None) -> None:
     Then:    storewatch report --definition weekly --output reports/
     """
     from storewatch.catalog import Definition
+    from storewatch.reports.archive.runs import check_names
     from storewatch.reports.request.definitions import check_name
     from storewatch.reports.request.request import read_request
 
     check_name(name)
     parameters = with_format(context.obj)
-    read_request(parameters)
+    request = read_request(parameters)
     saved = Definition(name=name, parameters=parameters, created_at=datetime.now(UTC), created_by=author())
     with changing(home, "definition.create", "definition") as (installation, audit):
+        check_names(request, installation.catalog)
         is_new = installation.catalog.definitions.replace(saved)
         audit.done(name, action="definition.create" if is_new else "definition.change")
     typer.echo(f"{name} {'saved' if is_new else 'replaced'}")

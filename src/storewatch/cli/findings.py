@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from storewatch.cli.home import Home, exporting, progress_bar
-from storewatch.cli.output import Output, check_output, write_output
+from storewatch.cli.output import Output, check_output, warn, write_output
 from storewatch.cli.report_options import Given, read_report_request, report_command, with_format
 from storewatch.cli.tables import aligned, count, percent
 from storewatch.domain.clock_words import duration_words
@@ -95,6 +95,7 @@ def _run(
         request = read_report_request(wanted, installation.catalog, output)
         with progress_bar(section) as progress:
             content = computed.enter_context(compute_report(installation, request, progress))
+        warn(content)
         if as_text:
             for line in (*show(content), *closing(installation)):
                 typer.echo(line)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storewatch.cli.home import Home, changing, reading
+from storewatch.cli.report_options import AllowUnknown
 from storewatch.domain.enums import Role
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import format_instant, parse_duration, parse_instant
@@ -34,6 +35,7 @@ def create(
     expires: Annotated[
         str | None, typer.Option(help="When the key expires: 90d, or an instant [default: never].", metavar="90d|T")
     ] = None,
+    allow_unknown: AllowUnknown = False,
     home: Home = None,
 ) -> None:
     """Create an API key and print it as the last line of standard output. It is shown only once and not stored.
@@ -43,12 +45,14 @@ def create(
     from storewatch.access.keys import create_key
 
     now = datetime.now(UTC)
+    key_scope = ALL_STORES if scope is None else _parse_scope(scope)
     with changing(home, "key.create", "key", creates=True) as (installation, audit):
         new = create_key(
             installation.catalog,
             name=name,
             role=role,
-            scope=ALL_STORES if scope is None else _parse_scope(scope),
+            scope=key_scope,
+            allow_unknown=allow_unknown,
             expires_at=_parse_expiry(expires, now) if expires is not None else None,
             now=now,
         )

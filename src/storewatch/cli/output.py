@@ -42,6 +42,12 @@ def check_form(form: str, output: str) -> None:
         raise InvalidParameterError("output", f"{form} cannot be shown on a terminal; name a file with --output.")
 
 
+def warn(content: "Content") -> None:
+    """Print the warning that as_of does not fit the polls, if there is one, to standard error."""
+    if content.clock_warning is not None:
+        typer.echo(f"Warning: {content.clock_warning.text}", err=True)
+
+
 def write_output(content: "Content", output: str) -> str:
     """Write a report to the output and return the name of what was written.
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 Given = dict[str, Any]
 
+AllowUnknown = Annotated[
+    bool, typer.Option("--allow-unknown", help="Accept a label, or a value of it, that no store carries yet.")
+]
+
 DEFINITION: Final = "definition"
 _SUFFIXES: Final = (".json", ".ndjson", ".parquet", ".xlsx", ".pdf")
 _CSV_FORMATS: Final = ("csv", "wide_csv")
@@ -118,9 +122,9 @@ def read_report_request(options: Mapping[str, Any], catalog: "Catalog", output: 
     """Read the request of a report from the options of a command.
 
     Without a format, the name of the output decides. A CSV is the classic one if that can hold all that is requested.
-    Raises UnknownStoreError for a store that does not exist.
+    Raises UnknownStoreError and InvalidParameterError for a store or a label that does not exist.
     """
-    from storewatch.reports.archive.runs import check_stores
+    from storewatch.reports.archive.runs import check_names
     from storewatch.reports.request.definitions import resolve_definition
     from storewatch.reports.request.request import read_request
 
@@ -131,7 +135,7 @@ def read_report_request(options: Mapping[str, Any], catalog: "Catalog", output: 
     if "format" not in given:
         parameters = with_format(parameters, output)
     request = read_request(parameters, as_of=as_of)
-    check_stores(request, catalog)
+    check_names(request, catalog)
     return request
 
 
@@ -166,7 +170,7 @@ def read_label(text: str, option: str) -> Label:
     label, equals, value = text.partition("=")
     if not equals or not label or not value:
         raise InvalidParameterError(option, f"{text!r} is not a label; write it as label=value, such as owner=acme.")
-    return Label(label, value)
+    return Label(label.lower(), value)
 
 
 def read_instant(text: str, option: str) -> datetime:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storewatch.cli.home import Home, exporting, progress_bar, reading
-from storewatch.cli.output import Output, check_form, check_output, write_output
+from storewatch.cli.output import Output, check_form, check_output, warn, write_output
 from storewatch.cli.report_options import read_report_request
 from storewatch.cli.tables import count
 from storewatch.domain.errors import InvalidInputError, ReportNotReadyError
@@ -42,6 +42,7 @@ def report(
         check_form(request.format, output)
         with progress_bar("report") as progress:
             content = computed.enter_context(compute_report(installation, request, progress, lake_version))
+        warn(content)
         written = write_output(content, output)
         audit.done(written)
     if output != "-":

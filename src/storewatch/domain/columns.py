@@ -61,13 +61,16 @@ FILE_REJECTS: Final = pl.Schema({**REJECTS, "file": pl.String()})
 # Stores that have a default (Setting) because all their rows in an import were rejected; reason: of the first row.
 FALLBACKS: Final = pl.Schema({"store_id": pl.String, "setting": pl.String, "reason": pl.String})
 
-# The next three change the weekly hours of stores (engine.opening.changes). Any order, no row twice.
+# The next four change the weekly hours of stores (engine.opening.changes). Any order, no row twice.
 # Hours that hold from the local date `valid_from` until the next version; a null weekly_hours_id is open 24x7.
 HOURS_VERSIONS: Final = pl.Schema({"store_id": pl.String, "valid_from": pl.Date, "weekly_hours_id": pl.Int64})
 # Hours that replace a local date: seconds of that date, end_s up to 172,800 (into the next day). Both null: closed.
 SPECIAL_HOURS: Final = pl.Schema({"store_id": pl.String, "date": pl.Date, "start_s": pl.Int32, "end_s": pl.Int32})
 # Planned closures, half open; they may overlap.
 CLOSURES: Final = pl.Schema({"store_id": pl.String(), "start_at": INSTANT, "end_at": INSTANT})
+# The local dates between which a store is in business: [opened_on, closed_on); null: without such an end. At most one
+# row a store, and none for most.
+LIVES: Final = pl.Schema({"store_id": pl.String(), "opened_on": pl.Date(), "closed_on": pl.Date()})
 # The status that down time inside [start_at, end_at) counts as. Rows may overlap: the later row counts.
 RECLASSIFICATIONS: Final = pl.Schema(
     {"store_id": pl.String(), "start_at": INSTANT, "end_at": INSTANT, "status": pl.UInt8()}

@@ -64,6 +64,8 @@ class ImportTable(StrEnum):
     WEEKLY_HOURS = "weekly_hours"
     TIMEZONES = "timezones"
     STORES = "stores"
+    OPENED_ON = "opened_on"
+    CLOSED_ON = "closed_on"
     SPECIAL_HOURS = "special_hours"
     TARGETS = "targets"
     SALES = "sales"

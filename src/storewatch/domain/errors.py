@@ -4,6 +4,7 @@ A family decides the HTTP status (`web.problems`) and the exit code (`cli`). The
 its stable problem type: UnknownStoreError(NotFoundError) is `unknown-store`. A new error is one class in this file.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 
@@ -272,8 +273,9 @@ class UnknownKeyError(NotFoundError):
 class UnknownStoreError(NotFoundError):
     """No store has this id, or none that the caller may see. The answer is the same for both."""
 
-    def __init__(self, store_id: str) -> None:
-        super().__init__(f"There is no store with the id {store_id!r}. GET /v1/stores lists them.")
+    def __init__(self, store_id: str, hint: str = "") -> None:
+        near = f"; {hint}" if hint else ""
+        super().__init__(f"There is no store with the id {store_id!r}{near}. GET /v1/stores lists them.")
 
 
 class StoreExistsError(ConflictError):
@@ -290,6 +292,17 @@ class StoreInUseError(ConflictError):
         super().__init__(
             f"The store {store_id!r} was polled, so it stays in the reports and cannot be deleted. PATCH it with "
             '{"timezone": null, "weekly_hours": null} and null labels to forget what else is known of it.'
+        )
+
+
+class StoreMergeError(ConflictError):
+    """Two stores cannot be merged, because both have something of which a store has one."""
+
+    def __init__(self, store_id: str, into: str, what: Sequence[str]) -> None:
+        listed = ", ".join(what[:10]) + (", ..." if len(what) > 10 else "")
+        super().__init__(
+            f"The stores {store_id!r} and {into!r} differ in {listed}. Clear or change these of one of the two, then "
+            "merge them; nothing was changed."
         )
 
 

@@ -25,7 +25,7 @@ from storewatch.ingest.headers import ignored_keys, nearest, recognise_one
 from storewatch.ingest.lines import JSON_DECODER, Repeated, line_blocks, row_line
 from storewatch.ingest.readings import rejected_stores
 from storewatch.ingest.rejects import Rejects
-from storewatch.ingest.scopes import within_scope
+from storewatch.ingest.scopes import of_known_targets, within_scope
 from storewatch.ingest.store_fields import scope_reason
 from storewatch.ingest.streams import Stream
 from storewatch.ingest.tables import TABLES, Table, check_hours, check_labels
@@ -100,10 +100,18 @@ def replace_hours(
 
 
 def replace_entries(
-    kind: EntryKind, body: bytes, form: BulkFormat, *, catalog: Catalog, scope: Scope = ALL_STORES, now: datetime
+    kind: EntryKind,
+    body: bytes,
+    form: BulkFormat,
+    *,
+    catalog: Catalog,
+    scope: Scope = ALL_STORES,
+    allow_unknown: bool = False,
+    now: datetime,
 ) -> BulkChange:
     """Replace special hours, targets or sales of the stores, or of the labels, that the rows of a body name.
 
+    Rows of stores that do not exist are rejected, and so are rows of labels that no store carries unless allow_unknown.
     The rows have the columns of that table of files. In a limited scope rows of labels are refused. Otherwise as in
     `replace_hours`.
     """
@@ -112,7 +120,14 @@ def replace_entries(
     ]
     read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
     table, rows = read(body, tables)
-    good, change = _check(rows, lambda columns: table.check(columns, now), catalog, scope)
+
+    def check(columns: pl.DataFrame) -> CheckedRows:
+        checked = table.check(columns, now)
+        if scope.is_limited:  # other stores are rejected below
+            return checked
+        return of_known_targets(checked, columns, partial(catalog.names.unknown_targets, allow_unknown=allow_unknown))
+
+    good, change = _check(rows, check, catalog, scope)
     if change.accepted:
         catalog.entries.replace(kind, good, now)
     return change

@@ -63,7 +63,7 @@ def recognise(file: str, header: Sequence[str]) -> Header:
     names = _names(header)
     complete = [table for table in TABLES if set(table.columns) <= set(table.positions(names))]
     if not complete:
-        raise InvalidInputError(_none_fits(file, header, nearest(names, TABLES), "none of the seven tables"))
+        raise InvalidInputError(_none_fits(file, header, nearest(names, TABLES), "none of the nine tables"))
     _refuse_ambiguous(file, names, complete)
     others = [table for table in complete if table.name is not ImportTable.STORES]
     found = [FoundTable(table=table, positions=table.positions(names), is_joined=len(complete) > 1) for table in others]

@@ -11,8 +11,9 @@ from uuid import uuid4
 import polars as pl
 
 from storewatch import telemetry
-from storewatch.catalog import Catalog, ImportNotes, ImportRecord, NewImport, StoreChanges
-from storewatch.domain.enums import ImportTable
+from storewatch.catalog import Catalog, ImportNotes, ImportRecord, NewImport, StoreChanges, TargetKey
+from storewatch.domain.columns import TARGET
+from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.ingest.headers import Header, recognise
@@ -37,6 +38,7 @@ class ImportOptions:
     earlier ones are kept; without it they replace all. scope: only stores with this label may be written, and neither
     labels nor entries of labels. job_id: of the job that imports them. progress: called with the bytes read and the
     bytes of all files. loaded_at: when they were accepted, as `Lake.loading_at` returned it then; None: now.
+    allow_unknown: accept entries of labels that no store carries yet.
     """
 
     strict: bool = False
@@ -45,6 +47,7 @@ class ImportOptions:
     job_id: str | None = None
     progress: Progress | None = None
     loaded_at: datetime | None = None
+    allow_unknown: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +133,9 @@ class _Reading:
     def __init__(
         self, parts: Sequence[_Part], options: ImportOptions, now: datetime, opened: ExitStack, catalog: Catalog
     ) -> None:
-        self._parts, self._options, self._now = parts, options, now
+        # Entries come last: they may be of stores and labels that the other files bring.
+        self._parts = sorted(parts, key=lambda part: any(found.table.is_of_entries for found in part.header.tables))
+        self._options, self._now, self._catalog = options, now, catalog
         scope = options.scope
         self._allowed = partial(catalog.stores.filter_ids, scope=scope) if scope.is_limited else None
         self._tables: dict[ImportTable, TableReading] = {}
@@ -214,7 +219,7 @@ class _Reading:
                         self._options.progress(done + block.done_bytes, total)
                     for found in part.header.tables:
                         good = self._tables[found.table.name].read(
-                            block, found, part.file.name, now=self._now, allowed=self._allowed
+                            block, found, part.file.name, now=self._now, allowed=self._allowed, unknown=self._unknown
                         )
                         if found.table.name is ImportTable.OBSERVATIONS and good.height and not self._is_refused():
                             self._polled = pl.concat([self._polled, good["store_id"].unique()]).unique()
@@ -222,6 +227,16 @@ class _Reading:
             done += part.total_bytes
         if self._is_refused():
             raise InvalidInputError(self._refusal())
+
+    def _unknown(self, targets: pl.DataFrame) -> dict[TargetKey, str]:
+        """Return the targets of entries that neither the catalog nor the files read so far have, with the reason."""
+        of_files = [table for table in self._tables.values() if table.name.value not in list(EntryKind)]
+        ids = pl.concat([self._polled, *(table.store_ids() for table in of_files)])
+        labels = pl.concat([TARGET.to_frame().select("label", "value"), *(table.labels() for table in of_files)])
+        missing = targets.filter(~pl.col("store_id").fill_null("").is_in(ids.implode())).join(
+            labels, on=["label", "value"], how="anti", maintain_order="left"
+        )
+        return self._catalog.names.unknown_targets(missing, allow_unknown=self._options.allow_unknown)
 
     def _is_refused(self) -> bool:
         return self._options.strict and any(table.rejects.count for table in self._tables.values())

@@ -7,14 +7,14 @@ from typing import Final
 import polars as pl
 
 from storewatch.catalog import StoreChanges
-from storewatch.domain.columns import ENTRIES, LABELS, TIMEZONES, WEEKLY_HOURS
+from storewatch.domain.columns import ENTRIES, LABELS, LIVES, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable, Setting
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import CheckedRows, check_apart, is_id, stripped
 from storewatch.ingest.headers import FoundTable
 from storewatch.ingest.rejects import Rejects
-from storewatch.ingest.scopes import Allowed, within_scope
+from storewatch.ingest.scopes import Allowed, UnknownTargets, of_known_targets, within_scope
 from storewatch.stores.gaps import some
 
 REJECTED_STORES: Final = pl.Schema({"store_id": pl.String, "reason": pl.String})
@@ -41,14 +41,24 @@ class TableReading:
         return self.accepted + self.rejects.count
 
     def read(
-        self, block: Block, found: FoundTable, file: str, *, now: datetime, allowed: Allowed | None
+        self,
+        block: Block,
+        found: FoundTable,
+        file: str,
+        *,
+        now: datetime,
+        allowed: Allowed | None,
+        unknown: UnknownTargets,
     ) -> pl.DataFrame:
         """Check the rows of a block, gather the good ones and reject the others. Return the good ones.
 
-        Polls are not gathered. allowed: of some ids those that may be written; None: all.
+        Polls are not gathered. allowed: of some ids those that may be written; None: all. unknown: finds targets of
+        entries that do not exist; a store that other tables share the row with exists by that.
         """
         columns = block.columns.select(columns_of(found, block))
         checked = _check_joined(found, block, now, allowed) if found.is_joined else _check(found, columns, now, allowed)
+        if found.table.is_of_entries and not found.is_joined:
+            checked = of_known_targets(checked, columns, unknown)
         self.rejects.add_block(block, checked.bad, file)
         self.accepted += checked.good.height
         if self.name in SETTINGS and checked.bad.height:
@@ -76,8 +86,20 @@ class TableReading:
         if self.name is ImportTable.STORES:
             updates = tuple(self._label_updates())
             return StoreChanges(labels=pl.concat([LABELS.to_frame(), *self._goods]), label_updates=updates)
+        if self.name in (ImportTable.OPENED_ON, ImportTable.CLOSED_ON):
+            column = self.name.value
+            schema = pl.Schema({"store_id": pl.String(), column: LIVES[column]})
+            return StoreChanges(lives={column: pl.concat([schema.to_frame(), *self._goods])})
         kind = EntryKind(self.name.value)
         return StoreChanges(entries={kind: pl.concat([ENTRIES[kind].to_frame(), *self._goods])})
+
+    def labels(self) -> pl.DataFrame:
+        """Return the labels and values in the gathered rows of stores, each pair once."""
+        if self.name is not ImportTable.STORES:
+            return pl.DataFrame(schema={"label": pl.String, "value": pl.String})
+        plain = [_exploded(each) for each in self._goods]
+        joined = [each for frames in self._joined_labels.values() for each in frames]
+        return pl.concat([_LABEL.to_frame(), *plain, *joined]).select("label", "value").unique()
 
     def store_ids(self) -> pl.Series:
         """Return the ids of the stores in the gathered rows, each once."""

@@ -1,13 +1,17 @@
-"""Reject rows of stores outside the scope of their sender."""
+"""Reject rows of stores outside the scope of their sender, and rows of stores and labels that do not exist."""
 
 from collections.abc import Callable
 
 import polars as pl
 
+from storewatch.catalog import TargetKey
+from storewatch.domain.columns import TARGET
 from storewatch.ingest.cells import CheckedRows
 
 # Of some store ids those that may be written.
 Allowed = Callable[[pl.Series], pl.Series]
+# Of some targets (columns.TARGET) those that do not exist, with the reason.
+UnknownTargets = Callable[[pl.DataFrame], dict[TargetKey, str]]
 
 
 def within_scope(checked: CheckedRows, columns: pl.DataFrame, allowed: Allowed) -> CheckedRows:
@@ -29,3 +33,27 @@ def within_scope(checked: CheckedRows, columns: pl.DataFrame, allowed: Allowed) 
     )
     good = checked.good.filter(pl.col("store_id").is_in(visible.implode()))
     return CheckedRows(good=good, bad=pl.concat([checked.bad, outside]).sort("row"))
+
+
+def of_known_targets(checked: CheckedRows, columns: pl.DataFrame, unknown: UnknownTargets) -> CheckedRows:
+    """Turn the good rows of entries whose store or label does not exist into bad ones; the reason has nearest names.
+
+    columns: what was checked.
+    """
+    if checked.good.is_empty():
+        return checked
+    targets = checked.good.select(TARGET.names()).unique(maintain_order=True)
+    missing = [(*target, reason) for target, reason in unknown(targets).items()]
+    if not missing:
+        return checked
+    reasons = pl.DataFrame(missing, {**TARGET, "reason": pl.String}, orient="row")
+    places = columns.select(row=pl.int_range(pl.len(), dtype=pl.Int64)).join(
+        checked.bad, on="row", how="anti", maintain_order="left"
+    )
+    rows = checked.good.with_columns(places["row"]).join(
+        reasons, on=TARGET.names(), how="left", nulls_equal=True, maintain_order="left"
+    )
+    is_known = pl.col("reason").is_null()
+    refused = rows.filter(~is_known).select("row", "reason")
+    good = rows.filter(is_known).select(checked.good.columns)
+    return CheckedRows(good=good, bad=pl.concat([checked.bad, refused]).sort("row"))

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from storewatch.domain.columns import LABELS, PATTERNS, TIMEZONES
+from storewatch.domain.columns import LABELS, LIVES, PATTERNS, TIMEZONES
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instants import parse_local_date
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.tables import check_hours, check_labels, check_zones
@@ -22,7 +24,7 @@ Problem = tuple[tuple[str | int, ...], str]
 def check_fields(
     store_id: str, sent: Mapping[str, Any], scope: Scope = ALL_STORES
 ) -> tuple[StoreFields, list[Problem]]:
-    """Check the fields that a caller sent of one store: any of timezone, weekly_hours, labels.
+    """Check the fields that a caller sent of one store: any of timezone, weekly_hours, opened_on, closed_on, labels.
 
     timezone, weekly_hours: None is the default of SEMANTICS 2 and 3. weekly_hours: rows with the columns of that table;
     no row: closed all week.
@@ -36,7 +38,8 @@ def check_fields(
         hours = _hours(store_id, sent["weekly_hours"], problems)
     if "labels" in sent:
         labels = _labels(sent["labels"], scope, problems)
-    return StoreFields(hours=hours, zones=zones, labels=labels), problems
+    lives = {name: _date(store_id, name, sent[name], problems) for name in LIVES.names()[1:] if name in sent}
+    return StoreFields(hours=hours, zones=zones, labels=labels, lives=lives), problems
 
 
 def check_id(store_id: str) -> tuple[str, list[Problem]]:
@@ -57,6 +60,15 @@ def _zone(store_id: str, timezone: str | None, problems: list[Problem]) -> pl.Da
     checked = check_zones(zones, _ANY_TIME)
     problems += [(("timezone",), reason) for reason in checked.bad["reason"]]
     return checked.good
+
+
+def _date(store_id: str, name: str, text: str | None, problems: list[Problem]) -> pl.DataFrame:
+    day = None
+    try:
+        day = None if text is None else parse_local_date(text)
+    except InvalidInputError as error:
+        problems.append(((name,), str(error)))
+    return pl.DataFrame([(store_id, day)], {"store_id": pl.String, name: pl.Date}, orient="row")
 
 
 def _hours(store_id: str, rows: Sequence[Mapping[str, str]] | None, problems: list[Problem]) -> pl.DataFrame:

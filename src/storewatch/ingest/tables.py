@@ -11,13 +11,14 @@ from typing import Final
 
 import polars as pl
 
-from storewatch.domain.columns import INSTANT, LABELS, TIMEZONES, WEEKLY_HOURS
+from storewatch.domain.columns import INSTANT, LABELS, LIVES, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.instants import DAY_SECONDS
 from storewatch.domain.timezones import is_timezone
 from storewatch.ingest.blocks import DETAIL_NAMES
 from storewatch.ingest.cells import (
     CheckedRows,
+    dates,
     id_problem,
     instants,
     is_empty,
@@ -172,6 +173,19 @@ def check_zones(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
     return split(parsed, right, problems, pl.DataFrame(), list(TIMEZONES))
 
 
+def check_life(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - they may be of any date
+    """Text of store_id and of one column of LIVES, opened_on or closed_on -> store_id and this date."""
+    name = next(column for column in columns.columns if column in LIVES and column != "store_id")
+    problems = [
+        id_problem(),
+        pl.when(is_empty("found")).then(pl.lit(f"{name} is empty: want a day from 1970 to 8999, e.g. 2026-12-24")),
+        pl.format(f"{name} {{}} is no date: want a day from 1970 to 8999, e.g. 2026-12-24", quoted("found")),
+    ]
+    right = is_id() & pl.col(name).is_not_null()
+    parsed = columns.select(stripped("store_id"), dates(name))
+    return split(parsed, right, problems, columns.select(found=name), ["store_id", name])
+
+
 def check_stores(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - labels are not dated
     """Text of store_id and one column a label -> LABELS."""
     # Of 1 M rows with three labels 4 s less than by making the lists first.
@@ -275,6 +289,10 @@ TABLES: Final = (
         {"amount_per_hour": ("sales_per_hour", "amount_per_hour")},
         check_sales,
         optional={"weekday": ("weekday", *DAY_NAMES), "hour": ("hour",)},
+    ),
+    *(
+        Table(name=name, title=title, columns={"store_id": ("store_id",), name.value: (name.value,)}, check=check_life)
+        for name, title in ((ImportTable.OPENED_ON, "opening dates"), (ImportTable.CLOSED_ON, "closing dates"))
     ),
     Table(
         name=ImportTable.STORES,

@@ -14,12 +14,13 @@ from storewatch.domain.errors import ReadOnlyError
 from storewatch.lake.files import Run, write_run
 from storewatch.lake.optimizing import COMPACTED_KEPT, Optimized, compact, delete_before, optimize, tidy
 from storewatch.lake.overwritten import Overwritten
-from storewatch.lake.removing import Choice, OfImport, Removed, remove
+from storewatch.lake.removing import Choice, OfImport, Removed, Stretch, remove
 from storewatch.lake.snapshot import Snapshot
 from storewatch.lake.storage import LOG_KEPT, Storage, listing
 from storewatch.telemetry import COMMIT_ROWS, COMMIT_SECONDS
 
 ROWS_AT_ONCE: Final = 2_000_000
+ALL_TIME_US: Final = 2**62
 
 
 class Lake:
@@ -153,6 +154,15 @@ class Lake:
     def forget_overwritten(self, is_kept: Callable[[int], bool]) -> int:
         """Delete what is kept to undo imports, but for the kept ones (by key); return how many files."""
         return Overwritten(self._writable()).forget(is_kept)
+
+    def move_store(self, source: str, target: str) -> int:
+        """Give all observations of a store the id of another one, in one commit; return how many that were.
+
+        Of observations of both at one instant the one loaded later wins. Without any nothing is committed.
+        """
+        everything = Stretch(store_ids=(source,), from_us=-ALL_TIME_US, to_us=ALL_TIME_US)
+        moved = pl.lit(target).alias("store_id")
+        return remove(self._writable(), everything, lambda gone: gone.with_columns(moved)).observations
 
     def files_unused(self, retention: timedelta) -> int:
         """Count what `optimize` with this retention would delete at this moment, killed writers' files left out."""

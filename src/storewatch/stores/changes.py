@@ -1,19 +1,26 @@
 """How one store is created, changed and deleted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final
 
 import polars as pl
 
 from storewatch.catalog import Catalog, StoreChanges, labels_frame
-from storewatch.domain.errors import LakeConflictError, StoreExistsError, StoreInUseError, UnknownStoreError
+from storewatch.domain.errors import (
+    InvalidParameterError,
+    LakeConflictError,
+    StoreExistsError,
+    StoreInUseError,
+    UnknownStoreError,
+)
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.lake import Lake
 from storewatch.stores.following import follow_lake
 
 DELETE_ATTEMPTS: Final = 5
+MOVE_ATTEMPTS: Final = 5
 _ALL_TIME_US: Final = (-(2**62), 2**62)
 
 
@@ -22,18 +29,20 @@ class StoreFields:
     """Checked fields of one store; None where a field is left as it is.
 
     hours: rows as of `weekly_intervals`; hours_from: the local date from which they hold. zones: columns.TIMEZONES.
+    lives: as in StoreChanges.
     labels: the ones to set, or to remove where None.
     """
 
     hours: pl.DataFrame | None = None
     hours_from: date | None = None
     zones: pl.DataFrame | None = None
+    lives: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     labels: Mapping[str, str | None] | None = None
 
     @property
     def changes(self) -> StoreChanges:
-        """The changes of hours and time zone."""
-        return StoreChanges(hours=self.hours, hours_from=self.hours_from, zones=self.zones)
+        """The changes of hours, time zone and dates in business."""
+        return StoreChanges(hours=self.hours, hours_from=self.hours_from, zones=self.zones, lives=self.lives)
 
 
 def create_store(store_id: str, fields: StoreFields, *, catalog: Catalog, now: datetime) -> None:
@@ -71,3 +80,40 @@ def delete_store(store_id: str, *, catalog: Catalog, lake: Lake, scope: Scope = 
         if catalog.stores.delete(store_id, lake_version=snapshot.version):
             return
     raise LakeConflictError("Polls kept coming in while the store was to be deleted; nothing was changed. Try again.")
+
+
+def merge_stores(store_id: str, into: str, *, catalog: Catalog, lake: Lake, now: datetime) -> int:
+    """Move the polls of a store and everything that is known of it to another store, and delete the store.
+
+    Of polls of both at one instant the one loaded later wins. Returns how many polls were moved. When it fails between
+    the lake and the catalog, doing it again completes it. Raises UnknownStoreError, StoreMergeError where both stores
+    have different hours, zones, labels or entries, LakeConflictError when new polls of the store kept arriving.
+    """
+    if store_id == into:
+        raise InvalidParameterError("into", "A store cannot be merged into itself; name another one.")
+    catalog.stores.check_merge(store_id, into)
+    return _move(store_id, into, catalog=catalog, lake=lake, now=now)
+
+
+def rename_store(store_id: str, new_id: str, *, catalog: Catalog, lake: Lake, now: datetime) -> int:
+    """Give a store another id, its polls too; return how many polls were moved.
+
+    Raises UnknownStoreError, StoreExistsError where there is a store with the new id, LakeConflictError as
+    `merge_stores`.
+    """
+    catalog.stores.check_rename(store_id, new_id)
+    return _move(store_id, new_id, catalog=catalog, lake=lake, now=now)
+
+
+def _move(store_id: str, into: str, *, catalog: Catalog, lake: Lake, now: datetime) -> int:
+    moved = 0
+    for _ in range(MOVE_ATTEMPTS):
+        moved += lake.move_store(store_id, into)
+        # As in delete_store: the catalog refuses when it knows a later lake version than the one that was searched.
+        follow_lake(catalog, lake, now)
+        snapshot = lake.snapshot()
+        if snapshot.read(*_ALL_TIME_US, stores=[store_id]).height:
+            continue
+        if catalog.stores.merge(store_id, into, lake_version=snapshot.version, now=now):
+            return moved
+    raise LakeConflictError("Polls of the store kept coming in; those before have the new id already. Try again.")

@@ -1,8 +1,9 @@
 """Stores as they are at this moment: one, a page of many, counts by state."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Final, TypeVar
 
 import numpy as np
@@ -11,12 +12,15 @@ import polars as pl
 from storewatch.catalog import Catalog, StoreFilter, StoreRows
 from storewatch.domain.enums import Setting, Source, StoreOrder, StoreState
 from storewatch.domain.errors import UnknownStoreError
+from storewatch.domain.instants import MINUTE_US, instant_of, instant_us
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.lake import Lake
 from storewatch.stores.evidence import newest_of
 from storewatch.stores.states import Moment, Spread, last_polls, states_at
 
 _KEPT_SCOPES: Final = 64
+# Polls whose time is further ahead of the wall's clock are rejected (docs/semantics.md, "Bad input").
+AHEAD_US: Final = 5 * MINUTE_US
 # The catalog can sort by these; for the other orders the lake has to be read.
 BY_CATALOG: Final = (StoreOrder.ID, StoreOrder.ID_DOWN, StoreOrder.NAME, StoreOrder.NAME_DOWN)
 
@@ -30,8 +34,9 @@ Place = tuple[str | int | None, ...]
 class StoreNow:
     """One store and its state at as_of. timezone, intervals: None where the default holds.
 
-    intervals: its open spans in seconds of the local week. last_poll_us: None without any in LAST_POLL_DAYS.
-    rejected: what has the default because its rows were rejected.
+    intervals: its open spans in seconds of the local week. last_poll_us: None without any in LAST_POLL_DAYS. opened_on,
+    closed_on: the local dates between which it is in business, None without such an end. rejected: what has the
+    default because its rows were rejected.
     """
 
     store_id: str
@@ -41,6 +46,8 @@ class StoreNow:
     last_poll_us: int | None
     state: StoreState
     rejected: frozenset[Setting] = frozenset()
+    opened_on: date | None = None
+    closed_on: date | None = None
 
     @property
     def hours_source(self) -> Source:
@@ -72,25 +79,31 @@ class _Whole:
 
 @dataclass(kw_only=True)
 class CurrentStores:
-    """The stores of one installation at this moment.
+    """The stores of one installation at this moment. clock: the wall's clock.
 
     Results about all stores are kept until the lake or the catalog changes.
     """
 
     catalog: Catalog
     lake: Lake
+    clock: Callable[[], datetime]
     _moments: dict[Scope, Moment] = field(default_factory=dict)
     _wholes: dict[Scope, _Whole] = field(default_factory=dict)
     _last_polls: dict[Scope, tuple[Moment, pl.Series]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def moment(self, scope: Scope = ALL_STORES) -> Moment:
-        """Return the newest data and their as_of: the newest observation of the stores of the scope."""
+        """Return the newest data and their as_of: the newest observation of the stores of the scope.
+
+        While polls arrive live it is the wall's clock where that is earlier: a device whose clock is a few minutes
+        ahead does not move the clock of all stores.
+        """
         snapshot, version = self.lake.snapshot(), self.catalog.version()
         known = self._moments.get(scope)
         if known is not None and (known.snapshot.version, known.catalog_version) == (snapshot.version, version):
             return known
-        as_of_us = newest_of(snapshot, self._ids(scope)) if scope.is_limited else snapshot.newest_us()
+        newest_us = newest_of(snapshot, self._ids(scope)) if scope.is_limited else snapshot.newest_us()
+        as_of_us = None if newest_us is None else _live_us(newest_us, instant_us(self.clock()))
         return _keep(self._moments, scope, Moment(snapshot=snapshot, catalog_version=version, as_of_us=as_of_us))
 
     def read(self, store_id: str, scope: Scope = ALL_STORES) -> tuple[StoreRows, Moment]:
@@ -113,13 +126,16 @@ class CurrentStores:
         state: StoreState | None = None,
         order: StoreOrder = StoreOrder.ID,
         after: Place = (),
+        out_of_business: bool = False,
         limit: int,
     ) -> StoreListing:
         """Return up to limit + 1 stores of the filter and the scope after a place.
 
-        The place is the sort key and the store_id; in the order of store_id it is the store_id alone.
+        The place is the sort key and the store_id; in the order of store_id it is the store_id alone. out_of_business:
+        also stores that have not opened yet or have closed for good.
         """
         moment = self.moment(scope)
+        where = where if out_of_business else self._in_business(where, moment)
         spread = Spread.SPARSE
         if order not in BY_CATALOG:
             ids = self._ordered(where, scope, state, order, after, limit + 1)
@@ -137,11 +153,25 @@ class CurrentStores:
         stores = _describe(rows, moment, spread)
         return StoreListing(as_of_us=moment.as_of_us, stores=stores, places=[_place(store, order) for store in stores])
 
-    def count(self, where: StoreFilter | None = None, *, scope: Scope = ALL_STORES) -> dict[StoreState, int]:
-        """Count the stores of the filter and the scope by their state."""
-        states = self._filtered(self._whole(scope).frame, where or StoreFilter())
+    def count(
+        self, where: StoreFilter | None = None, *, scope: Scope = ALL_STORES, out_of_business: bool = False
+    ) -> dict[StoreState, int]:
+        """Count the stores of the filter and the scope by their state. out_of_business: as in `page`."""
+        where = where or StoreFilter()
+        where = where if out_of_business else self._in_business(where, self.moment(scope))
+        states = self._filtered(self._whole(scope).frame, where)
         counts = dict(states["state"].value_counts().iter_rows())
         return {state: counts.get(state.value, 0) for state in StoreState}
+
+    def _in_business(self, where: StoreFilter, moment: Moment) -> StoreFilter:
+        """Return the filter for stores in business on the UTC date of the moment; the same filter if all always are.
+
+        A filter costs half a second for 1 M stores in lists by state or last poll.
+        """
+        if not self.catalog.stores.has_lives():
+            return where
+        now = self.clock() if moment.as_of_us is None else instant_of(moment.as_of_us)
+        return replace(where, in_business_on=now.date())
 
     def _in_state(
         self, where: StoreFilter, scope: Scope, state: StoreState, order: StoreOrder, after: Place
@@ -211,6 +241,11 @@ class CurrentStores:
         return self.catalog.stores.list_ids(StoreFilter(labels=scope.labels))
 
 
+def _live_us(newest_us: int, now_us: int) -> int:
+    """Return the moment of states: the newest observation, or now where that is up to AHEAD_US earlier."""
+    return now_us if now_us < newest_us <= now_us + AHEAD_US else newest_us
+
+
 def _spread_of(scope: Scope) -> Spread:
     return Spread.SPARSE if scope.is_limited else Spread.WHOLE
 
@@ -231,6 +266,7 @@ def _describe(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]
     rejected: dict[str, list[Setting]] = {}
     for store_id, setting in rows.fallbacks.select("store_id", "setting").iter_rows():
         rejected.setdefault(store_id, []).append(Setting(setting))
+    lives = {row.pop("store_id"): row for row in rows.changes.lives.to_dicts()}
     return [
         StoreNow(
             store_id=store_id,
@@ -240,6 +276,7 @@ def _describe(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]
             last_poll_us=last_poll_us,
             state=StoreState(state),
             rejected=frozenset(rejected.get(store_id, ())),
+            **lives.get(store_id, {}),
         )
         for (store_id, hours_id, timezone), last_poll_us, state in zip(
             rows.frame.iter_rows(), polls, states, strict=True

@@ -5,10 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from storewatch.catalog import Catalog
+from storewatch.catalog import Catalog, StoreFilter
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.domain.instants import format_instant, instant_of
 from storewatch.lake import Snapshot
+from storewatch.stores.data_clock import ClockWarning, check_clock
 from storewatch.stores.gaps import InputGaps, find_gaps
 
 
@@ -30,6 +31,7 @@ class Status:
     size_bytes: int
     jobs: dict[JobKind, dict[JobState, int]]
     gaps: InputGaps
+    clock_warning: ClockWarning | None
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Return pairs of a name and a value, formatted for people."""
@@ -37,6 +39,8 @@ class Status:
         yield "polls", f"{self.polls:,}"
         yield "days covered", f"{self.days} ({self.first_day} to {self.last_day})" if self.days else "none"
         yield "newest poll", self.newest_poll or "none"
+        if self.clock_warning is not None:
+            yield "warning", self.clock_warning.text
         yield "lake version", str(self.lake_version)
         yield "jobs", ", ".join(self.job_counts()) or "none"
         yield "size on disk", f"{self.size_bytes / 1e6:.1f} MB (lake {self.lake_bytes / 1e6:.1f} MB)"
@@ -70,6 +74,7 @@ class _Measured:
     polls: int
     newest_us: int | None
     size_bytes: int
+    clock_warning: ClockWarning | None
 
 
 @dataclass(kw_only=True)
@@ -97,6 +102,7 @@ class StatusReader:
                 polls=known.polls if known and same_lake else snapshot.count_observations(),
                 newest_us=known.newest_us if known and same_lake else snapshot.newest_us(),
                 size_bytes=_size_bytes(self.home),
+                clock_warning=known.clock_warning if known and same_lake else _clock_warning(catalog, snapshot),
             )
         return _status(catalog, snapshot, known)
 
@@ -104,6 +110,13 @@ class StatusReader:
 def read_status(catalog: Catalog, snapshot: Snapshot, home: Path) -> Status:
     """Return the status of an installation, computed anew."""
     return StatusReader(home=home).read(catalog, snapshot)
+
+
+def _clock_warning(catalog: Catalog, snapshot: Snapshot) -> ClockWarning | None:
+    newest_us = snapshot.newest_us()
+    if newest_us is None:
+        return None
+    return check_clock(snapshot, newest_us, catalog.stores.list_ids(StoreFilter()))
 
 
 def _status(catalog: Catalog, snapshot: Snapshot, measured: _Measured) -> Status:
@@ -120,4 +133,5 @@ def _status(catalog: Catalog, snapshot: Snapshot, measured: _Measured) -> Status
         size_bytes=measured.size_bytes,
         jobs=measured.jobs,
         gaps=measured.gaps,
+        clock_warning=measured.clock_warning,
     )

@@ -16,7 +16,14 @@ def etag_of(moment: Moment, parameters: Sequence[str | int | None]) -> str:
 
     Weak, because compression changes the bytes.
     """
-    content = [moment.snapshot.version, moment.catalog_version, __version__, TZDATA_VERSION, *parameters]
+    content = [
+        moment.snapshot.version,
+        moment.catalog_version,
+        moment.as_of_us,
+        __version__,
+        TZDATA_VERSION,
+        *parameters,
+    ]
     return f'W/"{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]}"'
 
 

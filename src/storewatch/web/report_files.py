@@ -33,6 +33,9 @@ def download_name(report: Job) -> str:
 
 
 def download(report: Job, file: Path, headers: Mapping[str, str]) -> FileResponse:
-    """Return the answer that sends the file of a complete report."""
+    """Return the answer that sends the file of a complete report. A header says where as_of does not fit the polls."""
+    warning = (report.result or {}).get("as_of_warning")
+    if warning is not None:
+        headers = {**headers, "X-As-Of-Warning": warning["text"]}
     media_type = REPORT_MEDIA_TYPES[ReportFormat(report.parameters["format"])]
     return FileResponse(file, media_type=media_type, filename=download_name(report), headers=headers)

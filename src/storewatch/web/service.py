@@ -33,6 +33,7 @@ from storewatch.web.api.sales import routes as sales
 from storewatch.web.api.schedules import routes as schedules
 from storewatch.web.api.special_hours import routes as special_hours
 from storewatch.web.api.status import routes as status
+from storewatch.web.api.store_moves import routes as store_moves
 from storewatch.web.api.stores import routes as stores
 from storewatch.web.api.targets import routes as targets
 from storewatch.web.api.timelines import routes as timelines
@@ -65,6 +66,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     weekly_hours.router,
     labels.router,
     stores.router,
+    store_moves.router,
     special_hours.router,
     targets.router,
     sales.router,

@@ -37,6 +37,7 @@ def again(app: Installation, manifest: Manifest, file: Path) -> Verification:
 
 def test_manifest_says_what_the_report_was_made_from(app: Installation, tmp_path: Path) -> None:
     file = tmp_path / "r.json"
+    app.catalog.stores.replace(StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=NOW)
     manifest = made(app, file, format="json", policy="observed", max_gap="2h", labels={"owner": "acme"})
     assert manifest.as_json() == {
         "file": "r.json",
@@ -44,6 +45,7 @@ def test_manifest_says_what_the_report_was_made_from(app: Installation, tmp_path
         "as_of": "2023-01-23T18:00:00Z",
         "policy": "observed",
         "max_gap_seconds": 7_200,
+        "as_of_warning": None,
         "lake_version": app.lake.snapshot().version,
         "catalog_version": app.catalog.version(),
         "tzdata_version": TZDATA_VERSION,

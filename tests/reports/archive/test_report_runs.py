@@ -21,7 +21,7 @@ from storewatch.domain.errors import (
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.domain.timezones import TZDATA_VERSION
 from storewatch.installation import Installation
-from storewatch.reports.archive.runs import check_stores
+from storewatch.reports.archive.runs import check_names
 from storewatch.reports.exports.header import totals
 from storewatch.reports.request.request import ReportRequest, read_request
 
@@ -68,6 +68,7 @@ def test_run_stores_a_whole_file_and_tells_what_it_says(app: Installation) -> No
     assert file is not None
     assert file.read_text() == REPORT
     assert report.result == {
+        "as_of_warning": None,
         "file": file.name,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "rows": 3,
@@ -111,9 +112,38 @@ def test_store_that_does_not_exist_or_is_of_others_is_told(app: Installation) ->
     label(app, cafe="acme", bar="bolt")
     for unknown, scope in (("nobody", ALL_STORES), ("bar", ACME)):
         with pytest.raises(UnknownStoreError, match=f"There is no store with the id '{unknown}'"):
-            check_stores(ReportRequest(store_ids=("cafe", unknown)), app.catalog, scope)
-    check_stores(ReportRequest(store_ids=("cafe", "bar")), app.catalog)
-    check_stores(ReportRequest(), app.catalog)
+            check_names(ReportRequest(store_ids=("cafe", unknown)), app.catalog, scope)
+    check_names(ReportRequest(store_ids=("cafe", "bar")), app.catalog)
+    check_names(ReportRequest(), app.catalog)
+    check_names(ReportRequest(store_ids=("nobody",), allow_unknown=True), app.catalog)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"labels": {"owner": "acne"}}, r"^No store has owner=acne; the nearest is owner=acme\.$"),
+        ({"labels": {"owner": "zzz"}}, r"^No store has owner=zzz; the values of owner are acme, bolt\.$"),
+        ({"labels": {"onwer": "acme"}}, r"^No store has a label 'onwer'; the labels are owner\.$"),
+        (
+            {"labels": {"owner": "bolt"}, "store_ids": ["cafe"]},
+            r"^There is no store with owner=bolt, these ids, so the",
+        ),
+        ({"zone": "Asia/Tokyo"}, r"^There is no store with the time zone Asia/Tokyo, so the report would be empty"),
+    ],
+)
+def test_report_of_no_stores_is_refused_unless_it_is_allowed(
+    app: Installation, asked: dict[str, Any], sentence: str
+) -> None:
+    label(app, cafe="acme", bar="bolt")
+    with pytest.raises(InvalidParameterError, match=sentence):
+        run(app, read_request(asked))
+    assert run(app, read_request(asked | {"allow_unknown": True})).result["rows"] == 0  # type: ignore[index]
+
+
+def test_report_of_a_scope_names_labels_of_the_scope_only(app: Installation) -> None:
+    label(app, cafe="acme", bar="bolt")
+    with pytest.raises(InvalidParameterError, match=r"^No store has owner=bolt; the values of owner are acme\.$"):
+        run(app, read_request({"labels": {"owner": "bolt"}}), ACME)
 
 
 def test_run_with_the_same_data_takes_the_finished_file(app: Installation) -> None:
@@ -155,7 +185,11 @@ def test_report_by_label_and_scope_holds_only_their_rows(app: Installation) -> N
     assert scoped.result is not None
     assert scoped.result["as_of"] == "2023-01-23T17:30:00Z"
     assert text_of(app, scoped) == HEADER + CAFE.replace("0.0,0.75", "30.0,0.75")
-    assert text_of(app, run(app, ReportRequest(store_ids=("bar",), as_of=NOW), scope=ACME)) == HEADER
+    of_others = ReportRequest(store_ids=("bar",), as_of=NOW)
+    with pytest.raises(InvalidParameterError, match=r"^There is no store with these ids"):
+        run(app, of_others, scope=ACME)
+    allowed = of_others.model_copy(update={"allow_unknown": True})
+    assert text_of(app, run(app, allowed, scope=ACME)) == HEADER
 
 
 def test_report_of_a_scope_without_polls_has_no_now(app: Installation) -> None:

@@ -32,7 +32,7 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
-HEAD: Final = "0005"  # the revision of `migrations/versions` that this code reads and writes
+HEAD: Final = "0006"  # the revision of `migrations/versions` that this code reads and writes
 
 
 class Instant(TypeDecorator[datetime]):
@@ -283,6 +283,17 @@ hours_versions = Table(
     Column("store_id", BYTEWISE, ForeignKey("stores.store_id", ondelete="CASCADE"), primary_key=True),
     Column("valid_from", Date, primary_key=True),
     Column("weekly_hours_id", BIG_ID, ForeignKey("weekly_hours.weekly_hours_id")),
+    sqlite_with_rowid=False,
+)
+
+
+# The local dates between which a store is in business, [opened_on, closed_on); a store without a row always is.
+store_lives = Table(
+    "store_lives",
+    metadata,
+    Column("store_id", BYTEWISE, ForeignKey("stores.store_id", ondelete="CASCADE"), primary_key=True),
+    Column("opened_on", Date),
+    Column("closed_on", Date),
     sqlite_with_rowid=False,
 )
 

@@ -13,7 +13,15 @@ import polars as pl
 from storewatch.domain.columns import Int32s, Int64s
 from storewatch.domain.instants import DAY_SECONDS, WEEK_SECONDS
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
-from storewatch.engine.opening.changes import CLOSURE, NO_CHANGES, SPECIAL, VERSION, HoursChanges, number_change_sets
+from storewatch.engine.opening.changes import (
+    CLOSURE,
+    LIFE,
+    NO_CHANGES,
+    SPECIAL,
+    VERSION,
+    HoursChanges,
+    number_change_sets,
+)
 from storewatch.engine.opening.stretches import Stretches
 
 _FAR_DAYS: Final = 10_000 * 366  # beyond any date, either way from 1970
@@ -29,6 +37,7 @@ class Calendars:
     pattern_offsets: int64[P+1], the rows of pattern p are pattern_offsets[p]:pattern_offsets[p+1].
     start_s, end_s: int32[N], open spans in seconds of the local week from Monday 00:00, merged and sorted.
     special: rows of special hours, in seconds of the local clock since its 1970. closures: in us, may overlap.
+    lives: the time in business, in seconds of the local clock since its 1970; calendars without one are always in it.
     zones: the distinct zone names; zone_of_calendar: int64[C], index into them.
     calendar_of: int64[S], the calendar of each store.
     """
@@ -40,6 +49,7 @@ class Calendars:
     end_s: Int32s
     special: Stretches
     closures: Stretches
+    lives: Stretches
     zones: tuple[str, ...]
     zone_of_calendar: Int64s
     calendar_of: Int64s
@@ -61,7 +71,7 @@ def assign_calendars(stores: pl.DataFrame, weekly_hours: pl.DataFrame, changes: 
     distinct = keys.unique(maintain_order=True).with_row_index("calendar")
     calendar_of = keys.join(distinct, on=keys.columns, how="left", nulls_equal=True, maintain_order="left")["calendar"]
     changed = distinct.select("calendar", "change_set").join(rows, on="change_set")
-    versions, special, closures = (changed.filter(kind=kind) for kind in (VERSION, SPECIAL, CLOSURE))
+    versions, special, closures, lives = (changed.filter(kind=kind) for kind in (VERSION, SPECIAL, CLOSURE, LIFE))
     given = weekly_hours.select("weekly_hours_id", "intervals")
     always = [{"start_s": 0, "end_s": WEEK_SECONDS}]
     patterns = pl.concat([given, pl.DataFrame([(_ALWAYS_OPEN, always)], given.schema, orient="row")])
@@ -79,6 +89,11 @@ def assign_calendars(stores: pl.DataFrame, weekly_hours: pl.DataFrame, changes: 
         end_s=spans["end_s"].to_numpy(),
         special=_stretches(special.drop_nulls("second"), midnight_s + pl.col("second"), midnight_s + pl.col("third")),
         closures=_stretches(closures, pl.col("first"), pl.col("second")),
+        lives=_stretches(
+            lives,
+            pl.col("first").fill_null(-_FAR_DAYS) * DAY_SECONDS,
+            pl.col("second").fill_null(_FAR_DAYS) * DAY_SECONDS,
+        ),
         zones=tuple(zones),
         zone_of_calendar=zones.search_sorted(distinct["timezone"]).cast(pl.Int64).to_numpy(),
         calendar_of=calendar_of.cast(pl.Int64).to_numpy(),

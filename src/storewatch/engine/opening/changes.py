@@ -1,16 +1,17 @@
-"""What changes the weekly hours of stores: dated versions, special hours of one date, planned closures."""
+"""What changes the weekly hours of stores: dated versions, special hours of one date, planned closures, their life."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
 
-from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, SPECIAL_HOURS
+from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, LIVES, SPECIAL_HOURS
 
 # The kinds of rows in a set of changes, and what `first`, `second` and `third` hold:
 VERSION: Final = 0  # first day, weekly_hours_id
 SPECIAL: Final = 1  # day, start_s, end_s
 CLOSURE: Final = 2  # start and end in us
+LIFE: Final = 3  # first day in business (null: always was), first day out of business (null: still is)
 
 _CHANGE_SETS: Final = pl.Schema(
     {"change_set": pl.UInt32, "kind": pl.Int8, "first": pl.Int64, "second": pl.Int64, "third": pl.Int64}
@@ -19,15 +20,16 @@ _CHANGE_SETS: Final = pl.Schema(
 
 @dataclass(frozen=True, kw_only=True)
 class HoursChanges:
-    """What changes the weekly hours of stores: frames of columns.HOURS_VERSIONS, SPECIAL_HOURS and CLOSURES."""
+    """What changes the weekly hours of stores: frames of columns.HOURS_VERSIONS, SPECIAL_HOURS, CLOSURES and LIVES."""
 
     versions: pl.DataFrame
     special: pl.DataFrame
     closures: pl.DataFrame
+    lives: pl.DataFrame = field(default_factory=LIVES.to_frame)
 
     @property
     def is_empty(self) -> bool:
-        return self.versions.is_empty() and self.special.is_empty() and self.closures.is_empty()
+        return all(rows.is_empty() for rows in (self.versions, self.special, self.closures, self.lives))
 
 
 NO_CHANGES: Final = HoursChanges(
@@ -39,8 +41,8 @@ def number_change_sets(stores: pl.DataFrame, changes: HoursChanges) -> tuple[pl.
     """Number the distinct sets of changes that stores have.
 
     stores: one row a store, with store_id if there are changes.
-    Returns change_set (null: none) of each store, and the rows of the sets: change_set, kind (VERSION, SPECIAL or
-    CLOSURE), first, second, third.
+    Returns change_set (null: none) of each store, and the rows of the sets: change_set, kind (VERSION, SPECIAL, CLOSURE
+    or LIFE), first, second, third.
     """
     content = ["kind", "first", "second", "third"]
     if changes.is_empty:
@@ -52,6 +54,7 @@ def number_change_sets(stores: pl.DataFrame, changes: HoursChanges) -> tuple[pl.
             _change_rows(VERSION, changes.versions, pl.col("valid_from"), pl.col("weekly_hours_id"), no_third),
             _change_rows(SPECIAL, changes.special, pl.col("date"), pl.col("start_s"), pl.col("end_s")),
             _change_rows(CLOSURE, changes.closures, pl.col("start_at"), pl.col("end_at"), no_third),
+            _change_rows(LIFE, changes.lives, pl.col("opened_on"), pl.col("closed_on"), no_third),
         ]
     )
     distinct = rows.select(content).unique().with_row_index("row")

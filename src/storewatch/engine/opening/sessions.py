@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ClosureMode
@@ -39,7 +40,8 @@ def open_sessions(
     Sessions that touch are one (SEMANTICS 6); a boundary becomes an instant by SEMANTICS 5.
     """
     # Local days differ from UTC days by up to 14 hours, and hours can run into the next day: two days more each way.
-    hours = _to_utc(calendars, _local_hours(calendars, from_us // DAY_US - 2, to_us // DAY_US + 3))
+    local = _in_business(calendars, _local_hours(calendars, from_us // DAY_US - 2, to_us // DAY_US + 3))
+    hours = _to_utc(calendars, local)
     sessions, planned = unite(hours.clip(from_us, to_us)), NO_STRETCHES
     closed = calendars.closures.clip(from_us, to_us)
     if closures is not ClosureMode.IGNORE and len(closed.calendar):
@@ -56,6 +58,22 @@ def open_sessions(
         planned_end_us=planned.end,
         calendar_of=calendars.calendar_of,
     )
+
+
+def in_business_in(calendars: Calendars, spans_us: Int64s) -> npt.NDArray[np.bool_]:
+    """Return which stores are in business in a part of any of the windows of their zone: bool[S].
+
+    spans_us: int64[Z,W,2], the windows [start, end) in each of the calendars' zones.
+    """
+    lives = calendars.lives
+    touched = np.ones(len(calendars.zone_of_calendar), bool)
+    touched[lives.calendar] = False
+    first_day, end_day = int(spans_us.min()) // DAY_US - 2, int(spans_us.max()) // DAY_US + 3
+    near = _to_utc(calendars, lives.clip(first_day * DAY_SECONDS, end_day * DAY_SECONDS))
+    spans_us = spans_us[calendars.zone_of_calendar[near.calendar]]
+    overlap = (spans_us[:, :, 0] < near.end[:, None]) & (near.start[:, None] < spans_us[:, :, 1])
+    touched[near.calendar[overlap.any(axis=1)]] = True
+    return touched[calendars.calendar_of]
 
 
 def _local_hours(calendars: Calendars, first_day: int, end_day: int) -> Stretches:
@@ -80,6 +98,19 @@ def _local_hours(calendars: Calendars, first_day: int, end_day: int) -> Stretche
         start=np.append(starts, special.start),
         end=np.append(ends, special.end),
     )
+
+
+def _in_business(calendars: Calendars, local: Stretches) -> Stretches:
+    """Return the parts of stretches, in seconds of the local clock, in which their calendars are in business."""
+    lives = calendars.lives
+    if not len(lives.calendar):
+        return local
+    count = len(calendars.zone_of_calendar)
+    opened, closed = np.full(count, np.iinfo(np.int64).min), np.full(count, np.iinfo(np.int64).max)
+    opened[lives.calendar], closed[lives.calendar] = lives.start, lives.end
+    starts, ends = np.maximum(local.start, opened[local.calendar]), np.minimum(local.end, closed[local.calendar])
+    left = starts < ends
+    return Stretches(calendar=local.calendar[left], start=starts[left], end=ends[left])
 
 
 def _to_utc(calendars: Calendars, local: Stretches) -> Stretches:

@@ -8,6 +8,7 @@ from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import UnknownDefinitionError
 from storewatch.jobs.handler import JobHandler, JobServices, Lane, Parameters
 from storewatch.jobs.running import JobResult, RunningJob
+from storewatch.reports.archive.runs import check_names
 from storewatch.reports.request.definitions import resolve_definition
 from storewatch.reports.request.request import read_request
 from storewatch.stores.following import followed_snapshot
@@ -27,10 +28,11 @@ def run(running: RunningJob, services: JobServices) -> JobResult:
 
 def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:
     """Read a report as callers request it. The name of a definition stays: each run reads the definition anew."""
-    if catalog is None or parameters.get("definition") is None:
+    if catalog is None:
         return read_request(parameters).parameters()
-    _with_definition(parameters, catalog)
-    return dict(parameters)
+    request = read_request(resolve_definition(parameters, catalog))
+    check_names(request, catalog)
+    return request.parameters() if parameters.get("definition") is None else dict(parameters)
 
 
 def resolve_parameters(parameters: Parameters, catalog: Catalog) -> dict[str, Any]:

@@ -32,7 +32,8 @@ class Manifest:
     """A report's file and everything that decides its content.
 
     request: with its as_of. scope: of the key that requested the report. versions: the catalog version covers hours
-    too. totals: by window and figure, as in the JSON form. None if the report did not store them.
+    too. totals: by window and figure, as in the JSON form. None if the report did not store them. as_of_warning: that
+    as_of does not fit the polls, None where it does.
     """
 
     file: str
@@ -41,6 +42,7 @@ class Manifest:
     scope: Scope
     versions: Versions
     totals: Totals | None
+    as_of_warning: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, content: Content, file: str, sha256: str) -> "Manifest":
@@ -51,6 +53,7 @@ class Manifest:
             scope=ALL_STORES,
             versions=content.versions,
             totals=totals(content),
+            as_of_warning=content.clock_warning.as_json() if content.clock_warning else None,
         )
 
     @classmethod
@@ -69,6 +72,7 @@ class Manifest:
                 software=result.get("software_version", unknown),
             ),
             totals=result.get("totals"),
+            as_of_warning=result.get("as_of_warning"),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -88,6 +92,7 @@ class Manifest:
             else {"label": self.scope.label.name, "value": self.scope.label.value},
             "parameters": request.parameters(),
             "totals": self.totals,
+            "as_of_warning": self.as_of_warning,
         }
 
     @classmethod
@@ -107,6 +112,7 @@ class Manifest:
                     software=kept["software_version"],
                 ),
                 totals=_read_totals(kept.get("totals")),
+                as_of_warning=kept.get("as_of_warning"),
             )
         except (ValueError, KeyError, TypeError, AttributeError, InvalidInputError) as error:
             raise InvalidInputError(f"This is no manifest of a report ({error}); storewatch writes them.") from None

@@ -20,14 +20,15 @@ from storewatch.catalog import Catalog, Job, StoreFilter
 from storewatch.domain.enums import JobKind, JobState, ReportTable
 from storewatch.domain.errors import (
     FailedReportError,
+    InvalidInputError,
     InvalidParameterError,
     MissingReportFileError,
     UnknownReportError,
-    UnknownStoreError,
 )
 from storewatch.domain.instants import format_instant, instant_of
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
+from storewatch.engine.opening.sessions import in_business_in
 from storewatch.lake import Lake, Snapshot
 from storewatch.reports.compute.computing import BY_HOURS, BY_TIMEZONE, compute_content
 from storewatch.reports.compute.content import Content
@@ -44,6 +45,7 @@ class ReportRun:
     """The result of one run of a report: its file in the reports folder and its totals.
 
     rows: number of stores. totals: as in the JSON form, None if an equal earlier report did not store them.
+    as_of_warning: None where as_of fits the polls.
     fingerprint: of everything that decides the content. Equal fingerprints have equal files.
     """
 
@@ -52,6 +54,7 @@ class ReportRun:
     sha256: str
     rows: int
     totals: dict[str, dict[str, Any]] | None
+    as_of_warning: dict[str, Any] | None = None
     as_of: datetime
     lake_version: int
     catalog_version: int
@@ -62,6 +65,16 @@ class ReportRun:
         """Return the result that is stored with the job, as JSON."""
         kept = {name: value for name, value in vars(self).items() if name != "fingerprint"}
         return kept | {"as_of": format_instant(self.as_of)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    """A file that was written for this report or an equal one. totals, warning: as in ReportRun."""
+
+    sha256: str
+    stores: int
+    totals: dict[str, dict[str, Any]] | None
+    warning: dict[str, Any] | None
 
 
 @dataclass(kw_only=True)
@@ -113,14 +126,17 @@ class Reports:
         equal = self._take_equal(fingerprint, file)
         if equal is None:
             with self._computed(request, inputs, chosen, progress, f".{report.job_id}.") as content:
-                equal = write_file(content, file), content.stores, totals(content)
-        sha256, stores, kept_totals = equal
+                warning = content.clock_warning.as_json() if content.clock_warning else None
+                equal = _Written(
+                    sha256=write_file(content, file), stores=content.stores, totals=totals(content), warning=warning
+                )
         return ReportRun(
             fingerprint=fingerprint,
             file=file.name,
-            sha256=sha256,
-            rows=stores,
-            totals=kept_totals,
+            sha256=equal.sha256,
+            rows=equal.stores,
+            totals=equal.totals,
+            as_of_warning=equal.warning,
             as_of=instant_of(inputs.as_of_us),
             lake_version=snapshot.version,
             catalog_version=inputs.store_list.catalog_version,
@@ -178,8 +194,8 @@ class Reports:
         if not request.with_outages and (why := too_large(request, rows)):
             raise InvalidParameterError("format", why)
 
-    def _take_equal(self, fingerprint: str, file: Path) -> tuple[str, int, dict[str, dict[str, Any]] | None] | None:
-        """Link `file` to the file of an equal report. Return its SHA-256, stores and totals, None without one."""
+    def _take_equal(self, fingerprint: str, file: Path) -> "_Written | None":
+        """Link `file` to the file of an equal report, and return what that report stored; None without one."""
         equal = self.catalog.jobs.find_finished(fingerprint)
         if equal is None or equal.result is None:
             return None
@@ -190,14 +206,20 @@ class Reports:
             file.hardlink_to(self.folder / equal.result["file"])
         except OSError:  # it was deleted, or this file system has no second names
             return None
-        return str(equal.result["sha256"]), int(equal.result["rows"]), equal.result.get("totals")
+        return _Written(
+            sha256=str(equal.result["sha256"]),
+            stores=int(equal.result["rows"]),
+            totals=equal.result.get("totals"),
+            warning=equal.result.get("as_of_warning"),
+        )
 
     def _inputs(self, request: ReportRequest, snapshot: Snapshot, scope: Scope) -> tuple[ReportInputs, pl.Series]:
         """Return the inputs of a report, and the ids of its stores: all stores of the inputs except peers."""
         visible = self._stores()
         if scope.is_limited:
             visible = visible.only(self.catalog.stores.list_ids(StoreFilter(labels=scope.labels)))
-        chosen = visible
+        as_of_us = resolve_as_of(request, snapshot, visible.store_ids if scope.is_limited else None)
+        chosen = visible = _in_business(request, visible, as_of_us)
         if request.labels:
             chosen = chosen.only(self.catalog.stores.list_ids(StoreFilter(labels=request.labels)))
         if request.store_ids is not None:
@@ -205,27 +227,20 @@ class Reports:
         if request.zone is not None:
             in_zone = chosen.frame["timezone"].fill_null(DEFAULT_TIMEZONE) == request.zone
             chosen = chosen.at(in_zone.to_numpy())
-        self._check_labels(request, scope)
+        if not request.allow_unknown:
+            _check_labels(request, self.catalog, scope)
         inputs = ReportInputs(
             store_list=chosen if request.peers is None else self._with_peers(request.peers, chosen, visible),
             snapshot=snapshot,
-            as_of_us=resolve_as_of(request, snapshot, visible.store_ids if scope.is_limited else None),
+            as_of_us=as_of_us,
             policy=request.chosen_policy,
             closures=request.closures,
             annotations=request.annotations,
             sources=request.sources,
         )
+        if not (chosen.store_ids.len() or request.allow_unknown):
+            raise _no_stores(request)
         return inputs, chosen.store_ids
-
-    def _check_labels(self, request: ReportRequest, scope: Scope) -> None:
-        for member, label in (("group_by", request.group_by), ("peers", request.peers)):
-            if label is None or (member == "group_by" and label in (BY_TIMEZONE, BY_HOURS)):
-                continue
-            if self.catalog.labels.exists(label, scope):
-                continue
-            known = ", ".join(self.catalog.labels.list_names(scope))
-            hint = f"the labels are {known}" if known else "import a table of stores to give them labels"
-            raise InvalidParameterError(member, f"No store has a label {label!r}; {hint}.")
 
     def _with_peers(self, label: str, chosen: StoreList, visible: StoreList) -> StoreList:
         carriers = self.catalog.labels.read_values(label)
@@ -240,16 +255,56 @@ class Reports:
         return known
 
 
-def check_stores(request: ReportRequest, catalog: Catalog, scope: Scope = ALL_STORES) -> None:
-    """Raise UnknownStoreError for a requested store that does not exist.
+def _in_business(request: ReportRequest, stores: StoreList, as_of_us: int) -> StoreList:
+    """Leave out stores that are out of business in all windows, except those that the request names by their id."""
+    if not len(stores.calendars.lives.calendar):
+        return stores
+    windows = resolve_windows(request, as_of_us, stores.calendars.zones)
+    kept = in_business_in(stores.calendars, windows.spans_us)
+    if request.store_ids is not None:
+        kept |= stores.store_ids.is_in(request.store_ids).to_numpy()
+    return stores.at(kept)
 
-    A store that is deleted between this check and the run is left out of the report.
+
+def check_names(request: ReportRequest, catalog: Catalog, scope: Scope = ALL_STORES) -> None:
+    """Raise UnknownStoreError or InvalidParameterError for a store or a label of the request that does not exist.
+
+    The error has the nearest names. Nothing is checked where the request has allow_unknown. A store that is deleted
+    between this check and the run is left out of the report.
     """
-    requested = request.store_ids or ()
-    found = set(catalog.stores.select(requested, scope).frame["store_id"]) if requested else set()
-    for store_id in requested:
-        if store_id not in found:
-            raise UnknownStoreError(store_id)
+    if request.allow_unknown:
+        return
+    if request.store_ids:
+        catalog.names.check_stores(request.store_ids, scope)
+    _check_labels(request, catalog, scope)
+
+
+def _check_labels(request: ReportRequest, catalog: Catalog, scope: Scope) -> None:
+    try:
+        member = "labels"
+        for label in request.labels:
+            catalog.names.check_label(label, scope)
+        for member, name in (("group_by", request.group_by), ("peers", request.peers)):
+            if name is not None and not (member == "group_by" and name in (BY_TIMEZONE, BY_HOURS)):
+                catalog.names.check_label_name(name, scope)
+    except InvalidInputError as error:
+        raise InvalidParameterError(member, str(error)) from None
+
+
+def _no_stores(request: ReportRequest) -> InvalidParameterError:
+    """Return the error for a report whose parameters choose no store."""
+    chosen = {
+        "zone": f"the time zone {request.zone}" if request.zone else "",
+        "labels": " and ".join(f"{name}={value}" for name, value in request.labels),
+        "store_ids": "these ids" if request.store_ids else "",
+    }
+    members = [member for member, words in chosen.items() if words]
+    which = ", ".join(words for words in chosen.values() if words)
+    return InvalidParameterError(
+        members[0] if members else "store_ids",
+        f"There is no store{f' with {which}' if which else ''}, so the report would be empty. Choose other stores, or "
+        "allow a report of no stores with allow_unknown.",
+    )
 
 
 def write_file(content: Content, file: Path) -> str:

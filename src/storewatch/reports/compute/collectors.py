@@ -140,17 +140,23 @@ def collect_and_merge(
 
 def report_shards(context: ReportContext, collectors: Sequence[Collector[Any]], shard_rows: int = SHARD_ROWS) -> Shards:
     """Cut the stores of a report into shards that suit its collectors."""
-    windows = context.windows
-    bounds_us = [windows.spans_us, windows.before_us] if context.request.compare_before else [windows.spans_us]
-    around_us = max(each.lookaround_us for each in collectors)
     return Shards.of(
         context.inputs,
-        min(int(each.min()) for each in bounds_us) - around_us,
-        max(int(each.max()) for each in bounds_us) + around_us,
+        *computed_range(context, collectors),
         cells=sum(each.cells for each in collectors),
         shard_rows=shard_rows,
         detailed=not {Section.OUTAGES, Section.REASONS}.isdisjoint(context.request.include),
     )
+
+
+def computed_range(context: ReportContext, collectors: Sequence[Collector[Any]]) -> tuple[int, int]:
+    """Return the range `[from, to)` that these collectors compute, in microseconds."""
+    windows = context.windows
+    bounds_us = [windows.spans_us, windows.before_us] if context.request.compare_before else [windows.spans_us]
+    around_us = max(each.lookaround_us for each in collectors)
+    return min(int(each.min()) for each in bounds_us) - around_us, max(
+        int(each.max()) for each in bounds_us
+    ) + around_us
 
 
 def _size_of(values: Any) -> int:

@@ -13,8 +13,9 @@ from storewatch import __version__
 from storewatch.catalog import NAME, Catalog
 from storewatch.domain.columns import INSTANT, Int64s
 from storewatch.domain.enums import ReportFormat, ReportTable, Setting, Source, Status
-from storewatch.domain.instants import instant_of
+from storewatch.domain.instants import DAY_US, instant_of
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
+from storewatch.engine.evidence import evidence_range
 from storewatch.engine.measures import measure, roll_up
 from storewatch.engine.opening.zones import local_time
 from storewatch.reports.compute.buckets import BucketCollector
@@ -23,6 +24,7 @@ from storewatch.reports.compute.collectors import (
     SectionCollector,
     SectionResult,
     collect_and_merge,
+    computed_range,
 )
 from storewatch.reports.compute.comparisons import (
     before_columns,
@@ -43,11 +45,13 @@ from storewatch.reports.compute.content import (
     figures_frame,
 )
 from storewatch.reports.compute.context import ReportContext, label_values
+from storewatch.reports.compute.last_polls import LastPollCollector
 from storewatch.reports.compute.shards import SHARD_ROWS, Progress, ReportInputs
 from storewatch.reports.compute.store_days import store_days
 from storewatch.reports.compute.totals import TotalsCollector, WindowTotals
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.sections import section_collectors
+from storewatch.stores.data_clock import ClockWarning, check_clock
 
 # Values of group_by beside the names of labels.
 BY_TIMEZONE: Final = "timezone"
@@ -103,7 +107,9 @@ def compute_content(
     # all totals are, so the sections then need a second pass over the shards.
     in_two_passes = request.with_outages or request.worst is not None or not in_report.all()
     sections = [] if in_two_passes else _section_collectors(context, catalog)
-    totals, *details = compute_shards(context, [TotalsCollector.of(context), *sections], progress, shard_rows)
+    collectors: list[Collector[Any]] = [TotalsCollector.of(context), LastPollCollector.of(context), *sections]
+    totals, last_polls_us, *details = compute_shards(context, collectors, progress, shard_rows)
+    clock_warning = _clock_warning(context, collectors, in_report, last_polls_us)
     compared = _comparisons(store_details, totals)
     kept = _choose(request, in_report, totals.totals_us)
     if not kept.all():
@@ -124,9 +130,36 @@ def compute_content(
             software=__version__,
         ),
         stores=context.stores,
+        clock_warning=clock_warning,
         tables={name: tables[name] for name in request.tables},
         labels=_labels(context, catalog),
         days=store_days(context) if context.stores == 1 and request.format is ReportFormat.PDF else {},
+    )
+
+
+def _clock_warning(
+    context: ReportContext,
+    collectors: Sequence[Collector[Any]],
+    in_report: npt.NDArray[np.bool_],
+    last_polls_us: Int64s,
+) -> ClockWarning | None:
+    """Return the warning where as_of does not fit the polls of the stores asked for, and a window reaches its day."""
+    inputs = context.inputs
+    from_us, to_us = computed_range(context, collectors)
+    if to_us <= inputs.as_of_us - DAY_US:
+        return None
+    read_from_us, read_end_us = evidence_range(from_us, to_us, as_of_us=inputs.as_of_us, policy=inputs.policy)
+    covers_as_of = read_end_us > inputs.as_of_us
+    store_ids = inputs.store_list.store_ids
+    if not in_report.all():  # filtering 1 M ids takes a while
+        store_ids = store_ids.filter(pl.Series(in_report))
+    return check_clock(
+        inputs.snapshot,
+        inputs.as_of_us,
+        store_ids,
+        stores=None if len(store_ids) == inputs.store_list.known else store_ids.to_list(),
+        last_us=last_polls_us[in_report] if covers_as_of else None,
+        last_from_us=read_from_us if covers_as_of else None,
     )
 
 

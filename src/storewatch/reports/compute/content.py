@@ -17,6 +17,7 @@ from storewatch.domain.columns import INSTANT, Int64s
 from storewatch.domain.enums import ReportTable, Status
 from storewatch.engine.measures import measure
 from storewatch.reports.request.request import ReportRequest
+from storewatch.stores.data_clock import ClockWarning
 
 ROWS_AT_ONCE: Final = 50_000
 
@@ -309,6 +310,7 @@ class Content:
     """One report. tables: SUMMARY and STORES always, the others if they are requested.
 
     labels: of the one store of a report on one store, else empty. days: its days by window, for a PDF, else empty.
+    clock_warning: None where as_of fits the polls.
     """
 
     request: ReportRequest
@@ -318,3 +320,4 @@ class Content:
     tables: Mapping[ReportTable, Table]
     labels: Mapping[str, str] = field(default_factory=dict)
     days: Mapping[str, tuple[StoreDay, ...]] = field(default_factory=dict)
+    clock_warning: ClockWarning | None = None

@@ -41,7 +41,7 @@ def stamps(model: type[ReportRequest]) -> pl.Schema:
 def header(content: Content) -> dict[str, Any]:
     """Return the requested parameters and the versions of the data, as JSON.
 
-    Parameters that were not set are null, false or empty.
+    Parameters that were not set are null, false or empty. as_of_warning is there only where as_of does not fit.
     """
     request, versions = content.request, content.versions
     parts = _parts(request)
@@ -62,6 +62,7 @@ def header(content: Content) -> dict[str, Any]:
         "catalog_version": versions.catalog,
         "tzdata_version": versions.tzdata,
         "software_version": versions.software,
+        **({"as_of_warning": content.clock_warning.as_json()} if content.clock_warning else {}),
     }
 
 

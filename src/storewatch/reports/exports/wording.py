@@ -50,7 +50,7 @@ _IN_WORDS: Final = frozenset(
     {
         *("as_of", "policy", "max_gap", "closures", "annotations", "windows", "timezone", "rolling", "by"),
         *("store_ids", "labels", "zone", "with_outages", "worst", "group_by", "compare_before", "peers", "target"),
-        *("include", "min_duration", "format", "table", "paper", "raw_text"),
+        *("include", "min_duration", "format", "table", "paper", "raw_text", "allow_unknown"),
     }
 )
 
@@ -106,6 +106,8 @@ def in_words(content: Content) -> list[str]:
         f"{stores}, as of {instant_of(content.as_of_us):%Y-%m-%d %H:%M:%S} UTC; local times are {whose}.",
         " ".join(f"{name} {words}." for name, words in briefly(request).items()),
     ]
+    if content.clock_warning is not None:
+        lines.append(f"Warning: {content.clock_warning.text}")
     if request.target is not None:
         lines.append(f"Target: an availability of {objective(request.target)}, where a store has none of its own.")
     return lines
@@ -123,7 +125,8 @@ def rules(content: Content) -> dict[str, str]:
         "Annotations": _ANNOTATIONS[asked.annotations],
         **dict(_asked_for(asked)),
         "As of": f"The report uses what had been polled by {as_of} and nothing later. The same data, parameters "
-        "and versions give the same report.",
+        "and versions give the same report."
+        + (f" Warning: {content.clock_warning.text}" if content.clock_warning else ""),
     }
 
 

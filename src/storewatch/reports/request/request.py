@@ -73,7 +73,7 @@ def _read_labels(value: Any) -> Any:
     for text in (*value.keys(), *value.values()):
         if not isinstance(text, str) or not text or "\0" in text:
             raise InvalidParameterError("labels", "labels must be a text.")
-    return tuple(sorted(Label(name, of) for name, of in value.items()))
+    return tuple(sorted(Label(name.lower(), of) for name, of in value.items()))
 
 
 class ReportRequest(BaseModel, frozen=True, extra="forbid"):
@@ -82,7 +82,11 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
     as_of: Annotated[
         datetime | None,
         PlainSerializer(lambda at: at and format_instant(at), when_used="json"),
-        Field(description="The report's now. Later polls are not used.", examples=["2023-01-25T18:13:22Z"]),
+        Field(
+            description="The report's now. Later polls are not used. Where few stores were polled on its last day, as "
+            "when the newest poll has a wrong time, a warning says so and which as_of would fit.",
+            examples=["2023-01-25T18:13:22Z"],
+        ),
         Parameter(
             part=Part.COUNTING,
             metavar="T",
@@ -179,6 +183,11 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
         ),
         Parameter(part=Part.STORES, metavar="N"),
     ] = None
+    allow_unknown: Annotated[
+        Flag,
+        Field(description="Accept stores, labels and values that do not exist yet, and a report of no stores."),
+        Parameter(part=Part.FORM),
+    ] = False
     group_by: Annotated[
         LabelName | None,
         Field(description="Add the figures of groups of stores: by a label, by timezone or by hours."),

@@ -68,6 +68,18 @@ class ReportParameters(BaseModel):
         return cls(**members)
 
 
+class AsOfWarning(BaseModel):
+    """as_of does not fit the polls: few of the stores that are polled were polled in the 24 hours before it."""
+
+    text: str
+    as_of: Annotated[str, Field(examples=["2024-01-12T10:00:00Z"])]
+    as_of_that_fits: Annotated[str, Field(description="An as_of to send instead.", examples=["2023-01-17T23:00:00Z"])]
+    stores_polled_in_last_day: int
+    stores_expected: Annotated[
+        int, Field(description="Polled in the week before as_of, or since the week before the last pause of all polls.")
+    ]
+
+
 class ReportFigures(BaseModel):
     """What a finished report says about itself."""
 
@@ -77,6 +89,7 @@ class ReportFigures(BaseModel):
     catalog_version: int
     seconds: Annotated[float | None, Field(description="How long the run took.", examples=[0.112])] = None
     sha256: Annotated[str, Field(description="Of the file; also its ETag.")]
+    as_of_warning: Annotated[AsOfWarning | None, Field(description="null where as_of fits the polls.")] = None
 
 
 class ReportModel(BaseModel):
@@ -147,3 +160,4 @@ class ManifestModel(BaseModel):
             description="Of each window its figures over all stores, as in the JSON form; null where none were kept."
         ),
     ]
+    as_of_warning: Annotated[AsOfWarning | None, Field(description="null where as_of fits the polls.")] = None

@@ -3,10 +3,11 @@
 from typing import Annotated, Final
 
 from fastapi import Path, Query
+from pydantic import Field
 
 from storewatch.access import Principal
 from storewatch.catalog import Catalog, Target
-from storewatch.domain.errors import ScopedChangeError, UnknownStoreError
+from storewatch.domain.errors import ScopedChangeError
 from storewatch.ingest.cells import MAX_ID_LENGTH, MAX_LABEL_LENGTH
 from storewatch.web.parameters import invalid
 
@@ -18,6 +19,10 @@ OptionalText = Annotated[str | None, Query(min_length=1, max_length=MAX_LABEL_LE
 OfStore = Annotated[
     OptionalText, Query(description="Entries that apply to this store: its own, those of its labels and of all stores.")
 ]
+_ALLOW_UNKNOWN: Final = "Accept a label, or a value of it, that no store carries yet."
+# In a body and in the query.
+AllowUnknown = Annotated[bool, Field(strict=True, description=_ALLOW_UNKNOWN)]
+AllowUnknownLabel = Annotated[bool, Query(description=_ALLOW_UNKNOWN)]
 _INT64_DIGITS: Final = 18
 
 
@@ -37,8 +42,7 @@ def check_may_change(target: Target, caller: Principal, catalog: Catalog) -> Non
         return
     if target.store_id is None:
         raise ScopedChangeError
-    if catalog.stores.find(target.store_id, caller.scope) is None:
-        raise UnknownStoreError(target.store_id)
+    catalog.names.check_stores([target.store_id], caller.scope)
 
 
 def id_number(text: str) -> int | None:

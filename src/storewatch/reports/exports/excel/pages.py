@@ -73,6 +73,7 @@ def fill_about(book: Book, sheet: Worksheet, content: Content) -> None:
 def _header_lines(content: Content) -> dict[str, str]:
     """Return the header as lines of a name and a text. Parameters without a value have a dash."""
     values = header(content)
+    values.pop("as_of_warning", None)  # the rules and the summary have its text
     windows, selection = values.pop("windows"), values.pop("selection")
     lines = {name: _text(value) for name, value in values.items()}
     lines |= {f"window {name}": f"{ends['from']} to {ends['to']}" for name, ends in windows.items()}

@@ -27,6 +27,7 @@ def cover(reading: Reading) -> dict[str, Any]:
         "stretch": words.stretch(main["from_at"], main["to_at"]),
         "availability": words.percent(main["availability"]),
         "caution": _caution(main),
+        "warning": f"Warning: {warning.text}" if (warning := reading.content.clock_warning) else "",
         "scale": {
             "value": main["availability"],
             "low": main["availability_lowest"],

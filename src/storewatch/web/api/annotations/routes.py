@@ -44,7 +44,7 @@ def create_annotation(
     return AnnotationModel.of(annotation)
 
 
-@router.get("", operation_id="listAnnotations", responses=problem_responses(422))
+@router.get("", operation_id="listAnnotations", responses=problem_responses(422, s404=NO_STORE))
 def list_annotations(
     caller: Viewer,
     installation: Installed,
@@ -64,6 +64,8 @@ def list_annotations(
         before=place[0] if place else None,
         limit=limit + 1,
     )
+    if store_id is not None and not found:
+        installation.catalog.names.check_stores([store_id], caller.scope)
     annotations = [AnnotationModel.of(annotation) for annotation in found]
     return Page[AnnotationModel].of(annotations, limit, lambda annotation: (int(annotation.annotation_id),))
 

@@ -32,7 +32,8 @@ router = APIRouter(tags=["classic"])
 _DOWNLOAD: Final = audited("report.download", "report")
 _REPORT: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "`Running`, or the finished CSV as a download with `X-Report-Status: Complete`.",
+        "description": "`Running`, or the finished CSV as a download with `X-Report-Status: Complete`. "
+        "`X-As-Of-Warning` says where as_of does not fit the polls.",
         "model": Running | dict[str, Any],  # a report of /v1/reports may be JSON
         "content": {kind: content for kind, content in FILE_CONTENT.items() if kind != JSON},
     },

@@ -9,6 +9,7 @@ from storewatch.access import Principal
 from storewatch.catalog import Closure, NewClosure
 from storewatch.ingest.cells import MAX_LABEL_LENGTH
 from storewatch.reports.request.parameters import StoreId, Text
+from storewatch.web.api.targeting import AllowUnknown
 from storewatch.web.parameters import invalid, needed_instant
 
 _MEMBERS: Final[dict[str, Any]] = {
@@ -34,6 +35,7 @@ class ClosureBody(BaseModel):
     all_stores: Annotated[
         bool, Field(strict=True, description="Must be true where neither store_id nor label is sent.")
     ] = False
+    allow_unknown: AllowUnknown = False
     from_: Annotated[str, Field(alias="from", max_length=64, description="RFC 3339; may be long ago.")]
     to: Annotated[str, Field(max_length=64, description="Not included.")]
     reason: Annotated[Text, Field(min_length=1, max_length=1000)]

@@ -12,11 +12,11 @@ from storewatch.catalog import Closure
 from storewatch.domain.errors import ScopedChangeError, UnknownClosureError
 from storewatch.installation import Installation
 from storewatch.web.api.closures.models import ClosureBody, ClosureModel
-from storewatch.web.api.targeting import OfStore, check_may_change, id_number
+from storewatch.web.api.targeting import NO_STORE, OfStore, check_may_change, id_number
 from storewatch.web.audit import audited
 from storewatch.web.dependencies import Installed
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
-from storewatch.web.parameters import field
+from storewatch.web.parameters import field, members
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
 
@@ -37,17 +37,20 @@ router = APIRouter(prefix="/v1/closures", tags=["closures"])
 def create_closure(
     body: ClosureBody, caller: Operator, installation: Installed, request: Request, response: Response
 ) -> ClosureModel:
-    """Create a planned closure, also one that is over: from now on reports count its time as planned."""
+    """Create a planned closure, also one that is over: from now on reports count its time as planned.
+
+    A label that no store carries is refused, with the nearest ones, unless the request has `allow_unknown`.
+    """
     wanted = body.closure(caller, installation.clock())
     check_may_change(wanted, caller, installation.catalog)
-    with field("body", "to"):
-        closure = installation.catalog.closures.create(wanted, caller.scope)
+    with field("body", "to"), members("body"):
+        closure = installation.catalog.closures.create(wanted, caller.scope, allow_unknown=body.allow_unknown)
     request.state.audit_object = closure.closure_id
     response.headers["Location"] = f"/v1/closures/{closure.closure_id}"
     return ClosureModel.of(closure)
 
 
-@router.get("", operation_id="listClosures", responses=problem_responses(422))
+@router.get("", operation_id="listClosures", responses=problem_responses(422, s404=NO_STORE))
 def list_closures(
     caller: Viewer,
     installation: Installed,
@@ -60,6 +63,8 @@ def list_closures(
     found = installation.catalog.closures.list_(
         scope=caller.scope, store_id=store_id, before=place[0] if place else None, limit=limit + 1
     )
+    if store_id is not None and not found:
+        installation.catalog.names.check_stores([store_id], caller.scope)
     closures = [ClosureModel.of(closure) for closure in found]
     return Page[ClosureModel].of(closures, limit, lambda closure: (int(closure.closure_id),))
 

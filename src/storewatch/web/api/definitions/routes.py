@@ -9,6 +9,7 @@ from storewatch.access import Principal
 from storewatch.catalog import Catalog, Definition
 from storewatch.domain.errors import DefinitionExistsError, UnknownDefinitionError
 from storewatch.installation import Installation
+from storewatch.reports.archive.runs import check_names
 from storewatch.reports.request.request import read_request
 from storewatch.web.api.definitions.models import (
     DefinitionBody,
@@ -30,13 +31,18 @@ router = APIRouter(prefix="/v1/report-definitions", tags=["reports"])
     operation_id="createReportDefinition",
     status_code=201,
     response_model_exclude_unset=True,
-    responses=problem_responses(422, s409="A report is saved under this name."),
+    responses=problem_responses(
+        422, s404="One of store_ids does not exist.", s409="A report is saved under this name."
+    ),
     dependencies=[audited("definition.create", "definition")],
 )
 def create_definition(
     body: DefinitionBody, caller: Operator, _: Unscoped, request: Request, response: Response, installation: Installed
 ) -> DefinitionModel:
-    """Save a report under a name. POST /v1/reports and schedules use it by its name as `definition`."""
+    """Save a report under a name. POST /v1/reports and schedules use it by its name as `definition`.
+
+    Stores, labels and values must exist, unless the parameters have `allow_unknown`.
+    """
     request.state.audit_object = body.name
     definition = _read(installation, body.name, body, caller)
     if not installation.catalog.definitions.create(definition):
@@ -104,5 +110,5 @@ def _read(installation: Installation, name: str, change: DefinitionChange, calle
     """Read a report definition, with only the parameters that were sent and are not null."""
     parameters = {member: value for member, value in change.parameters.given().items() if value is not None}
     with field("body", "parameters"), members("body", "parameters"):
-        read_request(parameters)
+        check_names(read_request(parameters), installation.catalog)
     return Definition(name=name, parameters=parameters, created_at=installation.clock(), created_by=caller.key_id)

@@ -15,13 +15,13 @@ from fastapi import Depends, Request
 from storewatch.access import Principal
 from storewatch.catalog import Catalog, Target
 from storewatch.domain.enums import EntryKind
-from storewatch.domain.labels import Scope
+from storewatch.domain.labels import Label, Scope
 from storewatch.domain.media_types import CSV, JSON
 from storewatch.installation import Installation
 from storewatch.web.api.entries.models import Deleted, TargetModel
 from storewatch.web.api.targeting import OfStore, OptionalText, check_may_change, one_target
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
-from storewatch.web.parameters import invalid
+from storewatch.web.parameters import field, invalid
 from storewatch.web.problems import problem_responses
 
 # Rows that are read at once for a page of those that pass a filter.
@@ -86,6 +86,8 @@ def list_entries(
     place = decode_cursor(query.cursor, int)
     after = place[0] if place else 0
     rows = _rows(installation.catalog, kind, caller.scope, query, keep, after)
+    if rows.is_empty():
+        _check_names(installation.catalog, caller.scope, query)
     row_id = rows.columns[0]
     page = Page[dict[str, Any]].of(rows.to_dicts(), query.limit, lambda row: (row[row_id],))
     return Page[Any](items=[item(row) for row in page.items], next=page.next)
@@ -140,6 +142,15 @@ def entries_body(
             },
         }
     }
+
+
+def _check_names(catalog: Catalog, scope: Scope, query: EntryQuery) -> None:
+    """Answer 404 or 422, with the nearest names, for a store or a label that does not exist."""
+    if query.store_id is not None:
+        catalog.names.check_stores([query.store_id], scope)
+    if query.label is not None and query.value is not None:
+        with field("query", "label"):
+            catalog.names.check_label(Label(query.label.lower(), query.value), scope)
 
 
 def _rows(

@@ -10,6 +10,7 @@ from storewatch.catalog import ApiKey
 from storewatch.domain.enums import Role
 from storewatch.domain.instants import format_instant, format_optional_instant
 from storewatch.web.api.me.models import ScopeModel
+from storewatch.web.api.targeting import AllowUnknown
 
 
 class KeyRequest(BaseModel):
@@ -20,6 +21,7 @@ class KeyRequest(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH, examples=["dashboard of acme"])]
     role: Annotated[Role, Field(examples=["viewer"])]
     scope: Annotated[ScopeModel | None, Field(description="Only these stores; not for an admin.")] = None
+    allow_unknown: AllowUnknown = False
     expires_at: Annotated[AwareDatetime | None, Field(examples=["2027-01-01T00:00:00Z"])] = None
 
 

@@ -8,7 +8,7 @@ from storewatch.web.api.keys.models import KeyModel, KeyRequest, NewKeyModel
 from storewatch.web.audit import audited
 from storewatch.web.dependencies import Installed, State
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_time_cursor
-from storewatch.web.parameters import field
+from storewatch.web.parameters import field, members
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Admin
 
@@ -25,15 +25,20 @@ router = APIRouter(prefix="/v1/keys", tags=["access"])
 def create(
     body: KeyRequest, caller: Admin, request: Request, response: Response, installation: Installed
 ) -> NewKeyModel:
-    """Create a key. Its text is in this answer only."""
-    with field("body"):
+    """Create a key. Its text is in this answer only.
+
+    The scope must be a label and a value that a store carries, unless the request has `allow_unknown`.
+    """
+    key_scope = Scope(label=Label(body.scope.label, body.scope.value)) if body.scope else ALL_STORES
+    with field("body"), members("body"):
         new = create_key(
             installation.catalog,
             name=body.name,
             role=body.role,
-            scope=Scope(label=Label(body.scope.label, body.scope.value)) if body.scope else ALL_STORES,
+            scope=key_scope,
             expires_at=body.expires_at,
             created_by=caller.key_id,
+            allow_unknown=body.allow_unknown,
             now=installation.clock(),
         )
     scope = f"{body.scope.label}={body.scope.value}" if body.scope else None

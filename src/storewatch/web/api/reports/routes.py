@@ -25,7 +25,7 @@ from storewatch.domain.errors import (
 from storewatch.domain.instants import instant_of
 from storewatch.installation import Installation
 from storewatch.reports.archive.manifest import Manifest
-from storewatch.reports.archive.runs import check_stores
+from storewatch.reports.archive.runs import check_names
 from storewatch.reports.request.definitions import resolve_definition
 from storewatch.reports.request.request import ReportRequest, read_request
 from storewatch.web import etags
@@ -58,7 +58,8 @@ def create_report(
 ) -> ReportModel:
     """Create a report. It is computed in the background, and not lost when the service stops or fails.
 
-    A request that its format cannot hold is refused at once. A key with a scope cannot use `definition`.
+    A request that its format cannot hold is refused at once, and one that names a store, a label or a value that does
+    not exist, with the nearest names. A key with a scope cannot use `definition`.
     """
     wanted = _read(installation, body, caller)
     report_id = installation.jobs.accept(JobKind.REPORT, wanted.parameters(), caller)
@@ -200,8 +201,9 @@ def _read(installation: Installation, body: ReportBody, caller: Principal) -> Re
     as_of = instant(body.as_of, "body", "as_of")
     with field("body"), members("body"):
         wanted = read_request(resolve_definition(body.given(), installation.catalog), as_of=as_of)
-    check_stores(wanted, installation.catalog, caller.scope)
-    needs_data = wanted.windows or wanted.group_by or wanted.peers
+    with members("body"):
+        check_names(wanted, installation.catalog, caller.scope)
+    needs_data = wanted.windows or wanted.group_by or wanted.peers or wanted.labels or wanted.zone
     if needs_data or wanted.format in (ReportFormat.XLSX, ReportFormat.PDF):
         _check(installation, wanted, caller)
     return wanted

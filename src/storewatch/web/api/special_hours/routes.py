@@ -19,6 +19,7 @@ from storewatch.web.api.entries.requests import (
     list_entries,
 )
 from storewatch.web.api.special_hours.models import SpecialHours
+from storewatch.web.api.targeting import NO_STORE, AllowUnknownLabel
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
 from storewatch.web.dependencies import Installed
@@ -38,7 +39,7 @@ _BODY: Final = entries_body(
 )
 
 
-@router.get("", operation_id="listSpecialHours", responses=problem_responses(422))
+@router.get("", operation_id="listSpecialHours", responses=problem_responses(422, s404=NO_STORE))
 def list_special_hours(
     caller: Viewer,
     installation: Installed,
@@ -62,13 +63,17 @@ def list_special_hours(
     responses=BULK_RESPONSES,
 )
 @body_limit(BodyLimit.DATA)
-async def replace_special_hours(request: Request, caller: Operator, installation: Installed) -> BulkAnswer:
+async def replace_special_hours(
+    request: Request, caller: Operator, installation: Installed, allow_unknown: AllowUnknownLabel = False
+) -> BulkAnswer:
     """Replace the special hours of every store or label, and date, that a row names. The others stay.
 
     The rows of one body are of stores (store_id) or of labels (label, value), not of both. Good rows are stored, the
-    others are returned with their place and reason. With a scope only rows of its own stores are accepted.
+    others are returned with their place and reason. Stores must exist, and labels must be carried by a store unless
+    `allow_unknown` is true. With a scope only rows of its own stores are accepted.
     """
-    return await replace_rows(request, caller, installation, partial(replace_entries, EntryKind.SPECIAL_HOURS))
+    replace = partial(replace_entries, EntryKind.SPECIAL_HOURS, allow_unknown=allow_unknown)
+    return await replace_rows(request, caller, installation, replace)
 
 
 @router.delete(

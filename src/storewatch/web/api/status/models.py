@@ -5,6 +5,7 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, Field
 
 from storewatch.stores.gaps import InputGaps
+from storewatch.web.api.report_models import AsOfWarning
 
 SHOWN_STORES: Final = 1_000
 
@@ -61,5 +62,9 @@ class StatusModel(BaseModel):
     lake_version: int | None
     lake_bytes: int | None
     size_bytes: Annotated[int | None, Field(description="Of the home folder.")]
+    as_of_warning: Annotated[
+        AsOfWarning | None,
+        Field(description="Of reports without an as_of; null where the newest poll fits the others."),
+    ]
     oldest_queued_at: str | None
     inputs: Annotated[InputsModel | None, Field(description="What the inputs leave open.")]

@@ -6,6 +6,7 @@ from storewatch import __version__
 from storewatch.catalog import StoreFilter
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.domain.instants import format_optional_instant
+from storewatch.web.api.report_models import AsOfWarning
 from storewatch.web.api.status.models import InputsModel, StatusModel
 from storewatch.web.dependencies import Installed, State
 from storewatch.web.problems import problem_responses
@@ -38,6 +39,7 @@ def get_status(caller: Viewer, installation: Installed, state: State) -> StatusM
         lake_bytes=now.lake_bytes,
         size_bytes=now.size_bytes,
         inputs=InputsModel.of(now.gaps),
+        as_of_warning=AsOfWarning.model_validate(now.clock_warning.as_json()) if now.clock_warning else None,
         oldest_queued_at=format_optional_instant(catalog.jobs.oldest_queued_at()),
     )
 

@@ -7,7 +7,7 @@ from storewatch.ingest.store_fields import check_fields
 from storewatch.installation import Installation
 from storewatch.stores import changes
 from storewatch.web.api.stores.models import StoreChangeRequest
-from storewatch.web.parameters import invalid, invalid_fields, local_date
+from storewatch.web.parameters import invalid, invalid_fields, local_date, members
 
 
 def change_fields(installation: Installation, store_id: str, caller: Principal, body: StoreChangeRequest) -> None:
@@ -23,10 +23,11 @@ def change_fields(installation: Installation, store_id: str, caller: Principal, 
     fields, problems = check_fields(store_id, sent, caller.scope)
     if problems:
         raise invalid_fields((("body", *path), reason) for path, reason in problems)
-    changes.change_store(
-        store_id,
-        replace(fields, hours_from=hours_from),
-        catalog=installation.catalog,
-        scope=caller.scope,
-        now=installation.clock(),
-    )
+    with members("body"):
+        changes.change_store(
+            store_id,
+            replace(fields, hours_from=hours_from),
+            catalog=installation.catalog,
+            scope=caller.scope,
+            now=installation.clock(),
+        )

@@ -36,6 +36,8 @@ _STORE: Final[dict[str, Any]] = {
     "timezone": "America/New_York",
     "timezone_source": "given",
     "hours_source": "given",
+    "opened_on": None,
+    "closed_on": None,
     "last_poll": "2023-01-23T17:30:00Z",
     "state": "closed",
 }
@@ -57,6 +59,13 @@ class StoreFieldsRequest(BaseModel):
     weekly_hours: Annotated[
         list[HoursRow] | None,
         Field(description="null is the default again: open 24x7. No row: closed all week.", max_length=MAX_HOURS_ROWS),
+    ] = None
+    opened_on: Annotated[
+        str | None, Field(description="The first local date in business; null: always was.", max_length=10)
+    ] = None
+    closed_on: Annotated[
+        str | None,
+        Field(description="The first local date out of business for good; null: still in business.", max_length=10),
     ] = None
     labels: Annotated[
         dict[str, str | None],
@@ -82,6 +91,7 @@ class StoreChangeRequest(StoreFieldsRequest):
         {"timezone": "America/New_York", "labels": {"owner": "acme", "region": None}},
         {"weekly_hours": None},
         {"weekly_hours": [EXAMPLE_ROW], "valid_from": "2026-12-01"},
+        {"closed_on": "2026-12-31"},
         forbid=True,
     )
 
@@ -117,6 +127,8 @@ class StoreItem(BaseModel):
     timezone: str
     timezone_source: Source
     hours_source: Source
+    opened_on: Annotated[date | None, Field(description="The first local date in business.")]
+    closed_on: Annotated[date | None, Field(description="The first local date out of business for good.")]
     last_poll: Annotated[datetime | None, Field(description=f"null: none in the last {LAST_POLL_DAYS} days of data.")]
     state: Annotated[StoreState, Field(description="At as_of, by the policy `observed`.")]
 
@@ -222,6 +234,8 @@ def _members(store: StoreNow) -> dict[str, Any]:
         "timezone": store.timezone or DEFAULT_TIMEZONE,
         "timezone_source": store.timezone_source,
         "hours_source": store.hours_source,
+        "opened_on": store.opened_on,
+        "closed_on": store.closed_on,
         "last_poll": optional_instant(store.last_poll_us),
         "state": store.state,
     }

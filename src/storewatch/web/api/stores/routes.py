@@ -30,7 +30,7 @@ from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
 from storewatch.web.dependencies import Installed
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
-from storewatch.web.parameters import invalid, invalid_fields
+from storewatch.web.parameters import field, invalid, invalid_fields, members
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
 from storewatch.web.store_paths import STORE
@@ -65,7 +65,18 @@ async def _store_filter(
     return StoreFilter(labels=tuple(Label(name, value) for name, value in pairs), search=q, prefix=prefix, zone=zone)
 
 
+def _check_labels(installation: Installation, where: StoreFilter, caller: Principal) -> None:
+    """Answer 422, with the nearest names, for a label that no store carries; asked only where no store was found."""
+    with field("query", "label"):
+        for label in where.labels:
+            installation.catalog.names.check_label(label, caller.scope)
+
+
 Filter = Annotated[StoreFilter, Depends(_store_filter)]
+OutOfBusiness = Annotated[
+    bool,
+    Query(description="Also the stores that, on the UTC date of as_of, have not opened yet or have closed for good."),
+]
 
 
 @router.get("/v1/stores", operation_id="listStores", responses=problem_responses(422))
@@ -77,16 +88,28 @@ def list_stores(
     sort: Annotated[
         str, Query(json_schema_extra={"enum": list(ORDERS)}, description="With `-` in descending order.")
     ] = "store_id",
+    out_of_business: OutOfBusiness = False,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> StorePage:
-    """List stores: searched, filtered, sorted. Stores without a name or a poll come last."""
+    """List stores: searched, filtered, sorted. Stores without a name or a poll come last.
+
+    A label that no store carries is refused, with the nearest ones. Stores that are out of business are left out.
+    """
     if sort not in ORDERS:
         raise invalid(f"want one of {', '.join(ORDERS)}", "query", "sort")
     order = ORDERS[sort]
     found = installation.stores.page(
-        where, scope=caller.scope, state=state, order=order, after=_place(cursor, order), limit=limit
+        where,
+        scope=caller.scope,
+        state=state,
+        order=order,
+        after=_place(cursor, order),
+        out_of_business=out_of_business,
+        limit=limit,
     )
+    if not found.stores:
+        _check_labels(installation, where, caller)
     return StorePage(
         as_of=optional_instant(found.as_of_us),
         items=[StoreItem.of(store) for store in found.stores[:limit]],
@@ -95,9 +118,13 @@ def list_stores(
 
 
 @router.get("/v1/store-counts", operation_id="countStores", responses=problem_responses(422))
-def count_stores(caller: Viewer, installation: Installed, where: Filter) -> StoreCounts:
+def count_stores(
+    caller: Viewer, installation: Installed, where: Filter, out_of_business: OutOfBusiness = False
+) -> StoreCounts:
     """Count the stores of a list with these parameters by state."""
-    counts = installation.stores.count(where, scope=caller.scope)
+    counts = installation.stores.count(where, scope=caller.scope, out_of_business=out_of_business)
+    if not any(counts.values()):
+        _check_labels(installation, where, caller)
     as_of_us = installation.stores.moment(caller.scope).as_of_us
     return StoreCounts(as_of=optional_instant(as_of_us), stores=sum(counts.values()), by_state=counts)
 
@@ -121,7 +148,8 @@ def create_store(
     fields, more_problems = check_fields(store_id, body.sent())
     if problems or more_problems:
         raise invalid_fields((("body", *path), reason) for path, reason in [*problems, *more_problems])
-    changes.create_store(store_id, fields, catalog=installation.catalog, now=installation.clock())
+    with members("body"):
+        changes.create_store(store_id, fields, catalog=installation.catalog, now=installation.clock())
     response.headers["Location"] = f"/v1/stores/{quote(store_id, safe='')}"
     return _detail(installation, store_id, caller)
 
@@ -142,7 +170,11 @@ def get_store(store_id: StorePath, caller: Viewer, installation: Installed) -> S
 def change_store(
     store_id: StorePath, body: StoreChangeRequest, caller: Operator, installation: Installed
 ) -> StoreDetail:
-    """Change a store. Fields that the body leaves out stay. Nothing changes unless all of the body is good."""
+    """Change a store. Fields that the body leaves out stay. Nothing changes unless all of the body is good.
+
+    Before the local date `opened_on`, and from `closed_on` on, the store has no business time. It leaves lists, and
+    reports whose windows it does not touch.
+    """
     change_fields(installation, store_id, caller, body)
     return _detail(installation, store_id, caller)
 

@@ -17,6 +17,7 @@ from storewatch.web.api.entries.requests import (
     entries_body,
     list_entries,
 )
+from storewatch.web.api.targeting import NO_STORE, AllowUnknownLabel
 from storewatch.web.api.targets.models import TargetEntry
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
@@ -32,7 +33,7 @@ _BODY: Final = entries_body(
 )
 
 
-@router.get("", operation_id="listTargets", responses=problem_responses(422))
+@router.get("", operation_id="listTargets", responses=problem_responses(422, s404=NO_STORE))
 def list_targets(caller: Viewer, installation: Installed, query: EntryQueryParameters) -> Page[TargetEntry]:
     """List targets in the order in which they were created. label and value: those of a label itself."""
     return list_entries(installation, caller, EntryKind.TARGETS, query, TargetEntry.of)
@@ -47,13 +48,17 @@ def list_targets(caller: Viewer, installation: Installed, query: EntryQueryParam
     responses=BULK_RESPONSES,
 )
 @body_limit(BodyLimit.DATA)
-async def replace_targets(request: Request, caller: Operator, installation: Installed) -> BulkAnswer:
+async def replace_targets(
+    request: Request, caller: Operator, installation: Installed, allow_unknown: AllowUnknownLabel = False
+) -> BulkAnswer:
     """Replace the targets of every store or label that a row names. The others stay.
 
     The rows of one body are of stores (store_id) or of labels (label, value), not of both. Good rows are stored, the
-    others are returned with their place and reason. With a scope only rows of its own stores are accepted.
+    others are returned with their place and reason. Stores must exist, and labels must be carried by a store unless
+    `allow_unknown` is true. With a scope only rows of its own stores are accepted.
     """
-    return await replace_rows(request, caller, installation, partial(replace_entries, EntryKind.TARGETS))
+    replace = partial(replace_entries, EntryKind.TARGETS, allow_unknown=allow_unknown)
+    return await replace_rows(request, caller, installation, replace)
 
 
 @router.delete(

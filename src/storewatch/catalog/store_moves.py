@@ -1,0 +1,112 @@
+"""Moving what is known of one store to another one: the catalog's part of renaming and merging stores."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, delete, select, update
+
+from storewatch.catalog.db.schema import (
+    annotations,
+    closures,
+    fallbacks,
+    hours_versions,
+    sales,
+    special_hours,
+    store_labels,
+    store_lives,
+    stores,
+    targets,
+)
+from storewatch.domain.enums import Setting
+
+# Tables whose rows of one store belong together by these columns: an entry of both stores must be equal.
+_ENTRIES: Final[dict[str, tuple[Table, tuple[str, ...]]]] = {
+    "label": (store_labels, ("label",)),
+    "opened_on and closed_on": (store_lives, ()),
+    "special hours of": (special_hours, ("date",)),
+    "target": (targets, ()),
+    "sales": (sales, ()),
+}
+# Tables whose rows may overlap, so that those of both stores are kept.
+_OVERLAPPING: Final = (closures, annotations)
+_HOURS: Final = "weekly_hours_id"
+
+_Rows = dict[tuple[Any, ...], set[tuple[Any, ...]]]
+
+
+def merge_conflicts(connection: Connection, source: str, target: str) -> list[str]:
+    """Return what two stores have with different values, in words."""
+    return list(_conflicts(connection, source, target))
+
+
+def move_store(connection: Connection, source: str, target: str) -> None:
+    """Move everything that is known of a store to another one without conflicts, and delete the store."""
+    known, kept = (_fields(connection, store_id) for store_id in (source, target))
+    taken = {name: value for name, value in known.items() if kept[name] is None and value is not None}
+    if taken:
+        connection.execute(update(stores).where(stores.c.store_id == target).values(taken))
+    for table, key in (*_ENTRIES.values(), (hours_versions, ("valid_from",))):
+        _move_entries(connection, table, key, source, target)
+    _move_fallbacks(connection, source, target)
+    for table in _OVERLAPPING:
+        connection.execute(update(table).where(table.c.store_id == source).values(store_id=target))
+    connection.execute(delete(stores).where(stores.c.store_id == source))  # and what both stores had alike
+
+
+def _conflicts(connection: Connection, source: str, target: str) -> Iterator[str]:
+    known, kept = (_fields(connection, store_id) for store_id in (source, target))
+    if None not in (known["timezone"], kept["timezone"]) and known["timezone"] != kept["timezone"]:
+        yield "timezone"
+    hours = [
+        (fields[_HOURS], _rows(connection, hours_versions, ("valid_from",), store_id))
+        for fields, store_id in ((known, source), (kept, target))
+    ]
+    if (None, {}) not in hours and hours[0] != hours[1]:
+        yield "weekly hours"
+    for what, (table, key) in _ENTRIES.items():
+        mine, theirs = (_rows(connection, table, key, store_id) for store_id in (source, target))
+        yield from (
+            " ".join([what, *map(str, entry)]) for entry in mine if entry in theirs and mine[entry] != theirs[entry]
+        )
+
+
+def _move_entries(connection: Connection, table: Table, key: tuple[str, ...], source: str, target: str) -> None:
+    theirs = _rows(connection, table, key, target)
+    for entry in _rows(connection, table, key, source):
+        if entry not in theirs:
+            is_entry = (table.c[name] == value for name, value in zip(key, entry, strict=True))
+            connection.execute(update(table).where(table.c.store_id == source, *is_entry).values(store_id=target))
+
+
+def _move_fallbacks(connection: Connection, source: str, target: str) -> None:
+    """Move the reasons why the store has a default, where it still is the default of the other store."""
+    fields = _fields(connection, target)
+    for setting, column in ((Setting.WEEKLY_HOURS, _HOURS), (Setting.TIMEZONE, "timezone")):
+        is_noted = fallbacks.c.setting == setting.value
+        known = select(1).where(fallbacks.c.store_id == target, is_noted)
+        if fields[column] is None and connection.execute(known).first() is None:
+            moved = update(fallbacks).where(fallbacks.c.store_id == source, is_noted)
+            connection.execute(moved.values(store_id=target))
+    connection.execute(delete(fallbacks).where(fallbacks.c.store_id == source))
+
+
+def _fields(connection: Connection, store_id: str) -> dict[str, Any]:
+    found = connection.execute(
+        select(stores.c.weekly_hours_id, stores.c.timezone).where(stores.c.store_id == store_id)
+    ).mappings()
+    return dict(found.one())
+
+
+def _rows(connection: Connection, table: Table, key: tuple[str, ...], store_id: str) -> _Rows:
+    """Return the rows of a store by their entry, without their ids."""
+    columns = [column.name for column in table.columns if column.name not in ("store_id", *_ids(table))]
+    found: _Rows = defaultdict(set)
+    for row in connection.execute(select(table).where(table.c.store_id == store_id)).mappings():
+        found[tuple(row[name] for name in key)].add(tuple(row[name] for name in columns))
+    return dict(found)
+
+
+def _ids(table: Table) -> list[str]:
+    """Return the name of the column that only numbers the rows of a table."""
+    return [column.name for column in table.primary_key if column.name.endswith("_id") and column.name != "store_id"]

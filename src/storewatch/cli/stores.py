@@ -1,0 +1,101 @@
+"""Commands that change stores: the dates between which they are in business, and their ids."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from storewatch.cli.home import Home, changing
+from storewatch.cli.tables import count
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+
+stores = typer.Typer(
+    help="Change stores: when they opened or closed for good, and their ids.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+StoreId = Annotated[str, typer.Argument(help="The store.", metavar="ID")]
+_NONE = "none"
+
+
+@stores.command("change")
+def change(
+    store_id: StoreId,
+    opened_on: Annotated[
+        str | None, typer.Option(help="The first local date in business; none: always was.", metavar="DATE")
+    ] = None,
+    closed_on: Annotated[
+        str | None,
+        typer.Option(help="The first local date out of business for good; none: still in business.", metavar="DATE"),
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Set the dates between which a store is in business. Before and after there is no business time and no outage,
+    and the store leaves lists, and reports whose windows it does not touch.
+
+    \b
+    Example: storewatch stores change cafe --closed-on 2024-03-05
+    Example: storewatch stores change cafe --closed-on none
+    """
+    from storewatch.ingest.store_fields import check_fields
+    from storewatch.stores.changes import change_store
+
+    sent = {"opened_on": opened_on, "closed_on": closed_on}
+    sent = {name: None if text == _NONE else text for name, text in sent.items() if text is not None}
+    if not sent:
+        raise InvalidInputError("Name what to change: --opened-on, --closed-on or both.")
+    fields, problems = check_fields(store_id, sent)
+    for (name, *_), reason in problems:
+        raise InvalidParameterError(str(name), reason)
+    with changing(home, "store.change", "store") as (installation, audit):
+        installation.catalog.names.check_stores([store_id])
+        change_store(store_id, fields, catalog=installation.catalog, now=datetime.now(UTC))
+        audit.done(store_id)
+    typer.echo(f"{store_id} changed")
+
+
+@stores.command("rename")
+def rename(
+    store_id: StoreId,
+    new_id: Annotated[str, typer.Argument(help="The new id, which no store has.", metavar="NEW-ID")],
+    home: Home = None,
+) -> None:
+    """Give a store another id. Its polls and everything that is known of it are then those of the new id.
+
+    Saved reports and schedules that name the old id are not changed.
+
+    Example: storewatch stores rename cafe cafe-central
+    """
+    from storewatch.ingest.store_fields import check_id
+    from storewatch.stores.changes import rename_store
+
+    checked, problems = check_id(new_id)
+    for _, reason in problems:
+        raise InvalidParameterError("new_id", reason)
+    with changing(home, "store.rename", "store") as (installation, audit):
+        catalog, lake = installation.catalog, installation.lake
+        moved = rename_store(store_id, checked, catalog=catalog, lake=lake, now=datetime.now(UTC))
+        audit.done(store_id)
+    typer.echo(f"{checked} has the {count(moved, 'poll')} of {store_id}")
+
+
+@stores.command("merge")
+def merge(
+    store_id: StoreId,
+    into: Annotated[str, typer.Argument(help="The store that gets its polls.", metavar="INTO")],
+    home: Home = None,
+) -> None:
+    """Merge a store into another one: its polls and everything that is known of it are then those of the other store.
+
+    Two stores with different hours, zones, labels or entries are refused: clear or change these of one of them first.
+
+    Example: storewatch stores merge cafe-old cafe
+    """
+    from storewatch.stores.changes import merge_stores
+
+    with changing(home, "store.merge", "store") as (installation, audit):
+        catalog, lake = installation.catalog, installation.lake
+        moved = merge_stores(store_id, into, catalog=catalog, lake=lake, now=datetime.now(UTC))
+        audit.done(store_id)
+    typer.echo(f"{into} has the {count(moved, 'poll')} of {store_id}")
