@@ -8,6 +8,7 @@ from support.importing import import_file
 from storewatch.catalog import Catalog
 from storewatch.domain.columns import REJECTS
 from storewatch.ingest import ImportResult
+from storewatch.ingest.blocks import DETAIL_NAMES
 from storewatch.ingest.formats import open_source
 from storewatch.ingest.headers import recognise
 from storewatch.ingest.rejects import Reject, Rejects
@@ -38,7 +39,8 @@ def parse() -> Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str
             for block in source.blocks(found.positions):
                 checked = found.table.check(block.columns, NOW)
                 rejects.add_block(block, checked.bad)
-                good += checked.good.rows()
+                unused = [name for name in DETAIL_NAMES if name not in found.positions]
+                good += checked.good.drop(unused, strict=False).rows()
             bad = [row for frame in rejects for row in frame.select(REJECTS.names()).rows()]
             assert len(bad) == rejects.count
             assert list(rejects.first) == [Reject(line=line, row=row, reason=reason) for line, row, reason in bad[:3]]

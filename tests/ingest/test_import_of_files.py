@@ -156,6 +156,15 @@ def test_labels_beside_hours_are_those_that_a_store_has_once_and_others_are_kept
     assert (stores.table_name, stores.notes.ignored) == ("stores", ("note (it differs between the rows of a store)",))
 
 
+def test_labels_beside_hours_may_have_any_type_of_parquet(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
+    content = BytesIO()
+    columns = {"store_id": ["a"], "name": ["A"], "day": [1], "start_time_local": ["9:00"], "end_time_local": ["10:00"]}
+    pl.DataFrame({**columns, "lat": [1.5], "tags": [["x"]], "__index_level_0__": [0]}).write_parquet(content)
+    done = bring(*write(f__parquet=content.getvalue()))
+    assert done.tables[0].ignored == ("__index_level_0__",)
+    assert labels_of(sqlite_catalog) == {"a": {"name": "A", "lat": "1.5"}}
+
+
 def test_beside_polls_only_the_name_is_a_label(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
     done = bring(*write(p__csv=f"{POLLS},name,latency\na,active,{AT},Anker,12\n"))
     assert labels_of(sqlite_catalog) == {"a": {"name": "Anker"}}

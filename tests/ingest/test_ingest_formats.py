@@ -171,7 +171,7 @@ def test_parquet_column_of_a_type_that_cannot_be_right(
         (
             "book.xlsx",
             b"PK\x03\x04\x14\0\x06\0\n",
-            " is binary (or UTF-16); want CSV or NDJSON, plain or .gz, or Parquet.",
+            " is binary (or UTF-16); want CSV or NDJSON, plain or .gz, Parquet or .xlsx.",
         ),
         (
             "mac.csv",

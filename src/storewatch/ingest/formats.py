@@ -13,10 +13,13 @@ from storewatch.ingest.blocks import DECIMAL_NAMES, Block, Rows, Source, no_reje
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.lines import open_ndjson
 from storewatch.ingest.streams import BLOCK_BYTES, Stream
+from storewatch.ingest.tables import TABLES
 
 PARQUET_ROWS: Final = 250_000
 
 _TEXT_COLUMNS: Final = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+# Further columns of a file are labels.
+_COLUMN_NAMES: Final = {column for table in TABLES for column in (*table.columns, *table.optional)}
 _INSTANT_NAMES: Final = ("observed_at",)
 _TIME_NAMES: Final = ("start_time_local", "end_time_local")
 _DATE_NAMES: Final = ("date",)
@@ -49,10 +52,13 @@ def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> Source:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InvalidInputError(f"{file} is a damaged Parquet file ({_first_line(error)}).") from error
 
-    def read(wanted: Mapping[str, int], _apart: bool) -> Iterator[Block]:
+    def read(wanted: Mapping[str, int], apart: bool) -> Iterator[Block]:
         names = list(schema)
         wanted_columns = scan.select(
-            _as_found(file, name, names[position], schema[names[position]]) for name, position in wanted.items()
+            _as_label(name, names[position], schema[names[position]])
+            if apart and name not in _COLUMN_NAMES
+            else _as_found(file, name, names[position], schema[names[position]])
+            for name, position in wanted.items()
         )
         first_row = 0
         try:
@@ -68,6 +74,13 @@ def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> Source:
             raise InvalidInputError(f"{file} is a damaged Parquet file ({_first_line(error)}).") from error
 
     return Source(names=tuple(schema), total_bytes=total_bytes, read=read)
+
+
+def _as_label(name: str, found: str, dtype: pl.DataType) -> pl.Expr:
+    """Return a label beside another table as text, which CSV would hold; null where its type has none."""
+    if dtype.is_nested() or dtype == pl.Binary:
+        return pl.lit(None, pl.String).alias(name)
+    return pl.col(found).cast(pl.String).alias(name)
 
 
 def _as_found(file: str, name: str, found: str, dtype: pl.DataType) -> pl.Expr:

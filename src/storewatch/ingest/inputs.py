@@ -164,6 +164,8 @@ def _sheets(file: InputFile) -> list[InputFile]:
     with _archive(file) as archive:
         _check_size(file, archive.infolist(), MAX_WORKBOOK_BYTES)
     names = sheet_names(file.path, file.name)
+    if not names:
+        raise InvalidInputError(f"{file.name} holds no sheet that can be read.")
     return [
         replace(file, name=f"{file.name}/{sheet}", sheet=sheet, is_optional=file.is_optional or len(names) > 1)
         for sheet in names

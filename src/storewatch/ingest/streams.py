@@ -122,7 +122,9 @@ class Stream:
         if not head.strip():
             raise InvalidInputError(f"{self.name} is empty.")
         if _CONTROLS.search(head.lstrip().split(b"\n", 1)[0]):
-            raise InvalidInputError(f"{self.name} is binary (or UTF-16); want CSV or NDJSON, plain or .gz, or Parquet.")
+            raise InvalidInputError(
+                f"{self.name} is binary (or UTF-16); want CSV or NDJSON, plain or .gz, Parquet or .xlsx."
+            )
         if b"\r" in head and b"\n" not in head:
             raise InvalidInputError(f"{self.name} ends its lines with CR alone; save it with LF or CRLF line ends.")
         return head
