@@ -11,7 +11,7 @@ DEMO_HOME ?= storewatch-data
 # pip of the system drives the environment's Python, so a Python without ensurepip (Debian's) is enough.
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 
-.PHONY: help demo install test check bench lock clean
+.PHONY: help demo install test nightly check bench lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ TESTED_FILES := $(shell find src tests examples docs pyproject.toml README.md AR
 test: $(VENV)/.dev ## run the whole test suite
 	$(BIN)/pytest --cov --cov-report=
 	@touch $(TESTED)
+
+nightly: $(VENV)/.dev ## fuzz every parser with a million inputs, where `make test` tries 20,000
+	STOREWATCH_NIGHTLY=1 $(BIN)/pytest tests/ingest/test_parsers_fuzzed.py tests/web/test_requests_fuzzed.py
 
 $(TESTED): $(TESTED_FILES) $(VENV)/.dev
 	@$(MAKE) --no-print-directory test

@@ -13,7 +13,8 @@ import tzdata
 from reference.naive import zone_of
 
 from storewatch.domain.instants import DAY_SECONDS, SECOND_US
-from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION, is_timezone
+from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION, timezone_named
+from storewatch.domain.windows_zones import WINDOWS_ZONES
 from storewatch.engine.opening.zones import offset_changes
 
 FROM_S = int(datetime(1970, 1, 4, tzinfo=UTC).timestamp())
@@ -83,8 +84,8 @@ def walked_changes(zone: str, from_s: int, to_s: int) -> Iterator[tuple[int, int
         known = offset
 
 
-def test_is_timezone_every_name_of_the_wheel() -> None:
-    assert [name for name in names() if not is_timezone(name)] == []
+def test_every_name_of_the_wheel_is_a_zone_in_any_case() -> None:
+    assert [name for name in names() if {*map(timezone_named, (name, name.lower(), name.upper()))} != {name}] == []
     assert len(names()) > 590
 
 
@@ -107,8 +108,6 @@ def test_is_timezone_every_name_of_the_wheel() -> None:
         " America/Chicago",
         "America/Chicago\0",
         "\0",
-        "america/chicago",
-        "AMERICA/CHICAGO",
         "../etc/passwd",
         "../zones",
         "America/../../zones",
@@ -118,17 +117,43 @@ def test_is_timezone_every_name_of_the_wheel() -> None:
         "tzdata.zi",
         "__init__.py",
         "CST6CDT,M3.2.0,M11.1.0",
-        "UTC+1",
         "+01:00",
+        "UTC+5:30",
+        "UTC+15",
+        "UTC-13",
+        "UTC+\u0665",
+        "CST",
+        "IST",
         "Ä" * 10_000,
     ],
 )
-def test_is_timezone_anything_else(name: str) -> None:
-    assert not is_timezone(name)
+def test_anything_else_is_no_zone(name: str) -> None:
+    assert timezone_named(name) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("utc", "UTC"),
+        ("Etc/GMT+5", "Etc/GMT+5"),
+        ("UTC+5", "Etc/GMT-5"),
+        ("GMT-03:00", "Etc/GMT+3"),
+        ("utc +14", "Etc/GMT-14"),
+        ("UTC-0", "Etc/GMT+0"),
+        ("Central Standard Time", "America/Chicago"),
+        ("w. europe standard time", "Europe/Berlin"),
+    ],
+)
+def test_other_names_of_zones(text: str, zone: str) -> None:
+    assert timezone_named(text) == zone
+
+
+def test_zones_of_windows_are_of_the_wheel() -> None:
+    assert {*WINDOWS_ZONES.values()} <= {*names()}
 
 
 def test_default_timezone_is_one() -> None:
-    assert is_timezone(DEFAULT_TIMEZONE)
+    assert timezone_named(DEFAULT_TIMEZONE) == DEFAULT_TIMEZONE
     assert tzdata.IANA_VERSION == TZDATA_VERSION
 
 

@@ -170,7 +170,90 @@ def test_csv_header_alone_is_a_file_without_rows(file: Callable[..., Path], pars
     assert parse(file(HEADER)) == ([], [])
 
 
-CELLS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]), min_size=1, max_size=8)
+def fate(rows: list[str], around: list[str], header: str, file: Callable[..., Path], parse: Parse) -> object:
+    """What becomes of rows when `around` stands before, between and after them: the good ones, the rejects."""
+    lines = [header, *around]
+    for row in rows:
+        lines += [row, *around]
+    good, bad = parse(file("\n".join(lines) + "\n"))
+    of_around = {"good", "also good", "ragged"}
+    return [row for row in good if row[0] not in of_around], [reject[1:] for reject in bad if "ragged" not in reject[1]]
+
+
+# Rows of one line, near to what a broken writer makes of quotes, backslashes, blanks and carriage returns.
+ODD_FIELDS = [
+    '"12"3"4"',
+    '"Joe "Big" Pizza"',
+    r'"Joe \"Big\" Pizza"',
+    '"a" ',
+    ' "a"',
+    r'"a\"',
+    '""',
+    '"',
+    '5" x',
+    "7\r",
+]
+ODD_FIELD = st.one_of(st.sampled_from(ODD_FIELDS), st.text(st.sampled_from('1a"\\ \t\r\u00a0\ufeff'), max_size=6))
+TABLES = [(HEADER, ",active," + AT), ("store_id,name,owner", ",Plain,acme")]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fields=st.lists(ODD_FIELD, min_size=1, max_size=8), places=st.lists(st.integers(0, 2), min_size=8, max_size=8))
+@pytest.mark.parametrize(("header", "rest"), TABLES, ids=["polls", "stores"])
+def test_csv_row_has_the_same_fate_whatever_stands_beside_it(
+    header: str, rest: str, fields: list[str], places: list[int], file: Callable[..., Path], parse: Parse
+) -> None:
+    rows = [row_with(field, place, rest) for field, place in zip(fields, places, strict=False)]
+    alone = [fate([row], [], header, file, parse) for row in rows]
+    expected = ([row for good, _ in alone for row in good], [reject for _, bad in alone for reject in bad])
+    plain, quoted = good_rows(rest)
+    # So many rows that a forgotten quote does not reach the next odd row.
+    for around in ([*[plain] * 100, f"ragged{rest},x,y"], [quoted] * 101):
+        assert fate(rows, around, header, file, parse) == expected
+
+
+@pytest.mark.parametrize(("header", "rest"), TABLES, ids=["polls", "stores"])
+def test_csv_row_has_the_same_fate_among_a_hundred_thousand(
+    header: str, rest: str, file: Callable[..., Path], parse: Parse
+) -> None:
+    rows = [row_with(field, place, rest) for field in ODD_FIELDS for place in range(2)]
+    alone = [fate([row], [], header, file, parse) for row in rows]
+    expected = ([row for good, _ in alone for row in good], [reject for _, bad in alone for reject in bad])
+    around = [good_rows(rest)[1]] * (100_000 // len(rows))
+    assert fate(rows, around, header, file, parse) == expected
+
+
+def row_with(field: str, place: int, rest: str) -> str:
+    cells = ["7", *rest.split(",")[1:]]
+    cells[place] = field
+    return ",".join(cells)
+
+
+def good_rows(rest: str) -> tuple[str, str]:
+    """A row with no quotes, and one with all its fields in quotes."""
+    return f"good{rest}", '"also good","' + '","'.join(rest.split(",")[1:]) + '"'
+
+
+@pytest.mark.parametrize("field", ['"12"3"4"', r'"12\"34"', '"12" 3', '"a""b"c"'])
+def test_csv_broken_quotes_are_rejected_and_never_another_id(
+    field: str, file: Callable[..., Path], parse: Parse
+) -> None:
+    reason = "a quote in it is not closed, or not where a field begins and ends"
+    row = f"{field},active,{AT}"
+    assert parse(file(f"{HEADER}\n{row}\n1,active,{AT}\n2,inactive,{AT}\n")) == (TWO_GOOD, [(2, row, reason)])
+
+
+def test_csv_two_forgotten_quotes_far_apart_do_not_swallow_the_rows_between(
+    file: Callable[..., Path], parse: Parse
+) -> None:
+    lines = [f'"a,active,{AT}', *[f"{number},active,{AT}" for number in range(200)], f'7,"active",{AT},"']
+    found, rejects = parse(file("\n".join([HEADER, *lines])))
+    assert ([row[0] for row in found], len(rejects)) == ([str(number) for number in range(200)], 2)
+
+
+CELLS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs", "Zs", "Zl", "Zp"]), min_size=1, max_size=8
+)
 
 
 @st.composite

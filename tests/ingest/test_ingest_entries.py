@@ -26,7 +26,7 @@ Load = Callable[..., ImportResult]
 NOW = datetime(2023, 1, 25, 19, tzinfo=UTC)
 EVE = date(2026, 12, 24)
 SPECIAL = "store_id,date,start_time_local,end_time_local"
-TIME = "is no time of day: want HH:MM:SS or HH:MM"
+TIME = "is no time of day: want HH:MM:SS, HH:MM or 9:00 AM"
 NO_DATE = "is no date: want a day from 1970 to 8999, e.g. 2026-12-24"
 NO_SHARE = "is no share over 0 and up to 100 %: want 99.5, 99.5% or 0.995"
 
@@ -65,10 +65,13 @@ def rows(tmp_path: Path, parse: Parse) -> Callable[[str, list[str]], tuple[list[
         ("1969-12-31,00:00,01:00", f"date '1969-12-31' {NO_DATE}"),
         ("9000-01-01,00:00,01:00", f"date '9000-01-01' {NO_DATE}"),
         (",00:00,01:00", f"date '' {NO_DATE}"),
-        ("2026-12-24,,01:00", f"start_time_local '' {TIME}, or both times empty for closed"),
-        ("2026-12-24,01:00,", f"end_time_local '' {TIME}, up to 24:00, or both times empty for closed"),
-        ("2026-12-24,24:00,02:00", f"start_time_local '24:00' {TIME}, or both times empty for closed"),
-        ("2026-12-24,closed,", f"start_time_local 'closed' {TIME}, or both times empty for closed"),
+        ("2026-12-24,,01:00", f"start_time_local '' {TIME}, or both times empty, or Closed"),
+        (
+            "2026-12-24,01:00,",
+            f"end_time_local '' {TIME}, within 24 hours of the start, or both times empty, or Closed",
+        ),
+        ("2026-12-24,24:00,02:00", f"start_time_local '24:00' {TIME}, or both times empty, or Closed"),
+        ("2026-12-24,shut,", f"start_time_local 'shut' {TIME}, or both times empty, or Closed"),
         (
             "2026-12-24,09:00,09:00",
             "start and end are both '09:00': want an end after the start, or 00:00:00 twice for the whole day",

@@ -14,6 +14,9 @@ Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]
 BASE = datetime(2023, 1, 22, 12, 9, 39, tzinfo=UTC)
 
 
+NO_END = "is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start"
+
+
 @pytest.fixture
 def rows(tmp_path: Path, parse: Parse) -> Callable[[str, list[str]], tuple[list[tuple[object, ...]], list[str]]]:
     """The good rows and the reasons for the others, of a CSV with this header."""
@@ -64,7 +67,7 @@ def rows(tmp_path: Path, parse: Parse) -> Callable[[str, list[str]], tuple[list[
         ("2023-01-22 12:09:39.388884 CET", None),
         ("2023-01-22", None),
         ("22/01/2023 12:09:39", None),
-        ("1674389379", None),
+        ("1674389379", BASE),
         ("2023-01-22 12:09:39. UTC", None),
         ("x2023-01-22 12:09:39 UTC", None),
     ],
@@ -120,12 +123,24 @@ def test_ids_are_trimmed_and_at_most_255_characters(rows: Callable[..., object])
         ("-1,09:00:00,17:00:00", "day '-1' is not one of 0 (Monday) to 6 (Sunday)"),
         ("1.0,09:00:00,17:00:00", "day '1.0' is not one of 0 (Monday) to 6 (Sunday)"),
         (",09:00:00,17:00:00", "day '' is not one of 0 (Monday) to 6 (Sunday)"),
-        ("1,24:00:00,02:00:00", "start_time_local '24:00:00' is no time of day: want HH:MM:SS or HH:MM"),
-        ("1,9am,02:00:00", "start_time_local '9am' is no time of day: want HH:MM:SS or HH:MM"),
-        ("1,09:00:00,24:00:01", "end_time_local '24:00:01' is no time of day: want HH:MM:SS or HH:MM, up to 24:00"),
-        ("1,09:00:00,25:00", "end_time_local '25:00' is no time of day: want HH:MM:SS or HH:MM, up to 24:00"),
-        ("1,09:00:00,10:60", "end_time_local '10:60' is no time of day: want HH:MM:SS or HH:MM, up to 24:00"),
-        ("1,09:00:00,", "end_time_local '' is no time of day: want HH:MM:SS or HH:MM, up to 24:00"),
+        ("1,24:00:00,02:00:00", "start_time_local '24:00:00' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM"),
+        ("1,9 o'clock,02:00:00", "start_time_local '9 o'clock' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM"),
+        (
+            "1,09:00:00,33:00:01",
+            "end_time_local '33:00:01' " + NO_END,
+        ),
+        (
+            "1,09:00:00,49:00",
+            "end_time_local '49:00' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start",
+        ),
+        (
+            "1,09:00:00,10:60",
+            "end_time_local '10:60' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start",
+        ),
+        (
+            "1,09:00:00,",
+            "end_time_local '' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start",
+        ),
         (
             "1,09:00:00,09:00",
             "start and end are both '09:00:00': want an end after the start, or 00:00:00 twice for the whole day",
@@ -197,7 +212,7 @@ def test_header_that_names_a_column_twice_is_refused(header: list[str]) -> None:
             (
                 "f: the header is none of the nine tables. Found: store_id, timestamp_utc, state. Nearest is "
                 "the table of polls, which wants store_id, timestamp_utc (or observed_at, timestamp), status; "
-                "missing: status."
+                "missing: status. If other names hold these: --map state=status"
             ),
         ),
         (

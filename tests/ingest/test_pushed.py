@@ -193,7 +193,7 @@ def test_typed_columns_that_are_damaged_or_of_something_else_are_refused(
         whole[: len(whole) // 2],
         whole[:40] + b"\xff" * (len(whole) - 40),
     ]
-    floats = write(pl.DataFrame([GOOD]).with_columns(store_id=pl.lit(1.5)))
+    floats = write(pl.DataFrame([GOOD]).with_columns(status=pl.lit(1.5)))
     other = write(pl.DataFrame({"a": [1]}))
     for body in (*broken, floats, other):
         with pytest.raises(InvalidInputError):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from support.command_line import run_command
 
 from storewatch.catalog import Catalog
 from storewatch.catalog.stores import StoreRepository
@@ -35,7 +36,16 @@ def test_foreign_digit_anywhere_is_rejected_and_never_raises(table: object, digi
     columns = pl.DataFrame({name: ["a"] * len(cells) if name in ("store_id", "label") else cells for name in names})
     checked = table.check(columns, NOW)  # type: ignore[attr-defined]
     # A name or a label's value may have such digits.
-    is_text = "name" in names or not {"objective", "status", "day", "timezone", "date", "amount_per_hour"} & {*names}
+    is_text = "name" in names or not {
+        "objective",
+        "status",
+        "day",
+        "timezone",
+        "date",
+        "amount_per_hour",
+        "opened_on",
+        "closed_on",
+    } & {*names}
     assert checked.good.height == (len(cells) if is_text else 0)
     assert checked.bad["reason"].null_count() == 0
 
@@ -106,3 +116,11 @@ def test_bad_offset_of_one_request_is_its_own(sqlite_catalog: Catalog) -> None:
     good, results = check_pushed(requests, NOW, sqlite_catalog.stores.filter_ids)
     assert good.height == 1
     assert [(result.accepted, result.rejected) for result in results] == [(1, 0), (0, 1), (0, 1)]
+
+
+def test_option_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    refused = run_command("closure", "list", "--store-id", "caf\udce9", home=tmp_path)
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "storewatch: The argument 'caf\ufffd' is not valid UTF-8 text.\n",
+    )

@@ -257,7 +257,7 @@ BAD_CHANGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"weekly_hours": [NINE_TO_TWELVE | {"day": 7}]}, ["body.weekly_hours.0"]),
     ({"weekly_hours": [NINE_TO_TWELVE, NINE_TO_TWELVE | {"end_time_local": "09:00"}]}, ["body.weekly_hours.1"]),
     (
-        {"weekly_hours": [NINE_TO_TWELVE | {"start_time_local": "9am"}] * 2},
+        {"weekly_hours": [NINE_TO_TWELVE | {"start_time_local": "nine"}] * 2},
         ["body.weekly_hours.0", "body.weekly_hours.1"],
     ),
     ({"weekly_hours": [{"day": 0}]}, ["body.weekly_hours.0.start_time_local", "body.weekly_hours.0.end_time_local"]),

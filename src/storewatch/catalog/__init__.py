@@ -22,6 +22,7 @@ from storewatch.catalog.imports import (
 from storewatch.catalog.jobs import Job, JobRepository
 from storewatch.catalog.keys import ApiKey, KeyRepository
 from storewatch.catalog.labels import NAME, LabelRepository, labels_frame
+from storewatch.catalog.mappings import ColumnMapping, ColumnMappingRepository
 from storewatch.catalog.names import NameRepository, TargetKey
 from storewatch.catalog.schedules import Schedule, ScheduleRepository
 from storewatch.catalog.store_changes import StoreChanges
@@ -44,6 +45,7 @@ __all__ = [
     "AuditRow",
     "Catalog",
     "Closure",
+    "ColumnMapping",
     "Database",
     "Definition",
     "EntryKind",
@@ -93,6 +95,7 @@ class Catalog:
     workers: WorkerRepository
     schedules: ScheduleRepository
     definitions: DefinitionRepository
+    mappings: ColumnMappingRepository
     keys: KeyRepository
     audit: AuditRepository
 
@@ -119,6 +122,7 @@ class Catalog:
             workers=WorkerRepository(database),
             schedules=ScheduleRepository(database),
             definitions=DefinitionRepository(database),
+            mappings=ColumnMappingRepository(database),
             keys=KeyRepository(database),
             audit=AuditRepository(database),
         )

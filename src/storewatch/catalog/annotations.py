@@ -15,6 +15,7 @@ from storewatch.catalog.targeting import ids_carrying
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope
+from storewatch.domain.texts import clean_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class AnnotationRepository(Repository):
         _check(annotation)
         with self._database.writing() as connection:
             lock_stores(connection)
-            require_store(connection, annotation.store_id, scope)
+            annotation = replace(annotation, store_id=require_store(connection, annotation.store_id, scope))
             adding = insert(annotations).values(asdict(annotation))
             annotation_id: int = connection.execute(adding).inserted_primary_key[0]  # type: ignore[index]
             move_version(connection)
@@ -72,7 +73,7 @@ class AnnotationRepository(Repository):
         query = select(annotations).order_by(annotations.c.annotation_id.desc()).limit(limit)
         query = _visible(query, scope)
         if store_id is not None:
-            query = query.where(annotations.c.store_id == store_id)
+            query = query.where(annotations.c.store_id.in_([store_id, clean_id(store_id)]))
         if from_ is not None:
             query = query.where(annotations.c.end_at > from_)
         if to is not None:

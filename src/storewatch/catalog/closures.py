@@ -1,6 +1,6 @@
 """Planned closures: from one instant to another a store, the stores of a label or all of them are closed on purpose."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select
@@ -48,7 +48,7 @@ class ClosureRepository(Repository):
         with self._database.writing() as connection:
             lock_stores(connection)
             if closure.store_id is not None:
-                require_store(connection, closure.store_id, scope)
+                closure = replace(closure, store_id=require_store(connection, closure.store_id, scope))
             if closure.label is not None and closure.value is not None and not allow_unknown:
                 label = Label(closure.label, closure.value)
                 if problem := label_problem(connection, label, scope):

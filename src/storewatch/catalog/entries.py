@@ -1,6 +1,6 @@
 """Special hours, targets and sales of a store or label. A new entry replaces the whole earlier one."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -11,7 +11,7 @@ from storewatch.catalog.db import schema
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write_rows
 from storewatch.catalog.db.state import lock_stores, move_version
-from storewatch.catalog.targeting import Target, is_visible, read_targeted_rows
+from storewatch.catalog.targeting import Target, is_visible, known_id, read_targeted_rows
 from storewatch.domain.columns import SALES, SPECIAL_ROWS, TARGET, TARGETS
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.labels import ALL_STORES, Scope
@@ -84,13 +84,15 @@ class EntryRepository(Repository):
         first, last: of special hours only those of these dates, both included.
         """
         form = FORMS[kind]
-        removing = delete(form.table).where(
-            *(form.table.c[name].is_not_distinct_from(value) for name, value in asdict(target).items())
-        )
-        if form.dated:
-            removing = removing.where(form.table.c.date.between(first, last))
         with self._database.writing() as connection:
             lock_stores(connection)
+            if target.store_id is not None:
+                target = replace(target, store_id=known_id(connection, target.store_id))
+            removing = delete(form.table).where(
+                *(form.table.c[name].is_not_distinct_from(value) for name, value in asdict(target).items())
+            )
+            if form.dated:
+                removing = removing.where(form.table.c.date.between(first, last))
             if removed := connection.execute(removing).rowcount:
                 move_version(connection)
             return removed

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows
 from storewatch.catalog.db.schema import store_labels, stores
-from storewatch.catalog.targeting import ids_carrying
+from storewatch.catalog.targeting import ids_carrying, known_id
 from storewatch.domain.errors import InvalidInputError, UnknownStoreError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 
@@ -65,10 +65,12 @@ class NameRepository(Repository):
             return dict(chain(_unknown_stores(connection, targets), _unknown_labels(connection, labels)))
 
 
-def require_store(connection: Connection, store_id: str, scope: Scope) -> None:
-    """Raise UnknownStoreError unless the scope has this store."""
-    if connection.execute(ids_carrying(scope.labels).where(stores.c.store_id == store_id)).first() is None:
+def require_store(connection: Connection, store_id: str, scope: Scope) -> str:
+    """Return the id of the store that a text names; raise UnknownStoreError unless the scope has this store."""
+    known = known_id(connection, store_id)
+    if connection.execute(ids_carrying(scope.labels).where(stores.c.store_id == known)).first() is None:
         raise unknown_store(connection, store_id, scope)
+    return known
 
 
 def label_problem(connection: Connection, label: Label, scope: Scope) -> str | None:

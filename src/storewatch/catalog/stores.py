@@ -24,11 +24,12 @@ from storewatch.catalog.store_queries import (
     read_store_rows,
     read_stores,
 )
-from storewatch.catalog.targeting import ids_carrying
+from storewatch.catalog.targeting import ids_carrying, known_id
 from storewatch.domain.columns import STORES
 from storewatch.domain.enums import StoreOrder
 from storewatch.domain.errors import InvalidParameterError, StoreExistsError, StoreMergeError
 from storewatch.domain.labels import ALL_STORES, Scope
+from storewatch.domain.texts import clean_id
 
 
 class StoreRepository(Repository):
@@ -80,6 +81,13 @@ class StoreRepository(Repository):
             found = read_rows(connection, query.where(stores.c.store_id.in_(store_ids)), STORES)
             asked = pl.DataFrame({"store_id": store_ids}, schema={"store_id": pl.String})
             return read_store_rows(connection, asked.join(found, on="store_id", maintain_order="left"))
+
+    def known_ids(self, store_ids: Sequence[str]) -> list[str]:
+        """Return the ids of the stores that these texts name, whether these exist or not (`known_id`)."""
+        if all(clean_id(store_id) == store_id for store_id in store_ids):
+            return [*store_ids]
+        with self._database.reading() as connection:
+            return [known_id(connection, store_id) for store_id in store_ids]
 
     def find(self, store_id: str, scope: Scope = ALL_STORES) -> StoreRows | None:
         """Read one store, None when there is none with this id in the scope."""

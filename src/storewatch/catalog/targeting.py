@@ -11,6 +11,7 @@ from storewatch.catalog.db.rows import read_rows, select_rows
 from storewatch.catalog.db.schema import store_labels, stores
 from storewatch.domain.columns import TARGET
 from storewatch.domain.labels import Label, Scope
+from storewatch.domain.texts import clean_id
 
 # Up to so many stores are asked for by their ids; of more, everything is read.
 ASKED_BY_ID: Final = 10_000
@@ -65,6 +66,18 @@ def ids_carrying(labels: Iterable[Label]) -> Select[Any]:
     return query
 
 
+def known_id(connection: Connection, store_id: str) -> str:
+    """Return the id of the store that a text names: the text where a store has exactly this id, else the cleaned text.
+
+    Ids that were stored by earlier releases may have characters that are cleaned away now.
+    """
+    cleaned = clean_id(store_id)
+    if cleaned == store_id:
+        return store_id
+    exact = connection.execute(select(stores.c.store_id).where(stores.c.store_id == store_id)).first()
+    return cleaned if exact is None else store_id
+
+
 def bears_on(table: Table, ids: Select[Any]) -> ColumnElement[bool]:
     """Return whether a row applies to any of these stores."""
     carried = select(store_labels.c.label, store_labels.c.value).where(store_labels.c.store_id.in_(ids))
@@ -79,7 +92,9 @@ def is_visible(table: Table, scope: Scope, store_id: str | None) -> list[ColumnE
     """The conditions for a row that bears on a store that carries all these labels, and on this store."""
     conditions = [bears_on(table, ids_carrying(scope.labels))] if scope.is_limited else []
     if store_id is not None:
-        conditions.append(bears_on(table, select(stores.c.store_id).where(stores.c.store_id == store_id)))
+        conditions.append(
+            bears_on(table, select(stores.c.store_id).where(stores.c.store_id.in_([store_id, clean_id(store_id)])))
+        )
     return conditions
 
 

@@ -1,8 +1,9 @@
 """The command line: parse, call one function, print. One file a command group."""
 
+import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -25,7 +26,10 @@ from storewatch.cli import (
 )
 from storewatch.cli.home import HOME_HELP, use_home
 from storewatch.cli.report_options import report_command
-from storewatch.domain.errors import InvalidParameterError, StorewatchError, UnavailableError
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError, StorewatchError, UnavailableError
+
+# Bytes of an argument that are no UTF-8, as Python shows them.
+_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 
 app = typer.Typer(
     name="storewatch",
@@ -75,9 +79,18 @@ def _root(
     use_home(home)
 
 
+def _refuse_bytes(arguments: list[str]) -> None:
+    """Raise InvalidInputError for an argument that is not UTF-8 text, unless it is the name of a file."""
+    for argument in arguments:
+        if not argument.isascii() and _HALF_CHARACTER.search(argument) and not Path(argument).exists():
+            shown = _HALF_CHARACTER.sub("\ufffd", argument)
+            raise InvalidInputError(f"The argument {shown!r} is not valid UTF-8 text.")
+
+
 def main() -> None:
     """Run the command line. Exit with 0 when done, 2 for a mistake of the user, 1 for a failure of the machine."""
     try:
+        _refuse_bytes(sys.argv[1:])
         app()
     except StorewatchError as error:
         option = f"--{error.name.replace('_', '-')}: " if isinstance(error, InvalidParameterError) else ""

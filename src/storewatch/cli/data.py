@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storewatch.cli.home import Home, changing, exporting, progress_bar, reading
+from storewatch.cli.home import Home, author, changing, exporting, progress_bar, reading
 from storewatch.cli.report_options import AllowUnknown
 from storewatch.cli.tables import count
+from storewatch.domain.enums import WeekdayCounting
 
 if TYPE_CHECKING:
     from storewatch.ingest import ImportResult
@@ -26,6 +27,25 @@ def import_paths(
         ),
     ] = None,
     allow_unknown: AllowUnknown = False,
+    weekdays: Annotated[
+        WeekdayCounting | None,
+        typer.Option(
+            help="How weekdays are counted: iso (1 = Monday to 7), monday0, sunday0, or names. Default: iso where "
+            "there is a 7 and no 0, otherwise monday0."
+        ),
+    ] = None,
+    map_: Annotated[
+        list[str],
+        typer.Option(
+            "--map",
+            help="Which field a column of another name holds, such as tz=timezone_str; or the name of a saved mapping. "
+            "Repeatable.",
+            metavar="COLUMN=FIELD",
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
+    save_map: Annotated[
+        str | None, typer.Option(help="Save what --map says under this name, for --map NAME.", metavar="NAME")
+    ] = None,
     home: Home = None,
 ) -> None:
     """Import CSV, TSV, NDJSON, Parquet or Excel files, plain, .gz or in a .zip. The header decides what a file holds:
@@ -49,19 +69,28 @@ def import_paths(
 
     Example: storewatch import store_status.csv menu_hours.csv timezones.csv
     Example: storewatch import --valid-from 2026-12-01 menu_hours.csv
+    Example: storewatch import --map open=start_time_local --map close=end_time_local --save-map till hours.csv
     """
     from storewatch.ingest import ImportOptions, find_files, import_files
+    from storewatch.ingest.mappings import read_mapping, save_mapping
+    from storewatch.ingest.tables import TABLES
     from storewatch.stores.gaps import find_gaps
 
     found = find_files(paths)
     with changing(home, "import.create", "import", creates=True) as (installation, audit):
+        now = datetime.now(UTC)
+        columns = read_mapping(map_, TABLES, installation.catalog)
+        if save_map is not None:
+            save_mapping(save_map, columns, installation.catalog, created_by=author(), now=now)
         with progress_bar("import") as progress:
             imported = import_files(
                 found.files,
                 catalog=installation.catalog,
                 lake=installation.lake,
-                now=datetime.now(UTC),
+                now=now,
                 options=ImportOptions(
+                    weekdays=weekdays,
+                    columns=columns,
                     strict=strict,
                     allow_unknown=allow_unknown,
                     progress=progress,

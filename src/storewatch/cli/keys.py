@@ -10,7 +10,7 @@ from storewatch.cli.report_options import AllowUnknown
 from storewatch.domain.enums import Role
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import format_instant, parse_duration, parse_instant
-from storewatch.domain.labels import ALL_STORES, Label, Scope
+from storewatch.domain.labels import ALL_STORES, Scope, clean_label
 
 if TYPE_CHECKING:
     from storewatch.catalog import ApiKey
@@ -101,7 +101,7 @@ def _parse_scope(text: str) -> Scope:
     label, equals, value = text.partition("=")
     if not equals:
         raise InvalidInputError(f"{text!r} is not a scope; write it as label=value, such as owner=acme.")
-    return Scope(label=Label(label, value))
+    return Scope(label=clean_label(label, value))
 
 
 def _parse_expiry(text: str, now: datetime) -> datetime:

@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 from storewatch.domain.instants import parse_instant
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import Label, clean_label
 
 if TYPE_CHECKING:
     from storewatch.catalog import Catalog
@@ -170,7 +170,7 @@ def read_label(text: str, option: str) -> Label:
     label, equals, value = text.partition("=")
     if not equals or not label or not value:
         raise InvalidParameterError(option, f"{text!r} is not a label; write it as label=value, such as owner=acme.")
-    return Label(label.lower(), value)
+    return clean_label(label, value)
 
 
 def read_instant(text: str, option: str) -> datetime:

@@ -57,6 +57,15 @@ class Setting(StrEnum):
     TIMEZONE = "timezone"
 
 
+class WeekdayCounting(StrEnum):
+    """How files count weekdays."""
+
+    ISO = "iso"
+    MONDAY0 = "monday0"
+    SUNDAY0 = "sunday0"
+    NAMES = "names"
+
+
 class ImportTable(StrEnum):
     """The tables that can be imported."""
 

@@ -3,12 +3,19 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from storewatch.domain.texts import clean_id, clean_value
+
 
 class Label(NamedTuple):
     """A label of a store and its value, such as owner=acme."""
 
     name: str
     value: str
+
+
+def clean_label(name: str, value: str) -> Label:
+    """Return a label as people write it in the form in which it is stored: the name in lower case, both cleaned."""
+    return Label(clean_id(name).lower(), clean_value(value))
 
 
 @dataclass(frozen=True, kw_only=True)

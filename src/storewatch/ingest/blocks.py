@@ -18,7 +18,11 @@ Rows = npt.NDArray[np.int64]
 # Columns of polls that need not be in every row; objects of JSON may name them later than in the first one.
 DETAIL_NAMES: Final = ("reason", "source")
 # The columns in which numbers may have decimals, where a format has numbers.
-DECIMAL_NAMES: Final = ("objective", "amount_per_hour")
+DECIMAL_NAMES: Final = ("objective", "amount_per_hour", "observed_at")
+# Those in which numbers are whole: some writers keep them as floating-point numbers.
+WHOLE_NAMES: Final = ("store_id", "day", "weekday", "hour")
+# Larger whole numbers are rounded by floating-point numbers.
+EXACT_TO: Final = 2**53
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import partial
@@ -14,7 +14,7 @@ import polars as pl
 
 from storewatch.catalog import Catalog, StoreChanges
 from storewatch.domain.columns import LABELS, REJECTS, WEEKLY_HOURS
-from storewatch.domain.enums import EntryKind, ImportTable, Setting
+from storewatch.domain.enums import EntryKind, ImportTable, Setting, WeekdayCounting
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.engine.opening.weekly import weekly_intervals
@@ -29,6 +29,7 @@ from storewatch.ingest.scopes import of_known_targets, within_scope
 from storewatch.ingest.store_fields import scope_reason
 from storewatch.ingest.streams import Stream
 from storewatch.ingest.tables import TABLES, Table, check_hours, check_labels
+from storewatch.ingest.weekdays import WEEKDAY_COLUMNS, WEEKDAY_TABLES, read_weekdays
 
 MAX_ROWS: Final = 1_000_000
 SHOWN_REJECTS: Final = 100
@@ -57,12 +58,14 @@ class BulkChange:
     """How many rows were accepted and rejected.
 
     rejects: the first SHOWN_REJECTS of those rejected. ignored: the columns or keys that such rows do not have.
+    assumed: sentences about how the rows were read.
     """
 
     accepted: int
     rejected: int
     rejects: tuple[BulkReject, ...]
     ignored: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
 
 
 def replace_hours(
@@ -72,16 +75,19 @@ def replace_hours(
     catalog: Catalog,
     scope: Scope = ALL_STORES,
     valid_from: date | None = None,
+    weekdays: WeekdayCounting | None = None,
     now: datetime,
 ) -> BulkChange:
     """Replace the weekly hours of the stores named by the rows of a body.
 
     valid_from: the local date from which the new hours hold; earlier hours are kept. Without it they replace all hours.
-    scope: rows of other stores are rejected. Raises InvalidInputError when the body as a whole cannot be read.
+    scope: rows of other stores are rejected. weekdays: how they are counted; None: as the numbers in the body show.
+    Raises InvalidInputError when the body as a whole cannot be read.
     """
     table = _TABLE[ImportTable.WEEKLY_HOURS]
     read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
     _, rows = read(body, [table])
+    rows = _with_weekdays(rows, weekdays)
     rejected: list[pl.DataFrame] = []
     allowed = partial(catalog.stores.filter_ids, scope=scope) if scope.is_limited else None
 
@@ -107,6 +113,7 @@ def replace_entries(
     catalog: Catalog,
     scope: Scope = ALL_STORES,
     allow_unknown: bool = False,
+    weekdays: WeekdayCounting | None = None,
     now: datetime,
 ) -> BulkChange:
     """Replace special hours, targets or sales of the stores, or of the labels, that the rows of a body name.
@@ -120,6 +127,8 @@ def replace_entries(
     ]
     read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
     table, rows = read(body, tables)
+    if table.name in WEEKDAY_TABLES:
+        rows = _with_weekdays(rows, weekdays)
 
     def check(columns: pl.DataFrame) -> CheckedRows:
         checked = table.check(columns, now)
@@ -158,12 +167,26 @@ class _Rows:
     blocks: Iterable[Block]
     first_line: int
     ignored: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+
+
+def _with_weekdays(rows: _Rows, asked: WeekdayCounting | None) -> _Rows:
+    """Write the weekdays of all rows as 0 (Monday) to 6 (Sunday), however the body counts them."""
+    blocks = list(rows.blocks)
+    names = [name for name in WEEKDAY_COLUMNS if blocks and name in blocks[0].columns.columns]
+    reading = read_weekdays((block.columns[name] for block in blocks for name in names), asked)
+    return replace(
+        rows,
+        blocks=[replace(block, columns=reading.apply(block.columns)) for block in blocks],
+        assumed=() if reading.assumed is None else (reading.assumed,),
+    )
 
 
 def _check(
     rows: _Rows, check: Callable[[pl.DataFrame], CheckedRows], catalog: Catalog, scope: Scope
 ) -> tuple[pl.DataFrame, BulkChange]:
     good: list[pl.DataFrame] = []
+    assumed: list[str] = []
     with Rejects(shown=SHOWN_REJECTS, kept=False) as rejects:
         for block in rows.blocks:
             checked = check_apart(check, block.columns)
@@ -172,6 +195,7 @@ def _check(
                 checked = _protected(checked, block.columns.height, scope.label)
             rejects.add_block(block, checked.bad)
             good.append(checked.good)
+            assumed += checked.assumed
     accepted = sum(frame.height for frame in good)
     if not accepted and not rejects.count:
         raise InvalidInputError("The body holds no row: want at least one.")
@@ -180,6 +204,7 @@ def _check(
         rejected=rejects.count,
         rejects=tuple(BulkReject(index=one.line - rows.first_line, reason=one.reason) for one in rejects.first),
         ignored=rows.ignored,
+        assumed=tuple(dict.fromkeys((*rows.assumed, *assumed))),
     )
 
 
@@ -200,7 +225,7 @@ def _protected(checked: CheckedRows, rows: int, mine: Label) -> CheckedRows:
         labels=pl.when(pl.col("said").is_null()).then(pl.concat_list("labels", kept_label)).otherwise("labels"),
     )
     refused = good.filter(pl.col("said") != value).select("row", reason=pl.lit(scope_reason(mine)))
-    return CheckedRows(good=kept, bad=pl.concat([checked.bad, refused]).sort("row"))
+    return replace(checked, good=kept, bad=pl.concat([checked.bad, refused]).sort("row"))
 
 
 def _csv_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:

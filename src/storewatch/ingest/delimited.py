@@ -1,4 +1,7 @@
-"""CSV: Polars where it can, the csv module record by record where it cannot."""
+"""CSV: Polars where its quotes are plain, record by record where they are not.
+
+Both ways split a record into the same fields: what becomes of a row does not depend on the rows beside it.
+"""
 
 import csv
 import io
@@ -8,6 +11,7 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from storewatch.domain.errors import InvalidInputError
@@ -21,8 +25,7 @@ RECORD_LINES: Final = 100
 # Record by record costs some 5 us a row, thirty times what Polars takes.
 SLOW_BYTES: Final = 256 << 10
 
-_NEWLINE, _QUOTE = ord("\n"), ord('"')
-_SPACE_AFTER_QUOTE: Final = re.compile(r'"[ \t]+(?=[,;\t]|$)')
+_NEWLINE, _RETURN, _QUOTE = ord("\n"), ord("\r"), ord('"')
 
 
 def open_csv(stream: Stream) -> Source:
@@ -70,6 +73,7 @@ def _header(text: str, delimiter: str) -> tuple[list[str], int] | None:
 class _Csv:
     def __init__(self, stream: Stream, delimiter: str, width: int) -> None:
         self._stream, self._delimiter, self._width = stream, delimiter, width
+        self._field = _field_pattern(delimiter)
         self._blank = f' \t\r\n"{delimiter}'.encode()
 
     def read(self, data: bytes, first_line: int, wanted: Mapping[str, int], *, apart: bool) -> Iterator[Block]:
@@ -88,6 +92,11 @@ class _Csv:
     def _read_whole(self, data: bytes, first_line: int, wanted: Mapping[str, int]) -> Block | None:
         """One block by Polars, or None when Polars would not read it exactly as RFC 4180 says."""
         quoted = b'"' in data
+        if data.count(b"\r") != data.count(b"\r\n"):
+            return None
+        records = _Records(data, first_line, self._blank)
+        if quoted and not records.have_plain_quotes(ord(self._delimiter)):
+            return None
         header = self._delimiter.join(str(position) for position in range(self._width)).encode()
         try:
             # Not `columns=`: with a projection Polars lets rows with too many fields pass.
@@ -100,8 +109,7 @@ class _Csv:
         except pl.exceptions.PolarsError:
             return None
         columns = whole.select(pl.col(str(position)).alias(name) for name, position in wanted.items())
-        records = _Records(data, first_line, self._blank)
-        if quoted and (len(records.starts) != columns.height or _has_spaced_quotes(columns)):
+        if quoted and len(records.starts) != columns.height:
             return None
         return Block(columns=columns, origins=records.origins, broken=no_rejects(), done_bytes=self._stream.done_bytes)
 
@@ -117,16 +125,29 @@ class _Csv:
             at += span
 
     def _split(self, lines: list[bytes], at: int) -> tuple[list[str] | None, int]:
-        fields = _fields(lines[at], self._delimiter)
+        fields = self._fields(lines[at])
         quotes = lines[at].count(b'"')
         if fields is not None or quotes % 2 == 0:
             return fields, 1
         for end in range(at + 1, min(at + RECORD_LINES, len(lines))):
             quotes += lines[end].count(b'"')
             if quotes % 2 == 0:
-                fields = _fields(b"\n".join(lines[at : end + 1]), self._delimiter)
+                fields = self._fields(b"\n".join(lines[at : end + 1]))
                 return fields, end + 1 - at if fields is not None else 1
         return None, 1
+
+    def _fields(self, raw: bytes) -> list[str] | None:
+        """Split a record; None when a quote in it is not where a field begins or ends."""
+        text = raw.decode(errors="surrogateescape").removesuffix("\r")
+        fields: list[str] = []
+        at = 0
+        while match := self._field.match(text, at):
+            quoted, plain = match.groups()
+            fields.append(plain if quoted is None else quoted.replace('""', '"'))
+            at = match.end() + 1
+            if at > len(text):
+                return fields
+        return None
 
     def _line(self, number: int, raw: bytes, fields: list[str] | None, wanted: Mapping[str, int]) -> Line:
         if fields is None:
@@ -142,23 +163,18 @@ def _break(raw: bytes) -> str:
     """Return why a record cannot be split into fields."""
     if b"\r" in raw.rstrip(b"\r"):
         return "a carriage return stands inside it"
-    if len(raw) > csv.field_size_limit():
-        return f"a field of it is longer than {csv.field_size_limit():,} characters"
     return "a quote in it is not closed, or not where a field begins and ends"
 
 
-def _fields(raw: bytes, delimiter: str) -> list[str] | None:
-    text = raw.decode(errors="surrogateescape").removesuffix("\r")
-    for attempt in (text, _SPACE_AFTER_QUOTE.sub('"', text)):
-        try:
-            return next(csv.reader([attempt], delimiter=delimiter, strict=True, skipinitialspace=True), [])
-        except csv.Error:
-            continue
-    return None
+def _field_pattern(delimiter: str) -> re.Pattern[str]:
+    """One field up to the delimiter or the end: in quotes as RFC 4180 has them, or without.
 
-
-def _has_spaced_quotes(columns: pl.DataFrame) -> bool:
-    return columns.select(pl.any_horizontal(pl.all().str.contains(r'^\s*"').any())).item() is True
+    Blanks, and the byte order mark that joined files leave inside, may stand around the quotes. A quote inside a field
+    that does not begin with one is text.
+    """
+    blank = " \ufeff" if delimiter == "\t" else " \t\ufeff"
+    quoted = rf'[{blank}]*+"([^"]*+(?:""[^"]*+)*+)"[{blank}]*+'
+    return re.compile(rf'(?:{quoted}|(?![{blank}]*+")([^{delimiter}\r\n]*+))(?=[{delimiter}]|\Z)')
 
 
 class _Records:
@@ -177,12 +193,33 @@ class _Records:
         raws = (self._data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True))
         return lines, [raw.decode(errors="replace") if raw.strip(self._blank) else "" for raw in raws]
 
+    def have_plain_quotes(self, delimiter: int) -> bool:
+        """Whether every quote opens or closes a field, or is doubled in one, and no record is longer than may be."""
+        quotes = np.flatnonzero(self._bytes == _QUOTE)
+        if len(quotes) % 2:
+            return False
+        # Beyond the ends of the block lies the first or last byte again, which is right there.
+        before, after, then = (
+            self._bytes.take(places, mode="clip") for places in (quotes[::2] - 1, quotes[1::2] + 1, quotes[1::2] + 2)
+        )
+        opens = (before == delimiter) | (before == _NEWLINE) | (before == _QUOTE)
+        closes = (after == delimiter) | (after == _NEWLINE) | (after == _QUOTE)
+        closes |= (after == _RETURN) & (then == _NEWLINE)
+        if not (opens.all() and closes.all()):
+            return False
+        last_lines = np.searchsorted(self._newlines, self._ends)
+        return bool(np.diff(last_lines, prepend=-1).max(initial=0) <= RECORD_LINES)
+
+    @cached_property
+    def _bytes(self) -> npt.NDArray[np.uint8]:
+        return np.frombuffer(self._data, np.uint8)
+
     @cached_property
     def _newlines(self) -> Rows:
-        return np.flatnonzero(np.frombuffer(self._data, np.uint8) == _NEWLINE)
+        return np.flatnonzero(self._bytes == _NEWLINE)
 
     @cached_property
     def _ends(self) -> Rows:
-        quotes = np.flatnonzero(np.frombuffer(self._data, np.uint8) == _QUOTE)
+        quotes = np.flatnonzero(self._bytes == _QUOTE)
         ends: Rows = self._newlines[np.searchsorted(quotes, self._newlines) % 2 == 0]
         return ends

@@ -15,38 +15,39 @@ from storewatch.ingest.cells import (
     numbers,
     pair_problem,
     quoted,
-    seconds_of_day,
     split,
     stripped,
+    stripped_value,
 )
+from storewatch.ingest.notations import TIME_WORDS, opening_times
 
 
 def check_special_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - they may be of any date
     """Text of a target, date and two local times -> SPECIAL_ROWS; both times empty: closed that date."""
-    start, end = stripped("start_time_local").fill_null(""), stripped("end_time_local").fill_null("")
+    start_s, end_s, is_closed = opening_times(stripped("start_time_local"), stripped("end_time_local"))
     target, is_target, problems = _target(columns)
     parsed = columns.select(
         *target,
         dates("date"),
-        start_s=seconds_of_day(start),
-        end_s=seconds_of_day(end),
-        is_closed=(start == "") & (end == ""),
+        start_s=start_s,
+        end_s=end_s,
+        is_closed=is_closed,
     )
     start_s, end_s = pl.col("start_s"), pl.col("end_s")
-    or_closed = "or both times empty for closed"
+    or_closed = "or both times empty, or Closed"
     problems += [
         pl.when(pl.col("date").is_null()).then(
             pl.format("date {} is no date: want a day from 1970 to 8999, e.g. 2026-12-24", quoted("date_found"))
         ),
         pl.when((start_s < DAY_SECONDS).fill_null(value=False).not_()).then(
             pl.format(
-                f"start_time_local {{}} is no time of day: want HH:MM:SS or HH:MM, {or_closed}",
+                f"start_time_local {{}} is no time of day: want {TIME_WORDS}, {or_closed}",
                 quoted("start_time_local"),
             )
         ),
         pl.when(end_s.is_null()).then(
             pl.format(
-                f"end_time_local {{}} is no time of day: want HH:MM:SS or HH:MM, up to 24:00, {or_closed}",
+                f"end_time_local {{}} is no time of day: want {TIME_WORDS}, within 24 hours of the start, {or_closed}",
                 quoted("end_time_local"),
             )
         ),
@@ -115,7 +116,7 @@ def _target(columns: pl.DataFrame) -> tuple[list[pl.Expr], pl.Expr, list[pl.Expr
     nothing = pl.lit(None, pl.String)
     if "store_id" in columns.columns:
         return [stripped("store_id"), nothing.alias("label"), nothing.alias("value")], is_id(), [id_problem()]
-    read = [nothing.alias("store_id"), stripped("label").str.to_lowercase(), stripped("value")]
+    read = [nothing.alias("store_id"), stripped("label").str.to_lowercase(), stripped_value("value")]
     no_value = pl.when(is_empty("value")).then(pl.lit("the value of the label is empty"))
     return read, ~is_empty("value") & pair_problem().is_null(), [pair_problem(), no_value]
 

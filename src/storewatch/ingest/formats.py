@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import time
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.blocks import DECIMAL_NAMES, Block, Rows, Source, no_rejects
+from storewatch.ingest.blocks import DECIMAL_NAMES, EXACT_TO, WHOLE_NAMES, Block, Rows, Source, no_rejects
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.lines import open_ndjson
 from storewatch.ingest.streams import BLOCK_BYTES, Stream
@@ -86,17 +87,62 @@ def _as_label(name: str, found: str, dtype: pl.DataType) -> pl.Expr:
 def _as_found(file: str, name: str, found: str, dtype: pl.DataType) -> pl.Expr:
     column = pl.col(found)
     if isinstance(dtype, _TEXT_COLUMNS) or dtype.is_integer():
-        return column.cast(pl.String).alias(name)
-    if isinstance(dtype, pl.Datetime) and name in _INSTANT_NAMES:
+        text: pl.Expr | None = column.cast(pl.String)
+    elif name in _TIME_NAMES:
+        text = _time_of_day(column, dtype)
+    elif name in _DATE_NAMES:
+        text = _date(column, dtype)
+    elif name in _INSTANT_NAMES and isinstance(dtype, pl.Datetime):
         utc = column.dt.replace_time_zone("UTC") if dtype.time_zone is None else column.dt.convert_time_zone("UTC")
-        return utc.dt.cast_time_unit("us").alias(name)
-    if isinstance(dtype, pl.Time) and name in _TIME_NAMES:
-        return column.dt.to_string("%H:%M:%S").alias(name)
-    if isinstance(dtype, pl.Date) and name in _DATE_NAMES:
-        return column.dt.to_string("%Y-%m-%d").alias(name)
-    if dtype.is_float() and name in DECIMAL_NAMES:
-        return column.cast(pl.String).alias(name)
-    raise InvalidInputError(f"{file}: the column {found} holds {dtype}, which cannot be a {name}; write it as text.")
+        text = utc.dt.cast_time_unit("us")
+    else:
+        text = _number(column, name, dtype)
+    if text is None:
+        raise InvalidInputError(
+            f"{file}: the column {found} holds {dtype}, which cannot be a {name}; write it as text."
+        )
+    return text.alias(name)
+
+
+def _time_of_day(column: pl.Expr, dtype: pl.DataType) -> pl.Expr | None:
+    if isinstance(dtype, pl.Time):
+        return column.dt.to_string("%H:%M:%S%.f")
+    if isinstance(dtype, pl.Duration):
+        return _clock_of(column)
+    # Only one on a day that stands for no day is a time of day; the check of the rows knows which days do.
+    return column.dt.to_string("%Y-%m-%d %H:%M:%S%.f") if isinstance(dtype, pl.Datetime) else None
+
+
+def _date(column: pl.Expr, dtype: pl.DataType) -> pl.Expr | None:
+    if isinstance(dtype, pl.Date):
+        return column.dt.to_string("%Y-%m-%d")
+    if not isinstance(dtype, pl.Datetime):
+        return None
+    at_midnight = pl.when(column.dt.time() == time()).then(column.dt.to_string("%Y-%m-%d"))
+    return at_midnight.otherwise(column.dt.to_string("%Y-%m-%d %H:%M:%S"))
+
+
+def _number(column: pl.Expr, name: str, dtype: pl.DataType) -> pl.Expr | None:
+    """Numbers as text, whole ones without decimals."""
+    if isinstance(dtype, pl.Decimal) and name in (*WHOLE_NAMES, *DECIMAL_NAMES):
+        return column.cast(pl.String).str.replace(r"\.0+$", "")
+    if not dtype.is_float() or name not in (*WHOLE_NAMES, *DECIMAL_NAMES):
+        return None
+    number = column.cast(pl.Float64).fill_nan(None)
+    is_whole = (number == number.floor()) & (number.abs() <= EXACT_TO)
+    text = number.cast(pl.String)
+    # In scientific notation no id is accepted.
+    other = pl.format("{}e+0", text) if name in WHOLE_NAMES else text
+    return pl.when(is_whole).then(number.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(other)
+
+
+def _clock_of(column: pl.Expr) -> pl.Expr:
+    """Lengths of time since midnight as HH:MM:SS."""
+    micros = column.dt.total_microseconds()
+    seconds = micros // 1_000_000
+    parts = (seconds // 3600, seconds // 60 % 60, seconds % 60)
+    text = pl.concat_str(*(part.cast(pl.String).str.zfill(2) for part in parts), separator=":")
+    return pl.when(micros % 1_000_000 == 0).then(text).otherwise(micros.cast(pl.String))
 
 
 def _origins(columns: pl.DataFrame, first_row: int) -> Callable[[Rows], tuple[Rows, list[str]]]:

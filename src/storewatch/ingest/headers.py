@@ -1,13 +1,15 @@
 """Which tables the header of a file carries, where their columns are, and which columns belong to none of them."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from storewatch.domain.enums import ImportTable
 from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.texts import clean_id
 from storewatch.ingest.cells import LABEL_NAME
+from storewatch.ingest.mappings import guesses, mapped
 from storewatch.ingest.tables import DAY_NAMES, TABLES, Table
 
 # Of the keys of many objects.
@@ -54,16 +56,19 @@ class Header:
         return {column: place for found in self.tables for column, place in found.positions.items()}
 
 
-def recognise(file: str, header: Sequence[str]) -> Header:
+def recognise(file: str, header: Sequence[str], columns: Mapping[str, str] | None = None) -> Header:
     """Find every table that has all its columns in a header, in any order and case.
 
     Beside a table of stores the other columns are labels; beside polls only `name` is one. Raises InvalidInputError
-    when no table fits, a wanted column is there twice, or a column may belong to two tables.
+    when no table fits, a wanted column is there twice, or a column may belong to two tables. columns: the fields that
+    columns of other names hold.
     """
+    if columns:
+        header = mapped(_names(header), columns)
     names = _names(header)
     complete = [table for table in TABLES if set(table.columns) <= set(table.positions(names))]
     if not complete:
-        raise InvalidInputError(_none_fits(file, header, nearest(names, TABLES), "none of the nine tables"))
+        raise InvalidInputError(_none_fits(file, header, _meant(names), "none of the nine tables"))
     _refuse_ambiguous(file, names, complete)
     others = [table for table in complete if table.name is not ImportTable.STORES]
     found = [FoundTable(table=table, positions=table.positions(names), is_joined=len(complete) > 1) for table in others]
@@ -102,6 +107,17 @@ def nearest(names: Sequence[str], tables: Sequence[Table]) -> Table:
     return max(tables, key=nearness)
 
 
+def _meant(names: Sequence[str]) -> Table:
+    """Return the table that a header is under other names of its columns, else the one that it comes nearest to."""
+
+    def is_guessed(table: Table) -> bool:
+        missing = table.columns.keys() - table.positions(names).keys()
+        return len(list(guesses(names, table))) == len(missing)
+
+    complete = [table for table in TABLES if is_guessed(table)]
+    return max(complete, key=lambda table: len(table.columns), default=None) or nearest(names, TABLES)
+
+
 def ignored_columns(header: Sequence[str], used: Sequence[dict[str, int]]) -> list[str]:
     """Return the names of the columns at no used position, each once, as they can be shown."""
     places = {place for positions in used for place in positions.values()}
@@ -123,11 +139,11 @@ def ignored_keys(rows: Sequence[object], used: Collection[str]) -> tuple[str, ..
 
 def printable(name: str) -> str:
     """Return the beginning of a column's name without control characters."""
-    return "".join(c if c.isprintable() else "�" for c in name.strip())[:40]
+    return "".join(c if c.isprintable() else "�" for c in clean_id(name))[:40]
 
 
 def _names(header: Sequence[str]) -> list[str]:
-    return [name.strip().lower() for name in header]
+    return [clean_id(name).lower() for name in header]
 
 
 def _refuse_ambiguous(file: str, names: Sequence[str], complete: Sequence[Table]) -> None:
@@ -212,8 +228,13 @@ def _none_fits(file: str, header: Sequence[str], table: Table, what: str) -> str
     missing = [column for column in table.columns if column not in positions]
     return (
         f"{file}: the header is {what}. Found: {_listed(header)}. Nearest is the table of {table.title}, which wants "
-        f"{table.wanted(table.columns)}; missing: {table.wanted(missing)}."
+        f"{table.wanted(table.columns)}; missing: {table.wanted(missing)}.{_hint(header, table)}"
     )
+
+
+def _hint(header: Sequence[str], table: Table) -> str:
+    options = " ".join(f"--map {guess}" for guess in guesses(_names(header), table))
+    return f" If other names hold these: {options}" if options else ""
 
 
 def _listed(header: Sequence[str]) -> str:

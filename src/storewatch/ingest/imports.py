@@ -1,8 +1,8 @@
 """Files of every table into the catalog and the lake."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Final
@@ -13,7 +13,7 @@ import polars as pl
 from storewatch import telemetry
 from storewatch.catalog import Catalog, ImportNotes, ImportRecord, NewImport, StoreChanges, TargetKey
 from storewatch.domain.columns import TARGET
-from storewatch.domain.enums import EntryKind, ImportTable
+from storewatch.domain.enums import EntryKind, ImportTable, WeekdayCounting
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.ingest.headers import Header, recognise
@@ -21,6 +21,7 @@ from storewatch.ingest.inputs import InputFile, joined_names, unpacked
 from storewatch.ingest.readings import TableReading
 from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.ingest.undoing import import_key
+from storewatch.ingest.weekdays import WEEKDAY_COLUMNS, WEEKDAY_TABLES, read_weekdays
 from storewatch.lake import Lake
 from storewatch.stores.following import follow_lake
 
@@ -38,7 +39,8 @@ class ImportOptions:
     earlier ones are kept; without it they replace all. scope: only stores with this label may be written, and neither
     labels nor entries of labels. job_id: of the job that imports them. progress: called with the bytes read and the
     bytes of all files. loaded_at: when they were accepted, as `Lake.loading_at` returned it then; None: now.
-    allow_unknown: accept entries of labels that no store carries yet.
+    allow_unknown: accept entries of labels that no store carries yet. weekdays: how they are counted; None: as the
+    numbers in the files show. columns: the fields that columns of other names hold.
     """
 
     strict: bool = False
@@ -48,6 +50,8 @@ class ImportOptions:
     progress: Progress | None = None
     loaded_at: datetime | None = None
     allow_unknown: bool = False
+    weekdays: WeekdayCounting | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,13 +105,14 @@ def import_files(
         return Imported(tables=reading.store(catalog, lake), left_out=(*found.left_out, *no_tables))
 
 
-def group_by_table(files: Sequence[InputFile]) -> list[list[InputFile]]:
+def group_by_table(files: Sequence[InputFile], options: ImportOptions | None = None) -> list[list[InputFile]]:
     """Group files so that those that carry the same table are together; a file that is no table is by itself."""
+    options = options or ImportOptions()
     groups: list[tuple[set[ImportTable], list[int]]] = []
     for number, file in enumerate(files):
         try:
             with unpacked([file]) as found:
-                parts, _ = _recognised_parts(found.files, ImportOptions())
+                parts, _ = _recognised_parts(found.files, options)
             tables = {found.table.name for part in parts for found in part.header.tables}
         except InvalidInputError:
             tables = set()
@@ -155,6 +160,7 @@ class _Reading:
     def store(self, catalog: Catalog, lake: Lake) -> tuple[ImportResult, ...]:
         """Read all files, then commit the polls to the lake and everything else to the catalog."""
         changes: dict[ImportTable, StoreChanges] = {}
+        self._read_weekdays()
         known = catalog.stores.lake_version_known()
         if ImportTable.OBSERVATIONS in self._tables:
             key = import_key(self._now, self._options.job_id or uuid4().hex)
@@ -187,6 +193,14 @@ class _Reading:
             _result(import_id, table, notes[name])
             for import_id, (name, table) in zip(ids, self._tables.items(), strict=True)
         )
+
+    def _read_weekdays(self) -> None:
+        """Decide for each table how its weekdays are counted, from all of its files: they may be parts of one."""
+        for name in self._tables.keys() & {*WEEKDAY_TABLES}:
+            table = self._tables[name]
+            table.weekdays = read_weekdays(_weekdays(self._parts, name), self._options.weekdays)
+            if table.weekdays.assumed:
+                table.assumed[table.weekdays.assumed] = None
 
     def _notes(self, table: TableReading, catalog: Catalog) -> ImportNotes:
         new = self._new_stores(table, catalog)
@@ -275,7 +289,7 @@ def _recognised_parts(files: Sequence[InputFile], options: ImportOptions) -> tup
     left_out: list[str] = []
     for file in files:
         try:
-            part = _recognised(file)
+            part = _recognised(file, options.columns)
         except InvalidInputError as error:
             if not file.is_optional:
                 raise
@@ -287,9 +301,10 @@ def _recognised_parts(files: Sequence[InputFile], options: ImportOptions) -> tup
     return parts, left_out
 
 
-def _recognised(file: InputFile) -> _Part:
+def _recognised(file: InputFile, columns: Mapping[str, str]) -> _Part:
     with file.open() as source:
-        return _Part(file=file, header=recognise(file.name, source.names), total_bytes=source.total_bytes)
+        header = recognise(file.name, source.names, columns)
+        return _Part(file=file, header=header, total_bytes=source.total_bytes)
 
 
 def _within_options(part: _Part, options: ImportOptions) -> _Part:
@@ -317,6 +332,17 @@ def _within_limits(file: str, header: Header) -> Header:
         ignored=(*header.ignored, *(f"{name} (a key with a scope cannot import labels)" for name in labels)),
         assumed=header.assumed,
     )
+
+
+def _weekdays(parts: Sequence[_Part], table: ImportTable) -> Iterator[pl.Series]:
+    """Yield the weekdays of a table, block by block; the files that have any are read once for them."""
+    for part in parts:
+        for found in part.header.tables:
+            places = {name: found.positions[name] for name in WEEKDAY_COLUMNS if name in found.positions}
+            if found.table.name is table and places:
+                with part.file.open() as source:
+                    for block in source.blocks(places):
+                        yield from block.columns.get_columns()
 
 
 def _result(import_id: int, table: TableReading, notes: ImportNotes) -> ImportResult:

@@ -10,7 +10,16 @@ import polars as pl
 
 from storewatch.domain.columns import REJECTS
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.blocks import DECIMAL_NAMES, DETAIL_NAMES, UNREADABLE, Block, Rows, Source
+from storewatch.ingest.blocks import (
+    DECIMAL_NAMES,
+    DETAIL_NAMES,
+    EXACT_TO,
+    UNREADABLE,
+    WHOLE_NAMES,
+    Block,
+    Rows,
+    Source,
+)
 from storewatch.ingest.streams import Stream
 
 LINES_PER_BLOCK: Final = 100_000
@@ -137,6 +146,8 @@ def row_line(number: int, raw: bytes, row: object, keys: Mapping[str, str]) -> L
         value = row.get(key)
         if type(value) is int or (type(value) is float and column in DECIMAL_NAMES):  # True is an int by isinstance
             value = str(value)
+        elif type(value) is float and column in WHOLE_NAMES and value.is_integer() and abs(value) <= EXACT_TO:
+            value = str(int(value))
         elif value is not None and not isinstance(value, str):
             unreadable = unreadable or {}
             unreadable[column] = f"{column} must be text or a whole number, not {_shown(value)}"

@@ -1,6 +1,7 @@
 """The rows of one table in all files of an import: the good ones gathered, the others rejected."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 
@@ -11,10 +12,11 @@ from storewatch.domain.columns import ENTRIES, LABELS, LIVES, TIMEZONES, WEEKLY_
 from storewatch.domain.enums import EntryKind, ImportTable, Setting
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
-from storewatch.ingest.cells import CheckedRows, check_apart, is_id, stripped
+from storewatch.ingest.cells import CheckedRows, check_apart, is_empty, is_id, stripped
 from storewatch.ingest.headers import FoundTable
 from storewatch.ingest.rejects import Rejects
 from storewatch.ingest.scopes import Allowed, UnknownTargets, of_known_targets, within_scope
+from storewatch.ingest.weekdays import WeekdayReading
 from storewatch.stores.gaps import some
 
 REJECTED_STORES: Final = pl.Schema({"store_id": pl.String, "reason": pl.String})
@@ -32,6 +34,7 @@ class TableReading:
         self.files: dict[str, None] = {}
         self.ignored: dict[str, None] = {}
         self.assumed: dict[str, None] = {}
+        self.weekdays: WeekdayReading | None = None
         self._goods: list[pl.DataFrame] = []
         self._joined_labels: dict[tuple[str, ...], list[pl.DataFrame]] = {}
         self._rejected: list[pl.DataFrame] = []
@@ -56,9 +59,13 @@ class TableReading:
         entries that do not exist; a store that other tables share the row with exists by that.
         """
         columns = block.columns.select(columns_of(found, block))
+        if self.weekdays is not None:
+            columns = self.weekdays.apply(columns)
+            block = replace(block, columns=columns)
         checked = _check_joined(found, block, now, allowed) if found.is_joined else _check(found, columns, now, allowed)
         if found.table.is_of_entries and not found.is_joined:
             checked = of_known_targets(checked, columns, unknown)
+        self.assumed.update(dict.fromkeys(checked.assumed))
         self.rejects.add_block(block, checked.bad, file)
         self.accepted += checked.good.height
         if self.name in SETTINGS and checked.bad.height:
@@ -174,7 +181,7 @@ def _check_joined(found: FoundTable, block: Block, now: datetime, allowed: Allow
     unreadable = block.unreadable.filter(pl.col("column").is_in(names))
     unreadable = unreadable.unique("row", keep="first", maintain_order=True).select("row", "reason")
     filled = [
-        pl.col(name).str.strip_chars().fill_null("") != "" if dtype == pl.String else pl.col(name).is_not_null()
+        ~is_empty(name) if dtype == pl.String else pl.col(name).is_not_null()
         for name, dtype in columns.select(found.own_columns()).schema.items()
     ]
     is_filled = columns.select(pl.any_horizontal(filled)).to_series()
@@ -182,7 +189,7 @@ def _check_joined(found: FoundTable, block: Block, now: datetime, allowed: Allow
     rows = numbers.filter(is_filled & ~numbers.is_in(unreadable["row"].implode()))
     checked = _check(found, columns[rows], now, allowed)
     bad = checked.bad.with_columns(row=rows.gather(checked.bad["row"]))
-    return CheckedRows(good=checked.good, bad=pl.concat([bad, unreadable]).sort("row"))
+    return replace(checked, bad=pl.concat([bad, unreadable]).sort("row"))
 
 
 def _exploded(labels: pl.DataFrame) -> pl.DataFrame:

@@ -1,12 +1,13 @@
 """Reject rows of stores outside the scope of their sender, and rows of stores and labels that do not exist."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 
 from storewatch.catalog import TargetKey
 from storewatch.domain.columns import TARGET
-from storewatch.ingest.cells import CheckedRows
+from storewatch.ingest.cells import CheckedRows, stripped
 
 # Of some store ids those that may be written.
 Allowed = Callable[[pl.Series], pl.Series]
@@ -26,13 +27,13 @@ def within_scope(checked: CheckedRows, columns: pl.DataFrame, allowed: Allowed) 
     if visible.len() == ids.len():
         return checked
     outside = (
-        columns.select(row=pl.int_range(pl.len(), dtype=pl.Int64), store_id=pl.col("store_id").str.strip_chars())
+        columns.select(row=pl.int_range(pl.len(), dtype=pl.Int64), store_id=stripped("store_id"))
         .join(checked.bad, on="row", how="anti", maintain_order="left")
         .filter(~pl.col("store_id").is_in(visible.implode()))
         .select("row", reason=pl.format("there is no store '{}' for this key", pl.col("store_id").str.slice(0, 60)))
     )
     good = checked.good.filter(pl.col("store_id").is_in(visible.implode()))
-    return CheckedRows(good=good, bad=pl.concat([checked.bad, outside]).sort("row"))
+    return replace(checked, good=good, bad=pl.concat([checked.bad, outside]).sort("row"))
 
 
 def of_known_targets(checked: CheckedRows, columns: pl.DataFrame, unknown: UnknownTargets) -> CheckedRows:
@@ -56,4 +57,4 @@ def of_known_targets(checked: CheckedRows, columns: pl.DataFrame, unknown: Unkno
     is_known = pl.col("reason").is_null()
     refused = rows.filter(~is_known).select("row", "reason")
     good = rows.filter(is_known).select(checked.good.columns)
-    return CheckedRows(good=good, bad=pl.concat([checked.bad, refused]).sort("row"))
+    return replace(checked, good=good, bad=pl.concat([checked.bad, refused]).sort("row"))

@@ -10,6 +10,7 @@ from storewatch.domain.columns import LABELS, LIVES, PATTERNS, TIMEZONES
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import parse_local_date
 from storewatch.domain.labels import ALL_STORES, Label, Scope
+from storewatch.domain.texts import clean_value
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.tables import check_hours, check_labels, check_zones
 from storewatch.stores.changes import StoreFields
@@ -87,13 +88,13 @@ def _hours(store_id: str, rows: Sequence[Mapping[str, str]] | None, problems: li
 
 def _labels(sent: Mapping[str, str | None], scope: Scope, problems: list[Problem]) -> dict[str, str | None]:
     # Names are checked with any value, because to remove a label it must have a name that can be.
-    named = [{"label": label, "value": (value or "").strip() or "-"} for label, value in sent.items()]
+    named = [{"label": label, "value": clean_value(value or "") or "-"} for label, value in sent.items()]
     checked = check_labels(pl.DataFrame([("-", named)], LABELS, orient="row"))
     problems += [(("labels",), reason) for reason in checked.bad["reason"]]
     if checked.bad.height or not named:
         return {}
     names = [pair["label"] for pair in checked.good["labels"][0]]
-    labels = {name: (value or "").strip() or None for name, value in zip(names, sent.values(), strict=True)}
+    labels = {name: clean_value(value or "") or None for name, value in zip(names, sent.values(), strict=True)}
     mine = scope.label
     if mine is not None and labels.get(mine.name, mine.value) != mine.value:
         problems.append((("labels", mine.name), scope_reason(mine)))

@@ -5,7 +5,7 @@ plain words. Nothing is guessed: SEMANTICS 1-4, and rule 18 of docs/semantics.md
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,22 +14,22 @@ import polars as pl
 from storewatch.domain.columns import INSTANT, LABELS, LIVES, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
 from storewatch.domain.instants import DAY_SECONDS
-from storewatch.domain.timezones import is_timezone
+from storewatch.domain.timezones import timezone_named
 from storewatch.ingest.blocks import DETAIL_NAMES
 from storewatch.ingest.cells import (
     CheckedRows,
     dates,
     id_problem,
-    instants,
     is_empty,
     is_id,
     pair_problem,
     quoted,
-    seconds_of_day,
     split,
     stripped,
+    stripped_value,
 )
 from storewatch.ingest.entry_tables import check_sales, check_special_hours, check_targets
+from storewatch.ingest.notations import TIME_WORDS, opening_times, read_instants
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 MAX_DETAIL_LENGTH: Final = 200
@@ -87,9 +87,10 @@ def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
     """Text of store_id, observed_at, status and any of DETAIL_NAMES -> store_id, observed_at, active and these."""
     latest = now + CLOCK_TOLERANCE
     found = columns["observed_at"]
+    times, units = read_instants(found) if found.dtype == pl.String else (found.cast(INSTANT), [])
     parsed = columns.select(
         stripped("store_id"),
-        (instants(found) if found.dtype == pl.String else found.cast(INSTANT)).alias("observed_at"),
+        times.alias("observed_at"),
         stripped("status").str.to_lowercase(),
     )
     observed_at, status = pl.col("observed_at"), pl.col("status")
@@ -121,18 +122,21 @@ def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
     for name in details:
         right &= pl.col(name).str.len_chars().fill_null(0) <= MAX_DETAIL_LENGTH
     originals = columns.select(found=pl.col("observed_at").cast(pl.String), status_found="status")
-    return split(parsed, right, problems, originals, [*_OBSERVED, (status == "active").alias("active"), *details])
+    output: list[str | pl.Expr] = [*_OBSERVED, (status == "active").alias("active"), *details]
+    assumed = tuple(f"times that are numbers were read as {unit} since 1970" for unit in units)
+    return replace(split(parsed, right, problems, originals, output), assumed=assumed)
 
 
 def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - hours are not dated
-    """Text of store_id, day and the two local times -> WEEKLY_HOURS; both times empty: closed that day."""
-    day, start, end = stripped("day"), stripped("start_time_local"), stripped("end_time_local")
+    """Text of store_id, day and the two local times -> WEEKLY_HOURS; both times empty, or Closed: closed that day."""
+    day = stripped("day")
+    start_s, end_s, is_closed = opening_times(stripped("start_time_local"), stripped("end_time_local"))
     parsed = columns.select(
         stripped("store_id"),
         pl.when(day.str.contains("^[0-6]$")).then(day).cast(pl.Int8).alias("day"),
-        seconds_of_day(start).alias("start_s"),
-        seconds_of_day(end).alias("end_s"),
-        is_closed=(start.fill_null("") == "") & (end.fill_null("") == ""),
+        start_s=start_s,
+        end_s=end_s,
+        is_closed=is_closed,
     )
     start_s, end_s = pl.col("start_s"), pl.col("end_s")
     problems = [
@@ -141,11 +145,12 @@ def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
             pl.format("day {} is not one of 0 (Monday) to 6 (Sunday)", quoted("day_found"))
         ),
         pl.when((start_s < DAY_SECONDS).fill_null(value=False).not_()).then(
-            pl.format("start_time_local {} is no time of day: want HH:MM:SS or HH:MM", quoted("start_time_local"))
+            pl.format(f"start_time_local {{}} is no time of day: want {TIME_WORDS}", quoted("start_time_local"))
         ),
         pl.when(end_s.is_null()).then(
             pl.format(
-                "end_time_local {} is no time of day: want HH:MM:SS or HH:MM, up to 24:00", quoted("end_time_local")
+                f"end_time_local {{}} is no time of day: want {TIME_WORDS}, within 24 hours of the start",
+                quoted("end_time_local"),
             )
         ),
         pl.format(
@@ -161,16 +166,23 @@ def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
 
 def check_zones(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - zones are not dated
     """Text of store_id and timezone -> TIMEZONES."""
-    parsed = columns.select(stripped("store_id"), stripped("timezone"))
-    names = parsed["timezone"].drop_nulls().unique()
-    known = [name for name in names if is_timezone(name)]
+    found = columns.select(stripped("store_id"), stripped("timezone"))
+    zones = {name: timezone_named(name) for name in found["timezone"].drop_nulls().unique()}
+    read = pl.col("timezone").replace_strict(zones, default=None, return_dtype=pl.String)
+    parsed = found.with_columns(read)
     problems = [
         id_problem(),
-        pl.when(is_empty("timezone")).then(pl.lit("the time zone is empty: want an IANA name, e.g. America/Chicago")),
-        pl.format("time zone {} is unknown: want an IANA name, e.g. America/Chicago", quoted("timezone")),
+        pl.when(is_empty("found")).then(pl.lit("the time zone is empty: want an IANA name, e.g. America/Chicago")),
+        pl.format("time zone {} is unknown: want an IANA name, e.g. America/Chicago", quoted("found")),
     ]
-    right = is_id() & pl.col("timezone").is_in(known)
-    return split(parsed, right, problems, pl.DataFrame(), list(TIMEZONES))
+    right = is_id() & pl.col("timezone").is_not_null()
+    originals = found.select(found="timezone")
+    assumed = (
+        f"time zone {name} was read as {zone}"
+        for name, zone in sorted(zones.items())
+        if zone is not None and zone.lower() != name.lower()
+    )
+    return replace(split(parsed, right, problems, originals, list(TIMEZONES)), assumed=tuple(assumed))
 
 
 def check_life(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - they may be of any date
@@ -202,7 +214,9 @@ def check_labels(rows: pl.DataFrame) -> CheckedRows:
 
 def _check_pairs(store_ids: pl.Series, pairs: pl.DataFrame) -> CheckedRows:
     """pairs: row (index into store_ids), label and value of all labels."""
-    found = pairs.select("row", stripped("label").str.to_lowercase(), stripped("value")).filter(pl.col("value") != "")
+    found = pairs.select("row", stripped("label").str.to_lowercase(), stripped_value("value")).filter(
+        pl.col("value") != ""
+    )
     problems = found.select("row", problem=_label_problem()).drop_nulls().unique("row", keep="first")
     labels = found.group_by("row", maintain_order=True).agg(labels=pl.struct("label", "value"))
     parsed = (

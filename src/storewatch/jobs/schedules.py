@@ -13,7 +13,7 @@ from croniter import CroniterBadDateError, croniter
 from storewatch.catalog import Catalog, Schedule
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
-from storewatch.domain.timezones import is_timezone
+from storewatch.domain.timezones import timezone_named
 from storewatch.engine.opening.zones import first_instant, local_time
 from storewatch.jobs.kinds import handlers
 
@@ -25,9 +25,10 @@ _LEAST_APART: Final = timedelta(seconds=1)
 _HOUR: Final = timedelta(hours=1)
 
 
-def check_times(cron: str, timezone: str) -> None:
-    """Raise InvalidInputError for what is no cron expression, never comes, or is no IANA zone."""
-    if not is_timezone(timezone):
+def check_times(cron: str, timezone: str) -> str:
+    """Return the IANA name of the zone; raise InvalidInputError for a cron expression or a zone that cannot be used."""
+    named = timezone_named(timezone)
+    if named is None:
         raise InvalidInputError(f"{timezone!r} is not a time zone; write an IANA name such as Europe/Berlin or UTC.")
     if len(cron) > 200 or not _CRON.fullmatch(cron) or not croniter.is_valid(cron):
         raise InvalidInputError(
@@ -37,6 +38,7 @@ def check_times(cron: str, timezone: str) -> None:
         croniter(cron, datetime(2024, 1, 1)).get_next(datetime)  # noqa: DTZ001 - on no zone's clock
     except CroniterBadDateError:
         raise InvalidInputError(f"{cron!r} names a day that never comes.") from None
+    return named
 
 
 def new_schedule(
@@ -57,7 +59,7 @@ def new_schedule(
     """
     if not _NAME.fullmatch(name):
         raise InvalidInputError(f"{name[:100]!r} is no name for a schedule; want 1 to 100 letters, digits, . _ or -.")
-    check_times(cron, timezone)
+    timezone = check_times(cron, timezone)
     return Schedule(
         name=name,
         kind=kind,

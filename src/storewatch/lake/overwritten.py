@@ -21,7 +21,7 @@ from storewatch.lake.storage import Storage
 KEY: Final = ("store_id", "observed_at")
 _FOLDER: Final = "_overwritten"  # Delta leaves folders alone that begin with an underscore
 _NO_FILES: Final = "expanded paths were empty"  # the sentence of Polars
-_NAME: Final = re.compile(rf"{_FOLDER}/(-?\d+)-[0-9a-f]+-\d+\.parquet$")
+_NAME: Final = re.compile(rf"{_FOLDER}/(-?[0-9]+)-[0-9a-f]+-[0-9]+\.parquet$")
 
 
 def counting(observations: pl.DataFrame) -> pl.DataFrame:

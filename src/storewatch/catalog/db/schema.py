@@ -375,6 +375,15 @@ sales = Table(
     Index("sales_by_label", "label", "value"),
 )
 
+column_mappings = Table(
+    "column_mappings",
+    metadata,
+    Column("name", TEXT, primary_key=True),
+    Column("columns", JSON, nullable=False),
+    Column("created_by", TEXT),
+    Column("created_at", Instant, nullable=False),
+)
+
 report_definitions = Table(
     "report_definitions",
     metadata,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from storewatch.catalog import Catalog, Job
-from storewatch.domain.enums import JobKind
+from storewatch.domain.enums import JobKind, WeekdayCounting
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import parse_instant
 from storewatch.ingest import Imported, ImportOptions, InputFile, import_files
@@ -71,7 +71,7 @@ def _is_old(upload: Path, now: datetime) -> bool:
 
 def _import_uploads(running: RunningJob, services: JobServices) -> Imported:
     job = running.job
-    valid_from = job.parameters.get("valid_from")
+    valid_from, weekdays = job.parameters.get("valid_from"), job.parameters.get("weekdays")
     # Jobs of earlier versions have one file.
     names = job.parameters.get("files", [job.parameters["file"]])
     files = [
@@ -91,6 +91,8 @@ def _import_uploads(running: RunningJob, services: JobServices) -> Imported:
             loaded_at=parse_instant(text) if (text := job.parameters.get("loaded_at")) else job.created_at,
             scope=job.scope,
             valid_from=date.fromisoformat(valid_from) if valid_from else None,
+            weekdays=WeekdayCounting(weekdays) if weekdays else None,
+            columns=job.parameters.get("columns", {}),
         ),
     )
 

@@ -223,7 +223,7 @@ class Reports:
         if request.labels:
             chosen = chosen.only(self.catalog.stores.list_ids(StoreFilter(labels=request.labels)))
         if request.store_ids is not None:
-            chosen = chosen.only(pl.Series(request.store_ids, dtype=pl.String))
+            chosen = chosen.only(pl.Series(self.catalog.stores.known_ids(request.store_ids), dtype=pl.String))
         if request.zone is not None:
             in_zone = chosen.frame["timezone"].fill_null(DEFAULT_TIMEZONE) == request.zone
             chosen = chosen.at(in_zone.to_numpy())
@@ -275,7 +275,7 @@ def check_names(request: ReportRequest, catalog: Catalog, scope: Scope = ALL_STO
     if request.allow_unknown:
         return
     if request.store_ids:
-        catalog.names.check_stores(request.store_ids, scope)
+        catalog.names.check_stores(catalog.stores.known_ids(request.store_ids), scope)
     _check_labels(request, catalog, scope)
 
 

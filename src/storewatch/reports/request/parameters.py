@@ -22,13 +22,15 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined
 
+from storewatch.domain.texts import clean_id
+
 MAX_STORES: Final = 10_000
 MAX_WINDOWS: Final = 10
 MAX_SOURCES: Final = 20
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # PostgreSQL's texts hold no NUL
 StoreId = Annotated[Text, Field(min_length=1, max_length=500)]
-LabelName = Annotated[Text, Field(min_length=1, max_length=200)]
+LabelName = Annotated[Text, Field(min_length=1, max_length=200), AfterValidator(clean_id)]
 LabelValue = Annotated[Text, Field(min_length=1, max_length=256)]
 Labels = Annotated[dict[LabelName, LabelValue], Field(max_length=20, examples=[{"brand": "acme"}])]
 Duration = Annotated[Text, Field(min_length=1, max_length=20)]

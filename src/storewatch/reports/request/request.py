@@ -38,9 +38,9 @@ from storewatch.domain.instants import (
     parse_duration_us,
     parse_instant,
 )
-from storewatch.domain.labels import Label
+from storewatch.domain.labels import Label, clean_label
 from storewatch.domain.policies import POLICIES, Policy
-from storewatch.domain.timezones import is_timezone
+from storewatch.domain.timezones import timezone_named
 from storewatch.reports.request.parameters import (
     MAX_SOURCES,
     MAX_STORES,
@@ -73,7 +73,7 @@ def _read_labels(value: Any) -> Any:
     for text in (*value.keys(), *value.values()):
         if not isinstance(text, str) or not text or "\0" in text:
             raise InvalidParameterError("labels", "labels must be a text.")
-    return tuple(sorted(Label(name.lower(), of) for name, of in value.items()))
+    return tuple(sorted(clean_label(name, of) for name, of in value.items()))
 
 
 class ReportRequest(BaseModel, frozen=True, extra="forbid"):
@@ -327,11 +327,12 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
     @field_validator("zone", "timezone")
     @classmethod
     def _check_zone(cls, text: str | None, info: ValidationInfo) -> str | None:
-        if text is not None and not is_timezone(text):
+        named = None if text is None else timezone_named(text)
+        if text is not None and named is None:
             raise InvalidParameterError(
                 info.field_name or "", f"{text!r} is not a time zone; write an IANA name such as Europe/Berlin."
             )
-        return text
+        return named
 
     @field_validator("store_ids", "windows", "include", "sources")
     @classmethod

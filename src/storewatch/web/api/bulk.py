@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from anyio.to_thread import run_sync
-from fastapi import Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from storewatch.access import Principal
+from storewatch.domain.enums import WeekdayCounting
 from storewatch.domain.media_types import CSV, JSON
 from storewatch.ingest.bulk import SHOWN_REJECTS, BulkChange, BulkFormat
 from storewatch.installation import Installation
@@ -18,6 +19,15 @@ FORMATS: Final = {JSON: BulkFormat.JSON, CSV: BulkFormat.CSV}
 BULK_RESPONSES: Final = problem_responses(
     s415="Neither application/json nor text/csv.", s422="Not readable, or no row was good; nothing was stored."
 )
+
+
+Weekdays = Annotated[
+    WeekdayCounting | None,
+    Query(
+        description="How weekdays are counted: iso is 1 (Monday) to 7, monday0 and sunday0 begin with 0, names are not "
+        "counted. By default a 7 and no 0 is iso, and all else monday0; the answer says what was assumed."
+    ),
+]
 
 
 class RejectedRow(BaseModel):
@@ -50,6 +60,9 @@ class BulkAnswer(BaseModel):
     ignored: Annotated[
         list[str] | None, Field(description="Columns or keys that such a row does not have, if any.")
     ] = None
+    assumed: Annotated[
+        list[str] | None, Field(description="How the rows were read where they could be read otherwise, if anywhere.")
+    ] = None
 
     @classmethod
     def of(cls, change: BulkChange) -> "BulkAnswer":
@@ -60,6 +73,7 @@ class BulkAnswer(BaseModel):
             rejects=[RejectedRow(index=reject.index, reason=reject.reason) for reject in change.rejects],
             rejects_not_shown=change.rejected - len(change.rejects),
             ignored=list(change.ignored) or None,
+            assumed=list(change.assumed) or None,
         )
 
 

@@ -2,18 +2,35 @@
 
 from typing import Annotated, Final
 
-from fastapi import Path, Query
+from anyio.to_thread import run_sync
+from fastapi import Depends, Path, Query
 from pydantic import Field
 
 from storewatch.access import Principal
 from storewatch.catalog import Catalog, Target
 from storewatch.domain.errors import ScopedChangeError
+from storewatch.domain.labels import clean_label
+from storewatch.domain.texts import clean_id
 from storewatch.ingest.cells import MAX_ID_LENGTH, MAX_LABEL_LENGTH
+from storewatch.web.dependencies import Installed
 from storewatch.web.parameters import invalid
 
 NO_STORE: Final = "There is no store with this id, or none within the scope of the key."
 
-StorePath = Annotated[str, Path(min_length=1, max_length=4 * MAX_ID_LENGTH, examples=["cafe"])]
+
+async def _store_path(
+    store_id: Annotated[str, Path(min_length=1, max_length=4 * MAX_ID_LENGTH, examples=["cafe"])],
+    installation: Installed,
+) -> str:
+    """Return the id of the store that a path names. Only an id that is not clean needs the catalog, on a thread."""
+    if clean_id(store_id) == store_id:
+        return store_id
+    (known,) = await run_sync(installation.catalog.stores.known_ids, [store_id])
+    return known
+
+
+# The store that a path names: blanks around the id and invisible characters do not count.
+StorePath = Annotated[str, Depends(_store_path)]
 # PostgreSQL's text has no NUL.
 OptionalText = Annotated[str | None, Query(min_length=1, max_length=MAX_LABEL_LENGTH, pattern=r"^[^\x00]*$")]
 OfStore = Annotated[
@@ -30,7 +47,10 @@ def one_target(store_id: str | None, label: str | None, value: str | None) -> Ta
     """Return the target that query parameters name: a store, or a label and its value."""
     if (label is None) != (value is None) or (store_id is None) == (label is None):
         raise invalid("name a store_id, or a label and its value", "query", "store_id")
-    return Target(store_id=store_id, label=None if label is None else label.lower(), value=value)
+    if label is None or value is None:
+        return Target(store_id=store_id)
+    name, value = clean_label(label, value)
+    return Target(label=name, value=value)
 
 
 def check_may_change(target: Target, caller: Principal, catalog: Catalog) -> None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storewatch.access import Principal
 from storewatch.catalog import Closure, NewClosure
+from storewatch.domain.labels import clean_label
 from storewatch.ingest.cells import MAX_LABEL_LENGTH
 from storewatch.reports.request.parameters import StoreId, Text
 from storewatch.web.api.targeting import AllowUnknown
@@ -46,10 +47,11 @@ class ClosureBody(BaseModel):
             raise invalid("a label needs its value, and a value its label", "body", "value")
         if sum((self.store_id is not None, self.label is not None, self.all_stores)) != 1:
             raise invalid("name a store_id, or a label and its value, or send all_stores", "body", "store_id")
+        label, value = (None, None) if self.label is None else clean_label(self.label, self.value or "")
         return NewClosure(
             store_id=self.store_id,
-            label=None if self.label is None else self.label.lower(),
-            value=self.value,
+            label=label,
+            value=value,
             start_at=needed_instant(self.from_, "body", "from"),
             end_at=needed_instant(self.to, "body", "to"),
             reason=self.reason,

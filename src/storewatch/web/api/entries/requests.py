@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 from storewatch.access import Principal
 from storewatch.catalog import Catalog, Target
 from storewatch.domain.enums import EntryKind
-from storewatch.domain.labels import Label, Scope
+from storewatch.domain.labels import Scope, clean_label
 from storewatch.domain.media_types import CSV, JSON
 from storewatch.installation import Installation
 from storewatch.web.api.entries.models import Deleted, TargetModel
@@ -50,9 +50,10 @@ class EntryQuery:
         """Return the conditions that a row must meet beside its store."""
         if (self.label is None) != (self.value is None):
             raise invalid("a label needs its value, and a value its label", "query", "label")
-        if self.label is None:
+        if self.label is None or self.value is None:
             return []
-        return [pl.col("label") == self.label.lower(), pl.col("value") == self.value]
+        name, value = clean_label(self.label, self.value)
+        return [pl.col("label") == name, pl.col("value") == value]
 
 
 async def _entry_query(
@@ -150,7 +151,7 @@ def _check_names(catalog: Catalog, scope: Scope, query: EntryQuery) -> None:
         catalog.names.check_stores([query.store_id], scope)
     if query.label is not None and query.value is not None:
         with field("query", "label"):
-            catalog.names.check_label(Label(query.label.lower(), query.value), scope)
+            catalog.names.check_label(clean_label(query.label, query.value), scope)
 
 
 def _rows(

@@ -11,22 +11,26 @@ import shutil
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
+from pydantic import StringConstraints
 
 from storewatch.access import Principal
 from storewatch.catalog import Catalog, Job, StoredReject
-from storewatch.domain.enums import JobKind
+from storewatch.domain.enums import JobKind, WeekdayCounting
 from storewatch.domain.errors import ImportNotCompleteError, JobEndedError, UnknownImportError
 from storewatch.domain.formulas import safe_text
 from storewatch.domain.instants import format_instant, format_optional_instant
 from storewatch.domain.media_types import CSV
-from storewatch.ingest import InputFile, group_by_table
+from storewatch.ingest import ImportOptions, InputFile, group_by_table
 from storewatch.ingest.inputs import joined_names
+from storewatch.ingest.mappings import read_mapping, save_mapping
+from storewatch.ingest.tables import TABLES
 from storewatch.ingest.undoing import undo_imports
+from storewatch.installation import Installation
 from storewatch.jobs.kinds.import_ import upload_name
 from storewatch.web.api.imports.models import (
     Accepted,
@@ -41,13 +45,15 @@ from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
 from storewatch.web.dependencies import Installed
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
-from storewatch.web.parameters import RawText, local_date
+from storewatch.web.parameters import RawText, field, local_date
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
 
 MAX_FILES: Final = 20
 MAX_NAME_LENGTH: Final = 200
 SHOWN_REJECTS: Final = 10
+MAX_MAPPED: Final = 100
+MapText = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 _PAGE_ROWS: Final = 10_000
 
 
@@ -84,6 +90,22 @@ def create_imports(
             examples=[None],
         ),
     ] = None,
+    weekdays: Annotated[
+        WeekdayCounting | None,
+        Form(description="How weekdays are counted. By default a 7 and no 0 is iso, and all else monday0."),
+    ] = None,
+    map_: Annotated[
+        list[MapText] | None,
+        Form(
+            alias="map",
+            max_length=MAX_MAPPED,
+            description="`column=field`, such as `tz=timezone_str`, or the name of a saved mapping; one or more.",
+            examples=[None],
+        ),
+    ] = None,
+    save_map: Annotated[
+        str | None, Form(max_length=100, description="Save the mapping under this name.", examples=[None])
+    ] = None,
 ) -> Accepted:
     """Upload files of polls, weekly hours, time zones, stores, special hours, targets or sales.
 
@@ -91,14 +113,16 @@ def create_imports(
     import runs in the background, and is not lost when the service stops or fails.
     """
     local_date(valid_from, "body", "valid_from")
-    options = {"strict": strict} | ({"valid_from": valid_from} if valid_from else {})
+    columns = _mapping(map_ or [], save_map, caller, installation)
+    options: dict[str, Any] = {"strict": strict} | ({"valid_from": valid_from} if valid_from else {})
+    options |= ({"weekdays": weekdays.value} if weekdays else {}) | ({"columns": columns} if columns else {})
     uploads = installation.settings.uploads_dir
     uploaded: list[InputFile] = []
     try:
         for upload in file:
             uploaded.append(InputFile(path=uploads / str(uuid4()), name=_shown_name(upload.filename or "")))
             _store(upload, uploaded[-1].path)
-        imports = {files[0].path.name: files for files in group_by_table(uploaded)}
+        imports = {files[0].path.name: files for files in group_by_table(uploaded, ImportOptions(columns=columns))}
         for job_id, files in imports.items():
             for number, one in enumerate(files):
                 one.path.rename(uploads / upload_name(job_id, number))
@@ -117,6 +141,18 @@ def create_imports(
     if len(imports) == 1:
         response.headers["Location"] = f"/v1/imports/{next(iter(imports))}"
     return Accepted(items=[ImportModel.of(_find(installation.catalog, job_id, caller)) for job_id in imports])
+
+
+def _mapping(
+    texts: Sequence[str], save_as: str | None, caller: Principal, installation: Installation
+) -> dict[str, str]:
+    """Return the mapping that an upload asks for, and save it where it names it."""
+    with field("body", "map"):
+        columns = read_mapping(texts, TABLES, installation.catalog)
+    if save_as is not None:
+        with field("body", "save_map"):
+            save_mapping(save_as, columns, installation.catalog, created_by=caller.key_id, now=installation.clock())
+    return columns
 
 
 @router.get("", operation_id="listImports", responses=problem_responses(422))

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from storewatch.access.keys import create_key, find_key, revoke_key
-from storewatch.domain.labels import ALL_STORES, Label, Scope
+from storewatch.domain.labels import ALL_STORES, Scope, clean_label
 from storewatch.web.api.keys.models import KeyModel, KeyRequest, NewKeyModel
 from storewatch.web.audit import audited
 from storewatch.web.dependencies import Installed, State
@@ -29,7 +29,7 @@ def create(
 
     The scope must be a label and a value that a store carries, unless the request has `allow_unknown`.
     """
-    key_scope = Scope(label=Label(body.scope.label, body.scope.value)) if body.scope else ALL_STORES
+    key_scope = Scope(label=clean_label(body.scope.label, body.scope.value)) if body.scope else ALL_STORES
     with field("body"), members("body"):
         new = create_key(
             installation.catalog,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 
 from storewatch.domain.enums import EntryKind
 from storewatch.ingest.bulk import replace_entries
-from storewatch.web.api.bulk import BULK_RESPONSES, BulkAnswer, replace_rows
+from storewatch.web.api.bulk import BULK_RESPONSES, BulkAnswer, Weekdays, replace_rows
 from storewatch.web.api.entries.models import Deleted
 from storewatch.web.api.entries.requests import (
     DELETE_RESPONSES,
@@ -53,7 +53,11 @@ def list_sales(caller: Viewer, installation: Installed, query: EntryQueryParamet
 )
 @body_limit(BodyLimit.DATA)
 async def replace_sales(
-    request: Request, caller: Operator, installation: Installed, allow_unknown: AllowUnknownLabel = False
+    request: Request,
+    caller: Operator,
+    installation: Installed,
+    allow_unknown: AllowUnknownLabel = False,
+    weekdays: Weekdays = None,
 ) -> BulkAnswer:
     """Replace the sales of every store or label that a row names. The others stay.
 
@@ -61,7 +65,7 @@ async def replace_sales(
     others are returned with their place and reason. Stores must exist, and labels must be carried by a store unless
     `allow_unknown` is true. With a scope only rows of its own stores are accepted.
     """
-    replace = partial(replace_entries, EntryKind.SALES, allow_unknown=allow_unknown)
+    replace = partial(replace_entries, EntryKind.SALES, allow_unknown=allow_unknown, weekdays=weekdays)
     return await replace_rows(request, caller, installation, replace)
 
 

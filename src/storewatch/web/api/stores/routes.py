@@ -9,8 +9,9 @@ from storewatch.access import Principal
 from storewatch.catalog import StoreFilter
 from storewatch.domain.enums import StoreOrder, StoreState
 from storewatch.domain.errors import ScopedChangeError
-from storewatch.domain.labels import Label
-from storewatch.domain.timezones import is_timezone
+from storewatch.domain.labels import clean_label
+from storewatch.domain.texts import clean_id
+from storewatch.domain.timezones import timezone_named
 from storewatch.ingest.store_fields import check_fields, check_id
 from storewatch.installation import Installation
 from storewatch.stores import changes
@@ -59,10 +60,15 @@ async def _store_filter(
     zone: Zone = None,
 ) -> StoreFilter:
     """Return the filter that the query parameters describe."""
-    if zone is not None and not is_timezone(zone):
+    named = None if zone is None else timezone_named(zone)
+    if zone is not None and named is None:
         raise invalid("this is no IANA time zone", "query", "zone")
-    pairs = [(name.lower(), value) for name, _, value in (text.partition(":") for text in label)]
-    return StoreFilter(labels=tuple(Label(name, value) for name, value in pairs), search=q, prefix=prefix, zone=zone)
+    return StoreFilter(
+        labels=tuple(clean_label(name, value) for name, _, value in (text.partition(":") for text in label)),
+        search=None if q is None else clean_id(q),
+        prefix=None if prefix is None else clean_id(prefix),
+        zone=named,
+    )
 
 
 def _check_labels(installation: Installation, where: StoreFilter, caller: Principal) -> None:

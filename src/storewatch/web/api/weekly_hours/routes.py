@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 
 from storewatch.ingest.bulk import replace_hours
 from storewatch.stores.current import describe
-from storewatch.web.api.bulk import BULK_RESPONSES, BulkAnswer, bulk_body, replace_rows
+from storewatch.web.api.bulk import BULK_RESPONSES, BulkAnswer, Weekdays, bulk_body, replace_rows
 from storewatch.web.api.stores.changes import change_fields
 from storewatch.web.api.stores.models import StoreChangeRequest
 from storewatch.web.api.targeting import NO_STORE, StorePath
@@ -90,6 +90,7 @@ async def replace_weekly_hours(
             examples=[],
         ),
     ] = None,
+    weekdays: Weekdays = None,
 ) -> BulkAnswer:
     """Replace the weekly hours of many stores.
 
@@ -98,4 +99,5 @@ async def replace_weekly_hours(
     `import` reads.
     """
     hours_from = local_date(valid_from, "query", "valid_from")
-    return await replace_rows(request, caller, installation, partial(replace_hours, valid_from=hours_from))
+    replace = partial(replace_hours, valid_from=hours_from, weekdays=weekdays)
+    return await replace_rows(request, caller, installation, replace)

@@ -1,0 +1,50 @@
+"""Column mappings: which column of a kind of file holds which field, under a name."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.rows import INSERTS
+from storewatch.catalog.db.schema import column_mappings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnMapping:
+    """Columns of files by the fields that they hold. columns: name in the header -> name of the field."""
+
+    name: str
+    columns: dict[str, str]
+    created_at: datetime
+    created_by: str | None = None
+
+
+class ColumnMappingRepository(Repository):
+    """The saved column mappings."""
+
+    def save(self, mapping: ColumnMapping) -> None:
+        """Keep a mapping in the place of any other of its name."""
+        row = {**vars(mapping)}
+        with self._database.writing() as connection:
+            adding = INSERTS[connection.dialect.name](column_mappings).values(row)
+            connection.execute(adding.on_conflict_do_update(index_elements=[column_mappings.c.name], set_=row))
+
+    def list_(self) -> list[ColumnMapping]:
+        """Read all mappings by name."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(column_mappings).order_by(column_mappings.c.name)).mappings()
+            return [ColumnMapping(**row) for row in found]
+
+    def find(self, name: str) -> ColumnMapping | None:
+        """Read one mapping, None when there is none of this name."""
+        with self._database.reading() as connection:
+            query = select(column_mappings).where(column_mappings.c.name == name)
+            row = connection.execute(query).mappings().first()
+            return ColumnMapping(**row) if row else None
+
+    def delete(self, name: str) -> bool:
+        """Delete a mapping; return whether there was one."""
+        with self._database.writing() as connection:
+            removing = delete(column_mappings).where(column_mappings.c.name == name)
+            return connection.execute(removing).rowcount == 1

@@ -1,0 +1,92 @@
+"""Other names of columns: given by the user, saved under a name, or guessed for the error about a header."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Final
+
+from storewatch.catalog import Catalog, ColumnMapping
+from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.texts import clean_id
+from storewatch.ingest.tables import Table
+
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+# Names that other systems give to these columns.
+_SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
+    "store_id": ("id", "store", "storeid", "shop", "shop_id", "restaurant_id", "location_id", "outlet_id", "site_id"),
+    "timestamp_utc": ("time", "ts", "datetime", "date_time", "polled_at", "checked_at", "created_at", "time_utc"),
+    "status": ("state", "is_active", "active", "availability"),
+    "day": ("weekday", "wday", "dow", "day_name", "week_day", "dayofweek", "day_of_week"),
+    "start_time_local": ("open", "opens", "opens_at", "open_time", "opening_time", "start", "start_time", "from"),
+    "end_time_local": ("close", "closes", "closes_at", "close_time", "closing_time", "end", "end_time", "to", "until"),
+    "timezone_str": ("tz", "time_zone", "zone", "timezone_name", "tz_name", "tzid"),
+    "date": ("on", "holiday", "special_date", "local_date"),
+    "objective": ("target", "goal", "slo"),
+    "sales_per_hour": ("sales", "revenue", "amount", "hourly_sales"),
+}
+
+
+def read_mapping(texts: Sequence[str], tables: Sequence[Table], catalog: Catalog) -> dict[str, str]:
+    """Return the field of each column by the options of an import: `column=field`, or the name of a saved mapping.
+
+    Raises InvalidInputError for a field that no table has, or a name under which nothing is saved.
+    """
+    fields = _fields(tables)
+    columns: dict[str, str] = {}
+    for text in texts:
+        column, equals, field = text.rpartition("=")
+        if not equals:
+            saved = catalog.mappings.find(text)
+            if saved is None:
+                known = ", ".join(each.name for each in catalog.mappings.list_()) or "none"
+                raise InvalidInputError(
+                    f"There is no column mapping {text[:100]!r} (saved: {known}); write column=field, or a saved name."
+                )
+            columns |= saved.columns
+            continue
+        name, wanted = clean_id(column).lower(), clean_id(field).lower()
+        if not name or wanted not in fields:
+            near = get_close_matches(wanted, fields, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f". The fields are {', '.join(fields)}."
+            raise InvalidInputError(f"{text[:100]!r} names no field of a table{hint}")
+        columns[name] = wanted
+    return columns
+
+
+def save_mapping(
+    name: str, columns: Mapping[str, str], catalog: Catalog, *, created_by: str | None, now: datetime
+) -> None:
+    """Keep a mapping under a name, in the place of any other of this name. Raises InvalidInputError."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInputError(f"{name[:100]!r} is no name for a mapping; want 1 to 100 letters, digits, . _ or -.")
+    if not columns:
+        raise InvalidInputError(f"There is no mapping to save as {name}; give its columns with --map column=field.")
+    catalog.mappings.save(ColumnMapping(name=name, columns=dict(columns), created_by=created_by, created_at=now))
+
+
+def mapped(names: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
+    """Return the names of a header, in lower case, with the fields in place of the mapped columns."""
+    return [mapping.get(name, name) for name in names]
+
+
+def guesses(names: Sequence[str], table: Table) -> Iterator[str]:
+    """Yield `column=field` for the columns of a header that may be what a table lacks."""
+    positions = table.positions(names)
+    free = [name for place, name in enumerate(names) if name and place not in positions.values()]
+    for column, aliases in table.columns.items():
+        if column in positions:
+            continue
+        wanted = aliases[0]
+        synonyms = {name for alias in aliases for name in _SYNONYMS.get(alias, ())}
+        near = next((name for name in free if name in synonyms), None)
+        near = near or next(iter(get_close_matches(wanted, free, n=1, cutoff=0.7)), None)
+        if near is not None:
+            free.remove(near)
+            yield f"{near}={wanted}"
+
+
+def _fields(tables: Sequence[Table]) -> list[str]:
+    """List the names of the columns of all tables, each in the spelling that comes first."""
+    named = (aliases for table in tables for aliases in {**table.columns, **table.optional}.values())
+    return list(dict.fromkeys(alias for aliases in named for alias in aliases))

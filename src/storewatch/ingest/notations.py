@@ -1,0 +1,156 @@
+"""The notations of instants and of times of day that files may have, read column by column.
+
+What can mean two things is not read: the row is rejected.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from storewatch.domain.instants import DAY_SECONDS
+from storewatch.ingest.cells import clean_ids
+
+# Digits are written [0-9]: \d would match those of every script, which neither casts nor dates read.
+_COMMON_INSTANT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-5][0-9]\.[0-9]{6} UTC$"
+_COMMON_FORMAT: Final = "%Y-%m-%d %H:%M:%S.%6f UTC"
+# ISO 8601, also with the zone that Java adds in brackets, or as Go and Ruby print it: an offset, then the zone's name.
+_ISO_INSTANT: Final = (
+    r"(?i)^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(?::([0-5][0-9])(?:[.,]([0-9]+))?)?"
+    r" ?(?:(?:Z|UTC|GMT|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)(?:\[[A-Z0-9_/+-]+\])?"
+    r"|([+-])([01][0-9]|2[0-3])([0-5][0-9]) [A-Z]{3,5}(?: m=[+-][0-9.]+)?)?$"
+)
+# RFC 5322, 3.3 (mail and HTTP).
+_MAIL_INSTANT: Final = (
+    r"(?i)^(?:(Mon|Tue|Wed|Thu|Fri|Sat|Sun), ?)?([0-9]{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
+    r"([0-9]{4}) ([0-9]{2}:[0-9]{2})(?::([0-5][0-9]))? (?:GMT|UTC|UT|Z|([+-])([01][0-9]|2[0-3])([0-5][0-9]))"
+    r"(?: \([A-Z]{1,5}\))?$"
+)
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+# Whole seconds of 2001 to 2286 have ten digits, milliseconds thirteen, and so on.
+_EPOCH: Final = r"^([0-9]{10}(?:[0-9]{3}){0,3})(?:\.([0-9]{1,12}))?$"
+_EPOCH_UNITS: Final = {10: "seconds", 13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}
+_NO_INSTANT: Final = pl.lit(None, pl.Datetime("us", "UTC"))
+
+# `0 days 09:00:00` is how pandas writes a length of time, `1900-01-01 09:00:00` how spreadsheets and databases write a
+# time without a date.
+_DATELESS: Final = r"^(?:(?:1900-01-01|1899-12-30|1970-01-01)[T ]|0 days )"
+_CLOCK: Final = r"^([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9])(?:\.0{1,9})?)?$"
+_TWELVE_HOURS: Final = r"(?i)^(1[0-2]|0?[1-9])(?::([0-5][0-9])(?::([0-5][0-9]))?)? ?([ap])(?:m|\.m\.)$"
+_RANGE: Final = r"^(.+?) ?[-\x{2013}\x{2014}] ?(.+)$"
+# In reasons.
+TIME_WORDS: Final = "HH:MM:SS, HH:MM or 9:00 AM"
+_ALL_DAY: Final = r"(?i)^(?:open )?24 ?(?:hours|hrs|h)$"
+_CLOSED: Final = r"(?i)^closed$"
+
+
+def read_instants(texts: pl.Series) -> tuple[pl.Series, list[str]]:
+    """Instants of text, null where it is none, and the units of those that are numbers since 1970.
+
+    `2023-01-22 12:09:39.388884 UTC` at full speed; then ISO 8601, with `T` or a space, seconds and decimals optional,
+    Z, UTC, an offset or nothing (= UTC); RFC 5322; and numbers since 1970, whose unit shows in how many digits they
+    have. Digits beyond the microsecond are cut off.
+    """
+    found = _common(texts)
+    units: list[str] = []
+    for read in (_iso, _mail, _epoch):
+        others = (found.is_null() & texts.is_not_null()).arg_true()
+        if others.is_empty():
+            break
+        rest = clean_ids(texts[others])
+        found = found.scatter(others, read(rest))
+        if read is _epoch:
+            digits = rest.str.extract(_EPOCH).str.len_bytes().drop_nulls().unique().sort()
+            units = [_EPOCH_UNITS[length] for length in digits]
+    return found, units
+
+
+def _common(texts: pl.Series) -> pl.Series:
+    # The pattern first, because strptime also takes single digits, signs, any white space and second 60.
+    frame = texts.to_frame("text")
+    common = pl.when(pl.col("text").str.contains(_COMMON_INSTANT)).then(pl.col("text"))
+    return frame.select(
+        common.str.to_datetime(_COMMON_FORMAT, time_unit="us", strict=False).dt.replace_time_zone("UTC")
+    ).to_series()
+
+
+def _iso(texts: pl.Series) -> pl.Series:
+    parts = texts.str.extract_groups(_ISO_INSTANT).struct.unnest()
+    date, minute, second, decimals, *offset, sign, hours, minutes = (pl.col(name) for name in parts.columns)
+    offsets = [pl.coalesce(pair) for pair in zip(offset, (sign, hours, minutes), strict=True)]
+    return _at_offset(parts, date, (minute, second, decimals), offsets)
+
+
+def _mail(texts: pl.Series) -> pl.Series:
+    parts = texts.str.extract_groups(_MAIL_INSTANT).struct.unnest()
+    weekday, day, month, year, minute, second, *offsets = (pl.col(name) for name in parts.columns)
+    months = month.str.to_lowercase().replace_strict(_MONTHS, range(1, 13), default=None, return_dtype=pl.Int8)
+    date = pl.concat_str(year, months.cast(pl.String).str.zfill(2), day.str.zfill(2), separator="-")
+    names = weekday.str.to_lowercase().replace_strict(_DAYS, range(1, 8), default=None, return_dtype=pl.Int8)
+    # A weekday that is not the date's shows that one of the two is wrong.
+    agrees = names.is_null() | (date.str.to_date("%Y-%m-%d", strict=False).dt.weekday() == names)
+    return _at_offset(parts, pl.when(agrees).then(date), (minute, second, pl.lit(None, pl.String)), offsets)
+
+
+def _at_offset(
+    parts: pl.DataFrame, date: pl.Expr, clock: tuple[pl.Expr, pl.Expr, pl.Expr], offset: list[pl.Expr]
+) -> pl.Series:
+    """clock: hours with minutes, seconds, decimals. offset: sign, hours, minutes; nulls are UTC."""
+    minute, second, decimals = clock
+    sign, hours, minutes = offset
+    micros = decimals.fill_null("").str.slice(0, 6).str.pad_end(6, "0")
+    common = pl.concat_str(
+        date, pl.lit(" "), minute, pl.lit(":"), second.fill_null("00"), pl.lit("."), micros, pl.lit(" UTC")
+    )
+    offset_min = hours.fill_null("0").cast(pl.Int64) * 60 + minutes.fill_null("0").cast(pl.Int64)
+    ahead = pl.duration(minutes=pl.when(sign == "-").then(-offset_min).otherwise(offset_min))
+    return parts.select(_common(parts.select(common).to_series()).alias("local") - ahead).to_series()
+
+
+def _epoch(texts: pl.Series) -> pl.Series:
+    parts = texts.str.extract_groups(_EPOCH).struct.unnest()
+    whole, decimals = (pl.col(name) for name in parts.columns)
+    # Seconds, then six digits of microseconds, whatever the unit was.
+    digits = (whole + decimals.fill_null("")).str.pad_end(16, "0").str.slice(0, 16)
+    return parts.select(digits.cast(pl.Int64).cast(pl.Datetime("us", "UTC"))).to_series()
+
+
+def seconds_of_day(text: pl.Expr) -> pl.Expr:
+    """Seconds since midnight, also after 24:00, up to 48:00; null where the text is no time of day."""
+    text = text.str.replace(_DATELESS, "")
+    parts = text.str.extract_groups(_CLOCK).struct
+    hours, minutes, seconds = (parts.field(name).fill_null("0").cast(pl.Int32) for name in "123")
+    total = hours * 3600 + minutes * 60 + seconds
+    halves = text.str.extract_groups(_TWELVE_HOURS).struct
+    hour, minute, second = (halves.field(name).fill_null("0").cast(pl.Int32) for name in "123")
+    afternoon = pl.when(halves.field("4").str.to_lowercase() == "p").then(12 * 3600).otherwise(0)
+    return (
+        pl.when(text.str.contains(_CLOCK) & (total <= 2 * DAY_SECONDS))
+        .then(total)
+        .when(text.str.contains(_TWELVE_HOURS))
+        .then(hour % 12 * 3600 + minute * 60 + second + afternoon)
+    )
+
+
+def opening_times(start: pl.Expr, end: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """Start and end of opening hours in seconds since midnight, null where they cannot be read; and if it is closed.
+
+    start, end: cleaned texts. An end after 24:00 is that time of the next day, which comes before the start: as
+    SEMANTICS 2 has it for hours that run past midnight. Both in one text (`18:00-26:00`, `Open 24 hours`, `Closed`)
+    stand in one of the two, or in both.
+    """
+    start, end = start.fill_null(""), end.fill_null("")
+    same = end.str.to_lowercase() == start.str.to_lowercase()
+    both = pl.when((end == "") | same).then(start).when(start == "").then(end).otherwise(pl.lit(""))
+    is_all_day = both.str.contains(_ALL_DAY)
+    is_range = both.str.contains(_RANGE) & ~both.str.contains(_DATELESS)
+    begins = pl.when(is_range).then(both.str.extract(_RANGE, 1)).otherwise(start)
+    ends = pl.when(is_range).then(both.str.extract(_RANGE, 2)).otherwise(end)
+    start_s, until_s = seconds_of_day(begins), seconds_of_day(ends)
+    next_day_s = until_s - DAY_SECONDS
+    end_s = pl.when(until_s <= DAY_SECONDS).then(until_s).when(next_day_s < start_s).then(next_day_s)
+    return (
+        pl.when(is_all_day).then(0).otherwise(start_s).cast(pl.Int32),
+        pl.when(is_all_day).then(0).otherwise(end_s).cast(pl.Int32),
+        ((start == "") & (end == "")) | both.str.contains(_CLOSED),
+    )

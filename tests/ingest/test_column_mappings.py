@@ -1,0 +1,63 @@
+"""Columns of other names: mapped by options, saved under a name, guessed in the error about a header."""
+
+from pathlib import Path
+
+import pytest
+from support.command_line import run_command
+
+HEADER = "shop_id,dow,opens,closes"
+OPTIONS = "--map shop_id=store_id --map dow=day --map opens=start_time_local --map closes=end_time_local"
+
+
+@pytest.fixture
+def till(tmp_path: Path) -> Path:
+    path = tmp_path / "till.csv"
+    path.write_text(f"{HEADER}\n7,Mon,9:00 AM,5 PM\n7,Tue,Closed,\n")
+    return path
+
+
+def test_error_about_a_header_guesses_the_options(till: Path, tmp_path: Path) -> None:
+    refused = run_command("import", till, home=tmp_path / "home")
+    assert (refused.returncode, refused.stderr.strip().endswith(f"If other names hold these: {OPTIONS}")) == (2, True)
+
+
+def test_mapping_is_saved_and_used_by_its_name(till: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    saved = run_command("import", *OPTIONS.split(), "--save-map", "till", till, home=home)
+    assert saved.stdout.startswith(f"{till}: 2 of 2 rows of weekly_hours imported")
+    again = run_command("import", "--map", "till", till, home=home)
+    assert again.stdout.startswith(f"{till}: 2 of 2 rows of weekly_hours imported")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("--map nobody", "There is no column mapping 'nobody' (saved: none); write column=field, or a saved name."),
+        ("--map x=stor_id", "'x=stor_id' names no field of a table; did you mean store_id?"),
+        ("--map =store_id", "'=store_id' names no field of a table"),
+        ("--save-map till", "There is no mapping to save as till; give its columns with --map column=field."),
+        ("--map x=store_id --save-map a/b", "'a/b' is no name for a mapping"),
+    ],
+)
+def test_mapping_that_cannot_be_is_refused(options: str, sentence: str, till: Path, tmp_path: Path) -> None:
+    refused = run_command("import", *options.split(), till, home=tmp_path / "home")
+    assert (refused.returncode, sentence in refused.stderr) == (2, True), refused.stderr
+
+
+def test_weekdays_option_decides(tmp_path: Path) -> None:
+    file = tmp_path / "hours.csv"
+    file.write_text("store_id,day,start_time_local,end_time_local\na,7,09:00,17:00\na,1,09:00,17:00\n")
+    home = tmp_path / "home"
+    assert "assumed: weekdays were read as 1 (Monday) to 7 (Sunday)" in run_command("import", file, home=home).stdout
+    names = run_command("import", "--weekdays", "names", file, home=home)
+    assert "day '7 (weekdays are names here)' is not one of 0 (Monday) to 6 (Sunday)" in names.stdout
+    assert "assumed" not in run_command("import", "--weekdays", "iso", file, home=home).stdout
+
+
+def test_weekdays_are_counted_over_all_files_of_a_command(tmp_path: Path) -> None:
+    header = "store_id,day,start_time_local,end_time_local"
+    for name, day in (("a", 1), ("b", 7)):
+        (tmp_path / f"{name}.csv").write_text(f"{header}\na,{day},09:00,17:00\n")
+    done = run_command("import", tmp_path / "a.csv", tmp_path / "b.csv", home=tmp_path / "home")
+    assert "2 of 2 rows of weekly_hours imported" in done.stdout
+    assert "because there is a 7 and no 0" in done.stdout
