@@ -278,7 +278,7 @@ def test_targets_are_the_stores_own_or_the_requests(world: Installation) -> None
         ({"labels": {"brand": "a", "name": "Nachtcafé"}}, ["berlin-1"]),
         ({"zone": "America/Chicago"}, ["chicago-1", "chicago-2"]),
         ({"zone": "Asia/Tokyo", "with_outages": True}, ["tokyo"]),
-        ({"labels": {"brand": "a"}, "zone": "Asia/Tokyo"}, []),
+        ({"labels": {"brand": "a"}, "zone": "Asia/Tokyo", "allow_unknown": True}, []),
     ],
     ids=str,
 )
@@ -356,7 +356,7 @@ def test_report_on_one_store_carries_its_labels(world: Installation) -> None:
 
 @pytest.mark.parametrize("asked", [{"store_ids": ["nobody"]}, {"labels": {"brand": "none"}}], ids=str)
 def test_report_on_no_store_says_all_it_can(world: Installation, asked: dict[str, Any]) -> None:
-    found = {name: table.height for name, table in tables(world, everything(**asked)).items()}
+    found = {name: table.height for name, table in tables(world, everything(**asked, allow_unknown=True)).items()}
     assert found.pop(ReportTable.SUMMARY) == 2
     trend = found.pop(ReportTable.TREND)
     assert trend == 8  # seven days and today, of no store

@@ -281,7 +281,7 @@ def test_header_states_the_report_and_its_versions() -> None:
 
 def test_header_states_every_member_of_the_request_but_its_form() -> None:
     said = header(whole_content())
-    form = {"format", "table", "paper", "raw_text"}
+    form = {"format", "table", "paper", "raw_text", "allow_unknown"}
     members = {*ReportRequest.model_fields, "max_gap_seconds"} - {"max_gap", *form}
     assert members <= {*said, *said["selection"]}
 
