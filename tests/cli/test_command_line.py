@@ -289,3 +289,14 @@ def test_real_sample_gives_a_row_for_every_store(real_data: Path, tmp_path: Path
     report = storewatch("report", home=tmp_path / "home").stdout.splitlines()
     stores = {line.split(",")[0] for file in real_data.glob("*.csv") for line in file.read_text().splitlines()[1:]}
     assert [line.split(",")[0] for line in report[1:]] == sorted(stores)
+
+
+def test_rejects_of_an_unknown_import_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "polls.csv").write_text("store_id,timestamp_utc,status\ncafe,2023-01-23 10:00:00 UTC,active\n")
+    assert storewatch("import", tmp_path / "polls.csv", home=tmp_path / "home").returncode == 0
+    none = storewatch("rejects", "7", home=tmp_path / "home")
+    assert (none.returncode, none.stdout, none.stderr) == (
+        2,
+        "",
+        "storewatch: There is no import with the id '7'. `storewatch imports list` and GET /v1/imports list them.\n",
+    )

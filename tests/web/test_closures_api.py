@@ -233,6 +233,10 @@ def test_outages_tell_when_how_long_and_why(client: TestClient) -> None:
             "began_before": False,
             "cause": "power",
             "note": "dark",
+            "inactive_polls": None,
+            "reason": None,
+            "reason_polls": None,
+            "reasons": None,
         }
     ]
     known = {"If-None-Match": answer.headers["etag"]}

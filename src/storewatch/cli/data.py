@@ -11,6 +11,7 @@ from storewatch.cli.home import Home, author, changing, exporting, progress_bar,
 from storewatch.cli.report_options import AllowUnknown
 from storewatch.cli.tables import count
 from storewatch.domain.enums import WeekdayCounting
+from storewatch.domain.errors import UnknownImportError
 
 if TYPE_CHECKING:
     from storewatch.ingest import ImportResult
@@ -144,6 +145,8 @@ def rejects(
     from storewatch.reports.exports.columns import safe_texts
 
     with exporting(home, "import.rejects", "import") as (installation, audit):
+        if installation.catalog.imports.find(import_id) is None:
+            raise UnknownImportError(str(import_id))
         rows = installation.catalog.imports.read_rejects(import_id, limit)
         audit.done(str(import_id))
     written = rows if raw_text else rows.with_columns(safe_texts(pl.col(name)) for name in ("row", "reason", "file"))

@@ -90,7 +90,9 @@ class UnknownImportError(NotFoundError):
     """No import has this id."""
 
     def __init__(self, import_id: str) -> None:
-        super().__init__(f"There is no import with the id {import_id!r}. GET /v1/imports lists them.")
+        super().__init__(
+            f"There is no import with the id {import_id!r}. `storewatch imports list` and GET /v1/imports list them."
+        )
 
 
 class ImportChangedError(ConflictError):
