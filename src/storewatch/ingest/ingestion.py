@@ -17,7 +17,7 @@ from storewatch.domain.errors import InvalidInputError, LakeUnavailableError, Ov
 from storewatch.ingest.pushed import CheckedRequest, Pushed, check_pushed
 from storewatch.ingest.upkeep import LakeUpkeep
 from storewatch.lake import Lake
-from storewatch.stores.following import PolledStores
+from storewatch.stores.following import StoreRegistrar
 
 # 100 clients with one poll each, 2 cores: waiting 0 ms gave 700 requests/s in 15 commits/s; 30 ms 800, 16; 60 ms 690,
 # 10; 100 ms 600, 7; 200 ms 380, 4. Fewer commits leave fewer files and a shorter log.
@@ -76,7 +76,7 @@ class Ingestion:
             ),
             size_of=lambda pushed: pushed.rows,
         )
-        self._polled_stores = PolledStores(catalog)
+        self._registrar = StoreRegistrar(catalog)
         self._upkeep = LakeUpkeep(catalog=catalog, lake=lake, clock=clock)
         self._max_held_bytes, self._held_bytes = limits.waiting_bytes, 0
         self._held_lock = threading.Lock()
@@ -127,7 +127,7 @@ class Ingestion:
         if not good.is_empty():
             version = self._append(good, now)
             self._upkeep.note_commit()
-            self._polled_stores.register(good["store_id"], now)
+            self._registrar.register(good["store_id"], now)
         telemetry.OBSERVATIONS.labels("push", "accepted").inc(good.height)
         telemetry.OBSERVATIONS.labels("push", "rejected").inc(
             sum(each.rejected for each in checked if not isinstance(each, Exception))

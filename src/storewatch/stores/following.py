@@ -37,7 +37,7 @@ def followed_snapshot(catalog: Catalog, lake: Lake, now: datetime, version: int 
     return snapshot
 
 
-class PolledStores:
+class StoreRegistrar:
     """Registers the stores of polls that were committed. For one thread.
 
     Remembers which stores are registered, so that polls of known stores cost one small query. A change of the catalog,
