@@ -52,6 +52,16 @@ def test_polls_of_a_range_and_of_a_file_are_deleted(home: Path, tmp_path: Path) 
     assert len(printed(home, "observations", "list", "--store-id", "cafe")) == 1
 
 
+@pytest.mark.parametrize("written", ["\u200bcafe", "\u00a0cafe\u00a0", "cafe\u200f"])
+def test_blanks_and_invisible_characters_around_an_id_do_not_count(home: Path, written: str) -> None:
+    assert len(printed(home, "observations", "list", "--store-id", written)) == 3
+    at = ("--at", "2023-03-01T10:00:00Z", "--yes")
+    assert printed(home, "observations", "delete", "--store-id", written, *at)[0].startswith("1 poll of 1 store")
+    printed(home, "stores", "change", written, "--opened-on", "2023-02-01")
+    assert printed(home, "stores", "merge", written, "bar\u200b") == ["bar has the 1 poll of cafe"]
+    assert "the nearest is bar" in mistake(home, "observations", "list", "--store-id", "\u200bba")
+
+
 def test_file_with_a_row_that_names_no_poll_deletes_nothing(home: Path, tmp_path: Path) -> None:
     keys = tmp_path / "wrong.csv"
     keys.write_text("store_id,timestamp_utc\nbar,2025-03-01 11:00:00 UTC\ncafe,yesterday\n")

@@ -52,6 +52,14 @@ def test_renamed_store_keeps_its_polls_and_all_that_is_known_of_it(client: TestC
     assert [store["store_id"] for store in client.get("/v1/stores").json()["items"]] == ["bar", "bistro", "ghost"]
 
 
+def test_blanks_and_invisible_characters_around_ids_do_not_count(client: TestClient) -> None:
+    renamed = client.post("/v1/store-renames", json={"store_id": "\u200bcafe", "new_id": "\u00a0bistro"})
+    assert renamed.json() == {"store_id": "bistro", "polls_moved": 3}
+    client.post("/v1/stores", json={"store_id": "new"})
+    merged = client.post("/v1/store-merges", json={"store_id": "bistro\u200f", "into": " new"})
+    assert merged.json() == {"store_id": "new", "polls_moved": 3}
+
+
 def test_merged_store_gives_its_polls_and_what_the_other_lacks(client: TestClient, scene: Installation) -> None:
     for store_id, status in (("bar-old", "inactive"), ("bar", "active")):
         poll = {"store_id": store_id, "observed_at": "2023-01-23T16:00:00Z", "status": status}

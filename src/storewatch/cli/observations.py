@@ -1,16 +1,17 @@
 """Commands that list the polls of a store and delete wrong ones."""
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from storewatch.cli.home import Home, changing, reading
+from storewatch.cli.home import Home, changing, known_stores, reading
 from storewatch.cli.report_options import read_instant
 from storewatch.cli.tables import aligned, count
-from storewatch.domain.errors import InvalidInputError, UnknownStoreError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import EARLIEST, LATEST, format_instant, instant_us
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def list_(
 
     from_us, to_us = _range(from_, to)
     with reading(home) as installation:
-        if installation.catalog.stores.find(store_id) is None:
-            raise UnknownStoreError(store_id)
+        (store_id,) = known_stores([store_id], installation)
         found = read_observations(installation.lake.snapshot(), store_id, from_us, to_us, limit + 1)
     rows = [
         (
@@ -83,13 +83,13 @@ def delete(
     Example: storewatch observations delete --store-id cafe --from 2024-01-12T00:00:00Z --to 2024-01-13T00:00:00Z
     Example: storewatch observations delete --keys wrong.csv --yes
     """
+    from storewatch.lake import Keys
     from storewatch.stores.observations import delete_observations, preview_deletion
 
     choice = _choice(store_id or [], from_, to, at, keys)
     with reading(home) as installation:
-        for each in store_id or []:
-            if installation.catalog.stores.find(each) is None:
-                raise UnknownStoreError(each)
+        if not isinstance(choice, Keys):
+            choice = replace(choice, store_ids=tuple(known_stores(store_id or [], installation)))
         found = preview_deletion(installation.lake, choice)
     if dry_run or not found.observations:
         typer.echo(f"{_words(found)} would be deleted" if found.observations else "No polls found; nothing to delete.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, changing
+from storewatch.cli.home import Home, changing, known_stores
 from storewatch.cli.tables import count
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 
@@ -45,11 +45,11 @@ def change(
     sent = {name: None if text == _NONE else text for name, text in sent.items() if text is not None}
     if not sent:
         raise InvalidInputError("Name what to change: --opened-on, --closed-on or both.")
-    fields, problems = check_fields(store_id, sent)
-    for (name, *_), reason in problems:
-        raise InvalidParameterError(str(name), reason)
     with changing(home, "store.change", "store") as (installation, audit):
-        installation.catalog.names.check_stores([store_id])
+        (store_id,) = known_stores([store_id], installation)
+        fields, problems = check_fields(store_id, sent)
+        for (name, *_), reason in problems:
+            raise InvalidParameterError(str(name), reason)
         change_store(store_id, fields, catalog=installation.catalog, now=datetime.now(UTC))
         audit.done(store_id)
     typer.echo(f"{store_id} changed")
@@ -75,6 +75,7 @@ def rename(
         raise InvalidParameterError("new_id", reason)
     with changing(home, "store.rename", "store") as (installation, audit):
         catalog, lake = installation.catalog, installation.lake
+        (store_id,) = known_stores([store_id], installation)
         moved = rename_store(store_id, checked, catalog=catalog, lake=lake, now=datetime.now(UTC))
         audit.done(store_id)
     typer.echo(f"{checked} has the {count(moved, 'poll')} of {store_id}")
@@ -96,6 +97,7 @@ def merge(
 
     with changing(home, "store.merge", "store") as (installation, audit):
         catalog, lake = installation.catalog, installation.lake
+        store_id, into = known_stores([store_id, into], installation)
         moved = merge_stores(store_id, into, catalog=catalog, lake=lake, now=datetime.now(UTC))
         audit.done(store_id)
     typer.echo(f"{into} has the {count(moved, 'poll')} of {store_id}")

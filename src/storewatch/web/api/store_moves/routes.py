@@ -34,7 +34,8 @@ def rename(body: RenameBody, caller: Operator, installation: Installed, request:
     if problems:
         raise invalid_fields((("body", "new_id"), reason) for _, reason in problems)
     catalog, lake = installation.catalog, installation.lake
-    moved = rename_store(body.store_id, new_id, catalog=catalog, lake=lake, now=installation.clock())
+    (store_id,) = catalog.stores.known_ids([body.store_id])
+    moved = rename_store(store_id, new_id, catalog=catalog, lake=lake, now=installation.clock())
     return Moved(store_id=new_id, polls_moved=moved)
 
 
@@ -60,6 +61,7 @@ def merge(body: MergeBody, caller: Operator, installation: Installed, request: R
     if caller.scope.is_limited:
         raise ScopedChangeError
     catalog, lake = installation.catalog, installation.lake
+    store_id, into = catalog.stores.known_ids([body.store_id, body.into])
     with members("body"):
-        moved = merge_stores(body.store_id, body.into, catalog=catalog, lake=lake, now=installation.clock())
-    return Moved(store_id=body.into, polls_moved=moved)
+        moved = merge_stores(store_id, into, catalog=catalog, lake=lake, now=installation.clock())
+    return Moved(store_id=into, polls_moved=moved)
