@@ -116,7 +116,9 @@ def test_store_can_be_read_in_every_process_when_its_push_is_acknowledged(tmp_pa
             store, seen = reading.get(path), reading.get(f"{path}/observations", params=at)
             listed, counted = reading.get("/v1/stores"), reading.get("/v1/store-counts")
             assert (store.status_code, store.json()["store_id"]) == (200, store_id)
-            assert seen.json()["items"] == [{"observed_at": SEEN_AT, "status": "active"}]
+            assert seen.json()["items"] == [
+                {"observed_at": SEEN_AT, "status": "active", "reason": None, "source": None}
+            ]
             assert listed.json()["items"][-1]["store_id"] == store_id
             assert counted.json()["stores"] == number + 1
 

@@ -60,6 +60,9 @@ EVERYTHING = {
     "format": "parquet",
     "table": "buckets",
     "paper": "letter",
+    "raw_text": True,
+    "allow_unknown": True,
+    "sources": ["wolt"],
 }
 
 

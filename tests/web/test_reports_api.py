@@ -124,6 +124,8 @@ def test_report_is_accepted_computed_and_downloaded(client: TestClient) -> None:
             "table": "stores",
             "paper": "a4",
             "allow_unknown": False,
+            "raw_text": False,
+            "sources": [],
             "definition": None,
         },
         "error": None,

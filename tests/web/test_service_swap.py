@@ -25,7 +25,7 @@ def test_service_works_on_the_installation_that_was_installed_last(tmp_path: Pat
             assert client.get("/v1/reports").status_code == 401
             key = key_of(one)
             assert client.get("/v1/status", headers=bearer(key)).json()["stores"] == 0
-            assert client.get("/readyz").json()["checks"].keys() == {"catalog", "lake", "disk"}
+            assert client.get("/readyz").json()["checks"].keys() == {"catalog", "lake", "stores", "disk"}
         cramped = replace(two.settings, max_body_mb=1, metrics_open=True)
         parts = prepare_service(two, access=AccessRules(cors_origins=("https://example.org",)))
         install(service, replace(parts, settings=cramped))

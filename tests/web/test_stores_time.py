@@ -39,6 +39,7 @@ CAFE_MONDAY = {
     "closures": "honour",
     "annotations": "apply",
 }
+NO_DETAILS = {"reason": None, "source": None}
 SECONDS = ("business_seconds", "up_seconds", "down_seconds", "unknown_seconds", "planned_seconds")
 
 
@@ -67,9 +68,9 @@ def test_timeline_tells_sessions_spans_and_polls(client: TestClient) -> None:
             {"start": "2023-01-23T16:15:00Z", "end": "2023-01-23T17:00:00Z", "status": "down"},
         ],
         "polls": [
-            {"observed_at": "2023-01-23T15:14:00Z", "status": "active", "counted": True},
-            {"observed_at": "2023-01-23T16:15:00Z", "status": "inactive", "counted": True},
-            {"observed_at": "2023-01-23T17:30:00Z", "status": "inactive", "counted": False},
+            {"observed_at": "2023-01-23T15:14:00Z", "status": "active", "counted": True} | NO_DETAILS,
+            {"observed_at": "2023-01-23T16:15:00Z", "status": "inactive", "counted": True} | NO_DETAILS,
+            {"observed_at": "2023-01-23T17:30:00Z", "status": "inactive", "counted": False} | NO_DETAILS,
         ],
     }
 
@@ -268,6 +269,7 @@ def test_observations_are_listed_once_each_as_they_were_loaded_last(client: Test
         {"observed_at": "2023-01-23T17:30:00Z", "status": "active"},
         {"observed_at": "2023-01-23T18:00:00Z", "status": "active"},
     ]
+    everything = [each | NO_DETAILS for each in everything]
     url = "/v1/stores/bar/observations"
     assert client.get(url).json() == {"items": everything, "next": None}
     half_open = {"from": everything[1]["observed_at"], "to": everything[3]["observed_at"]}

@@ -212,9 +212,9 @@ def test_report_of_some_stores_reads_only_them(app: Installation) -> None:
     snapshot = app.lake.snapshot()
 
     class Watched(type(snapshot)):  # type: ignore[misc]
-        def read(self, *args: int, stores: object = None) -> pl.DataFrame:
+        def read(self, *args: int, stores: object = None, **how: bool) -> pl.DataFrame:
             read.append(stores)
-            return super().read(*args, stores=stores)
+            return super().read(*args, stores=stores, **how)
 
     app.reports.run(ask(app, ReportRequest(store_ids=("cafe",))), Watched(**vars(snapshot)))
     assert read == [["cafe"]]

@@ -32,7 +32,7 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
-HEAD: Final = "0006"  # the revision of `migrations/versions` that this code reads and writes
+HEAD: Final = "0007"  # the revision of `migrations/versions` that this code reads and writes
 
 
 class Instant(TypeDecorator[datetime]):
