@@ -378,6 +378,18 @@ def test_uploads_of_the_same_table_are_grouped(write: Write) -> None:
     assert group_by_table(files) == [[files[0], files[2], files[3]], [files[1]], [files[4]]]
 
 
+def test_row_of_a_store_that_closes_before_it_opens_is_rejected(
+    write: Write, bring: Import, sqlite_catalog: Catalog
+) -> None:
+    rows = "a,2023-02-01,2023-01-01\nb,2023-01-05,2023-01-05\nc,2023-01-05,2023-01-06\nd,,2023-01-06\n"
+    done = bring(*write(dates__csv=f"store_id,opened_on,closed_on\n{rows}"))
+    assert counts(done) == {"opened_on": (1, 2), "closed_on": (2, 2)}
+    reasons = {reject.reason for table in done.tables for reject in table.first_rejects}
+    assert reasons == {"closed_on must be a date after opened_on"}
+    lives = sqlite_catalog.stores.select(["a", "b", "c", "d"]).changes.lives
+    assert lives.rows() == [("c", date(2023, 1, 5), date(2023, 1, 6)), ("d", None, date(2023, 1, 6))]
+
+
 def test_dates_in_business_are_columns_of_stores_and_no_labels(
     write: Write, bring: Import, sqlite_catalog: Catalog
 ) -> None:

@@ -51,7 +51,8 @@ _FIRST_INSTANT_US: Final = -62_135_596_800_000_000  # 0001-01-01, before which t
 class Table:
     """columns, optional: canonical name -> the names it has in the wild, lower case, the preferred one first.
 
-    late: columns that a file of JSON objects may begin to name after its first row.
+    late: columns that are checked too where a file has them; a file of JSON objects may begin to name them after its
+    first row.
     """
 
     name: ImportTable
@@ -186,15 +187,20 @@ def check_zones(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
 
 
 def check_life(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - they may be of any date
-    """Text of store_id and of one column of LIVES, opened_on or closed_on -> store_id and this date."""
-    name = next(column for column in columns.columns if column in LIVES and column != "store_id")
+    """Text of store_id and of one column of LIVES, opened_on or closed_on -> store_id and this date.
+
+    Where the other column stands beside it, a store that would close before it opens is rejected.
+    """
+    name, *others = (column for column in columns.columns if column in LIVES and column != "store_id")
+    is_reversed = (pl.col("closed_on") <= pl.col("opened_on")).fill_null(value=False) if others else pl.lit(value=False)
     problems = [
         id_problem(),
         pl.when(is_empty("found")).then(pl.lit(f"{name} is empty: want a day from 1970 to 8999, e.g. 2026-12-24")),
+        pl.when(is_reversed).then(pl.lit("closed_on must be a date after opened_on")),
         pl.format(f"{name} {{}} is no date: want a day from 1970 to 8999, e.g. 2026-12-24", quoted("found")),
     ]
-    right = is_id() & pl.col(name).is_not_null()
-    parsed = columns.select(stripped("store_id"), dates(name))
+    right = is_id() & pl.col(name).is_not_null() & ~is_reversed
+    parsed = columns.select(stripped("store_id"), *(dates(each) for each in (name, *others)))
     return split(parsed, right, problems, columns.select(found=name), ["store_id", name])
 
 
@@ -305,8 +311,17 @@ TABLES: Final = (
         optional={"weekday": ("weekday", *DAY_NAMES), "hour": ("hour",)},
     ),
     *(
-        Table(name=name, title=title, columns={"store_id": ("store_id",), name.value: (name.value,)}, check=check_life)
-        for name, title in ((ImportTable.OPENED_ON, "opening dates"), (ImportTable.CLOSED_ON, "closing dates"))
+        Table(
+            name=name,
+            title=title,
+            columns={"store_id": ("store_id",), name.value: (name.value,)},
+            check=check_life,
+            late=(other.value,),
+        )
+        for name, other, title in (
+            (ImportTable.OPENED_ON, ImportTable.CLOSED_ON, "opening dates"),
+            (ImportTable.CLOSED_ON, ImportTable.OPENED_ON, "closing dates"),
+        )
     ),
     Table(
         name=ImportTable.STORES,
