@@ -366,6 +366,21 @@ def test_sheets_of_a_workbook_are_tables(write: Write, bring: Import, sqlite_cat
     assert [line.split(":")[0] for line in done.left_out] == [f"{path}/Notes"]
 
 
+def test_date_cells_of_a_workbook_are_dates(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
+    content = workbook(
+        Dates=[["store_id", "opened_on", "closed_on"], ["a", date(2023, 1, 2), date(2023, 3, 5)]],
+        Special=[
+            ["store_id", "date", "start_time_local", "end_time_local"],
+            ["a", date(2023, 2, 1), time(9), time(12)],
+        ],
+    )
+    (path,) = write(book__xlsx=content)
+    assert counts(bring(path)) == {"opened_on": (1, 0), "closed_on": (1, 0), "special_hours": (1, 0)}
+    lives = sqlite_catalog.stores.select(["a"]).changes.lives
+    assert lives.rows() == [("a", date(2023, 1, 2), date(2023, 3, 5))]
+    assert counts(bring(*write(dates__csv="store_id,opened_on\na,2023-01-02 05:00:00\n"))) == {"opened_on": (0, 1)}
+
+
 def test_uploads_of_the_same_table_are_grouped(write: Write) -> None:
     names = write(
         a__csv=f"{HOURS}\n",

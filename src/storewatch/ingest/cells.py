@@ -21,6 +21,7 @@ _SCIENTIFIC: Final = r"^[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE][+-])[0-9]+(?:e\+0
 # Both in one search over all ids. PostgreSQL has no NUL in text, and no reader of a report wants the others.
 _NO_ID: Final = rf"\p{{Cc}}|{_SCIENTIFIC}"
 _NUMBER: Final = r"^[0-9]{1,15}(\.[0-9]{1,15})?$"
+_MIDNIGHT: Final = r"[ T]00:00:00(?:\.0+)?$"
 _DATE: Final = (
     r"^(19[7-9][0-9]|[2-8][0-9]{3})-[0-9]{2}-[0-9]{2}$"  # from 1970 on, and not so late that instants overflow
 )
@@ -166,8 +167,8 @@ def quoted(column: str) -> pl.Expr:
 
 
 def dates(column: str) -> pl.Expr:
-    """Dates of YYYY-MM-DD, of 1970 to 8999; null where the text is none."""
-    text = stripped(column)
+    """Dates of YYYY-MM-DD, of 1970 to 8999; null where the text is none. Spreadsheets write midnight after a date."""
+    text = stripped(column).str.replace(_MIDNIGHT, "")
     return pl.when(text.str.contains(_DATE)).then(text).str.to_date("%Y-%m-%d", strict=False)
 
 
