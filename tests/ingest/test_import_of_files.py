@@ -418,3 +418,18 @@ def test_dates_in_business_are_columns_of_stores_and_no_labels(
     last = date(2024, 1, 1)
     lives = sqlite_catalog.stores.select(["a", "b"]).changes.lives
     assert lives.rows() == [("a", date(2023, 1, 2), last), ("b", None, last)]
+
+
+def test_ndjson_keys_that_only_later_objects_name_are_columns(
+    write: Write, bring: Import, sqlite_catalog: Catalog
+) -> None:
+    poll = {"timestamp_utc": "2023-01-18T12:00:00Z", "status": "active"}
+    rows = [
+        {"store_id": "a"} | poll,
+        {"store_id": "b", "timezone_str": "Asia/Tokyo"} | poll,
+        {"store_id": "c", "foo": 1} | poll,
+    ]
+    done = bring(*write(polls__ndjson="".join(json.dumps(row) + "\n" for row in rows)))
+    assert counts(done) == {"observations": (3, 0), "timezones": (1, 0)}
+    assert [table.ignored for table in done.tables if table.ignored] == [("foo",)]
+    assert zones_of(sqlite_catalog) == {"a": None, "b": "Asia/Tokyo", "c": None}

@@ -7,7 +7,6 @@ from typing import Any
 
 import polars as pl
 import psycopg
-import pytest
 from fastapi.testclient import TestClient
 from scene import settings_in
 from support.services import service_of
@@ -17,11 +16,6 @@ from storewatch.domain.columns import OBSERVATIONS
 from storewatch.installation import Installation, open_installation, prepare_service
 from storewatch.web.api.health.checks import readiness_checks
 from storewatch.web.service import create_service
-
-
-@pytest.fixture
-def app(scene: Installation) -> Installation:
-    return scene
 
 
 def probe(parts: Installation) -> tuple[int, dict[str, Any]]:

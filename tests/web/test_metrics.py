@@ -25,11 +25,6 @@ NOW = datetime(2023, 1, 23, 19, tzinfo=UTC)  # an hour after the scene's newest 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-@pytest.fixture
-def app(scene: Installation) -> Installation:
-    return scene
-
-
 class Clock:
     def __init__(self) -> None:
         self.now = NOW

@@ -10,11 +10,6 @@ from storewatch.installation import Installation
 
 
 @pytest.fixture
-def app(scene: Installation) -> Installation:
-    return scene
-
-
-@pytest.fixture
 def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, headers=bearer(key_of(app)), follow_redirects=False) as client:
         yield client

@@ -18,11 +18,6 @@ MONDAY = {"windows": ["last_week"], "by": "day", "policy": "observed", "format":
 
 
 @pytest.fixture
-def app(scene: Installation) -> Installation:
-    return scene
-
-
-@pytest.fixture
 def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules(), with_worker=True) as client:
         yield client

@@ -41,11 +41,6 @@ WHOLE_WEEK = [{"day": day, "start_time_local": "00:00:00", "end_time_local": "24
 
 
 @pytest.fixture
-def app(scene: Installation) -> Installation:
-    return scene
-
-
-@pytest.fixture
 def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules()) as client:
         yield client

@@ -44,11 +44,6 @@ SECONDS = ("business_seconds", "up_seconds", "down_seconds", "unknown_seconds", 
 
 
 @pytest.fixture
-def app(scene: Installation) -> Installation:
-    return scene
-
-
-@pytest.fixture
 def client(app: Installation) -> Iterator[TestClient]:
     with serving(app, AccessRules()) as client:
         yield client

@@ -1,7 +1,7 @@
 """Rows that are read one by one: NDJSON, and whatever part of a CSV file is not plain."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -94,13 +94,14 @@ def line_blocks(
 
 
 def open_ndjson(stream: Stream) -> Source:
-    """The keys of the first object are the names of the columns."""
+    """Read rows of JSON objects. The keys of the objects in the head of the stream are the names of the columns."""
     blank = stream.head[: len(stream.head) - len(stream.head.lstrip())]
-    first = stream.head.lstrip().split(b"\n", 1)[0]
+    first, *others = stream.head.lstrip().split(b"\n")
     try:
-        names = tuple(json.loads(first))
+        keys_of_first = tuple(json.loads(first))
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"{stream.name}: its first line is not a JSON object ({error}).") from error
+    names = tuple(dict.fromkeys((*keys_of_first, *(key for line in others for key in _keys_of(line)))))
 
     def read(wanted: Mapping[str, int], apart: bool) -> Iterator[Block]:
         keys = {column: names[position] for column, position in wanted.items()}
@@ -109,6 +110,15 @@ def open_ndjson(stream: Stream) -> Source:
         yield from line_blocks(_objects(stream, blank, keys), tuple(keys), lambda: stream.done_bytes, apart=apart)
 
     return Source(names=names, total_bytes=stream.total_bytes, read=read)
+
+
+def _keys_of(line: bytes) -> Iterable[str]:
+    """Return the keys of an object; nothing for a line that is none, or that ends after the head of the stream."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return ()
+    return row if isinstance(row, dict) else ()
 
 
 def _objects(stream: Stream, blank: bytes, keys: Mapping[str, str]) -> Iterator[Line]:

@@ -1,0 +1,11 @@
+"""What tests of the HTTP service share."""
+
+import pytest
+
+from storewatch.installation import Installation
+
+
+@pytest.fixture
+def app(scene: Installation) -> Installation:
+    """The installation that is served: the scene, where a module has none of its own."""
+    return scene
