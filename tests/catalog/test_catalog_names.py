@@ -23,8 +23,8 @@ def stores(catalog: Catalog) -> Catalog:
 def test_names_that_exist_pass(stores: Catalog) -> None:
     stores.names.check_label(Label("owner", "acme"))
     stores.names.check_label_name("region", ACME)
-    stores.names.check_stores(["Cafe-1", "shop-0001"])
-    stores.names.check_stores([])
+    stores.names.require_stores(["Cafe-1", "shop-0001"])
+    stores.names.require_stores([])
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_store_that_does_not_exist_is_refused(
     stores: Catalog, store_id: str, scope: Scope, nearest: str | None
 ) -> None:
     with pytest.raises(UnknownStoreError) as told:
-        stores.names.check_stores(["shop-0000", store_id], scope)
+        stores.names.require_stores(["shop-0000", store_id], scope)
     text = str(told.value)
     assert text.startswith(f"There is no store with the id {store_id!r}")
     assert nearest is None or nearest in text

@@ -1,4 +1,4 @@
-"""Invisible characters and blanks around ids and labels mean nothing, whichever way they come in."""
+"""Invisible characters and blanks around ids and labels are removed in every file, request and command."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -88,3 +88,12 @@ def test_bulk_bodies_are_cleaned_as_files_are(client: TestClient, installation: 
     hours = {"store_id": "cafe\u00ad", "day": "\ufeff0", "start_time_local": "09:00\u200b", "end_time_local": "17:00"}
     assert client.put("/v1/weekly-hours", json=[hours]).json()["accepted"] == 1
     assert installation.catalog.stores.count() == 1
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+def test_observations_are_deleted_by_any_spelling(client: TestClient, dress: str) -> None:
+    span = {"from": "2023-01-23T15:00:00Z", "to": "2023-01-23T16:00:00Z"}
+    key = {"store_id": dress, "observed_at": "2023-01-23T15:14:00Z"}
+    for body in ({"store_id": dress, **span}, {"observations": [key]}):
+        pushed(client, "cafe")
+        assert client.post("/v1/observations/deletions", json=body).json()["observations"] == 1

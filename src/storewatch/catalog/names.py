@@ -45,14 +45,19 @@ class NameRepository(Repository):
             if problem := _name_problem(connection, name, scope):
                 raise InvalidInputError(problem)
 
-    def check_stores(self, store_ids: Sequence[str], scope: Scope = ALL_STORES) -> None:
-        """Raise UnknownStoreError, with the nearest ids, for the first of these ids that no store of the scope has."""
+    def require_stores(self, store_ids: Sequence[str], scope: Scope = ALL_STORES) -> list[str]:
+        """Return the ids of the stores that these texts name (`known_id`).
+
+        Raises UnknownStoreError, with the nearest ids, for the first text that names no store of the scope.
+        """
         with self._database.reading() as connection:
-            in_scope = ids_carrying(scope.labels).where(stores.c.store_id.in_(store_ids))
+            named = [known_id(connection, store_id) for store_id in store_ids]
+            in_scope = ids_carrying(scope.labels).where(stores.c.store_id.in_(named))
             known = set(connection.execute(in_scope).scalars())
-            for store_id in store_ids:
+            for store_id in named:
                 if store_id not in known:
                     raise unknown_store(connection, store_id, scope)
+            return named
 
     def unknown_targets(self, targets: pl.DataFrame, *, allow_unknown: bool = False) -> dict[TargetKey, str]:
         """Return why targets (columns.TARGET) do not exist, by target; those that exist are left out.

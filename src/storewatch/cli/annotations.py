@@ -67,7 +67,7 @@ def list_(
 
     with reading(home) as installation:
         if store_id is not None:
-            installation.catalog.names.check_stores([store_id])
+            installation.catalog.names.require_stores([store_id])
         found = installation.catalog.annotations.list_(store_id=store_id)
         while found:
             for each in found:

@@ -70,7 +70,7 @@ def list_(store_id: StoreId = None, home: Home = None) -> None:
 
     with reading(home) as installation:
         if store_id is not None:
-            installation.catalog.names.check_stores([store_id])
+            installation.catalog.names.require_stores([store_id])
         found = installation.catalog.closures.list_(store_id=store_id)
         while found:
             for each in found:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,13 +54,6 @@ class AuditTrail:
 
         self._is_complete = True
         self._catalog.audit.append([from_command_line(action, self._object_type, object_id, datetime.now(UTC))])
-
-
-def known_stores(store_ids: Sequence[str], installation: "Installation") -> list[str]:
-    """Return the ids of the stores that these texts name; raise UnknownStoreError, with the nearest ids, for others."""
-    known = installation.catalog.stores.known_ids(store_ids)
-    installation.catalog.names.check_stores(known)
-    return known
 
 
 def use_home(home: Path | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from storewatch.cli.home import Home, changing, known_stores, reading
+from storewatch.cli.home import Home, changing, reading
 from storewatch.cli.report_options import read_instant
 from storewatch.cli.tables import aligned, count
 from storewatch.domain.errors import InvalidInputError
@@ -43,7 +43,7 @@ def list_(
 
     from_us, to_us = _range(from_, to)
     with reading(home) as installation:
-        (store_id,) = known_stores([store_id], installation)
+        (store_id,) = installation.catalog.names.require_stores([store_id])
         found = read_observations(installation.lake.snapshot(), store_id, from_us, to_us, limit + 1)
     rows = [
         (
@@ -89,7 +89,7 @@ def delete(
     choice = _choice(store_id or [], from_, to, at, keys)
     with reading(home) as installation:
         if not isinstance(choice, Keys):
-            choice = replace(choice, store_ids=tuple(known_stores(store_id or [], installation)))
+            choice = replace(choice, store_ids=tuple(installation.catalog.names.require_stores(store_id or [])))
         found = preview_deletion(installation.lake, choice)
     if dry_run or not found.observations:
         typer.echo(f"{_words(found)} would be deleted" if found.observations else "No polls found; nothing to delete.")

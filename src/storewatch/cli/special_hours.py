@@ -33,7 +33,7 @@ def list_(
 
     with reading(home) as installation:
         if store_id is not None:
-            installation.catalog.names.check_stores([store_id])
+            installation.catalog.names.require_stores([store_id])
         rows = installation.catalog.entries.list_(EntryKind.SPECIAL_HOURS, store_id=store_id)
         while rows.height:
             for row in rows.iter_rows(named=True):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, changing, known_stores
+from storewatch.cli.home import Home, changing
 from storewatch.cli.tables import count
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 
@@ -46,7 +46,7 @@ def change(
     if not sent:
         raise InvalidInputError("Name what to change: --opened-on, --closed-on or both.")
     with changing(home, "store.change", "store") as (installation, audit):
-        (store_id,) = known_stores([store_id], installation)
+        (store_id,) = installation.catalog.names.require_stores([store_id])
         fields, problems = check_fields(store_id, sent)
         for (name, *_), reason in problems:
             raise InvalidParameterError(str(name), reason)
@@ -61,7 +61,7 @@ def rename(
     new_id: Annotated[str, typer.Argument(help="The new id, which no store has.", metavar="NEW-ID")],
     home: Home = None,
 ) -> None:
-    """Give a store another id. Its polls and everything that is known of it are then those of the new id.
+    """Change the id of a store. Its polls, hours and labels, and all other data of it, move to the new id.
 
     Saved reports and schedules that name the old id are not changed.
 
@@ -75,7 +75,7 @@ def rename(
         raise InvalidParameterError("new_id", reason)
     with changing(home, "store.rename", "store") as (installation, audit):
         catalog, lake = installation.catalog, installation.lake
-        (store_id,) = known_stores([store_id], installation)
+        (store_id,) = installation.catalog.names.require_stores([store_id])
         moved = rename_store(store_id, checked, catalog=catalog, lake=lake, now=datetime.now(UTC))
         audit.done(store_id)
     typer.echo(f"{checked} has the {count(moved, 'poll')} of {store_id}")
@@ -97,7 +97,7 @@ def merge(
 
     with changing(home, "store.merge", "store") as (installation, audit):
         catalog, lake = installation.catalog, installation.lake
-        store_id, into = known_stores([store_id, into], installation)
+        store_id, into = installation.catalog.names.require_stores([store_id, into])
         moved = merge_stores(store_id, into, catalog=catalog, lake=lake, now=datetime.now(UTC))
         audit.done(store_id)
     typer.echo(f"{into} has the {count(moved, 'poll')} of {store_id}")

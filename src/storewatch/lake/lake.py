@@ -135,14 +135,14 @@ class Lake:
         return tidy(self._writable(), log_kept=log_kept)
 
     def delete(self, choice: Choice) -> Removed:
-        """Take the chosen observations out of the lake in one commit, repeated ones too.
+        """Delete the chosen observations, and repeated loads of them, in one commit.
 
         Older snapshots can still be read until the files are vacuumed (the retention of `optimize`).
         """
         return remove(self._writable(), choice)
 
     def undo(self, import_key: int, is_undone: Callable[[int], bool]) -> Removed:
-        """Take out what an import brought, and bring back what that took the place of, in one commit.
+        """Delete the observations of an import and restore those that it replaced, in one commit.
 
         Exact after pushes and other imports of the same polls, and after `optimize`: observations that came later
         stay, and nothing comes back where the import's own observation is no longer there. Called again it does
@@ -156,7 +156,7 @@ class Lake:
         return Overwritten(self._writable()).forget(is_kept)
 
     def move_store(self, source: str, target: str) -> int:
-        """Give all observations of a store the id of another one, in one commit; return how many that were.
+        """Move all observations of a store to another id, in one commit. Return how many were moved.
 
         Of observations of both at one instant the one loaded later wins. Without any nothing is committed.
         """

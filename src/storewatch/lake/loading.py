@@ -23,7 +23,7 @@ class LoadingOrder:
         return self._newest_us is not None
 
     def note(self, files: pl.DataFrame) -> None:
-        """Take notice of a listing of the lake."""
+        """Remember the newest loading time of a listing of the lake."""
         newest = files["loaded_to_us"].max()
         with self._lock:
             self._newest_us = max(self._newest_us or 0, newest if isinstance(newest, int) else 0)

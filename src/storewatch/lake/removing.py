@@ -107,7 +107,7 @@ def find(snapshot: Snapshot, choice: Choice) -> pl.DataFrame:
 
 
 def remove(storage: Storage, choice: Choice, restoring: Restoring | None = None) -> Removed:
-    """Take the chosen observations out of the lake, repeated ones too, in one commit.
+    """Delete the chosen observations, and repeated loads of them, in one commit.
 
     Durable when it returns; nothing has changed when it does not. Raises LakeConflictError.
     """

@@ -96,7 +96,7 @@ def merge_stores(store_id: str, into: str, *, catalog: Catalog, lake: Lake, now:
 
 
 def rename_store(store_id: str, new_id: str, *, catalog: Catalog, lake: Lake, now: datetime) -> int:
-    """Give a store another id, its polls too; return how many polls were moved.
+    """Change the id of a store and of its polls. Return how many polls were moved.
 
     Raises UnknownStoreError, StoreExistsError where there is a store with the new id, LakeConflictError as
     `merge_stores`.

@@ -275,7 +275,7 @@ def check_names(request: ReportRequest, catalog: Catalog, scope: Scope = ALL_STO
     if request.allow_unknown:
         return
     if request.store_ids:
-        catalog.names.check_stores(catalog.stores.known_ids(request.store_ids), scope)
+        catalog.names.require_stores(request.store_ids, scope)
     _check_labels(request, catalog, scope)
 
 

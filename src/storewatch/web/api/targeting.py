@@ -62,7 +62,7 @@ def check_may_change(target: Target, caller: Principal, catalog: Catalog) -> Non
         return
     if target.store_id is None:
         raise ScopedChangeError
-    catalog.names.check_stores([target.store_id], caller.scope)
+    catalog.names.require_stores([target.store_id], caller.scope)
 
 
 def id_number(text: str) -> int | None:

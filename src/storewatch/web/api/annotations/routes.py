@@ -65,7 +65,7 @@ def list_annotations(
         limit=limit + 1,
     )
     if store_id is not None and not found:
-        installation.catalog.names.check_stores([store_id], caller.scope)
+        installation.catalog.names.require_stores([store_id], caller.scope)
     annotations = [AnnotationModel.of(annotation) for annotation in found]
     return Page[AnnotationModel].of(annotations, limit, lambda annotation: (int(annotation.annotation_id),))
 

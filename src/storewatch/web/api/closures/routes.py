@@ -64,7 +64,7 @@ def list_closures(
         scope=caller.scope, store_id=store_id, before=place[0] if place else None, limit=limit + 1
     )
     if store_id is not None and not found:
-        installation.catalog.names.check_stores([store_id], caller.scope)
+        installation.catalog.names.require_stores([store_id], caller.scope)
     closures = [ClosureModel.of(closure) for closure in found]
     return Page[ClosureModel].of(closures, limit, lambda closure: (int(closure.closure_id),))
 

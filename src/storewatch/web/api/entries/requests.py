@@ -148,7 +148,7 @@ def entries_body(
 def _check_names(catalog: Catalog, scope: Scope, query: EntryQuery) -> None:
     """Answer 404 or 422, with the nearest names, for a store or a label that does not exist."""
     if query.store_id is not None:
-        catalog.names.check_stores([query.store_id], scope)
+        catalog.names.require_stores([query.store_id], scope)
     if query.label is not None and query.value is not None:
         with field("query", "label"):
             catalog.names.check_label(clean_label(query.label, query.value), scope)

@@ -1,10 +1,11 @@
 """Wrong observations are deleted over HTTP, by store and range or by a list."""
 
+from dataclasses import replace
+
+import polars as pl
 from fastapi import APIRouter, Request
 
-from storewatch.access import Principal
-from storewatch.catalog import Catalog
-from storewatch.domain.errors import UnknownStoreError
+from storewatch.lake import Keys, Stretch
 from storewatch.stores.observations import delete_observations, preview_deletion
 from storewatch.web.api.observations.models import DeletionBody, DeletionModel
 from storewatch.web.api.targeting import NO_STORE
@@ -32,8 +33,9 @@ def delete_wrong_observations(
     Hours, zones, labels and annotations stay. Older versions of the lake still have the observations, until retention
     deletes those versions. Deleting again finds nothing and changes nothing.
     """
+    sent = body.store_ids
     choice = body.choice()
-    _check_stores(body.store_ids, caller, installation.catalog)
+    choice = _of_stores(choice, sent, installation.catalog.names.require_stores(sent, caller.scope))
     if body.dry_run:
         request.state.audit = None
         return DeletionModel.of(preview_deletion(installation.lake, choice), dry_run=True)
@@ -43,8 +45,8 @@ def delete_wrong_observations(
     return DeletionModel.of(done, dry_run=False)
 
 
-def _check_stores(store_ids: list[str], caller: Principal, catalog: Catalog) -> None:
-    found = set(catalog.stores.select(store_ids, caller.scope).frame["store_id"])
-    for store_id in store_ids:
-        if store_id not in found:
-            raise UnknownStoreError(store_id)
+def _of_stores(choice: Keys | Stretch, sent: list[str], known: list[str]) -> Keys | Stretch:
+    """Return the choice with the ids of the stores that the sent ids name."""
+    if isinstance(choice, Stretch):
+        return replace(choice, store_ids=tuple(known))
+    return Keys(keys=choice.keys.with_columns(pl.col("store_id").replace(sent, known)).unique())

@@ -25,7 +25,7 @@ router = APIRouter(tags=["stores"])
     ),
 )
 def rename(body: RenameBody, caller: Operator, installation: Installed, request: Request) -> Moved:
-    """Give a store another id. Its polls and everything that is known of it are then those of the new id."""
+    """Change the id of a store. Its polls, hours and labels, and all other data of it, move to the new id."""
     request.state.audit_object = body.store_id
     request.state.audit_detail = {"new_id": body.new_id}
     if caller.scope.is_limited:
