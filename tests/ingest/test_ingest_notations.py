@@ -90,10 +90,8 @@ def test_unit_of_numbers_since_1970_is_said() -> None:
     ],
 )
 def test_times_of_day_of_other_programs(start: str, end: str | None, expected: tuple[object, ...]) -> None:
-    frame = pl.DataFrame({"start": [start], "end": [end]}, {"start": pl.String, "end": pl.String})
-    assert (
-        frame.select(**dict(zip("sec", opening_times(pl.col("start"), pl.col("end")), strict=True))).row(0) == expected
-    )
+    first, last = (pl.Series([text], dtype=pl.String) for text in (start, end))
+    assert opening_times(first, last).row(0) == expected
 
 
 def test_zones_of_other_names_are_read_and_said() -> None:

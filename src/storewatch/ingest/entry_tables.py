@@ -24,15 +24,9 @@ from storewatch.ingest.notations import TIME_WORDS, opening_times
 
 def check_special_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - they may be of any date
     """Text of a target, date and two local times -> SPECIAL_ROWS; both times empty: closed that date."""
-    start_s, end_s, is_closed = opening_times(stripped("start_time_local"), stripped("end_time_local"))
+    times = columns.select(stripped("start_time_local"), stripped("end_time_local"))
     target, is_target, problems = _target(columns)
-    parsed = columns.select(
-        *target,
-        dates("date"),
-        start_s=start_s,
-        end_s=end_s,
-        is_closed=is_closed,
-    )
+    parsed = columns.select(*target, dates("date")).with_columns(opening_times(*times))
     start_s, end_s = pl.col("start_s"), pl.col("end_s")
     or_closed = "or both times empty, or Closed"
     problems += [
@@ -56,8 +50,8 @@ def check_special_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  #
             quoted("start_time_local"),
         ),
     ]
-    times = (start_s < DAY_SECONDS) & end_s.is_not_null() & ((start_s != end_s) | (start_s == 0))
-    right = is_target & pl.col("date").is_not_null() & (pl.col("is_closed") | times)
+    is_open = (start_s < DAY_SECONDS) & end_s.is_not_null() & ((start_s != end_s) | (start_s == 0))
+    right = is_target & pl.col("date").is_not_null() & (pl.col("is_closed") | is_open)
     until_s = pl.when(end_s >= END_OF_DAY_FROM_S).then(DAY_SECONDS).otherwise(end_s)
     into_next_day_s = pl.when(until_s <= start_s).then(DAY_SECONDS).otherwise(0)
     output = [pl.col(SPECIAL_ROWS.names()[:-1]), (until_s + into_next_day_s).cast(pl.Int32).alias("end_s")]

@@ -131,14 +131,10 @@ def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
 def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - hours are not dated
     """Text of store_id, day and the two local times -> WEEKLY_HOURS; both times empty, or Closed: closed that day."""
     day = stripped("day")
-    start_s, end_s, is_closed = opening_times(stripped("start_time_local"), stripped("end_time_local"))
+    times = columns.select(stripped("start_time_local"), stripped("end_time_local"))
     parsed = columns.select(
-        stripped("store_id"),
-        pl.when(day.str.contains("^[0-6]$")).then(day).cast(pl.Int8).alias("day"),
-        start_s=start_s,
-        end_s=end_s,
-        is_closed=is_closed,
-    )
+        stripped("store_id"), pl.when(day.str.contains("^[0-6]$")).then(day).cast(pl.Int8).alias("day")
+    ).with_columns(opening_times(*times))
     start_s, end_s = pl.col("start_s"), pl.col("end_s")
     problems = [
         id_problem(),
@@ -159,8 +155,8 @@ def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
             quoted("start_time_local"),
         ),
     ]
-    times = (start_s < DAY_SECONDS) & end_s.is_not_null() & ((start_s != end_s) | (start_s == 0))
-    right = is_id() & pl.col("day").is_not_null() & (pl.col("is_closed") | times)
+    is_open = (start_s < DAY_SECONDS) & end_s.is_not_null() & ((start_s != end_s) | (start_s == 0))
+    right = is_id() & pl.col("day").is_not_null() & (pl.col("is_closed") | is_open)
     originals = columns.select(pl.col("day").alias("day_found"), "start_time_local", "end_time_local")
     return split(parsed, right, problems, originals, list(WEEKLY_HOURS))
 
