@@ -44,7 +44,7 @@ def test_home_may_have_any_name(tmp_path: Path) -> None:
     ],
 )
 def test_setting_that_takes_no_nonsense_says_so(name: str, value: str) -> None:
-    with pytest.raises(InvalidInputError, match=f"(?i){name} is '{value}'; it takes "):
+    with pytest.raises(InvalidInputError, match=f"(?i){name} is '{value}'; it must be "):
         Settings.from_environment(environment={name: value})
 
 

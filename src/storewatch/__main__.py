@@ -1,4 +1,4 @@
-"""Let `python -m storewatch` be the command line."""
+"""Run the command line as `python -m storewatch`."""
 
 from storewatch.cli import main
 

@@ -28,7 +28,7 @@ class BatchLimits:
 
 
 class BatcherFullError(Exception):
-    """Raised by `Batcher.submit` when too much waits already, or when the batcher is closed."""
+    """Raised by `Batcher.submit` when too many items wait already, or when the batcher is closed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Batcher(Generic[Item, Result]):
         limits: BatchLimits,
         size_of: Callable[[Item], int] = lambda _: 1,
     ) -> None:
-        """name: of the thread. size_of: the size of an item, as `limits` counts sizes."""
+        """name: name of the thread. size_of: returns the size of an item, in the unit of `limits`."""
         self._work, self._name, self._limits, self._size_of = work, name, limits, size_of
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting[Item, Result]] = deque()
@@ -65,11 +65,11 @@ class Batcher(Generic[Item, Result]):
     def submit(self, item: Item) -> "Future[Result]":
         """Add an item; its future ends with its result, or with the error that the function raised for its batch.
 
-        The future cannot be cancelled. Raises BatcherFullError when too much waits, or after `close`.
+        The future cannot be cancelled. Raises BatcherFullError when too many items wait, or after `close`.
         """
         size = self._size_of(item)
         future: Future[Result] = Future()
-        # A future in this state refuses to be cancelled; the result of a cancelled one could not be set.
+        # A future in this state cannot be cancelled. Setting the result of a cancelled future would fail.
         future.set_running_or_notify_cancel()
         with self._changed:
             is_full = self._waiting and self._waiting_size + size > self._limits.waiting_size
@@ -80,7 +80,7 @@ class Batcher(Generic[Item, Result]):
                 self._thread.start()
             self._waiting.append(_Waiting(item=item, size=size, arrived_s=time.monotonic(), future=future))
             self._waiting_size += size
-            # Each notification costs the thread a turn with the interpreter's lock, so only those that it waits for.
+            # Each notification wakes the thread, which then waits for the GIL: notify only what the thread waits for.
             if len(self._waiting) == 1 or self._waiting_size >= self._limits.full_size:
                 self._changed.notify_all()
         return future
@@ -88,8 +88,8 @@ class Batcher(Generic[Item, Result]):
     def close(self, *, finish: bool = True, timeout_s: float | None = None) -> None:
         """Accept no more items and wait until the thread has ended.
 
-        finish: run the function on what still waits; otherwise those futures end with BatcherFullError. timeout_s: wait
-        no longer than this. Closing again waits again.
+        finish: run the function on the items that still wait; otherwise their futures end with BatcherFullError.
+        timeout_s: wait no longer than this. Closing again waits again.
         """
         with self._changed:
             self._closing = True
@@ -122,7 +122,7 @@ class Batcher(Generic[Item, Result]):
         limits = self._limits
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
-            # Items that came while the last batch was worked on have waited already.
+            # Items that arrived while the last batch ran have waited already.
             waited_s = time.monotonic() - self._waiting[0].arrived_s if self._waiting else 0.0
             self._changed.wait_for(
                 lambda: self._closing or self._waiting_size >= limits.full_size, max(0.0, limits.wait_s - waited_s)

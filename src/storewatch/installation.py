@@ -1,4 +1,4 @@
-"""The installation: settings in, every part of storewatch wired together out. The only place that wires."""
+"""Build an installation from its settings. Only this module connects the parts of storewatch."""
 
 import logging
 import os
@@ -40,11 +40,11 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Installation:
-    """One open installation: where its data are, and what can be done with them.
+    """One open installation: its data, and the services that read and change them.
 
-    stores: the stores now. jobs: accepts work for the background. ingestion: accepts polls. worker: runs jobs in this
-    process, None where other processes do. access: how callers are received. stopping: set when the process is about
-    to end, for answers that would go on for ever.
+    stores: the current state of stores. jobs: accepts background jobs. ingestion: accepts polls. worker: runs jobs in
+    this process, None where other processes run them. access: which callers are let in. stopping: set when the
+    process is about to end, so that endless responses end.
     """
 
     settings: Settings
@@ -113,7 +113,7 @@ def prepare_service(
 ) -> Installation:
     """Return the installation as a service uses it: with these access rules, and by default with a worker.
 
-    Jobs and polls of the service have a queue and a group commit of their own, which end with it.
+    The service has its own job queue and group commit, which end with it.
     """
     worker = create_worker(installation, clock=clock, timing=timing) if with_worker else None
     wake = {"wake": worker.wake} if worker else {}
@@ -133,6 +133,7 @@ def prepare_service(
 def create_worker(
     installation: Installation, *, clock: Callable[[], datetime] = utc_now, timing: "Timing | None" = None
 ) -> "Worker":
+    """Create a worker that runs the jobs of an installation in this process. It is not started yet."""
     from storewatch.jobs.handler import JobServices
     from storewatch.jobs.runner import JobRunner
     from storewatch.jobs.worker import Worker
@@ -148,9 +149,9 @@ def create_worker(
 
 
 def run_worker(settings: Settings, metrics_address: tuple[str, int] | None = None) -> None:
-    """Run jobs until SIGINT or SIGTERM, then finish or hand back those that run.
+    """Run jobs until SIGINT or SIGTERM, then finish the running jobs or hand them back.
 
-    metrics_address: where this process serves its metrics meanwhile, to every caller.
+    metrics_address: host and port where this process serves its metrics, to every caller.
     """
     from storewatch.engine.compiling import compile_kernels
     from storewatch.telemetry import configure_logging, serve_metrics
@@ -174,6 +175,7 @@ def run_worker(settings: Settings, metrics_address: tuple[str, int] | None = Non
 
 
 def log_start(settings: Settings, what: str, **fields: object) -> None:
+    """Log that a process starts, and where its data are. what: `service` or `worker`."""
     places = {"home": str(settings.home), "database": settings.database_url, "lake": settings.lake_url}
     log.info("%s %s starts", what, __version__, extra=places | fields)
 
@@ -200,7 +202,7 @@ def compute_report(
 ) -> Iterator[Content]:
     """Compute a report on the polls of this moment, or of an earlier lake version. Hours and zones are today's.
 
-    The content can be written as long as the context lasts.
+    The content can be written until the context ends.
     """
     snapshot = followed_snapshot(installation.catalog, installation.lake, utc_now(), lake_version)
     with installation.reports.compute(request, snapshot, progress=progress) as content:

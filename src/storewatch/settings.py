@@ -1,4 +1,4 @@
-"""The settings of one installation, read from the environment once (in `app`) and handed down."""
+"""The settings of one installation, read from the environment once and passed to `installation`."""
 
 import os
 import re
@@ -17,12 +17,12 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 class AccessSettings:
     """Who may call the service, and how often.
 
-    require_key: ask for an API key on a loopback address too.
-    allowed_hosts: host names, other than this machine's own, by which a service without keys may be addressed.
+    require_key: require an API key on a loopback address too.
+    allowed_hosts: host names, besides this machine's own, that requests to a service without keys may use.
     cors_origins: web origins (https://dashboard.example.com) whose pages may call the service; * is all.
     trusted_proxies: addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
-    rate_per_key, rate_per_address: such as `5000 per 10 second`; None is the default of where the service listens.
-    rate_limit_url: Redis in which several processes count together; None is each on its own.
+    rate_per_key, rate_per_address: such as `5000 per 10 second`; None: the default, which depends on the address.
+    rate_limit_url: Redis in which several processes count together; None: each process counts alone.
     """
 
     require_key: bool = False
@@ -48,9 +48,9 @@ class AccessSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where an installation keeps what it knows and what was seen.
+    """Where an installation keeps its data, and the limits of its service.
 
-    home: folder of everything that has no address of its own (created when missing).
+    home: folder of all data without another address (created when missing).
     database_url: SQLAlchemy URL of the catalog; SQLite inside `home` by default.
     lake_url: folder or object-store URL of the Delta table; a folder inside `home` by default.
     log_level: DEBUG, INFO, WARNING or ERROR. metrics_open: /metrics needs no key.
@@ -88,7 +88,7 @@ class Settings:
     def from_environment(cls, home: Path | None = None, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Read the variables of docs/reference/settings.md; an explicit `home` wins.
 
-        Raises InvalidInputError for a value that is not what its variable takes.
+        Raises InvalidInputError for a value that its variable does not accept.
         """
         folder = (home or Path(environment.get("STOREWATCH_HOME") or DEFAULT_HOME)).expanduser().absolute()
         return cls(
@@ -112,7 +112,7 @@ def _database_in(home: Path) -> str:
 def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
     text = environment.get(name) or str(default)
     if not re.fullmatch(r"0*[1-9][0-9]{0,17}", text):
-        raise InvalidInputError(f"{name} is {text!r}; it takes a whole number above 0.")
+        raise InvalidInputError(f"{name} is {text!r}; it must be a whole number above 0.")
     return int(text)
 
 
@@ -127,5 +127,5 @@ def _listed(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
 def _one_of(environment: Mapping[str, str], name: str, default: str, values: tuple[str, ...]) -> str:
     text = (environment.get(name) or default).upper()
     if text not in values:
-        raise InvalidInputError(f"{name} is {text!r}; it takes one of {', '.join(values)}.")
+        raise InvalidInputError(f"{name} is {text!r}; it must be one of {', '.join(values)}.")
     return text

@@ -1,8 +1,8 @@
-"""Logs, metrics and request ids: what is seen from outside.
+"""Logs, metrics and request ids.
 
-The metrics here count what happens in this process; any room may count. `docs/guides/operating.md` explains each, and
-a test keeps that table complete. Logging goes through the standard library: `logging.getLogger(__name__)`, a short
-event as the message and fields in `extra`. What is bound in the context (`bound`) is on every line written in it.
+The metrics count what happens in this process; any module may count. `docs/guides/operating.md` explains each, and
+a test checks that its table is complete. Logging uses the standard library: `logging.getLogger(__name__)`, a short
+event as the message and fields in `extra`. Every line logged inside `bound` has the bound fields.
 """
 
 import logging
@@ -25,7 +25,7 @@ from prometheus_client import (
 
 from storewatch.domain.errors import InvalidInputError
 
-disable_created_metrics()  # type: ignore[no-untyped-call] # twice the series, for what nobody asks
+disable_created_metrics()  # type: ignore[no-untyped-call] # they double the number of series, and nobody reads them
 REGISTRY: Final = CollectorRegistry(auto_describe=True)
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
@@ -37,7 +37,7 @@ REQUESTS: Final = Counter(
 )
 REQUEST_SECONDS: Final = Histogram(
     "storewatch_http_request_seconds",
-    "From the first byte of a request to the last of its answer.",
+    "Time from the first byte of a request to the last byte of its response.",
     ("method", "route"),
     buckets=_SECONDS,
     registry=REGISTRY,
@@ -45,7 +45,7 @@ REQUEST_SECONDS: Final = Histogram(
 IN_FLIGHT: Final = Gauge("storewatch_http_requests_in_flight", "Requests being answered.", registry=REGISTRY)
 # source: push (POST /v1/observations) or import (files); outcome: accepted or rejected.
 OBSERVATIONS: Final = Counter(
-    "storewatch_observations", "Observations taken or rejected.", ("source", "outcome"), registry=REGISTRY
+    "storewatch_observations", "Observations accepted or rejected.", ("source", "outcome"), registry=REGISTRY
 )
 COMMIT_ROWS: Final = Histogram(
     "storewatch_commit_rows",
@@ -54,23 +54,26 @@ COMMIT_ROWS: Final = Histogram(
     registry=REGISTRY,
 )
 COMMIT_SECONDS: Final = Histogram(
-    "storewatch_commit_seconds", "Writing one commit of the lake, durably.", buckets=_SECONDS, registry=REGISTRY
+    "storewatch_commit_seconds", "Time to write one commit of the lake durably.", buckets=_SECONDS, registry=REGISTRY
 )
 REPORT_SECONDS: Final = Histogram(
-    "storewatch_report_seconds", "One run of a report, until its file is stored.", buckets=_SECONDS, registry=REGISTRY
+    "storewatch_report_seconds",
+    "Time of one run of a report, until its file is stored.",
+    buckets=_SECONDS,
+    registry=REGISTRY,
 )
 # state: complete, failed or cancelled.
 JOB_SECONDS: Final = Histogram(
-    "storewatch_job_seconds", "One run of a job.", ("kind", "state"), buckets=_SECONDS, registry=REGISTRY
+    "storewatch_job_seconds", "Time of one run of a job.", ("kind", "state"), buckets=_SECONDS, registry=REGISTRY
 )
 JOB_RETRIES: Final = Counter("storewatch_job_retries", "Runs of jobs after their first.", ("kind",), registry=REGISTRY)
 
 _SENSITIVE: Final = r"(?:authorization|cookie|password|passwd|secret|token|key)"
-# Of a URL its user and password, keys, and what follows the name of a secret in a query, a header or JSON.
+# The user and password in a URL, API keys, and the value after the name of a secret in a query, a header or JSON.
 _SECRETS: Final = (
     (re.compile(r"(://)[^\s/@:\"']*:[^\s/\"']*@"), r"\1***@"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"',]+"), r"\1 ***"),
-    (re.compile(r"(sw_[0-9A-Za-z]{10}_)[0-9A-Za-z]+"), r"\1***"),  # our API keys (access/keys.py)
+    (re.compile(r"(sw_[0-9A-Za-z]{10}_)[0-9A-Za-z]+"), r"\1***"),  # API keys (access/keys.py)
     (
         re.compile(
             rf"(?i)({_SENSITIVE}\\*[\"']?\s*[=:]\s*\\*[\"']?)"
@@ -80,11 +83,11 @@ _SECRETS: Final = (
     ),
 )
 _SECRET_FIELD: Final = re.compile(rf"(?i)(?:.*[-_])?{_SENSITIVE}")
-_NOISE: Final = ("color_message", "applicationID", "applicationVersion")  # fields of uvicorn and DBOS
+_NOISE: Final = ("color_message",)  # a field of uvicorn
 
 
 def redact(text: str) -> str:
-    """Replace what may be a secret in a line that is about to be logged."""
+    """Replace everything that may be a secret in a line of the log."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
@@ -93,9 +96,9 @@ def redact(text: str) -> str:
 def configure_logging(level: str = "INFO", stream: IO[str] | None = None) -> None:
     """Send every log line of this process to `stream` (standard error): JSON, or for people when it is a terminal.
 
-    Replaces what libraries have set up. Secrets are redacted in every line, also in those of libraries.
+    Replaces the handlers that libraries have set up. Secrets are redacted in every line, also in those of libraries.
     """
-    # 0.1 s, so only where something is logged.
+    # Importing structlog takes 0.1 s, so it is imported only where something is logged.
     import structlog  # noqa: PLC0415
 
     stream = stream or sys.stderr
@@ -126,12 +129,12 @@ def configure_logging(level: str = "INFO", stream: IO[str] | None = None) -> Non
     root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error"):
         library = logging.getLogger(name)
-        library.handlers[:] = [logging.NullHandler()]  # DBOS gives itself a handler when it has none
+        library.handlers[:] = [logging.NullHandler()]  # its lines go to the handler of the root
         library.propagate = True
 
 
 def _clean_fields(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Leave out noise and secrets, as long as names and values are still separate."""
+    """Remove noise and secrets while names and values are still separate."""
     return {name: _clean(name, value) for name, value in fields.items() if name not in _NOISE}
 
 
@@ -148,7 +151,10 @@ def _clean(name: str, value: Any) -> Any:
 
 
 def serve_metrics(host: str, port: int) -> None:
-    """Serve this process' metrics from a thread of its own; for processes that serve nothing else."""
+    """Serve the metrics of this process from a new thread, for processes that serve nothing else.
+
+    Raises InvalidInputError when the address cannot be used.
+    """
     try:
         start_http_server(port, host, REGISTRY)
     except OSError as error:
@@ -157,7 +163,7 @@ def serve_metrics(host: str, port: int) -> None:
 
 @contextmanager
 def bound(**fields: str | None) -> Iterator[None]:
-    """Add fields, above all `request_id` and `job_id`, on every line logged in the block; None leaves one out."""
+    """Add fields, such as `request_id` and `job_id`, to every line logged in the block; None leaves a field out."""
     from structlog.contextvars import bound_contextvars  # noqa: PLC0415
 
     with bound_contextvars(**{name: value for name, value in fields.items() if value is not None}):
@@ -165,7 +171,7 @@ def bound(**fields: str | None) -> Iterator[None]:
 
 
 def current_request_id() -> str | None:
-    """Return the id of the request being answered, or of the one that created the job that runs here."""
+    """Return the id of the request being answered, or of the request that created the job that runs here."""
     from structlog.contextvars import get_contextvars  # noqa: PLC0415
 
     return get_contextvars().get("request_id")

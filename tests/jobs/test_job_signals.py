@@ -130,7 +130,7 @@ class Echo:
 
 def test_job_of_another_process_starts_at_once(catalog: Catalog, database_url: str) -> None:
     echo = Echo()
-    timing = Timing(ask=timedelta(seconds=LONG_S))
+    timing = Timing(check_queue=timedelta(seconds=LONG_S))
     worker = Worker(catalog=catalog, runner=echo, clock=lambda: datetime.now(UTC), timing=timing)
     worker.start()
     command = [sys.executable, "-c", ELSEWHERE, database_url]

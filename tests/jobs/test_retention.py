@@ -5,7 +5,7 @@ import pytest
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError
 from storewatch.installation import Installation
-from storewatch.jobs.kinds.retention import Removed, RetentionLimits, apply_retention, preview_retention
+from storewatch.jobs.kinds.retention import RetentionLimits, RetentionResult, apply_retention, preview_retention
 from storewatch.reports.request.request import ReportRequest
 
 NOW = datetime(2023, 3, 1, 12, tzinfo=UTC)
@@ -24,27 +24,27 @@ def finish_report(app: Installation, job_id: str, at: datetime) -> None:
     app.catalog.jobs.complete(job, done.result(), at, fingerprint=done.fingerprint)
 
 
-def preview(app: Installation, limits: RetentionLimits, now: datetime = NOW) -> Removed:
+def preview(app: Installation, limits: RetentionLimits, now: datetime = NOW) -> RetentionResult:
     return preview_retention(limits, catalog=app.catalog, lake=app.lake, now=now)
 
 
-def apply(app: Installation, limits: RetentionLimits, now: datetime = NOW) -> Removed:
+def apply(app: Installation, limits: RetentionLimits, now: datetime = NOW) -> RetentionResult:
     return apply_retention(limits, catalog=app.catalog, lake=app.lake, reports=app.reports, now=now, check=lambda: None)
 
 
 def test_nothing_is_forgotten_by_default(app: Installation) -> None:
     finish_report(app, "r1", NOW - timedelta(days=9_000))
-    assert (preview(app, RetentionLimits()), apply(app, RetentionLimits())) == (Removed(), Removed())
+    assert (preview(app, RetentionLimits()), apply(app, RetentionLimits())) == (RetentionResult(), RetentionResult())
     assert app.lake.snapshot().rows == 6
 
 
 def test_old_observations_go_by_whole_days(app: Installation) -> None:
     # The polls are of 2023-01-23, 37 days before 2023-03-01.
-    assert preview(app, RetentionLimits(observations_days=37)) == Removed()
-    assert preview(app, RetentionLimits(observations_days=36)) == Removed(observations=6)
+    assert preview(app, RetentionLimits(observations_days=37)) == RetentionResult()
+    assert preview(app, RetentionLimits(observations_days=36)) == RetentionResult(observations=6)
     assert app.lake.snapshot().rows == 6
-    assert apply(app, RetentionLimits(observations_days=36)) == Removed(observations=6)
-    assert apply(app, RetentionLimits(observations_days=36)) == Removed()
+    assert apply(app, RetentionLimits(observations_days=36)) == RetentionResult(observations=6)
+    assert apply(app, RetentionLimits(observations_days=36)) == RetentionResult()
     assert (app.lake.snapshot().rows, app.catalog.stores.read_all().frame.height) == (0, 3)
 
 
@@ -53,15 +53,15 @@ def test_old_reports_go_with_their_files(app: Installation) -> None:
     finish_report(app, "new", NOW - timedelta(days=10))
     app.catalog.jobs.create("waiting", JobKind.REPORT, {}, NOW - timedelta(days=99))
     limits = RetentionLimits(reports_days=10)
-    assert preview(app, limits) == apply(app, limits) == Removed(reports=1)
+    assert preview(app, limits) == apply(app, limits) == RetentionResult(reports=1)
     assert {job.job_id for job in app.catalog.jobs.list_()} == {"new", "waiting"}
     assert [file.name for file in app.reports.folder.iterdir()] == ["new.1.csv"]
 
 
 def test_old_versions_of_the_lake_are_counted_and_kept_while_young(app: Installation) -> None:
     app.lake.optimize(now=datetime.now(UTC))
-    assert preview(app, RetentionLimits(lake_versions_days=1), datetime.now(UTC)) == Removed()
-    assert apply(app, RetentionLimits(lake_versions_days=1), datetime.now(UTC)) == Removed()
+    assert preview(app, RetentionLimits(lake_versions_days=1), datetime.now(UTC)) == RetentionResult()
+    assert apply(app, RetentionLimits(lake_versions_days=1), datetime.now(UTC)) == RetentionResult()
 
 
 def test_retention_stops_between_its_parts(app: Installation) -> None:

@@ -143,7 +143,7 @@ def test_report_schedule_keeps_what_a_report_is_asked_for() -> None:
         ({"kind": JobKind.RETENTION, "parameters": {"reports_days": 0}}, "whole days, from 1"),
         ({"kind": JobKind.RETENTION, "parameters": {"reports_days": "9"}}, "whole days, from 1"),
         ({"kind": JobKind.RETENTION, "parameters": {"reports_days": True}}, "whole days, from 1"),
-        ({"kind": JobKind.RETENTION, "parameters": {"weeks": 9}}, "does not know weeks"),
+        ({"kind": JobKind.RETENTION, "parameters": {"weeks": 9}}, "has no parameter weeks"),
         ({"kind": JobKind.REPORT, "parameters": {"policy": "guess"}}, "There is no policy 'guess'"),
         ({"kind": JobKind.REPORT, "parameters": {"format": "doc"}}, "There is no format 'doc'"),
         ({"kind": JobKind.REPORT, "parameters": {"format": ["csv"]}}, "There is no format"),

@@ -19,16 +19,16 @@ from storewatch.jobs.running import JobResult, RunningJob
 from storewatch.jobs.worker import Timing, Worker
 
 QUICK = Timing(
-    ask=timedelta(seconds=20),
-    tend=timedelta(milliseconds=20),
-    look_around=timedelta(milliseconds=50),
+    check_queue=timedelta(seconds=20),
+    check_runs=timedelta(milliseconds=20),
+    check_workers=timedelta(milliseconds=50),
     beat=timedelta(milliseconds=50),
     dead_after=timedelta(seconds=30),
     finish=timedelta(milliseconds=200),
     hand_back=timedelta(milliseconds=500),
 )
 
-UNEXPECTED = "It failed because of an error in the service ({}); the log of the service has the details."
+UNEXPECTED = "The job failed because of an error in the service ({}); the log of the service has the details."
 RETRY = RetryRule(first_pause=timedelta(milliseconds=20))
 
 

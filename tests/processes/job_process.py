@@ -20,10 +20,10 @@ from storewatch.jobs.worker import Timing, Worker
 from storewatch.settings import Settings
 
 QUICK = Timing(
-    look_around=timedelta(milliseconds=200),
+    check_workers=timedelta(milliseconds=200),
     beat=timedelta(milliseconds=300),
     dead_after=timedelta(seconds=2),
-    tend=timedelta(milliseconds=100),
+    check_runs=timedelta(milliseconds=100),
 )
 
 

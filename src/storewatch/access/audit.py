@@ -1,4 +1,4 @@
-"""Write the audit log. Entries that arrive together share a commit; similar entries of a minute can share a row."""
+"""Write the audit log. Entries that arrive together share a commit; equal actions of a minute can share a row."""
 
 import getpass
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class AuditWriter:
-    """Write entries from any thread. `close` writes the entries that are left."""
+    """Write audit entries from any thread. `close` writes the entries that still wait."""
 
     def __init__(self, catalog: Catalog, *, sum_seconds: float = SUM_SECONDS) -> None:
         """sum_seconds: how long similar entries are summed before their row is written."""
@@ -29,7 +29,7 @@ class AuditWriter:
         self._entries: Batcher[AuditEntry, None] = Batcher(
             self._append, name="audit", limits=BatchLimits(batch_size=BATCH, waiting_size=MAX_WAITING)
         )
-        # Its only items are reminders: one waits here as long as there are sums.
+        # The items are only reminders: one reminder waits here while there are sums to write.
         self._reminders: Batcher[None, None] = Batcher(
             self._append_sums, name="audit-sums", limits=BatchLimits(wait_s=sum_seconds, full_size=2)
         )
@@ -46,11 +46,12 @@ class AuditWriter:
             return refused
 
     def add(self, entry: AuditEntry) -> None:
-        """Write an entry together with those of this minute that differ only in time, request and counts.
+        """Add an entry to the sum of this minute's entries that differ only in time, request and counts.
 
-        The row holds the time of the first; its detail holds `requests`, `last_at` and the sum of every number.
+        They become one row with the time of the first entry. Its detail holds `requests`, `last_at` and the sum of
+        every number.
         """
-        alike = (entry.actor_id, entry.actor_name, entry.address, entry.action, entry.object_type, entry.object_id)
+        subject = (entry.actor_id, entry.actor_name, entry.address, entry.action, entry.object_type, entry.object_id)
         with self._sums_lock:
             if not self._sums:
                 try:
@@ -58,10 +59,10 @@ class AuditWriter:
                 except BatcherFullError:
                     log.error("audit log closed, an entry is lost from it: %s", entry)  # noqa: TRY400 - no bug to trace
                     return
-            self._sums[*alike, entry.outcome] = _sum(self._sums.get((*alike, entry.outcome)), entry)
+            self._sums[*subject, entry.outcome] = _sum(self._sums.get((*subject, entry.outcome)), entry)
 
     def close(self) -> None:
-        """Write what is left and accept no more."""
+        """Write the entries that still wait and accept no more."""
         self._reminders.close()
         self._entries.close()
 
@@ -81,7 +82,7 @@ class AuditWriter:
 
 
 def from_command_line(action: str, object_type: str, object_id: str | None, now: datetime) -> AuditEntry:
-    """Return the entry for what the user of this machine has done with a command."""
+    """Return the audit entry for an action that the user of this machine did with a command."""
     return AuditEntry(
         at=now,
         actor_id=None,
@@ -95,7 +96,7 @@ def from_command_line(action: str, object_type: str, object_id: str | None, now:
 
 
 def command_line_author() -> str:
-    """Return the name under which the audit log holds the user of this machine."""
+    """Return the name of this machine's user in the audit log."""
     return f"{_user()} on the command line"
 
 

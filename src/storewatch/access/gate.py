@@ -14,7 +14,7 @@ from storewatch.domain.enums import Role
 from storewatch.domain.errors import InvalidKeyError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 
-TRUST: Final = timedelta(seconds=5)  # how long a key that another process revoked may still be taken
+TRUST: Final = timedelta(seconds=5)  # how long a key that another process revoked may still be accepted
 USE_NOTED_EVERY: Final = timedelta(seconds=60)
 MAX_REMEMBERED: Final = 10_000
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Gate:
-    """Looks keys up in the catalog and remembers good ones for TRUST; a key revoked through this gate ends at once."""
+    """Look up API keys in the catalog and remember valid ones for TRUST. A key revoked in this process ends at once."""
 
     def __init__(self, *, catalog: Catalog, clock: Callable[[], datetime]) -> None:
         self._catalog = catalog
@@ -32,13 +32,13 @@ class Gate:
         self._notes = ThreadPoolExecutor(max_workers=1, thread_name_prefix="key-use")
 
     def remembered(self, text: str) -> Principal | None:
-        """The caller if the key was looked up a moment ago; never waits."""
+        """Return the caller of a key that is still remembered, else None. Never waits for the catalog."""
         now = self._clock()
         key, until = self._remembered.get(digest(text), (None, now))
         return _principal(key) if key is not None and now < until and key.usable(now) else None
 
     def identify(self, text: str) -> Principal:
-        """Look a key up; raises InvalidKeyError for one that is unknown, expired or revoked."""
+        """Look up a key and return its caller. Raises InvalidKeyError if the key is unknown, expired or revoked."""
         now, sha256 = self._clock(), digest(text)
         key_id = public_id(text)
         key = self._catalog.keys.find(key_id) if key_id else None
@@ -52,13 +52,13 @@ class Gate:
         return _principal(key)
 
     def forget(self, key_id: str) -> None:
-        """Look this key up again the next time: it was revoked."""
+        """Forget a revoked key, so that its next use is looked up again."""
         for sha256, (key, _) in list(self._remembered.items()):
             if key.key_id == key_id:
                 self._remembered.pop(sha256, None)
 
     def close(self) -> None:
-        """Finish noting what was used."""
+        """Wait until the last uses of keys are recorded."""
         self._notes.shutdown(wait=True)
 
     def _note_use(self, key: ApiKey, now: datetime) -> None:
@@ -68,14 +68,14 @@ class Gate:
         if len(self._noted) >= MAX_REMEMBERED:
             self._noted.clear()
         self._noted[key.key_id] = now
-        # On a thread of its own: a request need not wait for the lock that a large import may hold on SQLite.
+        # On another thread: a request must not wait for the lock that a large import may hold on SQLite.
         self._notes.submit(self._touch, key.key_id, now)
 
     def _touch(self, key_id: str, now: datetime) -> None:
         try:
             self._catalog.keys.touch(key_id, now, unless_since=now - USE_NOTED_EVERY)
         except Exception:
-            log.exception("the use of key %s could not be noted", key_id)
+            log.exception("the use of key %s could not be recorded", key_id)
 
 
 def _principal(key: ApiKey) -> Principal:

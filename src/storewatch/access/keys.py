@@ -1,4 +1,4 @@
-"""API keys: their form, how they are made and revoked."""
+"""API keys: their format; create, find and revoke them."""
 
 import re
 import secrets
@@ -14,8 +14,8 @@ from storewatch.domain.enums import Role
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError, UnknownKeyError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 
-# sw_ + 10 characters that name the key + _ + 43 that hold 256 random bits + 6 of a CRC-32 over all before, which lets
-# scanners for leaked secrets tell a key from a look-alike (as GitHub's tokens do). All base 62.
+# sw_ + 10 characters that name the key + _ + 43 that hold 256 random bits + 6 of a CRC-32 over all before, by
+# which scanners for leaked secrets recognise a key (as with GitHub's tokens). All base 62.
 KEY_PATTERN: Final = re.compile(r"(sw_([0-9A-Za-z]{10})_[0-9A-Za-z]{43})([0-9A-Za-z]{6})")
 MAX_NAME_LENGTH: Final = 200
 _ID_PATTERN: Final = re.compile(r"[0-9A-Za-z]{10}")
@@ -24,7 +24,7 @@ _DIGITS: Final = digits + ascii_uppercase + ascii_lowercase
 
 @dataclass(frozen=True, kw_only=True)
 class NewKey:
-    """A key just made: `text` is the only place where its secret ever is."""
+    """A new key. Only `text` holds its secret, which is stored nowhere."""
 
     key: ApiKey
     text: str
@@ -41,14 +41,15 @@ def create_key(
     allow_unknown: bool = True,
     now: datetime,
 ) -> NewKey:
-    """Make a key and keep its SHA-256; raise InvalidInputError where such a key could not be used or would leak.
+    """Create a key and store its SHA-256.
 
-    allow_unknown: also for a scope of no store. Otherwise an InvalidParameterError names the labels that are nearest.
+    allow_unknown: accept a scope of no store; otherwise an InvalidParameterError names the nearest labels.
+    Raises InvalidInputError for a key that could not be used, or could see more than its scope.
     """
     if not name.strip() or not _fits(name):
-        raise InvalidInputError(f"Give the key a name of 1 to {MAX_NAME_LENGTH} printable characters.")
+        raise InvalidInputError(f"A key needs a name of 1 to {MAX_NAME_LENGTH} printable characters.")
     if expires_at is not None and expires_at <= now:
-        raise InvalidInputError("The key would expire in the past; give a later instant.")
+        raise InvalidInputError("The key would expire in the past; choose a later instant.")
     if scope.label is not None and not (scope.label.name and all(map(_fits, scope.label))):
         raise InvalidInputError(f"A scope is a label and a value of up to {MAX_NAME_LENGTH} printable characters each.")
     if scope.is_limited and role is Role.ADMIN:
@@ -81,6 +82,7 @@ def _check_scope(catalog: Catalog, label: Label) -> None:
 
 
 def find_key(catalog: Catalog, key_id: str) -> ApiKey:
+    """Return the key with this id. Raises UnknownKeyError."""
     key = catalog.keys.find(key_id) if _ID_PATTERN.fullmatch(key_id) else None
     if key is None:
         raise UnknownKeyError(key_id)
@@ -88,17 +90,18 @@ def find_key(catalog: Catalog, key_id: str) -> ApiKey:
 
 
 def revoke_key(catalog: Catalog, key_id: str, now: datetime) -> None:
-    """Make a key useless for ever; one that was revoked before stays so, with its first instant."""
+    """Revoke a key for ever. A key that is revoked already keeps its first instant. Raises UnknownKeyError."""
     catalog.keys.revoke(find_key(catalog, key_id).key_id, now)
 
 
 def public_id(text: str) -> str | None:
-    """The id within the text of a key, or None where the text cannot be a key."""
+    """Return the id in the text of a key, or None where the text cannot be a key."""
     match = KEY_PATTERN.fullmatch(text)
     return match[2] if match and _checksum(match[1]) == match[3] else None
 
 
 def digest(text: str) -> str:
+    """Return the SHA-256 of the text of a key, in hex digits."""
     # No slow hash: nobody guesses 256 random bits.
     return sha256(text.encode()).hexdigest()
 

@@ -9,7 +9,7 @@ from storewatch.domain.labels import ALL_STORES, Scope
 
 @dataclass(frozen=True, kw_only=True)
 class Principal:
-    """A caller. key_id is None where no key is needed."""
+    """A caller of the service. key_id: None where no key is needed."""
 
     key_id: str | None
     name: str

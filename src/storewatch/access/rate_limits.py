@@ -1,4 +1,4 @@
-"""How many requests a key or an address may make: moving windows, in memory or shared by Redis."""
+"""Limit how many requests a key or an address may make: moving windows, in memory or in a shared Redis."""
 
 import logging
 import math
@@ -15,7 +15,7 @@ from limits.strategies import MovingWindowRateLimiter
 from storewatch.domain.errors import InvalidInputError
 
 REDIS_TIMEOUT_SECONDS: Final = 0.5
-REDIS_REST_SECONDS: Final = 5.0  # after a failure, how long Redis is left alone
+REDIS_REST_SECONDS: Final = 5.0  # how long Redis is not used after a failure
 MAX_WINDOWS: Final = 50_000
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class RateLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:
-    """What is left of one window after a request. reset_s: until the window has moved past its oldest request."""
+    """The state of one window after a request. reset_s: seconds until its oldest request leaves the window."""
 
     name: str
     limit: int
@@ -43,7 +43,7 @@ class Quota:
 
 
 class RateLimiter:
-    """Counts requests. While Redis cannot be reached, each process counts on its own: nobody is shut out for that."""
+    """Count requests. While Redis cannot be reached, each process counts alone, so that no caller is refused for it."""
 
     def __init__(self, limits: RateLimits) -> None:
         self._items = {"key": _parse(limits.per_key), "address": _parse(limits.per_address)}
@@ -58,7 +58,7 @@ class RateLimiter:
         return self._shared is not None
 
     def take(self, name: str, who: str) -> Quota:
-        """Count one request of `who`, where name is `key` or `address`."""
+        """Count one request of `who`. name: `key` or `address`, which decides the limit."""
         item = self._items[name]
         if self._shared is not None and time.monotonic() >= self._rest_until:
             try:
@@ -66,13 +66,13 @@ class RateLimiter:
             except StorageError:
                 self._rest_until = time.monotonic() + REDIS_REST_SECONDS
                 log.warning("the Redis of the rate limits cannot be reached; counting in this process", exc_info=True)
-        if len(self._memory.events) > MAX_WINDOWS:  # limits never drops the windows of addresses that do not come back
+        if len(self._memory.events) > MAX_WINDOWS:  # the library keeps windows of addresses for ever
             self._memory.reset()
         return _take(self._local, item, name, who)
 
 
 def address_group(address: str) -> str:
-    """Return what counts as one address: of IPv6 the /64, because a household or a server gets a whole one."""
+    """Return the addresses that are counted together: of IPv6 the /64, as one household or server has a whole /64."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Decides whether the service requires keys, by where it listens."""
+"""Decide which callers need a key, by the address on which the service listens."""
 
 import re
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class KeyRule(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AccessRules:
-    """How callers are received. The default receives everyone, for a service that is called within its process.
+    """Which callers the service lets in, and how often. The default lets everyone in, for calls within its process.
 
     allowed_hosts: names other than this machine's own that a request under LOOPBACK may address.
-    cors_origins: web origins whose pages may call the service from a browser. rates: None counts nothing.
+    cors_origins: web origins whose pages may call the service from a browser. rates: None sets no limit.
     """
 
     keys: KeyRule = KeyRule.OPEN
@@ -43,21 +43,21 @@ def choose_rules(
 ) -> AccessRules:
     """Choose the rules for a service bound to `host`.
 
-    Raises InvalidInputError where keys are asked for and the catalog holds none that is good at `now`, and for a
-    setting that could never match anything.
+    Raises InvalidInputError where keys are required and the catalog has no key that is valid at `now`, and for an
+    origin or a trusted proxy that is not written as one.
     """
-    _check(settings)
+    _check_addresses(settings)
     if insecure and settings.require_key:
-        raise InvalidInputError("--insecure and --require-key contradict each other; give one of them.")
+        raise InvalidInputError("--insecure and --require-key contradict each other; use only one of them.")
     loopback = is_loopback(host)
-    asked = KeyRule.LOOPBACK if loopback and not settings.require_key else KeyRule.REQUIRED
-    keys = KeyRule.OPEN if insecure else asked
+    by_address = KeyRule.LOOPBACK if loopback and not settings.require_key else KeyRule.REQUIRED
+    keys = KeyRule.OPEN if insecure else by_address
     if keys is KeyRule.REQUIRED and not catalog.keys.count_usable(now):
         raise InvalidInputError(
             f"A service on {host} requires API keys and there is none yet: create one with "
             "`storewatch key create --name NAME --role admin`, or start with --insecure to let everyone in."
         )
-    counted = settings.rate_per_key or settings.rate_per_address or settings.rate_limit_url
+    are_set = settings.rate_per_key or settings.rate_per_address or settings.rate_limit_url
     rates = RateLimits(
         per_key=settings.rate_per_key or DEFAULT_RATES.per_key,
         per_address=settings.rate_per_address or DEFAULT_RATES.per_address,
@@ -67,11 +67,11 @@ def choose_rules(
         keys=keys,
         allowed_hosts=frozenset(name.lower() for name in settings.allowed_hosts),
         cors_origins=settings.cors_origins,
-        rates=rates if counted or not (loopback and keys is not KeyRule.REQUIRED) else None,
+        rates=rates if are_set or not (loopback and keys is not KeyRule.REQUIRED) else None,
     )
 
 
-def _check(settings: AccessSettings) -> None:
+def _check_addresses(settings: AccessSettings) -> None:
     for origin in settings.cors_origins:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise InvalidInputError(

@@ -1,4 +1,4 @@
-"""Weekdays, times of day and lengths of time in words, for everything that people read."""
+"""Write weekdays, times of day and durations in words, for texts that people read."""
 
 from typing import Final
 

@@ -24,8 +24,8 @@ OBSERVATIONS: Final = pl.Schema(
     {"store_id": pl.String(), "observed_at": INSTANT, "active": pl.Boolean(), "loaded_at": INSTANT}
 )
 
-# What the lake keeps besides; each may be null. reason and source are texts as they were sent (SEMANTICS 21).
-# `import_key` is that of the import which brought the observation; pushed ones have none.
+# Further columns of the lake; each may be null. reason and source are texts as they were sent (SEMANTICS 21).
+# `import_key` names the import that loaded the observation; it is null for pushed observations.
 DETAILS: Final = pl.Schema({"reason": pl.String, "source": pl.String, "import_key": pl.Int64})
 DETAILED_OBSERVATIONS: Final = pl.Schema({**OBSERVATIONS, **DETAILS})
 
@@ -46,7 +46,7 @@ LABELS: Final = pl.Schema(
     {"store_id": pl.String(), "labels": pl.List(pl.Struct({"label": pl.String, "value": pl.String}))}
 )
 
-# The next four are entries: rows of a store_id, or of a label and its value; special hours as in SPECIAL_HOURS below.
+# The next four are entries: each row is for a store_id, or for a label and its value. Hours: as in SPECIAL_HOURS below.
 TARGET: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
 SPECIAL_ROWS: Final = pl.Schema({**TARGET, "date": pl.Date(), "start_s": pl.Int32(), "end_s": pl.Int32()})
 TARGETS: Final = pl.Schema({**TARGET, "objective": pl.Float64()})
@@ -55,10 +55,10 @@ ENTRIES: Final = {EntryKind.SPECIAL_HOURS: SPECIAL_ROWS, EntryKind.TARGETS: TARG
 
 # Rows that an import rejected: the 1-based line, the text of the row, and the reason.
 REJECTS: Final = pl.Schema({"line": pl.Int64, "row": pl.String, "reason": pl.String})
-# Those of an import, which may have several files.
+# Rejected rows of an import, which may have several files.
 FILE_REJECTS: Final = pl.Schema({**REJECTS, "file": pl.String()})
 
-# Stores that have a default (Setting) because all their rows in an import were rejected; reason: of the first row.
+# Stores that have the default of a setting (Setting) because an import rejected all their rows; reason: of the first.
 FALLBACKS: Final = pl.Schema({"store_id": pl.String, "setting": pl.String, "reason": pl.String})
 
 # The next four change the weekly hours of stores (engine.opening.changes). Any order, no row twice.

@@ -1,4 +1,4 @@
-"""The words with a fixed set of values. Each is defined here once; its values are those of the API and the database."""
+"""Every enumeration, defined once. The API and the database use the same values."""
 
 from enum import IntEnum, StrEnum
 from typing import Final
@@ -14,7 +14,7 @@ class Status(IntEnum):
 
 
 class StoreState(StrEnum):
-    """The state of a store at an instant, in the order in which people want to look at stores."""
+    """The state of a store at an instant. Lists ordered by state use the order of the members: most urgent first."""
 
     DOWN = "down"
     UNKNOWN = "unknown"
@@ -23,7 +23,7 @@ class StoreState(StrEnum):
 
 
 class StoreOrder(StrEnum):
-    """The orders of lists of stores, each then by store_id. Stores without a name or a poll come last."""
+    """The orders of a list of stores; ties are ordered by store_id. Stores without a name or a poll come last."""
 
     ID = "store_id"
     ID_DOWN = "-store_id"
@@ -42,7 +42,7 @@ class PolicyName(StrEnum):
     OBSERVED = "observed"
 
 
-class Source(StrEnum):
+class SettingSource(StrEnum):
     """Where the hours or the time zone of a store come from. REJECTED: the default, as their rows were rejected."""
 
     GIVEN = "given"
@@ -51,14 +51,14 @@ class Source(StrEnum):
 
 
 class Setting(StrEnum):
-    """What a store has a default for."""
+    """The settings of a store that have a default."""
 
     WEEKLY_HOURS = "weekly_hours"
     TIMEZONE = "timezone"
 
 
 class WeekdayCounting(StrEnum):
-    """How files count weekdays."""
+    """How a file writes weekdays: as numbers, or as names."""
 
     ISO = "iso"
     MONDAY0 = "monday0"
@@ -81,7 +81,7 @@ class ImportTable(StrEnum):
 
 
 class PushFormat(StrEnum):
-    """The formats in which polls can be pushed. Each transport has names of its own for them (HTTP: media types)."""
+    """The formats in which polls can be pushed. Each transport has its own names for them (HTTP: media types)."""
 
     JSON = "json"
     NDJSON = "ndjson"
@@ -99,7 +99,7 @@ class EntryKind(StrEnum):
 
 
 class Reclassification(StrEnum):
-    """What the down time of an annotated stretch counts as. DOWN: it stays, and no earlier annotation changes it."""
+    """What down time inside an annotation counts as. DOWN: it stays down, and no earlier annotation changes it."""
 
     DOWN = "down"
     PLANNED = "planned"
@@ -116,7 +116,7 @@ class ClosureMode(StrEnum):
 
 
 class AnnotationMode(StrEnum):
-    """Whether reclassified down time counts as what its annotation says."""
+    """Whether a report applies the reclassifications of annotations."""
 
     APPLY = "apply"
     IGNORE = "ignore"
@@ -135,6 +135,7 @@ class ReportFormat(StrEnum):
 
     @property
     def suffix(self) -> str:
+        """The extension of the report's file, without the dot."""
         return "csv" if self is ReportFormat.WIDE_CSV else self.value
 
     @property
@@ -143,7 +144,7 @@ class ReportFormat(StrEnum):
 
 
 class ReportTable(StrEnum):
-    """The tables of a report: those of every report, those of a breakdown, those of the sections asked for."""
+    """The tables of a report. A breakdown and sections add tables to those of every report."""
 
     SUMMARY = "summary"
     STORES = "stores"
@@ -159,7 +160,7 @@ class ReportTable(StrEnum):
 
 
 class Breakdown(StrEnum):
-    """The local stretches that a window is split into."""
+    """The periods of local time into which a window is split."""
 
     HOUR = "hour"
     DAY = "day"
@@ -168,7 +169,7 @@ class Breakdown(StrEnum):
 
 
 class Section(StrEnum):
-    """The parts that a report can have beyond its figures."""
+    """The optional parts of a report."""
 
     OUTAGES = "outages"
     PATTERNS = "patterns"
@@ -206,7 +207,7 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """queued -> running -> one of the others, and back to queued when an attempt did not end."""
+    """queued -> running -> one of the others. An attempt that was interrupted goes back to queued."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -219,20 +220,20 @@ ENDED: Final = frozenset({JobState.COMPLETE, JobState.FAILED, JobState.CANCELLED
 
 
 class Role(StrEnum):
-    """What a caller may do; each role may do everything that those before it may."""
+    """What a caller may do. Each role includes the roles before it."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
     ADMIN = "admin"
 
     def includes(self, needed: "Role") -> bool:
-        """Return whether a caller with this role may do what takes the role `needed`."""
+        """Return whether a caller with this role may do what requires the role `needed`."""
         order = list(Role)
         return order.index(self) >= order.index(needed)
 
 
 class AuditOutcome(StrEnum):
-    """What became of an action in the audit log."""
+    """The outcome of an action in the audit log."""
 
     DONE = "done"
     REFUSED = "refused"

@@ -13,7 +13,7 @@ class StorewatchError(Exception):
 
 
 class ReadOnlyError(RuntimeError):
-    """The program tried to change an installation that it had opened for reading only. Users never see this one."""
+    """The program tried to change an installation that it had opened for reading only. Users never see this error."""
 
 
 class InvalidError(StorewatchError):
@@ -53,7 +53,7 @@ class MisdirectedError(StorewatchError):
 
 
 class UnavailableError(StorewatchError):
-    """A part that this needs cannot be used at the moment. Sending it again later may help."""
+    """Something that the request needs is not available now. Sending the request again later may help."""
 
 
 class BrokenError(StorewatchError):
@@ -61,11 +61,11 @@ class BrokenError(StorewatchError):
 
 
 class InvalidInputError(InvalidError):
-    """What the user gave cannot be used; the text says what to do instead."""
+    """An input of the user cannot be used; the text says what to do instead."""
 
 
 class InvalidParameterError(InvalidInputError):
-    """A member of a request cannot be used; `name` is the member's."""
+    """One parameter of a request cannot be used; `name` is the name of the parameter."""
 
     def __init__(self, name: str, text: str) -> None:
         super().__init__(text)
@@ -83,7 +83,7 @@ class ReportNotReadyError(ConflictError):
     """The report has no file (yet)."""
 
     def __init__(self, report_id: str, state: str) -> None:
-        super().__init__(f"The report {report_id} is {state}; only a complete one has a file.")
+        super().__init__(f"The report {report_id} is {state}; only a complete report has a file.")
 
 
 class UnknownImportError(NotFoundError):
@@ -111,16 +111,16 @@ class ImportNotCompleteError(ConflictError):
     """The import has stored nothing (yet), so there is nothing to undo."""
 
     def __init__(self, import_id: str, state: str) -> None:
-        super().__init__(f"The import {import_id} is {state}; only a complete one can be undone.")
+        super().__init__(f"The import {import_id} is {state}; only a complete import can be undone.")
 
 
 class ImportNotKeptError(ConflictError):
-    """What is needed to undo the import is not kept (any more)."""
+    """The data needed to undo the import are not kept, or not any more."""
 
     def __init__(self, import_id: int) -> None:
         super().__init__(
-            f"Import {import_id} cannot be undone: it is older than 30 days or was made by an earlier release, so what "
-            "was before it is not kept."
+            f"Import {import_id} cannot be undone: it is older than 30 days or was made by an earlier release, so the "
+            "data that it replaced are not kept."
         )
 
 
@@ -159,7 +159,7 @@ class DefinitionExistsError(ConflictError):
     """A report is saved under this name already."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"A report is saved as {name!r} already. Delete it first, or take another name.")
+        super().__init__(f"A report is saved as {name!r} already. Delete it first, or choose another name.")
 
 
 class UnknownClosureError(NotFoundError):
@@ -185,7 +185,7 @@ class ScheduleExistsError(ConflictError):
     """A schedule has this name already."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is a schedule named {name!r} already. Delete it first, or take another name.")
+        super().__init__(f"There is a schedule named {name!r} already. Delete it first, or choose another name.")
 
 
 class FailedReportError(BrokenError):
@@ -197,47 +197,49 @@ class MissingReportFileError(GoneError):
 
     def __init__(self, report_id: str) -> None:
         super().__init__(
-            f"The file of report {report_id} is not in this service's home: it was removed, or another home wrote it. "
-            "POST /v1/reports makes a new one."
+            f"The file of report {report_id} is not in the home folder of this service: it was removed, or a service "
+            "with another home folder wrote it. POST /v1/reports creates a new report."
         )
 
 
 class CatalogVersionError(BrokenError):
-    """The database was written by a newer storewatch; this one must not touch it."""
+    """The database was written by a newer storewatch, so this version must not change it."""
 
 
 class CatalogUnavailableError(UnavailableError):
-    """The database does not answer, or another process has kept it locked; the text says which."""
+    """The database does not answer, or another process keeps it locked; the text says which."""
 
 
 class LakeConflictError(UnavailableError):
-    """Other writers kept winning the same commit; nothing was written, try again."""
+    """Other writers committed first at every attempt. Nothing was written; try again."""
 
 
 class MissingKeyError(UnauthorizedError):
     """The service requires an API key and the request has none."""
 
     def __init__(self, *, through_proxy: bool = False) -> None:
-        why = "What comes through a proxy is not from this machine and needs a key. " if through_proxy else ""
-        super().__init__(f"{why}Send an API key as `Authorization: Bearer sw_...`; `storewatch key create` makes one.")
+        why = "A request through a proxy is not from this machine and needs a key. " if through_proxy else ""
+        super().__init__(
+            f"{why}Send an API key as `Authorization: Bearer sw_...`; `storewatch key create` creates one."
+        )
 
 
 class ForeignHostError(MisdirectedError):
-    """A service that asks this machine for no key was addressed by a name that is not this machine's."""
+    """A service that requires no key on this machine was addressed by a name that is not this machine's."""
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"This service requires no key and so answers only to this machine's own names, not to {host!r}. Ask for "
-            "http://127.0.0.1, or name the host in STOREWATCH_ALLOWED_HOSTS."
+            f"This service requires no key, so it answers only to this machine's own names, not to {host!r}. Use "
+            "http://127.0.0.1, or add the host to STOREWATCH_ALLOWED_HOSTS."
         )
 
 
 class ForeignOriginError(ForbiddenError):
-    """A page of another web site tried to use a service that asks this machine for no key."""
+    """A page of another web site tried to use a service that requires no key on this machine."""
 
     def __init__(self, origin: str) -> None:
         super().__init__(
-            f"This service requires no key and so takes nothing from pages of {origin}; list the origin in "
+            f"This service requires no key, so it refuses requests from pages of {origin}; add the origin to "
             "STOREWATCH_CORS_ORIGINS if they may use it."
         )
 
@@ -250,14 +252,14 @@ class InvalidKeyError(UnauthorizedError):
 
 
 class RoleTooLowError(ForbiddenError):
-    """The key is good, but its role may not do this."""
+    """The key is valid, but its role may not do this."""
 
     def __init__(self, role: str, needed: str) -> None:
-        super().__init__(f"A key with the role {role} may not do this; it takes the role {needed}.")
+        super().__init__(f"A key with the role {role} may not do this; it requires the role {needed}.")
 
 
 class ScopedKeyError(ForbiddenError):
-    """The key is good, but this shows figures of all stores and the key's scope shows only some."""
+    """The key is valid, but its scope shows only some stores, and the request is about figures of all stores."""
 
     def __init__(self) -> None:
         super().__init__("A key with a scope may not see figures of the whole installation; use one without a scope.")
@@ -293,28 +295,28 @@ class StoreInUseError(ConflictError):
     def __init__(self, store_id: str) -> None:
         super().__init__(
             f"The store {store_id!r} was polled, so it stays in the reports and cannot be deleted. PATCH it with "
-            '{"timezone": null, "weekly_hours": null} and null labels to forget what else is known of it.'
+            '{"timezone": null, "weekly_hours": null} and null labels to remove its zone, hours and labels.'
         )
 
 
 class StoreMergeError(ConflictError):
-    """Two stores cannot be merged, because both have something of which a store has one."""
+    """Two stores cannot be merged, because they differ in values of which a store has only one."""
 
     def __init__(self, store_id: str, into: str, what: Sequence[str]) -> None:
         listed = ", ".join(what[:10]) + (", ..." if len(what) > 10 else "")
         super().__init__(
-            f"The stores {store_id!r} and {into!r} differ in {listed}. Clear or change these of one of the two, then "
-            "merge them; nothing was changed."
+            f"The stores {store_id!r} and {into!r} differ in {listed}. Clear or change these values of one store, "
+            "then merge them; nothing was changed."
         )
 
 
 class TooManyRowsError(TooLargeError):
-    """One request holds more observations, or unpacks to more bytes, than are taken at once."""
+    """One request holds more observations, or unpacks to more bytes, than are accepted at once."""
 
     def __init__(self, max_rows: int) -> None:
         super().__init__(
-            f"One request takes at most {max_rows:,} observations, and not much more text than those need. Send it in "
-            "parts, or save it as a file and import that."
+            f"One request can hold at most {max_rows:,} observations, and not much more text than these need. Send "
+            "several requests, or import the observations from a file."
         )
 
 
@@ -326,14 +328,16 @@ class UnknownMediaTypeError(UnsupportedError):
 
 
 class OverCapacityError(UnavailableError):
-    """More is waiting for its commit than fits into memory; nothing of this request was stored, try again."""
+    """More observations wait for a commit than fit into memory. Nothing of this request was stored; try again."""
 
     def __init__(self) -> None:
-        super().__init__("More observations are waiting than fit into memory; nothing of these was stored. Try again.")
+        super().__init__(
+            "More observations are waiting than fit into memory; nothing of this request was stored. Try again."
+        )
 
 
 class LakeUnavailableError(UnavailableError):
-    """The lake could not be written; nothing is known to be stored, and sending it again does no harm."""
+    """The lake could not be written. It is unknown what was stored; sending the observations again does no harm."""
 
     def __init__(self) -> None:
         super().__init__("The observations could not be stored; the service's log says why. Send them again later.")
@@ -352,7 +356,7 @@ FAMILIES: Final = tuple(StorewatchError.__subclasses__())
 
 
 def family_of(error: type[StorewatchError]) -> type[StorewatchError]:
-    """Return the family of an error."""
+    """Return the family of an error: its base class in FAMILIES."""
     return next(kind for kind in error.mro() if kind in FAMILIES)
 
 

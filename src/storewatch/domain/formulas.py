@@ -24,5 +24,5 @@ def safe_text(text: str) -> str:
 
 
 def unguarded(text: str) -> str:
-    """Return the text from which `safe_text` made this one."""
+    """Return a guarded text without its guard: undo `safe_text`."""
     return text.removeprefix("'")

@@ -17,7 +17,7 @@ DAY_SECONDS: Final = 86_400
 WEEK_SECONDS: Final = 7 * DAY_SECONDS
 END_OF_DAY_FROM_S: Final = 23 * 3600 + 59 * 60  # an end of 23:59:00 or later means 24:00 (SEMANTICS 2)
 
-# What storewatch computes with: dates and instants of users lie in these years.
+# Dates and instants that users write lie in these years.
 FIRST_YEAR: Final = 1970
 END_YEAR: Final = 9000
 EARLIEST: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)

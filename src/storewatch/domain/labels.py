@@ -1,4 +1,4 @@
-"""Labels of stores, and scopes: which stores exist for a caller."""
+"""Labels of stores, and scopes: the stores that a caller can see."""
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -14,13 +14,13 @@ class Label(NamedTuple):
 
 
 def clean_label(name: str, value: str) -> Label:
-    """Return a label as people write it in the form in which it is stored: the name in lower case, both cleaned."""
+    """Return a label in the form in which it is stored: the name in lower case, name and value cleaned."""
     return Label(clean_id(name).lower(), clean_value(value))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """The stores that exist for a caller: those that carry `label`, or every store where it is None."""
+    """The stores that a caller can see: those that carry `label`, or every store where it is None."""
 
     label: Label | None = None
 

@@ -1,4 +1,4 @@
-"""The policies: how far a poll speaks for the time around it (SEMANTICS 10)."""
+"""The policies: how long before and after it a poll decides the status (SEMANTICS 10)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,14 +12,14 @@ MAX_GAP_LIMIT_US: Final = 366 * DAY_US
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """How far an observation speaks for the time around it (SEMANTICS 10)."""
+    """How long before and after it an observation decides the status: max_gap_us (SEMANTICS 10)."""
 
     name: str
     max_gap_us: int
 
     def __post_init__(self) -> None:
         if not 0 < self.max_gap_us <= MAX_GAP_LIMIT_US:
-            raise InvalidInputError("max_gap must be longer than nothing and at most 366 days, such as 3h or 7d.")
+            raise InvalidInputError("max_gap must be longer than 0 and at most 366 days, such as 3h or 7d.")
 
 
 FILL: Final = Policy(name="fill", max_gap_us=7 * DAY_US)
@@ -28,7 +28,7 @@ POLICIES: Final = {policy.name: policy for policy in (FILL, OBSERVED)}
 
 
 def choose_policy(name: str, max_gap: str | None = None) -> Policy:
-    """Return the named policy, with its own max_gap or another one such as `3h`. Raises InvalidInputError."""
+    """Return the named policy, with its default max_gap or another duration such as `3h`. Raises InvalidInputError."""
     if name not in POLICIES:
         raise InvalidInputError(f"There is no policy {name!r}; use one of {', '.join(sorted(POLICIES))}.")
     if max_gap is None:

@@ -1,6 +1,6 @@
-"""How ids, labels and their values are cleaned: what people cannot see is no part of them.
+"""Clean ids, labels and their values: remove the characters that people cannot see.
 
-`clean_id` and `clean_value` decide for a single text, `ingest.cells` does the same for whole columns.
+`clean_id` and `clean_value` clean a single text; `ingest.cells` does the same for whole columns.
 """
 
 import re

@@ -31,8 +31,8 @@ def _names_by_lower_case() -> dict[str, str]:
 def timezone_named(text: str) -> str | None:
     """Return the IANA zone of the pinned tzdata wheel that a text names; None where it names none.
 
-    An IANA name or a name of Windows, in any case, or whole hours ahead of or behind UTC (`UTC+5`, `GMT-03:00`).
-    Abbreviations such as CST, and offsets with minutes, name no zone: nobody knows which one.
+    A text can be an IANA name or a Windows name, in any case, or whole hours from UTC (`UTC+5`, `GMT-03:00`).
+    Abbreviations such as CST, and offsets with minutes, name no zone: several zones could be meant.
     """
     if text in _timezone_names():
         return text

@@ -1,4 +1,4 @@
-"""The time zones of Windows by their names there, each as the IANA zone that CLDR names for it.
+"""The names of time zones in Windows, each with the IANA zone that CLDR maps it to.
 
 From the table windowsZones of Unicode CLDR (territory 001), as the package tzlocal 5.4.5 carries it.
 """

@@ -1,1 +1,1 @@
-"""Work in the background: accepted into the catalog, done by workers in any process, taken over when one dies."""
+"""Background jobs: accepted into the catalog, run by workers in any process, taken over when a worker dies."""

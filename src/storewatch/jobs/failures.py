@@ -1,4 +1,4 @@
-"""Which failures may pass, so that a later attempt can succeed, and what users read about a failure."""
+"""Decide which failures are temporary, and what users read about a failure."""
 
 import re
 from collections.abc import Iterator
@@ -6,31 +6,31 @@ from typing import Final
 
 from storewatch.domain.errors import CatalogUnavailableError, LakeConflictError, LakeUnavailableError, StorewatchError
 
-_PASSING: Final = (CatalogUnavailableError, LakeConflictError, LakeUnavailableError, ConnectionError, TimeoutError)
-# The clients of object stores are written in Rust, and their errors are only words here. These are the words of
-# object_store and reqwest for no answer, or no final one; a bucket or key that does not exist has other words.
-_PASSING_WORDS: Final = re.compile(
+_TEMPORARY: Final = (CatalogUnavailableError, LakeConflictError, LakeUnavailableError, ConnectionError, TimeoutError)
+# The clients of object stores are written in Rust, and their errors arrive only as text. These are the words of
+# object_store and reqwest for a lost or busy server; a bucket or key that does not exist has other words.
+_TEMPORARY_WORDS: Final = re.compile(
     r"timed? ?out|error sending request|connection (?:closed|reset|refused)|dns error|broken pipe|slow ?down|"
     r"\b(?:429|500|502|503|504)\b|too many requests|service unavailable|temporarily",
     re.IGNORECASE,
 )
 
 
-def can_pass(error: Exception) -> bool:
-    """Return whether a later attempt may succeed: after a locked database, a silent object store, a lost race."""
+def is_temporary(error: Exception) -> bool:
+    """Return whether a later attempt may succeed: after a locked database, a lost connection or a lost commit."""
     return any(
-        isinstance(cause, _PASSING)
-        or (not isinstance(cause, StorewatchError) and _PASSING_WORDS.search(str(cause)) is not None)
+        isinstance(cause, _TEMPORARY)
+        or (not isinstance(cause, StorewatchError) and _TEMPORARY_WORDS.search(str(cause)) is not None)
         for cause in _chain(error)
     )
 
 
 def reason_of(error: Exception) -> str:
-    """Return the sentence for the user; details that are not meant for users stay in the log."""
+    """Return the sentence that users read about a failure. Details that only operators need stay in the log."""
     if isinstance(error, StorewatchError):
         return str(error)
     kind = type(error).__name__
-    return f"It failed because of an error in the service ({kind}); the log of the service has the details."
+    return f"The job failed because of an error in the service ({kind}); the log of the service has the details."
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -1,4 +1,4 @@
-"""What a kind of job is: how it runs, beside which others, how often it is tried, and which parameters it takes."""
+"""Describe a kind of job: how it runs, beside which other jobs, how often it is tried, and which parameters it has."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Parameters = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """Kinds with the same lane share `slots`: so many of their jobs run at once in one process."""
+    """A group of kinds. At most `slots` jobs of the group run at once in one process."""
 
     name: str
     slots: int
@@ -28,7 +28,7 @@ MAINTENANCE: Final = Lane(name="maintenance", slots=1)
 
 @dataclass(frozen=True, kw_only=True)
 class RetryRule:
-    """How often a job is tried when its failure may pass, or when its process dies. Each pause is five times longer."""
+    """How often a job is tried when its failure is temporary or its process dies. Each pause is five times as long."""
 
     max_attempts: int = 3
     first_pause: timedelta = timedelta(seconds=2)
@@ -40,7 +40,7 @@ class RetryRule:
 
 @dataclass(frozen=True, kw_only=True)
 class JobServices:
-    """What handlers work with. uploads: folder of the files that wait for their import, named by their job."""
+    """The parts of an installation that handlers use. uploads: folder of the files to import, named by their job."""
 
     catalog: Catalog
     lake: Lake
@@ -49,7 +49,7 @@ class JobServices:
     clock: Callable[[], datetime]
 
 
-def _no_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
+def _unchanged(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
     return dict(parameters)
 
 
@@ -63,14 +63,14 @@ def _nothing_to_maintain(services: JobServices, now: datetime) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class JobHandler:
-    """All that storewatch knows of one kind of job. Each file of `jobs/kinds/` defines one as HANDLER.
+    """Everything about one kind of job. Each file of `jobs/kinds/` defines one handler as HANDLER.
 
     help: what a job of this kind does, for the help of commands and for the API; parameters_help: its parameters.
     run: do the work of a job and return its result; raises StoppedError where it has to stop before its end.
     is_schedulable: False for a kind whose check_parameters refuses every schedule.
-    check_parameters: return the parameters of a new schedule as they are kept, or raise InvalidInputError.
+    check_parameters: return the parameters of a new schedule as they are stored, or raise InvalidInputError.
     resolve_parameters: return the parameters of the job of a schedule that is due now, or raise InvalidInputError.
-    clean_up: remove what a job that has ended no longer needs; the job is None when the catalog does not know it.
+    clean_up: remove what a job that has ended no longer needs; the job is None when it is not in the catalog.
     maintain: called when a worker starts and then once a minute.
     """
 
@@ -81,7 +81,7 @@ class JobHandler:
     retry: RetryRule = RetryRule()
     parameters_help: str = "none"
     is_schedulable: bool = True
-    check_parameters: Callable[[Parameters, Catalog | None], dict[str, Any]] = _no_parameters
-    resolve_parameters: Callable[[Parameters, Catalog], dict[str, Any]] = _no_parameters
+    check_parameters: Callable[[Parameters, Catalog | None], dict[str, Any]] = _unchanged
+    resolve_parameters: Callable[[Parameters, Catalog], dict[str, Any]] = _unchanged
     clean_up: Callable[[str, Job | None, JobServices], None] = _nothing_to_clean
     maintain: Callable[[JobServices, datetime], None] = _nothing_to_maintain

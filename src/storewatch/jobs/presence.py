@@ -1,4 +1,4 @@
-"""Heartbeats: a worker records that it is alive, and takes the jobs of workers that are dead."""
+"""Heartbeats: record that a worker is alive, and put the jobs of dead workers back into the queue."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from storewatch.domain.enums import JobKind
 
 
 def this_machine() -> str:
-    """Return the name of the machine whose process ids can be checked here. Each container has its own."""
+    """Return the name of this machine: process ids can be checked only on one machine. Each container has a name."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{platform.node()}/{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
@@ -46,7 +46,7 @@ class Presence:
         self._catalog.workers.beat(self._worker, now)
 
     def sweep(self, now: datetime, *, is_alive: Callable[[int], bool] | None = None) -> int:
-        """Return the jobs of dead workers to the queue. Return how many."""
+        """Put the jobs of dead workers back into the queue. Return how many."""
         is_alive = is_alive or _process_exists
         released = 0
         for other in self._catalog.workers.list_():
@@ -63,14 +63,14 @@ class Presence:
         return released
 
     def release_orphans(self, now: datetime) -> int:
-        """Return the running jobs of workers that are not registered to the queue. Return how many."""
+        """Put the running jobs of workers that are not registered back into the queue. Return how many."""
         return self._catalog.workers.release_orphans(max_attempts=self._max_attempts, now=now)
 
     def leave(self, now: datetime) -> None:
-        """Record that this worker is gone; jobs that it still held go back into the queue."""
-        for mine in self._catalog.workers.list_():
-            if mine.worker_id == self._worker.worker_id:
-                self._catalog.workers.remove(mine, max_attempts=self._max_attempts, now=now)
+        """Record that this worker has ended. Jobs that it still holds go back into the queue."""
+        for worker in self._catalog.workers.list_():
+            if worker.worker_id == self._worker.worker_id:
+                self._catalog.workers.remove(worker, max_attempts=self._max_attempts, now=now)
 
 
 def _process_exists(pid: int) -> bool:

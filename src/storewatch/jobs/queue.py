@@ -11,14 +11,16 @@ from storewatch.domain.enums import JobKind
 from storewatch.telemetry import current_request_id
 
 
-def _nobody() -> None:
-    """Wake nobody: no worker runs in this process, and workers of others notice the job by themselves."""
+def _wake_no_worker() -> None:
+    """Do nothing: no worker runs in this process. Workers of other processes notice the job through the catalog."""
 
 
 class JobQueue:
-    """Accept jobs. A job whose id `accept` returned is in the catalog and will run, whichever process dies."""
+    """Accept jobs. A job whose id `accept` returned is in the catalog and will run, even if a process dies."""
 
-    def __init__(self, *, catalog: Catalog, clock: Callable[[], datetime], wake: Callable[[], None] = _nobody) -> None:
+    def __init__(
+        self, *, catalog: Catalog, clock: Callable[[], datetime], wake: Callable[[], None] = _wake_no_worker
+    ) -> None:
         self._catalog = catalog
         self._clock = clock
         self._wake = wake
@@ -46,7 +48,7 @@ class JobQueue:
         return job_id
 
     def cancel(self, job_id: str) -> bool:
-        """Cancel a queued job, or request its worker to stop it; return False when it had ended already."""
-        asked = self._catalog.jobs.request_cancel(job_id, self._clock())
+        """Cancel a queued job, or make the worker stop a running one. Return False when the job had ended already."""
+        requested = self._catalog.jobs.request_cancel(job_id, self._clock())
         self._wake()
-        return asked
+        return requested

@@ -18,7 +18,7 @@ class JobRunner:
     handlers: Mapping[JobKind, JobHandler] = field(default_factory=handlers)
 
     def run(self, running: RunningJob) -> JobResult:
-        """Do the work of a job. Raises StoppedError where it has to stop before its end."""
+        """Do the work of a job. Raises StoppedError where the job has to stop before its end."""
         return self.handlers[running.job.kind].run(running, self.services)
 
     def clean_up(self, job_id: str) -> None:

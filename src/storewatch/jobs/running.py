@@ -29,9 +29,9 @@ class JobResult:
 
 @dataclass(kw_only=True, eq=False)
 class RunningJob:
-    """A job that this process runs. Its handler reports progress between the parts of the work, and is stopped there.
+    """A job that this process runs. Its handler reports progress between parts of the work, and can be stopped there.
 
-    share: of the work that is done, 0 ... 1; noted: the share that the catalog knows.
+    share: of the work that is done, 0 ... 1; noted: the share that was last written to the catalog.
     """
 
     job: Job
@@ -40,7 +40,7 @@ class RunningJob:
     stop: Stop | None = None
 
     def progress(self, done: int, total: int) -> None:
-        """Note how far the work is. Raises StoppedError when the job has to stop here."""
+        """Set the share of the work that is done. Raises StoppedError when the job has to stop here."""
         self.share = min(1.0, done / total) if total else 0.0
         self.check()
 

@@ -1,4 +1,4 @@
-"""Cron times on a zone's wall clock, and the jobs that are due by them."""
+"""Compute when schedules are due, by cron times on a zone's clock, and accept their jobs."""
 
 import re
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def check_times(cron: str, timezone: str) -> str:
             f"{cron[:200]!r} is not a cron expression; write minute, hour, day, month, weekday, such as `17 3 * * *`."
         )
     try:
-        croniter(cron, datetime(2024, 1, 1)).get_next(datetime)  # noqa: DTZ001 - on no zone's clock
+        croniter(cron, datetime(2024, 1, 1)).get_next(datetime)  # noqa: DTZ001 - a wall clock without a zone
     except CroniterBadDateError:
         raise InvalidInputError(f"{cron!r} names a day that never comes.") from None
     return named
@@ -52,10 +52,10 @@ def new_schedule(
     now: datetime,
     catalog: Catalog | None = None,
 ) -> Schedule:
-    """Make a schedule of what people write; parameters: as people ask for a report, or the days of retention.
+    """Create a schedule, without storing it, from what a user wrote.
 
-    A report's may name a `definition`, which is looked up in the catalog, and again whenever the schedule is due.
-    Raises InvalidInputError for what can never be run, UnknownDefinitionError.
+    parameters: those of the kind of job. Those of a report may name a `definition`, which is looked up in the catalog,
+    and again whenever the schedule is due. Raises InvalidInputError for what can never run, UnknownDefinitionError.
     """
     if not _NAME.fullmatch(name):
         raise InvalidInputError(f"{name[:100]!r} is no name for a schedule; want 1 to 100 letters, digits, . _ or -.")
@@ -76,7 +76,7 @@ def new_schedule(
 def next_run(cron: str, timezone: str, after: datetime) -> datetime:
     """Return the first instant after `after` at which the schedule is due.
 
-    A time that the clock skips is due at the jump; one that it reads twice only the first time (SEMANTICS 5).
+    A time that the clock skips is due at the jump. A time that it shows twice is due the first time (SEMANTICS 5).
     """
     times = croniter(cron, local_time(timezone, after))
     while (due := first_instant(timezone, times.get_next(datetime))) <= after:
@@ -87,9 +87,9 @@ def next_run(cron: str, timezone: str, after: datetime) -> datetime:
 def latest_due(schedule: Schedule, now: datetime) -> datetime | None:
     """Return the last time at or before `now` at which the schedule was due and did not run; None when there is none.
 
-    However many were missed, they are run once.
+    Of several missed times only the last one runs.
     """
-    # While an hour is read for the second time, the first may have held later times than the clock shows now.
+    # While the clock shows an hour for the second time, schedules may have run at later times than it shows now.
     local = max(local_time(schedule.timezone, now), local_time(schedule.timezone, now - _HOUR) + _HOUR)
     times = croniter(schedule.cron, local + _LEAST_APART)
     while (due := first_instant(schedule.timezone, times.get_prev(datetime))) > now:
@@ -98,7 +98,7 @@ def latest_due(schedule: Schedule, now: datetime) -> datetime | None:
 
 
 def fire_due(catalog: Catalog, now: datetime) -> int:
-    """Accept the jobs of the schedules that are due; return how many. Each run is accepted by one process only."""
+    """Accept the jobs of the schedules that are due. Return how many. Only one process accepts each run."""
     fired = 0
     for schedule in catalog.schedules.list_():
         since = schedule.last_run_at or schedule.created_at
@@ -112,7 +112,7 @@ def fire_due(catalog: Catalog, now: datetime) -> int:
 
 
 def _resolved(schedule: Schedule, catalog: Catalog) -> Schedule:
-    """Resolve the parameters for a run; where that fails, leave them, and the job will fail with the reason."""
+    """Resolve the parameters for a run. Where that fails, keep them: the job then fails with the reason."""
     try:
         return replace(schedule, parameters=handlers()[schedule.kind].resolve_parameters(schedule.parameters, catalog))
     except (UnknownDefinitionError, InvalidInputError):

@@ -13,7 +13,7 @@ from storewatch.catalog import Catalog
 from storewatch.catalog.job_signals import JobSignals
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.domain.errors import CatalogUnavailableError, StorewatchError
-from storewatch.jobs.failures import can_pass, reason_of
+from storewatch.jobs.failures import is_temporary, reason_of
 from storewatch.jobs.handler import JobHandler, Lane
 from storewatch.jobs.presence import Presence, new_worker
 from storewatch.jobs.running import JobResult, RunningJob, Stop, StoppedError
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Runner(Protocol):
-    """What a worker runs jobs with."""
+    """Runs the work of jobs for a worker (`runner.JobRunner`)."""
 
     @property
     def handlers(self) -> Mapping[JobKind, JobHandler]:
@@ -34,24 +34,24 @@ class Runner(Protocol):
         """Do the work of a job."""
 
     def clean_up(self, job_id: str) -> None:
-        """Called when a run of the job is over, however it ended."""
+        """Clean up after a run of the job, however it ended."""
 
     def run_maintenance(self, now: datetime) -> None:
-        """Called at the start and then once a minute."""
+        """Run maintenance. The worker calls this at its start and then once a minute."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
     """How often a worker checks, and how long it waits.
 
-    A dead worker's job starts again within dead_after + look_around.
-    ask: for queued jobs when no signal of the catalog comes; tend: for cancelled jobs, and to note progress;
-    look_around: for dead workers and due schedules.
+    check_queue: for queued jobs, if the catalog sends no signal. check_runs: for cancelled jobs, and to write progress.
+    check_workers: for dead workers and due schedules. beat: between heartbeats. A dead worker's job starts again within
+    dead_after + check_workers. When the worker stops, jobs have `finish` to end, then `hand_back` to notice the stop.
     """
 
-    ask: timedelta = timedelta(seconds=2)
-    tend: timedelta = timedelta(milliseconds=500)
-    look_around: timedelta = timedelta(seconds=1)
+    check_queue: timedelta = timedelta(seconds=2)
+    check_runs: timedelta = timedelta(milliseconds=500)
+    check_workers: timedelta = timedelta(seconds=1)
     beat: timedelta = timedelta(seconds=5)
     dead_after: timedelta = timedelta(seconds=20)
     finish: timedelta = timedelta(seconds=3)
@@ -90,7 +90,7 @@ class Worker:
         self._runs: set[RunningJob] = set()
         self._threads = [
             threading.Thread(target=self._dispatch, name="jobs", daemon=True),
-            threading.Thread(target=self._tend, name="jobs-tend", daemon=True),
+            threading.Thread(target=self._watch, name="jobs-watch", daemon=True),
         ]
 
     @property
@@ -109,9 +109,9 @@ class Worker:
             self._signals.wake()
 
     def stop(self) -> None:
-        """Finish the jobs that run. Hand back those that take longer than the timing allows to other workers.
+        """Finish the running jobs. Jobs that take longer than the timing allows go back into the queue.
 
-        Called again, it waits for the end of the first call.
+        A second call waits for the end of the first.
         """
         with self._stop_lock:
             if not self._has_stopped:
@@ -143,23 +143,25 @@ class Worker:
         assert self._signals is not None  # noqa: S101 - set before this thread starts
         try:
             while not self._stopping.is_set():
-                longest_s = self._shielded(self._start_queued, "looking for jobs")
-                self._signals.wait(longest_s if isinstance(longest_s, float) else self._timing.ask.total_seconds())
+                longest_s = self._log_errors(self._start_queued, "looking for jobs")
+                self._signals.wait(
+                    longest_s if isinstance(longest_s, float) else self._timing.check_queue.total_seconds()
+                )
         finally:
             self._signals.close()
 
     def _start_queued(self) -> float:
-        """Start every queued job that can run now; return how many seconds to wait for a signal, at most."""
-        # Read before the queue: a retry that becomes due between the two queries must be in one of the answers.
+        """Start every queued job that can run now. Return how many seconds to wait for a signal, at most."""
+        # The clock is read first: a retry that becomes due between the two queries must be in one of their results.
         now = self._clock()
         while self._start_next():
             pass
         retry_at = self._catalog.jobs.find_next_retry(now)
-        ask_s = self._timing.ask.total_seconds()
-        return ask_s if retry_at is None else min(ask_s, max(0.0, (retry_at - self._clock()).total_seconds()))
+        longest_s = self._timing.check_queue.total_seconds()
+        return longest_s if retry_at is None else min(longest_s, max(0.0, (retry_at - self._clock()).total_seconds()))
 
     def _start_next(self) -> bool:
-        """Start one queued job; False when there is none or its lane is busy."""
+        """Start one queued job. Return False when no job waits for a free lane."""
         busy = Counter(self._runner.handlers[run.job.kind].lane for run in self._running())
         free = [kind for lane, kinds in self._lanes.items() if busy[lane] < lane.slots for kind in kinds]
         job = self._catalog.jobs.claim(self._record.worker_id, free, self._clock()) if free else None
@@ -175,8 +177,8 @@ class Worker:
         job, begun = run.job, time.perf_counter()
         with bound(job_id=job.job_id, request_id=job.request_id):
             try:
-                state = self._shielded(lambda: self._try(run), "ending the job")
-                self._shielded(lambda: self._runner.clean_up(job.job_id), "tidying up")
+                state = self._log_errors(lambda: self._try(run), "ending the job")
+                self._log_errors(lambda: self._runner.clean_up(job.job_id), "cleaning up")
             finally:
                 with self._changed:
                     self._runs.discard(run)
@@ -190,38 +192,38 @@ class Worker:
                 )
 
     def _try(self, run: RunningJob) -> JobState | None:
-        """Run the job and record how it ended; return None when it did not end."""
+        """Run the job and record how it ended. Return None when it did not end."""
         job = run.job
         try:
             run.check()
             outcome = self._runner.run(run)
         except StoppedError:
             return self._stopped(run)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the job's end or its retry
+        except Exception as error:  # noqa: BLE001 - any error ends the job or its attempt
             return self._failed(run, error)
         try:
-            done = self._insist(
+            done = self._record_end(
                 lambda: self._catalog.jobs.complete(job, outcome.result, self._clock(), fingerprint=outcome.fingerprint)
             )
-        except Exception as error:  # noqa: BLE001 - a result that the catalog cannot keep
+        except Exception as error:  # noqa: BLE001 - the catalog cannot store the result
             return self._failed(run, error)
         return JobState.COMPLETE if done else None
 
     def _stopped(self, run: RunningJob) -> JobState | None:
         if run.stop is Stop.CANCELLED:
-            cancelled = self._insist(lambda: self._catalog.jobs.cancel(run.job, self._clock()))
+            cancelled = self._record_end(lambda: self._catalog.jobs.cancel(run.job, self._clock()))
             return JobState.CANCELLED if cancelled else None
         if run.stop is Stop.HANDED_BACK:
-            self._insist(lambda: self._catalog.jobs.hand_back(run.job))
+            self._record_end(lambda: self._catalog.jobs.hand_back(run.job))
         return None
 
     def _failed(self, run: RunningJob, error: Exception) -> JobState | None:
         job, reason = run.job, reason_of(error)
         retry = self._runner.handlers[job.kind].retry
-        if can_pass(error) and job.attempts < retry.max_attempts:
+        if is_temporary(error) and job.attempts < retry.max_attempts:
             pause = retry.pause_after(job.attempts)
             log.warning("job failed, tried again in %s: %s", pause, reason, extra={"kind": job.kind})
-            self._insist(lambda: self._catalog.jobs.retry(job, reason, self._clock() + pause))
+            self._record_end(lambda: self._catalog.jobs.retry(job, reason, self._clock() + pause))
             JOB_RETRIES.labels(job.kind).inc()
             return None
         log.warning(
@@ -230,11 +232,11 @@ class Worker:
             extra={"kind": job.kind},
             exc_info=None if isinstance(error, StorewatchError) else error,
         )
-        failed = self._insist(lambda: self._catalog.jobs.fail(job, reason, self._clock()))
+        failed = self._record_end(lambda: self._catalog.jobs.fail(job, reason, self._clock()))
         return JobState.FAILED if failed else None
 
-    def _insist(self, write: Callable[[], bool]) -> bool:
-        """Record how a job ended. While the catalog does not answer, try again until this process stops."""
+    def _record_end(self, write: Callable[[], bool]) -> bool:
+        """Record how a job ended. While the catalog does not answer, try again until the worker stops."""
         while True:
             try:
                 return write()
@@ -243,27 +245,27 @@ class Worker:
                     raise
                 log.warning("the catalog does not answer, the end of a job waits to be recorded: %s", error)
 
-    def _tend(self) -> None:
-        """Do what is due by the clock."""
-        due = dict.fromkeys(("look_around", "beat", "maintenance"), 0.0)
+    def _watch(self) -> None:
+        """Check the running jobs and the other workers again and again, until the worker stops."""
+        due = dict.fromkeys(("check_workers", "beat", "maintenance"), 0.0)
         every = {
-            "look_around": self._timing.look_around.total_seconds(),
+            "check_workers": self._timing.check_workers.total_seconds(),
             "beat": self._timing.beat.total_seconds(),
             "maintenance": 60.0,
         }
         tasks: dict[str, Callable[[datetime], object]] = {
-            "look_around": self._look_around,
+            "check_workers": self._check_workers,
             "beat": self._beat,
             "maintenance": self._runner.run_maintenance,
         }
-        while not self._stopping.wait(self._timing.tend.total_seconds()):
-            self._shielded(self._tend_runs, "tending jobs")
+        while not self._stopping.wait(self._timing.check_runs.total_seconds()):
+            self._log_errors(self._check_runs, "checking the running jobs")
             for name, task in tasks.items():
                 if time.monotonic() >= due[name]:
                     due[name] = time.monotonic() + every[name]
-                    self._shielded(lambda task=task: task(self._clock()), name)  # type: ignore[misc]
+                    self._log_errors(lambda task=task: task(self._clock()), name)  # type: ignore[misc]
 
-    def _tend_runs(self) -> None:
+    def _check_runs(self) -> None:
         runs = self._running()
         if not runs:
             return
@@ -283,14 +285,14 @@ class Worker:
         if self._presence.release_orphans(now):
             self.wake()
 
-    def _look_around(self, now: datetime) -> None:
+    def _check_workers(self, now: datetime) -> None:
         if released := self._presence.sweep(now):
             log.warning("%d jobs taken from workers that died", released)
         if fire_due(self._catalog, now) or released:
             self.wake()
 
-    def _shielded(self, do: Callable[[], object], what: str) -> object:
-        """Log an error of one turn, so that the next turn comes all the same."""
+    def _log_errors(self, do: Callable[[], object], what: str) -> object:
+        """Call a function and return its value. Log an error and return None, so that the caller's loop goes on."""
         try:
             return do()
         except Exception:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from storewatch.catalog import Catalog, StoreFilter, StoreRows
-from storewatch.domain.enums import Setting, Source, StoreOrder, StoreState
+from storewatch.domain.enums import Setting, SettingSource, StoreOrder, StoreState
 from storewatch.domain.errors import UnknownStoreError
 from storewatch.domain.instants import MINUTE_US, instant_of, instant_us
 from storewatch.domain.labels import ALL_STORES, Scope
@@ -50,12 +50,12 @@ class StoreNow:
     closed_on: date | None = None
 
     @property
-    def hours_source(self) -> Source:
+    def hours_source(self) -> SettingSource:
         """Where the weekly hours come from."""
         return _source(self.intervals, Setting.WEEKLY_HOURS in self.rejected)
 
     @property
-    def timezone_source(self) -> Source:
+    def timezone_source(self) -> SettingSource:
         """Where the time zone comes from."""
         return _source(self.timezone, Setting.TIMEZONE in self.rejected)
 
@@ -284,10 +284,10 @@ def _describe(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]
     ]
 
 
-def _source(value: object, is_rejected: bool) -> Source:
+def _source(value: object, is_rejected: bool) -> SettingSource:
     if value is not None:
-        return Source.GIVEN
-    return Source.REJECTED if is_rejected else Source.DEFAULT
+        return SettingSource.GIVEN
+    return SettingSource.REJECTED if is_rejected else SettingSource.DEFAULT
 
 
 def _place(store: StoreNow, order: StoreOrder) -> Place:

@@ -260,7 +260,7 @@ def test_report_that_failed_gives_its_reason(app: Installation) -> None:
 def test_report_whose_file_was_removed_says_so(app: Installation) -> None:
     report = run(app)
     app.reports.remove_files(report.job_id)
-    with pytest.raises(MissingReportFileError, match="is not in this service's home"):
+    with pytest.raises(MissingReportFileError, match="is not in the home folder of this service"):
         app.reports.finished_file(report)
     assert app.reports.finished_file(ask(app)) is None
 

@@ -158,7 +158,7 @@ def test_tables_are_those_that_were_asked_for() -> None:
         ({"window": ["today"]}, "window", "A report does not take window; it takes policy, max_gap"),
         ({"as_of": "2023-01-01"}, "as_of", "A report does not take as_of"),
         ({"policy": "guess"}, "policy", "There is no policy 'guess'"),
-        ({"policy": "fill", "max_gap": "0s"}, "max_gap", "max_gap must be longer than nothing"),
+        ({"policy": "fill", "max_gap": "0s"}, "max_gap", "max_gap must be longer than 0"),
         ({"max_gap": 7}, "max_gap", "max_gap must be a text"),
         ({"store_ids": []}, "store_ids", "must be a list with at least one text"),
         ({"store_ids": ["a", 7]}, "store_ids", "must be a text"),

@@ -14,13 +14,13 @@ from storewatch.jobs.handler import JobHandler, JobServices, Lane, Parameters
 from storewatch.jobs.running import JobResult, RunningJob
 from storewatch.stores.gaps import find_gaps
 
-# An upload that no job names yet may still be under way.
+# An upload that belongs to no job yet may still be running.
 LONGEST_UPLOAD: Final = timedelta(days=1)
 JOB_ID_LENGTH: Final = 36
 
 
 def run(running: RunningJob, services: JobServices) -> JobResult:
-    """Import the files, unless an earlier attempt died after its last commit."""
+    """Import the files, unless an earlier attempt has committed them already."""
     job = running.job
     imported = services.catalog.imports.list_by_job(job.job_id)
     left_out: tuple[str, ...] = ()
@@ -29,14 +29,14 @@ def run(running: RunningJob, services: JobServices) -> JobResult:
         imported = services.catalog.imports.list_by_job(job.job_id)
     kept = ("import_id", "file", "table_name", "rows", "accepted", "rejected", "lake_version")
     tables = [{name: getattr(each, name) for name in kept} | asdict(each.notes) for each in imported]
-    # Under a key with a scope the other stores do not exist.
+    # A caller with a scope must not see other stores.
     gaps = [] if job.scope.is_limited else list(find_gaps(services.catalog, services.lake.snapshot()).lines())
     return JobResult(result={"tables": tables, "left_out": list(left_out), "inputs": gaps})
 
 
 def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
-    """Refuse every schedule."""
-    raise InvalidInputError("An import cannot be scheduled: each has files of its own.")
+    """Raise InvalidInputError: an import cannot be scheduled."""
+    raise InvalidInputError("An import cannot be scheduled: each import has its own files.")
 
 
 def clean_up(job_id: str, job: Job | None, services: JobServices) -> None:  # noqa: ARG001
@@ -46,7 +46,7 @@ def clean_up(job_id: str, job: Job | None, services: JobServices) -> None:  # no
 
 
 def remove_left_uploads(services: JobServices, now: datetime) -> None:
-    """Remove uploads that no worker removed: of imports that were cancelled in the queue, or whose worker died."""
+    """Remove uploads that no worker removed: their imports were cancelled in the queue, or their worker died."""
     if not services.uploads.is_dir():
         return
     for upload in services.uploads.iterdir():
@@ -61,7 +61,7 @@ def upload_name(job_id: str, number: int) -> str:
 
 
 def job_of(upload: str) -> str:
-    """Return the id of the job for which a file was uploaded, by the name that `upload_name` returned."""
+    """Return the id of the job in a name that `upload_name` returned."""
     return upload[:JOB_ID_LENGTH]
 
 
@@ -82,7 +82,7 @@ def _import_uploads(running: RunningJob, services: JobServices) -> Imported:
         files,
         catalog=services.catalog,
         lake=services.lake,
-        # Of two files the one accepted later wins, whichever is imported first.
+        # Of two files the file accepted later wins, in whatever order they are imported.
         now=job.created_at,
         options=ImportOptions(
             strict=job.parameters["strict"],

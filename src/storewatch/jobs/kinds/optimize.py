@@ -12,7 +12,7 @@ from storewatch.jobs.running import JobResult, RunningJob
 
 
 def run(running: RunningJob, services: JobServices) -> JobResult:
-    """Optimize the lake, and delete what is kept for imports that cannot be undone any more."""
+    """Optimize the lake, and delete what was kept to undo imports that can no longer be undone."""
     forget_old_imports(services.catalog, services.lake, services.clock())
     return JobResult(result=asdict(services.lake.optimize(now=services.clock(), progress=running.progress)))
 

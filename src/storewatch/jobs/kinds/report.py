@@ -27,7 +27,7 @@ def run(running: RunningJob, services: JobServices) -> JobResult:
 
 
 def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:
-    """Read a report as callers request it. The name of a definition stays: each run reads the definition anew."""
+    """Check a report as callers request it. The name of a definition stays: every run reads the definition again."""
     if catalog is None:
         return read_request(parameters).parameters()
     request = read_request(resolve_definition(parameters, catalog))
@@ -44,7 +44,7 @@ def resolve_parameters(parameters: Parameters, catalog: Catalog) -> dict[str, An
 
 
 def clean_up(job_id: str, job: Job | None, services: JobServices) -> None:
-    """Remove all files of the report but the finished one."""
+    """Remove all files of the report except the finished one."""
     services.reports.remove_files(job_id, but=job.result["file"] if job and job.result else None)
 
 
@@ -53,7 +53,7 @@ def _with_definition(parameters: Parameters, catalog: Catalog) -> dict[str, Any]
 
 
 def _refuse_unresolved(parameters: Parameters, catalog: Catalog) -> None:
-    """Fail the report of a schedule whose definition could not be used when it was due, with the reason."""
+    """Raise the reason why the definition of a scheduled report could not be used when the report was due."""
     if "definition" in parameters:
         _with_definition(parameters, catalog)
         raise UnknownDefinitionError(parameters["definition"])  # it exists again, too late for this report
@@ -65,7 +65,7 @@ HANDLER = JobHandler(
     lane=Lane(name="reports", slots=2),
     help="Compute a report and store its file.",
     parameters_help=(
-        "as for POST /v1/reports without as_of; `definition` names a saved report, which is read anew for every run"
+        "as for POST /v1/reports without as_of; `definition` names a saved report, which is read again for every run"
     ),
     run=run,
     check_parameters=check_parameters,

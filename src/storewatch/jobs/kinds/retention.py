@@ -33,14 +33,14 @@ class RetentionLimits:
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "RetentionLimits":
         """Read what `parameters` returned. Raises InvalidInputError for anything else."""
         if unknown := parameters.keys() - cls.__dataclass_fields__.keys():
-            raise InvalidInputError(f"Retention does not know {', '.join(sorted(unknown))}.")
+            raise InvalidInputError(f"Retention has no parameter {', '.join(sorted(unknown))}.")
         if any(not (days is None or type(days) is int) for days in parameters.values()):
             raise InvalidInputError("Retention is counted in whole days, from 1 to 36500.")
         return cls(**parameters)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Removed:
+class RetentionResult:
     """How much retention removes, or removed. lake_files: files that no kept version of the lake needs."""
 
     observations: int = 0
@@ -51,10 +51,10 @@ class Removed:
         return dict(vars(self))
 
 
-def preview_retention(limits: RetentionLimits, *, catalog: Catalog, lake: Lake, now: datetime) -> Removed:
+def preview_retention(limits: RetentionLimits, *, catalog: Catalog, lake: Lake, now: datetime) -> RetentionResult:
     """Return what `apply_retention` would remove at this moment, and change nothing.
 
-    The files of observations that are still there cannot be counted among lake_files.
+    lake_files leaves out the files of the observations that are still to be removed.
     """
     observations = lake_files = 0
     if limits.observations_days is not None:
@@ -62,7 +62,7 @@ def preview_retention(limits: RetentionLimits, *, catalog: Catalog, lake: Lake, 
     if limits.lake_versions_days is not None:
         lake_files = lake.files_unused(timedelta(days=limits.lake_versions_days))
     reports = len(_old_reports(limits, catalog, now))
-    return Removed(observations=observations, reports=reports, lake_files=lake_files)
+    return RetentionResult(observations=observations, reports=reports, lake_files=lake_files)
 
 
 def apply_retention(
@@ -73,7 +73,7 @@ def apply_retention(
     reports: Reports,
     now: datetime,
     check: Callable[[], None],
-) -> Removed:
+) -> RetentionResult:
     """Remove what is older than the limits. `check` is called between the parts; its errors stop the work there."""
     observations = lake_files = removed = 0
     if limits.observations_days is not None:
@@ -86,7 +86,7 @@ def apply_retention(
     if limits.lake_versions_days is not None:
         kept = timedelta(days=limits.lake_versions_days)
         lake_files = lake.optimize(now=now, retention=kept, progress=lambda *_: check()).files_vacuumed
-    return Removed(observations=observations, reports=removed, lake_files=lake_files)
+    return RetentionResult(observations=observations, reports=removed, lake_files=lake_files)
 
 
 def run(running: RunningJob, services: JobServices) -> JobResult:
@@ -103,7 +103,7 @@ def run(running: RunningJob, services: JobServices) -> JobResult:
 
 
 def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
-    """Read the limits; at least one must be there."""
+    """Check the limits. At least one is required."""
     limits = RetentionLimits.from_parameters(parameters)
     if limits == RetentionLimits():
         raise InvalidInputError("Retention needs at least one number of days; without any it keeps everything.")

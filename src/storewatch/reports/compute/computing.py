@@ -12,7 +12,7 @@ import polars as pl
 from storewatch import __version__
 from storewatch.catalog import NAME, Catalog
 from storewatch.domain.columns import INSTANT, Int64s
-from storewatch.domain.enums import ReportFormat, ReportTable, Setting, Source, Status
+from storewatch.domain.enums import ReportFormat, ReportTable, Setting, SettingSource, Status
 from storewatch.domain.instants import DAY_US, instant_of
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.engine.evidence import evidence_range
@@ -350,13 +350,13 @@ def _stores(context: ReportContext, store_details: StoreDetails, totals_us: Int6
 
 
 def _source(value: pl.Expr, fallbacks: pl.DataFrame, setting: Setting) -> pl.Expr:
-    """Return the Source of a setting; `value` is null where the default holds."""
+    """Return the SettingSource of a setting; `value` is null where the default holds."""
     rejected = fallbacks.filter(pl.col("setting") == setting)["store_id"]
-    default = pl.when(pl.col("store_id").is_in(rejected.implode())).then(pl.lit(Source.REJECTED.value))
+    default = pl.when(pl.col("store_id").is_in(rejected.implode())).then(pl.lit(SettingSource.REJECTED.value))
     return (
         pl.when(value.is_not_null())
-        .then(pl.lit(Source.GIVEN.value))
-        .otherwise(default.otherwise(pl.lit(Source.DEFAULT.value)))
+        .then(pl.lit(SettingSource.GIVEN.value))
+        .otherwise(default.otherwise(pl.lit(SettingSource.DEFAULT.value)))
     )
 
 

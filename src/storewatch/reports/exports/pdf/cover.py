@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from storewatch.domain.enums import Source
+from storewatch.domain.enums import SettingSource
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 from storewatch.reports.exports.pdf.tables import Cell, column, table
@@ -11,9 +11,9 @@ from storewatch.reports.request.request import ReportRequest
 
 _PARTS: Final = (("up", "Up"), ("down", "Down"), ("unknown", "Unknown"), ("planned", "Planned"))
 _ASSUMED: Final = {
-    Source.GIVEN: "",
-    Source.DEFAULT: " (assumed, {})",
-    Source.REJECTED: " (assumed, as the rows were rejected)",
+    SettingSource.GIVEN: "",
+    SettingSource.DEFAULT: " (assumed, {})",
+    SettingSource.REJECTED: " (assumed, as the rows were rejected)",
 }
 
 
@@ -51,9 +51,9 @@ def _title(reading: Reading) -> tuple[str, list[tuple[str, str]]]:
     if not reading.store:
         return f"Availability of {words.count(reading.content.stores)} stores", []
     row = reading.store[0]
-    assumed = _ASSUMED[Source(row["timezone_source"])].format("none was given")
-    hours = "open day and night" + _ASSUMED[Source(row["hours_source"])].format("none were given")
-    hours = "as given" if row["hours_source"] == Source.GIVEN else hours
+    assumed = _ASSUMED[SettingSource(row["timezone_source"])].format("none was given")
+    hours = "open day and night" + _ASSUMED[SettingSource(row["hours_source"])].format("none were given")
+    hours = "as given" if row["hours_source"] == SettingSource.GIVEN else hours
     labels = [(words.plain(label), words.shown(value)) for label, value in sorted(reading.content.labels.items())]
     store = [("Store", words.shown(row["store_id"])), ("Time zone", row["timezone"] + assumed), ("Hours", hours)]
     return words.shown(row["name"] or row["store_id"]), store + labels

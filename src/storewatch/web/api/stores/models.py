@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storewatch.catalog import NAME, StoreRows
 from storewatch.domain.clock_words import clock_text
-from storewatch.domain.enums import Source, StoreState
+from storewatch.domain.enums import SettingSource, StoreState
 from storewatch.domain.instants import DAY_SECONDS, instant_of
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.opening.zones import local_time
@@ -125,8 +125,8 @@ class StoreItem(BaseModel):
     name: Annotated[str | None, Field(description="The label `name`.")]
     labels: dict[str, str]
     timezone: str
-    timezone_source: Source
-    hours_source: Source
+    timezone_source: SettingSource
+    hours_source: SettingSource
     opened_on: Annotated[date | None, Field(description="The first local date in business.")]
     closed_on: Annotated[date | None, Field(description="The first local date out of business for good.")]
     last_poll: Annotated[datetime | None, Field(description=f"null: none in the last {LAST_POLL_DAYS} days of data.")]

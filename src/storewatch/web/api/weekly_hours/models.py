@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storewatch.catalog import StoreRows
 from storewatch.domain.clock_words import clock_text
-from storewatch.domain.enums import Source
+from storewatch.domain.enums import SettingSource
 from storewatch.domain.instants import WEEK_SECONDS
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.opening.weekly import weekly_rows
@@ -64,7 +64,7 @@ class HoursVersion(BaseModel):
     """The weekly hours from a local date on."""
 
     valid_from: str
-    hours_source: Source
+    hours_source: SettingSource
     weekly_hours: list[HoursRow]
 
 
@@ -87,7 +87,7 @@ class StoreHours(BaseModel):
 
     store_id: str
     timezone: str
-    hours_source: Source
+    hours_source: SettingSource
     weekly_hours: Annotated[list[HoursRow], Field(description="Before the first of `versions`.")]
     versions: Annotated[list[HoursVersion], Field(description="The weekly hours from a local date on.")]
 
@@ -120,7 +120,7 @@ def hours_versions(rows: StoreRows) -> list[HoursVersion]:
     return [
         HoursVersion(
             valid_from=valid_from.isoformat(),
-            hours_source=Source.DEFAULT if hours_id is None else Source.GIVEN,
+            hours_source=SettingSource.DEFAULT if hours_id is None else SettingSource.GIVEN,
             weekly_hours=hours_rows(None if hours_id is None else spans[hours_id]),
         )
         for _, valid_from, hours_id in rows.changes.versions.sort("valid_from").iter_rows()
