@@ -1,4 +1,4 @@
-"""Which media types a client accepts (RFC 9110, 12.5.1)."""
+"""Read which media types a client accepts (RFC 9110, 12.5.1)."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from fastapi import Request
 
 
 def accepts(request: Request, media_type: str) -> bool:
-    """Return whether the Accept of a request allows a media type; a request without Accept allows all."""
+    """Return whether the Accept header of a request allows a media type. Without the header every type is allowed."""
     if "accept" not in request.headers:
         return True
     allowed = dict(_ranges(request))
@@ -15,13 +15,13 @@ def accepts(request: Request, media_type: str) -> bool:
     return quality > 0
 
 
-def names(request: Request, media_type: str) -> bool:
-    """Return whether the Accept of a request names a media type, and not only a range that holds it."""
+def names_media_type(request: Request, media_type: str) -> bool:
+    """Return whether the Accept header of a request names this media type, not only a range such as `text/*`."""
     return dict(_ranges(request)).get(media_type, 0.0) > 0
 
 
 def _ranges(request: Request) -> Iterator[tuple[str, float]]:
-    """List the media ranges of Accept with their quality; one that cannot be read counts as 1."""
+    """List the media ranges of the Accept header with their quality. A quality that cannot be read counts as 1."""
     for value in request.headers.getlist("accept"):
         for text in value.split(","):
             name, *parameters = (part.strip().lower() for part in text.split(";"))

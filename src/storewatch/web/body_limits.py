@@ -1,4 +1,4 @@
-"""How large the body of a request may be; declared at the route."""
+"""Limits on the size of request bodies, declared at the routes."""
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -16,7 +16,7 @@ _MB: Final = 1_000_000
 
 
 class BodyLimit(StrEnum):
-    """How large a body may be, on the wire and decompressed."""
+    """The largest size of a body, both as sent and decompressed."""
 
     SMALL = "small"  # one resource: SMALL_BODY_BYTES
     DATA = "data"  # many rows: the setting max_body_mb
@@ -26,7 +26,7 @@ class BodyLimit(StrEnum):
 def body_limit(limit: BodyLimit) -> Callable[[_Endpoint], _Endpoint]:
     """Allow larger bodies at a route: `@router.put(...)`, and below it `@body_limit(BodyLimit.DATA)`.
 
-    Routes without this take BodyLimit.SMALL.
+    Routes without this decorator have BodyLimit.SMALL.
     """
 
     def declare(endpoint: _Endpoint) -> _Endpoint:
@@ -37,7 +37,7 @@ def body_limit(limit: BodyLimit) -> Callable[[_Endpoint], _Endpoint]:
 
 
 def bytes_allowed(settings: Settings) -> dict[BodyLimit, int]:
-    """Return the number of bytes of every limit."""
+    """Return the number of bytes that each limit allows."""
     return {
         BodyLimit.SMALL: SMALL_BODY_BYTES,
         BodyLimit.DATA: settings.max_body_mb * _MB,

@@ -1,4 +1,4 @@
-"""What routes and middleware work on: the installation, and what the service keeps while it works on it."""
+"""Dependencies of routes and middleware: the installation, and the state of the service."""
 
 from typing import Annotated, Final
 

@@ -1,4 +1,4 @@
-"""ETag and If-None-Match: an answer that the client has already is not sent again (RFC 9110, 8.8 and 13.1.2)."""
+"""ETag and If-None-Match: an answer that the client already has is not sent again (RFC 9110, 8.8 and 13.1.2)."""
 
 import hashlib
 import json
@@ -12,9 +12,9 @@ from storewatch.stores.states import Moment
 
 
 def etag_of(moment: Moment, parameters: Sequence[str | int | None]) -> str:
-    """Return the ETag of an answer, from all that decides it: data, parameters, software and its time zones.
+    """Return the ETag of an answer: a hash of its data, parameters, software version and time zone data.
 
-    Weak, because compression changes the bytes.
+    The ETag is weak, because compression changes the bytes.
     """
     content = [
         moment.snapshot.version,
@@ -28,12 +28,12 @@ def etag_of(moment: Moment, parameters: Sequence[str | int | None]) -> str:
 
 
 def not_modified(request: Request, etag: str) -> Response | None:
-    """Return a 304 when the client has the answer with this ETag, else None."""
+    """Return a 304 if the client already has the answer with this ETag, otherwise None."""
     sent = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
     known = {tag.removeprefix("W/") for tag in sent}
     return Response(status_code=304, headers=headers(etag)) if {"*", etag.removeprefix("W/")} & known else None
 
 
 def headers(etag: str) -> dict[str, str]:
-    """Return the headers of an answer that only this client may keep, and must check before each use."""
+    """Return headers that let only this client cache the answer, and make it check the ETag before each use."""
     return {"ETag": etag, "Cache-Control": "private, no-cache"}

@@ -1,4 +1,4 @@
-"""/openapi.json: what FastAPI generates from the routes, completed."""
+"""The OpenAPI document: what FastAPI generates from the routes, with corrections."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def install_openapi(service: FastAPI) -> None:
         document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
         for operation in (operation for methods in document["paths"].values() for operation in methods.values()):
             content = operation["responses"].get("200", {}).get("content", {})
-            if "itemSchema" in content.get(EVENTS, {}):  # which is of OpenAPI 3.2
+            if "itemSchema" in content.get(EVENTS, {}):  # itemSchema is of OpenAPI 3.2
                 content[EVENTS] = {"schema": content[EVENTS]["itemSchema"]}
         return document
 

@@ -1,4 +1,4 @@
-"""Pages of long lists: `items` and `next`, an opaque cursor to the place after the last of them.
+"""Pages of long lists: `items`, and `next`, an opaque cursor to the place after the last item.
 
 A route has the parameters `limit: Limit = DEFAULT_LIMIT` and `cursor: Cursor = None`, reads limit + 1 rows after
 `decode_cursor(cursor, str)`, and returns `Page.of(rows, limit, lambda row: (row.store_id,))`.
@@ -30,7 +30,9 @@ _INT64: Final = range(-(1 << 63), 1 << 63)
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The largest number of items on a page.")]
 Cursor = Annotated[
     str | None,
-    Query(max_length=MAX_CURSOR_LENGTH, description="`next` of the page before; leave it out for the first page."),
+    Query(
+        max_length=MAX_CURSOR_LENGTH, description="The `next` of the previous page. Leave it out for the first page."
+    ),
 ]
 
 
@@ -38,7 +40,7 @@ class Page(BaseModel, Generic[T]):
     """One page of a list."""
 
     items: list[T]
-    next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
+    next: str | None = Field(description="The `cursor` of the next page; null on the last page.")
 
     @classmethod
     def of(cls, rows: Sequence[T], limit: int, place: Callable[[T], Place]) -> "Page[T]":
@@ -53,7 +55,7 @@ def encode_cursor(*place: str | int | None) -> str:
 
 
 def decode_cursor(cursor: str | None, *kinds: type | UnionType) -> Any:
-    """Return the place that a cursor names, a tuple of these kinds (str, int, None); None without a cursor.
+    """Return the place in a cursor: a tuple of values of these kinds (str, int, None). None without a cursor.
 
     Raises a 422 for the query parameter `cursor` on anything that `encode_cursor` cannot have written: text is
     storable (no NUL, no lone surrogate), integers fit into 64 bits.
@@ -70,7 +72,7 @@ def decode_cursor(cursor: str | None, *kinds: type | UnionType) -> Any:
 
 
 def decode_time_cursor(cursor: str | None) -> tuple[datetime, str] | None:
-    """Return the instant and the id that the cursor of a list in the order of time names."""
+    """Return the instant and the id in the cursor of a list that is sorted by time."""
     place = decode_cursor(cursor, str, str)
     if place is None:
         return None

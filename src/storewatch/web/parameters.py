@@ -1,4 +1,4 @@
-"""Parameters and fields of requests, checked. Errors are like FastAPI's own: 422 and the path of the field."""
+"""Check parameters and fields of requests. Errors are like FastAPI's own: 422 with the path of the field."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ Form = TypeVar("Form")
 
 RawText = Annotated[
     bool,
-    Query(description="csv: without the apostrophe before texts that a spreadsheet would run as a formula."),
+    Query(description="csv: write no apostrophe before texts that a spreadsheet would run as a formula."),
 ]
 
 
@@ -37,7 +37,7 @@ def field(*path: str | int) -> Iterator[None]:
 def members(*path: str | int) -> Iterator[None]:
     """Turn an InvalidParameterError raised in the block into a 422 for the member that the error names.
 
-    path: of the object that has the member.
+    path: the path of the object that has the member.
     """
     try:
         yield
@@ -61,12 +61,12 @@ def instant(text: str | None, *path: str | int) -> datetime | None:
         return parse_instant(text)
 
 
-def needed_instant(text: str, *path: str | int) -> datetime:
+def required_instant(text: str, *path: str | int) -> datetime:
     """Read an instant between the years 1970 and 9000; the error names the field `path`."""
     with field(*path):
         found = parse_instant(text)
     if not EARLIEST <= found < LATEST:
-        raise invalid("it must lie between the years 1970 and 9000", *path)
+        raise invalid("the time must lie between the years 1970 and 9000", *path)
     return found
 
 
@@ -78,7 +78,7 @@ def invalid_fields(problems: Iterable[tuple[tuple[str | int, ...], str]]) -> Req
 
 
 def media_type(content_type: str, forms: Mapping[str, Form]) -> Form:
-    """Return the form of a body by its Content-Type. forms: by media type. Text must be UTF-8."""
+    """Return the form of a body by its Content-Type. Text must be UTF-8. forms: the form of each media type."""
     name, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
     if name not in forms or charset not in ("utf-8", "utf8", "us-ascii"):

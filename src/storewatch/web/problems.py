@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents; the one table from families of errors to HTTP."""
+"""Errors as problem documents (RFC 9457), and the HTTP status of each family of errors."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -46,7 +46,7 @@ STATUS_OF: Final[dict[type[StorewatchError], HTTPStatus]] = {
     BrokenError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
-# What a problem document looks like in /openapi.json, where it stands once: the component Problem.
+# The schema of problem documents: the component Problem in /openapi.json.
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
@@ -66,20 +66,22 @@ PROBLEM_SCHEMA: Final[dict[str, Any]] = {
         },
     },
 }
-# Any route may answer these. Written out because Python's own phrases for 413 and 422 changed in 3.13.
-EVERYWHERE: Final = {
+# Statuses that any route may answer. Written out because Python's own phrases for 413 and 422 changed in 3.13.
+COMMON_DESCRIPTIONS: Final = {
     400: "The body cannot be read.",
-    401: "No key, or one that is not valid.",
+    401: "No key was sent, or the key is not valid.",
     403: "The key does not allow this.",
     408: "The body came too slowly.",
     413: "The body is too large.",
     415: "The type or the encoding of the body is not supported.",
-    421: "The name in Host is not that of this service.",
-    429: "Too many requests; Retry-After names the seconds to wait.",
-    500: "The service failed; its log has the reason.",
-    503: "The service cannot do this now; send it again.",
+    421: "The Host header does not name this service.",
+    429: "Too many requests. Retry-After is the number of seconds to wait.",
+    500: "The service failed. The reason is in its log.",
+    503: "The service cannot do this now. Send the request again.",
 }
-_WORDS: Final = EVERYWHERE | {422: "The path, the query or the body is wrong; `errors` names each field."}
+_DESCRIPTIONS: Final = COMMON_DESCRIPTIONS | {
+    422: "The path, the query or the body is wrong. `errors` names each field."
+}
 
 
 def problem_responses(*statuses: int, **described: str) -> dict[int | str, dict[str, Any]]:
@@ -87,13 +89,13 @@ def problem_responses(*statuses: int, **described: str) -> dict[int | str, dict[
 
     A status may have its own description: `problem_responses(422, s404="No store has this id.")`.
     """
-    words = {int(name.removeprefix("s")): text for name, text in described.items()}
+    descriptions = {int(name.removeprefix("s")): text for name, text in described.items()}
     return {
         status: {
-            "description": words.get(status) or _WORDS.get(status) or HTTPStatus(status).phrase,
+            "description": descriptions.get(status) or _DESCRIPTIONS.get(status) or HTTPStatus(status).phrase,
             "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in sorted({*statuses, *words, *EVERYWHERE})
+        for status in sorted({*statuses, *descriptions, *COMMON_DESCRIPTIONS})
     }
 
 
@@ -146,7 +148,7 @@ def install_problems(service: FastAPI) -> None:
     def _http(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            # Starlette names the methods of the first route of the path only; here each method has a route.
+            # Starlette names only the methods of the first route of a path; here each method is a route of its own.
             headers["Allow"] = ", ".join(sorted(_methods(service.routes, request.scope)))
             if request.method == "OPTIONS":
                 return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
@@ -158,5 +160,5 @@ def install_problems(service: FastAPI) -> None:
 
     @service.exception_handler(Exception)
     def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
-        # RequestLogMiddleware logs the error and answers the same where it is around the service.
+        # RequestLogMiddleware logs the error and sends this answer first. This handler is for a service without it.
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed; its log has the reason.")

@@ -12,12 +12,12 @@ from storewatch.access import Principal
 from storewatch.access.rate_limits import Quota, RateLimiter, address_group
 from storewatch.web.problems import problem
 
-# Monitors send these requests from one address, and must get their answer.
+# Monitors send these requests from one address, and must always get an answer.
 UNCOUNTED: Final = frozenset({"/health", "/healthz", "/readyz"})
 
 
 class Rates:
-    """Counts requests: those with a key by its id, all others by address. Without a limiter nothing is counted."""
+    """Count requests: with a key by its id, all others by address. Without a limiter nothing is counted."""
 
     def __init__(self, limiter: RateLimiter | None) -> None:
         self._limiter = limiter
@@ -27,14 +27,14 @@ class Rates:
         if self._limiter is None or path in UNCOUNTED:
             return None
         key_id = principal.key_id if principal else None
-        name, who = ("key", key_id) if key_id else ("address", address_group(address))
+        name, caller = ("key", key_id) if key_id else ("address", address_group(address))
         if self._limiter.waits:
-            return await run_in_threadpool(self._limiter.take, name, who)
-        return self._limiter.take(name, who)
+            return await run_in_threadpool(self._limiter.take, name, caller)
+        return self._limiter.take(name, caller)
 
 
 def with_quota(quota: Quota | None, send: Send) -> Send:
-    """Wrap `send` so that the answer names the limit and what is left of it."""
+    """Wrap `send` so that headers of the answer state the limit and how much of it is left."""
     if quota is None:
         return send
 

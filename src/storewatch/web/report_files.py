@@ -28,12 +28,12 @@ FILE_CONTENT: Final[dict[str, Any]] = {
 
 def download_name(report: Job) -> str:
     """Return the file name under which people download a complete report."""
-    assert report.result is not None  # noqa: S101 - it is complete
+    assert report.result is not None  # noqa: S101 - the report is complete
     return file_name(ReportRequest.from_parameters(report.parameters), parse_instant(report.result["as_of"]))
 
 
 def download(report: Job, file: Path, headers: Mapping[str, str]) -> FileResponse:
-    """Return the answer that sends the file of a complete report. A header says where as_of does not fit the polls."""
+    """Return the answer that sends the file of a complete report, with a header if as_of does not fit the polls."""
     warning = (report.result or {}).get("as_of_warning")
     if warning is not None:
         headers = {**headers, "X-As-Of-Warning": warning["text"]}

@@ -17,7 +17,7 @@ _header = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="header",
 def _at_least(role: Role) -> Callable[..., object]:
     # The two parameters make the key appear in OpenAPI.
     async def caller(request: Request, _1: object = Depends(_bearer), _2: object = Depends(_header)) -> Principal:
-        principal: Principal = request.state.principal  # set by AccessMiddleware; without it this fails, as it must
+        principal: Principal = request.state.principal  # set by AccessMiddleware; without it the request must fail
         if not principal.role.includes(role):
             raise RoleTooLowError(principal.role, role)
         return principal
@@ -31,7 +31,7 @@ admin = _at_least(Role.ADMIN)
 
 
 async def unscoped(principal: Annotated[Principal, Depends(viewer)]) -> Principal:
-    """Refuse a key with a scope: figures of the whole installation count the stores of others too."""
+    """Refuse a key with a scope: figures of the whole installation include stores outside the scope."""
     if principal.scope.is_limited:
         raise ScopedKeyError
     return principal

@@ -1,4 +1,4 @@
-"""Serve HTTP on an address until a signal."""
+"""Serve HTTP on an address until a stop signal comes."""
 
 import logging
 import signal
@@ -20,13 +20,13 @@ from storewatch.web.service import create_service
 
 log = logging.getLogger(__name__)
 
-ANSWERS_SECONDS: Final = 5  # for requests to be finished after the signal; then they are cut
+FINISH_SECONDS: Final = 5  # requests that still run this long after the signal are cut off
 
 
 def serve(settings: Settings, host: str, port: int, *, insecure: bool = False, with_worker: bool = True) -> None:
-    """Serve HTTP until SIGINT or SIGTERM, then finish the requests that run, and finish or hand back the jobs.
+    """Serve HTTP until SIGINT or SIGTERM, then finish the running requests, and finish jobs or put them back.
 
-    Raises InvalidInputError where the address cannot be used.
+    Raises InvalidInputError if the address cannot be used.
     """
     configure_logging(settings.log_level)
     with _listen(host, port) as listener, open_installation(settings) as opened:
@@ -61,10 +61,10 @@ def run_server(
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=ANSWERS_SECONDS,
+        timeout_graceful_shutdown=FINISH_SECONDS,
         forwarded_allow_ips=forwarded_allow_ips,
     )
-    # uvicorn raises the signals that it took once more at its end, and SIGTERM's default would end the process there.
+    # At its end uvicorn raises the signals again that it caught; the default handler of SIGTERM would end the process.
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         _Server(config, on_stop=on_stop).run(sockets=[listener])
@@ -82,7 +82,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise InvalidInputError(
             f"{host} port {port} cannot be used ({error.strerror}); choose another with --host or --port."
         ) from None
-    # asyncio sets it on sockets of its own only; without it an answer in two writes waits 40 ms for the client.
+    # asyncio sets TCP_NODELAY only on sockets that it opens. Without it an answer in two writes waits 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
@@ -94,7 +94,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         log.info("stopping", extra={"requests": len(self.server_state.tasks)})
-        # Not of a pool, whose threads may all be busy.
+        # Not a thread of a pool, because those may all be busy.
         threading.Thread(target=self._on_stop, name="stop", daemon=True).start()
         await super().shutdown(sockets)
         log.info("stopped")

@@ -77,7 +77,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 
 
 def create_service(installation: Installation) -> FastAPI:
-    """Return the service of an installation. The worker of the installation starts and stops with it."""
+    """Return the service of an installation. The worker of the installation starts and stops with the service."""
     service = build_service()
     install(service, installation)
     return service
@@ -90,8 +90,8 @@ def build_service() -> FastAPI:
         version=__version__,
         description="How long every store was really online during the hours it says it is open.",
         lifespan=_lifespan,
-        redirect_slashes=False,  # PathMiddleware has read the path
-        # The routes themselves: a router that is included is built a second time, and matched twice at every request.
+        redirect_slashes=False,  # PathMiddleware removes extra slashes
+        # Routes, not routers: including a router builds every route again, and each request would be matched twice.
         routes=[route for router in ROUTERS for route in router.routes],
     )
     install_problems(service)
@@ -101,7 +101,7 @@ def build_service() -> FastAPI:
 
 
 def install(service: FastAPI, installation: Installation) -> None:
-    """Set the installation that a service works on, in place of an earlier one. Not while the service runs."""
+    """Set or replace the installation of a service. Call it only while the service does not run."""
     if getattr(service.state, "running", False):
         raise RuntimeError("The service runs on another installation; stop it first.")
     service.state.installation = installation
@@ -125,9 +125,9 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
 
 
 async def _register_stores(state: ServiceState) -> None:
-    """Register the stores of the lake: an earlier process may have ended between its commit to the lake and this.
+    """Register the stores of the lake, for an earlier process that ended right after its commit to the lake.
 
-    A lake or a catalog that cannot be used now must not keep the service from starting: /readyz tries again.
+    The service starts even if the lake or the catalog cannot be used now: /readyz tries again.
     """
     try:
         await state.readiness[STORES].outcome()

@@ -1,4 +1,4 @@
-"""What the service keeps for the installation that it works on; another installation gets a new state."""
+"""The state that a service keeps for its installation: caches, counters and writers."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,25 +8,25 @@ from storewatch.access.gate import Gate
 from storewatch.access.rate_limits import RateLimiter
 from storewatch.installation import Installation
 from storewatch.stores.status import StatusReader
-from storewatch.web.api.health.checks import Bounded, readiness_checks
-from storewatch.web.api.metrics.figures import Source, figure_sources
+from storewatch.web.api.health.checks import BoundedCall, readiness_checks
+from storewatch.web.api.metrics.figures import FigureSource, figure_sources
 from storewatch.web.rate_limits import Rates
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceState:
-    """Keys that were looked up, counts of requests, entries that wait for the audit log, and figures read before."""
+    """Cached keys, request counts, audit entries that are not written yet, and cached figures."""
 
     gate: Gate
     rates: Rates
     audit_writer: AuditWriter
     status: StatusReader
-    readiness: dict[str, Bounded[str]]
-    figures: tuple[Source, ...]
+    readiness: dict[str, BoundedCall[str]]
+    figures: tuple[FigureSource, ...]
 
     @classmethod
     def create(cls, installation: Installation) -> Self:
-        """Create the state of a service that starts to work on an installation."""
+        """Create the state of a service for an installation."""
         limits = installation.access.rates
         return cls(
             gate=Gate(catalog=installation.catalog, clock=installation.clock),
@@ -38,6 +38,6 @@ class ServiceState:
         )
 
     def close(self) -> None:
-        """Write the audit entries that wait. Call before the catalog is closed."""
+        """Write the audit entries that are not written yet. Call this before the catalog is closed."""
         self.audit_writer.close()
         self.gate.close()

@@ -1,12 +1,12 @@
-"""How the id of a store stands in a path: its own slashes are written `%2F`, other slashes separate."""
+"""Store ids in paths. A slash that belongs to an id is written `%2F`; other slashes separate."""
 
 from typing import ClassVar, Final
 
 from starlette.convertors import Convertor, register_url_convertor
 
-# What stands for a slash of an id until the route is found. No character, so no id needs it.
+# Replaces a slash of an id until the route is found. U+FFFF is not a character, so no id has it.
 ID_SLASH: Final = "\uffff"
-# The paths that go on after the id of a store. What ends with one of these is never the path of a store alone.
+# Paths below a store. A path that ends with one of these is never the path of the store itself.
 PARTS: Final = ("timeline", "availability", "observations", "outages", "weekly-hours")
 
 

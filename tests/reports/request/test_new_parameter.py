@@ -13,7 +13,7 @@ from storewatch.reports.exports.header import selection, stamps
 from storewatch.reports.exports.wording import briefly
 from storewatch.reports.request.parameters import Parameter, Part, answer_of, body_of
 from storewatch.reports.request.request import ReportRequest, read_request
-from storewatch.web.api.report_models import Members
+from storewatch.web.api.report_models import ParameterBody
 
 
 class Wider(ReportRequest, frozen=True):
@@ -27,12 +27,12 @@ class Wider(ReportRequest, frozen=True):
 
 
 @body_of(Wider)
-class Body(Members):
+class Body(ParameterBody):
     """A JSON body."""
 
 
 @answer_of(Wider)
-class Answer(Members):
+class Answer(ParameterBody):
     """A JSON answer."""
 
 
@@ -57,7 +57,7 @@ def test_new_parameter_is_a_member_of_the_bodies_and_described_in_openapi() -> N
 
     assert described(Body) == ("Only stores of this colour.", 10)
     assert described(Answer) == ("Only stores of this colour.", None)
-    assert Body.model_validate({"colour": "red"}).given() == {"colour": "red"}
+    assert Body.model_validate({"colour": "red"}).sent() == {"colour": "red"}
     with pytest.raises(ValidationError):
         Body.model_validate({"color": "red"})
 

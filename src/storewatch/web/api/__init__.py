@@ -1,1 +1,1 @@
-"""The JSON endpoints, one file a resource."""
+"""The JSON API, one folder for each resource."""

@@ -1,4 +1,4 @@
-"""Bodies of many rows: good rows are stored, the others are returned with their place and reason."""
+"""Bodies of many rows. Good rows are stored; the others are returned with their position and reason."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Final
@@ -17,15 +17,17 @@ from storewatch.web.problems import problem_responses
 
 FORMATS: Final = {JSON: BulkFormat.JSON, CSV: BulkFormat.CSV}
 BULK_RESPONSES: Final = problem_responses(
-    s415="Neither application/json nor text/csv.", s422="Not readable, or no row was good; nothing was stored."
+    s415="The Content-Type is neither application/json nor text/csv.",
+    s422="The body cannot be read, or no row was good. Nothing was stored.",
 )
 
 
 Weekdays = Annotated[
     WeekdayCounting | None,
     Query(
-        description="How weekdays are counted: iso is 1 (Monday) to 7, monday0 and sunday0 begin with 0, names are not "
-        "counted. By default a 7 and no 0 is iso, and all else monday0; the answer says what was assumed."
+        description="How weekdays are written. iso is 1 (Monday) to 7, monday0 is 0 (Monday) to 6, sunday0 is "
+        "0 (Sunday) to 6, names allows no numbers. Default: iso if there is a 7 and no 0, otherwise monday0; "
+        "`assumed` in the answer states it."
     ),
 ]
 
@@ -33,7 +35,7 @@ Weekdays = Annotated[
 class RejectedRow(BaseModel):
     """A row that was not stored."""
 
-    index: Annotated[int, Field(description="Its place from 0: element of the array, line of the CSV.")]
+    index: Annotated[int, Field(description="The position from 0: element of the array, or line after the CSV header.")]
     reason: str
 
 
@@ -55,13 +57,14 @@ class BulkAnswer(BaseModel):
 
     accepted: int
     rejected: int
-    rejects: Annotated[list[RejectedRow], Field(description=f"The first {SHOWN_REJECTS} of those rejected.")]
+    rejects: Annotated[list[RejectedRow], Field(description=f"The first {SHOWN_REJECTS} rejected rows.")]
     rejects_not_shown: int
     ignored: Annotated[
-        list[str] | None, Field(description="Columns or keys that such a row does not have, if any.")
+        list[str] | None, Field(description="Columns or keys that this table does not have; absent if there are none.")
     ] = None
     assumed: Annotated[
-        list[str] | None, Field(description="How the rows were read where they could be read otherwise, if anywhere.")
+        list[str] | None,
+        Field(description="How rows were read that have more than one reading; absent if there are none."),
     ] = None
 
     @classmethod

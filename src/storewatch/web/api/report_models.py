@@ -1,4 +1,4 @@
-"""What the routes of reports take and give."""
+"""Reports in requests and answers."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,18 +13,18 @@ from storewatch.reports.request.request import ReportRequest
 Name = Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
 
 
-class Members(BaseModel):
-    """The base of JSON bodies with the parameters of a report: unknown members are refused."""
+class ParameterBody(BaseModel):
+    """The base of JSON bodies with the parameters of a report. Unknown members are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
-    def given(self) -> dict[str, Any]:
+    def sent(self) -> dict[str, Any]:
         """Return the members that were sent, as `read_request` reads them."""
         return self.model_dump(mode="json", exclude_unset=True, exclude={"as_of"})
 
 
 @body_of(ReportRequest, only_in_definitions=True)
-class ReportMembers(Members):
+class ReportMembers(ParameterBody):
     """The parameters of a report. A member that is left out or null has its default."""
 
     model_config = ConfigDict(
@@ -35,65 +35,68 @@ class ReportMembers(Members):
 
 
 @body_of(ReportRequest)
-class ReportBody(Members):
-    """The report to compute. An empty object is the classic one on the data of this moment."""
+class ReportBody(ParameterBody):
+    """The report to compute. An empty object is the classic report on the current data."""
 
     model_config = ReportMembers.model_config
 
-    if TYPE_CHECKING:  # the request describes it
+    if TYPE_CHECKING:  # described by ReportRequest
         as_of: str | None = None
     definition: Annotated[
         Name | None,
-        Field(description="A saved report; other members replace those that it has.", examples=[None]),
+        Field(description="The name of a saved report. Other members replace its parameters.", examples=[None]),
     ] = None
 
 
 @answer_of(ReportRequest, without=("max_gap",))
 class ReportParameters(BaseModel):
-    """The parameters of a report as it was asked for."""
+    """The parameters that a report was created with."""
 
     policy: Annotated[str | None, Field(description="How far a poll counts for the time around it.")] = None
     max_gap_seconds: Annotated[float | None, Field(description="The longest time that one poll counts for.")] = None
     definition: Annotated[
         str | None,
-        Field(description="Only of a scheduled report that failed because its definition could not be used."),
+        Field(description="Only in a scheduled report that failed because its definition could not be used."),
     ] = None
 
     @classmethod
-    def of(cls, kept: dict[str, Any]) -> "ReportParameters":
+    def of(cls, parameters: dict[str, Any]) -> "ReportParameters":
         """Read the parameters of a job, as `ReportRequest.parameters` writes them."""
-        members = {name: value for name, value in kept.items() if name in cls.model_fields}
-        if "max_gap_us" in kept:
-            members["max_gap_seconds"] = kept["max_gap_us"] / SECOND_US
+        members = {name: value for name, value in parameters.items() if name in cls.model_fields}
+        if "max_gap_us" in parameters:
+            members["max_gap_seconds"] = parameters["max_gap_us"] / SECOND_US
         return cls(**members)
 
 
 class AsOfWarning(BaseModel):
-    """as_of does not fit the polls: few of the stores that are polled were polled in the 24 hours before it."""
+    """A warning: fewer than half of the expected stores were polled in the 24 hours before as_of."""
 
     text: str
     as_of: Annotated[str, Field(examples=["2024-01-12T10:00:00Z"])]
     as_of_that_fits: Annotated[str, Field(description="An as_of to send instead.", examples=["2023-01-17T23:00:00Z"])]
     stores_polled_in_last_day: int
     stores_expected: Annotated[
-        int, Field(description="Polled in the week before as_of, or since the week before the last pause of all polls.")
+        int,
+        Field(
+            description="Stores polled in the week before as_of; after a pause of all polls, since the week before it."
+        ),
     ]
 
 
 class ReportFigures(BaseModel):
-    """What a finished report says about itself."""
+    """Facts about a complete report."""
 
-    rows: Annotated[int, Field(description="How many stores.", examples=[14092])]
+    rows: Annotated[int, Field(description="The number of stores.", examples=[14092])]
     as_of: Annotated[str | None, Field(examples=["2023-01-25T18:13:22.47922Z"])] = None
     lake_version: int
     catalog_version: int
     seconds: Annotated[float | None, Field(description="How long the run took.", examples=[0.112])] = None
-    sha256: Annotated[str, Field(description="Of the file; also its ETag.")]
-    as_of_warning: Annotated[AsOfWarning | None, Field(description="null where as_of fits the polls.")] = None
+    sha256: Annotated[str, Field(description="The SHA-256 of the file, which is also its ETag.")]
+    as_of_warning: Annotated[AsOfWarning | None, Field(description="null if as_of fits the polls.")] = None
 
 
 class ReportModel(BaseModel):
-    """A report and how far it is."""
+    """A report and its progress."""
 
     report_id: Annotated[str, Field(examples=["1f0c2a52-7d1c-4a55-9a33-6a4a4f4d1c5e"])]
     state: JobState
@@ -101,11 +104,11 @@ class ReportModel(BaseModel):
     created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
     started_at: str | None
     finished_at: str | None
-    attempts: Annotated[int, Field(description="How often it was begun.", examples=[1])]
+    attempts: Annotated[int, Field(description="How often the report was started.", examples=[1])]
     cancel_requested: bool
     parameters: ReportParameters
-    figures: Annotated[ReportFigures | None, Field(description="Of a complete report.")]
-    error: Annotated[str | None, Field(description="Why it failed, or why it has to be tried again.")]
+    figures: Annotated[ReportFigures | None, Field(description="null until the report is complete.")]
+    error: Annotated[str | None, Field(description="Why the report failed, or why it will be tried again.")]
 
     @classmethod
     def of(cls, job: Job) -> "ReportModel":
@@ -126,22 +129,22 @@ class ReportModel(BaseModel):
 
 
 class ReportProgress(BaseModel):
-    """An event of a report: `progress`, or at its end the name of its last state."""
+    """The data of an event. Events are named `progress`, the last one has the name of the final state."""
 
     state: JobState
     progress: Annotated[float, Field(ge=0, le=1)]
     error: str | None
 
 
-class ScopeModel(BaseModel):
-    """The scope of the key that asked."""
+class ReportScope(BaseModel):
+    """The scope of the key that created the report."""
 
     label: str
     value: str
 
 
 class ManifestModel(BaseModel):
-    """A report's file and all that decides what is in it; `storewatch verify` makes it again from this."""
+    """The file of a report, and everything needed to compute it again, as `storewatch verify` does."""
 
     file: Annotated[str, Field(examples=["storewatch_2023-01-25_last-week.xlsx"])]
     sha256: str
@@ -149,15 +152,13 @@ class ManifestModel(BaseModel):
     policy: str
     max_gap_seconds: float
     lake_version: int
-    catalog_version: Annotated[int, Field(description="Of stores, hours, closures and annotations.")]
+    catalog_version: Annotated[int, Field(description="The version of stores, hours, closures and annotations.")]
     tzdata_version: str
     software_version: str
-    scope: ScopeModel | None
-    parameters: Annotated[dict[str, Any], Field(description="As storewatch keeps them.")]
+    scope: ReportScope | None
+    parameters: Annotated[dict[str, Any], Field(description="The parameters as storewatch stores them.")]
     totals: Annotated[
         dict[str, dict[str, Any]] | None,
-        Field(
-            description="Of each window its figures over all stores, as in the JSON form; null where none were kept."
-        ),
+        Field(description="The figures of each window over all stores, as in a JSON report; null if none were stored."),
     ]
-    as_of_warning: Annotated[AsOfWarning | None, Field(description="null where as_of fits the polls.")] = None
+    as_of_warning: Annotated[AsOfWarning | None, Field(description="null if as_of fits the polls.")] = None

@@ -22,7 +22,7 @@ async def _store_path(
     store_id: Annotated[str, Path(min_length=1, max_length=4 * MAX_ID_LENGTH, examples=["cafe"])],
     installation: Installed,
 ) -> str:
-    """Return the id of the store that a path names. Only an id that is not clean needs the catalog, on a thread."""
+    """Return the id of the store that a path names. Only an id that is not clean is looked up in the catalog."""
     if clean_id(store_id) == store_id:
         return store_id
     (known,) = await run_sync(installation.catalog.stores.known_ids, [store_id])
@@ -33,8 +33,9 @@ async def _store_path(
 StorePath = Annotated[str, Depends(_store_path)]
 # PostgreSQL's text has no NUL.
 OptionalText = Annotated[str | None, Query(min_length=1, max_length=MAX_LABEL_LENGTH, pattern=r"^[^\x00]*$")]
-OfStore = Annotated[
-    OptionalText, Query(description="Entries that apply to this store: its own, those of its labels and of all stores.")
+AppliesToStore = Annotated[
+    OptionalText,
+    Query(description="Only entries that apply to this store: its own, and those of its labels and of all stores."),
 ]
 _ALLOW_UNKNOWN: Final = "Accept a label, or a value of it, that no store carries yet."
 # In a body and in the query.
@@ -54,9 +55,9 @@ def one_target(store_id: str | None, label: str | None, value: str | None) -> Ta
 
 
 def check_may_change(target: Target, caller: Principal, catalog: Catalog) -> None:
-    """Raise an error when the scope of the caller does not allow to change entries of a target.
+    """Raise an error when the scope of the caller does not allow changing entries of a target.
 
-    A caller with a limited scope may change entries of stores in the scope only: not of labels, not of all stores.
+    A caller with a scope may change entries of stores in the scope, but not of labels or of all stores.
     """
     if not caller.scope.is_limited:
         return
@@ -66,5 +67,5 @@ def check_may_change(target: Target, caller: Principal, catalog: Catalog) -> Non
 
 
 def id_number(text: str) -> int | None:
-    """Return the number of an id in a path; None for text that is no id."""
+    """Return the number of an id in a path; None for text that is not an id."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _INT64_DIGITS else None

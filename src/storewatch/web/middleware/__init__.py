@@ -1,4 +1,4 @@
-"""The middleware around the routes: one file each, all added in one place."""
+"""The middleware around the routes: one file each, all added here."""
 
 from fastapi import FastAPI
 
@@ -16,10 +16,10 @@ from storewatch.web.middleware.time_limit import TimeLimitMiddleware
 
 
 def add_middleware(service: FastAPI) -> None:
-    """Add every middleware to the service. A request passes the one that is added last first.
+    """Add every middleware to the service. A request passes the middleware in the reverse order of adding.
 
     The order: log, headers, path, compression, CORS, access, old spellings, audit, time limit, body limit, HEAD, route.
-    A request that is refused has cost no body, and every answer has its id, its headers, its log line and its count.
+    So a request is refused before its body is read, and every answer has a request id, headers and a log line.
     """
     service.add_middleware(HeadMiddleware)
     service.add_middleware(BodyLimitMiddleware)

@@ -1,4 +1,4 @@
-"""Authenticates callers by API key, refuses foreign hosts, and counts requests."""
+"""Authenticate callers by API key, refuse foreign hosts, and count requests."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -21,22 +21,22 @@ from storewatch.web.dependencies import installation_of, state_of
 from storewatch.web.problems import problem_of
 from storewatch.web.rate_limits import too_many_requests, with_quota
 
-# Everything that may be read without a key: what the service is and whether it lives, never data.
+# Paths that need no key. They describe the service and its health, and never show data.
 PUBLIC_PATHS: Final = frozenset(
     {"/", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/health", "/healthz", "/readyz"}
 )
 PUBLIC_FOLDER: Final = "/static-offline-docs/"
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-# What a viewer may read by POST.
+# Paths where POST only reads, so viewers may use it.
 READ_BY_POST: Final = frozenset({"/get_report"})
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 class AccessMiddleware:
-    """Authenticates the caller before anything else is done for a request, and counts the request.
+    """Authenticate the caller before anything else is done for a request, and count the request.
 
-    Sets `request.state.principal`. Only public paths pass without a key where the installation requires one, so a route
-    without a role still needs a key.
+    Sets `request.state.principal`. If the installation requires a key, only public paths pass without one: even a
+    route that declares no role needs a key.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -70,7 +70,7 @@ class AccessMiddleware:
 
 
 async def _authenticate(scope: Scope) -> Principal | None:
-    """Return the caller; None for a public path, whose routes do not ask who calls."""
+    """Return the caller; None for a public path."""
     installation = installation_of(scope)
     rules = installation.access
     headers = Headers(scope=scope)
@@ -91,9 +91,9 @@ async def _authenticate(scope: Scope) -> Principal | None:
 
 
 def _check_origin(headers: Headers, rules: AccessRules) -> None:
-    """Refuse other web sites where the user of this machine needs no key.
+    """Refuse requests from other web sites if users of this machine need no key.
 
-    A page may make its own name point to 127.0.0.1 (DNS rebinding), or post to http://127.0.0.1 as it is.
+    A web page may let its own host name point to 127.0.0.1 (DNS rebinding), or send a POST to http://127.0.0.1.
     """
     if rules.keys is not KeyRule.LOOPBACK:
         return
@@ -116,10 +116,10 @@ def _without_body(scope: Scope) -> tuple[Scope, Receive]:
     """Hide the body of a request that will be refused: FastAPI reads an upload before it checks the role."""
     headers = [(name, value) for name, value in scope["headers"] if name not in {b"content-type", b"content-length"}]
 
-    async def nothing() -> Message:
+    async def receive_nothing() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    return {**scope, "headers": headers}, nothing
+    return {**scope, "headers": headers}, receive_nothing
 
 
 def _host_name(address: str) -> str:
@@ -130,7 +130,7 @@ def _host_name(address: str) -> str:
 
 
 def _sent_key(headers: Headers) -> str | None:
-    """Return the key that the request sent. Raises InvalidKeyError where it sent different ones."""
+    """Return the key that the request sent. Raises InvalidKeyError if it sent two different keys."""
     sent = {value.strip() for value in headers.getlist("x-api-key")}
     for value in headers.getlist("authorization"):
         scheme, _, text = value.strip().partition(" ")

@@ -1,4 +1,4 @@
-"""Writes the audit rows that routes declare, before their answers are sent."""
+"""Write the audit rows that routes declare, before their answers are sent."""
 
 import asyncio
 import logging
@@ -12,17 +12,17 @@ from storewatch.catalog import AuditEntry
 from storewatch.web.audit import AuditMark
 from storewatch.web.dependencies import installation_of, state_of
 
-PATIENCE_SECONDS: Final = 10.0
+WRITE_SECONDS: Final = 10.0
 MAX_OBJECT_LENGTH: Final = 500
 
 log = logging.getLogger(__name__)
 
 
 class AuditMiddleware:
-    """Writes the row of a marked request when its outcome is known; the answer waits until the row is committed.
+    """Write the audit row of a request when its outcome is known. The answer is sent after the row is committed.
 
-    A row that cannot be written within PATIENCE_SECONDS goes to the log, and the answer is sent: the change is made by
-    then.
+    A row that is not written within WRITE_SECONDS goes to the log, and the answer is sent anyway: the change has
+    already been made.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -58,7 +58,7 @@ async def _write(scope: Scope, outcome: str) -> None:
         writer.add(entry)
         return
     try:
-        await asyncio.wait_for(asyncio.wrap_future(writer.write(entry)), PATIENCE_SECONDS)
+        await asyncio.wait_for(asyncio.wrap_future(writer.write(entry)), WRITE_SECONDS)
     except Exception:
         log.exception("not in the audit log (yet): %s", entry)
 
@@ -66,7 +66,7 @@ async def _write(scope: Scope, outcome: str) -> None:
 def _entry(scope: Scope, mark: AuditMark, outcome: str, at: datetime) -> AuditEntry:
     state = scope["state"]
     actor: Principal = state.get("principal", ANYONE)
-    named = state.get("audit_object")
+    object_id = state.get("audit_object")
     return AuditEntry(
         at=at,
         actor_id=actor.key_id,
@@ -74,7 +74,7 @@ def _entry(scope: Scope, mark: AuditMark, outcome: str, at: datetime) -> AuditEn
         address=scope["client"][0] if scope.get("client") else "unknown",
         action=mark.action,
         object_type=mark.object_type,
-        object_id=str(named)[:MAX_OBJECT_LENGTH] if named is not None else None,
+        object_id=str(object_id)[:MAX_OBJECT_LENGTH] if object_id is not None else None,
         outcome=outcome,
         request_id=state.get("request_id"),
         detail=state.get("audit_detail"),

@@ -1,4 +1,4 @@
-"""Limits the body of a request, on the wire and decompressed."""
+"""Limit the size of request bodies, and decompress them."""
 
 import sys
 import zlib
@@ -20,15 +20,15 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-PIECE_BYTES: Final = 256 * 1024  # unpacked at a time: what one message holds and how long the event loop waits (1 ms)
+PIECE_BYTES: Final = 256 * 1024  # decompressed at a time, in 1 ms during which the event loop waits
 _WINDOW_LOG: Final = 23  # RFC 9659: a zstd frame of HTTP needs no more than 8 MiB of memory
 
 
 class BodyLimitMiddleware:
-    """Refuses bodies that are too large (413), and decompresses those sent with Content-Encoding gzip or zstd.
+    """Refuse bodies that are too large (413), and decompress those sent with Content-Encoding gzip or zstd.
 
-    The limit is what the route declares (`body_limit`), both for the bytes on the wire and for the decompressed ones.
-    An unknown encoding is 415, a broken body 400. bytes_of: in place of the limits that the settings allow.
+    The route declares the limit (`body_limit`). It holds for the bytes that are sent and for the decompressed bytes.
+    An unknown encoding is 415, a broken body 400. bytes_of: the limits to use instead of those of the settings.
     """
 
     def __init__(self, app: ASGIApp, *, bytes_of: Mapping[BodyLimit, int] | None = None) -> None:
@@ -54,15 +54,15 @@ class BodyLimitMiddleware:
             scope = {**scope, "headers": list(scope["headers"])}
             for name in ("Content-Encoding", "Content-Length"):
                 del MutableHeaders(scope=scope)[name]
-        await self._bounded(_Body(receive, limit, coding), scope, send)
+        await self._run_limited(_Body(receive, limit, coding), scope, send)
 
-    async def _bounded(self, body: "_Body", scope: Scope, send: Send) -> None:
+    async def _run_limited(self, body: "_Body", scope: Scope, send: Send) -> None:
         started = False
 
         async def answer(message: Message) -> None:
             nonlocal started
             if body.refusal is not None and not started:
-                return  # the route's answer to a body that broke off; the refusal names the reason
+                return  # the route's answer to an incomplete body; the refusal below has the reason
             started = True
             await send(message)
 
@@ -76,7 +76,7 @@ class BodyLimitMiddleware:
 
 
 class _Limit:
-    """How many bytes a body may have. The route is looked up only for a body that is larger than the small limit."""
+    """The largest size of a body. The route is looked up only for a body that exceeds the small limit."""
 
     def __init__(self, scope: Scope, bytes_of: Mapping[BodyLimit, int]) -> None:
         self._scope, self._bytes_of = scope, bytes_of
@@ -91,11 +91,11 @@ class _Limit:
 
 
 class _RefusedError(HTTPException):
-    """Ends the reading of a body; an HTTPException, because frameworks do not catch those."""
+    """Ends the reading of a body. It is an HTTPException, because FastAPI passes only those on unchanged."""
 
 
 class _Body:
-    """The body of a request, counted and decompressed while it is read."""
+    """The body of a request. It is counted and decompressed while it is read."""
 
     def __init__(self, receive: Receive, limit: _Limit, coding: str) -> None:
         self.refusal: Response | None = None
@@ -152,7 +152,7 @@ class _Codec(Protocol):
     def ended(self) -> bool: ...
 
     def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
-        """Unpack at most a piece of `data`: the piece, what is left of `data`, and whether to step again."""
+        """Decompress a piece of `data`. Return the piece, the rest of `data`, and whether to step again."""
 
 
 class _Gzip:
@@ -188,7 +188,7 @@ _UNPACKERS: Final[dict[str, type[_Gzip | _Zstd]]] = {"gzip": _Gzip, "x-gzip": _G
 
 
 class _Unpacker:
-    """Members or frames, one after the other, unpacked piece by piece."""
+    """Decompress gzip members or zstd frames, one after the other, piece by piece."""
 
     def __init__(self, coding: str) -> None:
         self._coding = coding
@@ -204,7 +204,7 @@ class _Unpacker:
                 yield piece
 
     def finish(self) -> None:
-        """Raise EOFError when the body broke off in a member."""
+        """Raise EOFError if the body ends inside a member or frame."""
         if self._codec is not None and not self._codec.ended:
             raise EOFError("it ends too early")
 

@@ -20,7 +20,7 @@ _ANSWER_HEADERS: Final = (
 
 
 class CorsMiddleware:
-    """Allows the origins that the installation lists; without any, requests pass as they are."""
+    """Allow the origins that the installation lists. Without any, requests pass unchanged."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

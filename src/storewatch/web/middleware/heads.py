@@ -1,4 +1,4 @@
-"""Answers HEAD wherever GET is answered."""
+"""Answer HEAD on every path that answers GET."""
 
 from typing import Final
 
@@ -11,11 +11,11 @@ _OK: Final = range(200, 400)
 
 
 class HeadMiddleware:
-    """Answers HEAD as the route answers GET; the server sends the headers without the body.
+    """Answer HEAD as the route answers GET. The server sends the headers without the body.
 
     The other middleware sees the beginning of the body, so that the headers are those of GET. The rest of a long body
-    is not made. A route that changes something by GET finds `HEAD_ONLY` in the state of the request and does not. An
-    audit row is left only by a refusal.
+    is not produced. A route that changes something by GET must change nothing if the state of the request has
+    `HEAD_ONLY`. Only a refused HEAD writes an audit row.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""Redirects old spellings of paths, with underscores, for one release."""
+"""Redirect old paths, which have underscores, for one release."""
 
 import re
 from typing import Final
@@ -10,7 +10,7 @@ _OLD: Final = re.compile(r"/v1/(?:store_counts|(?:stores/.+/)?weekly_hours)")
 
 
 class OldSpellingMiddleware:
-    """Answers 308 with the path in kebab-case and the same query; the client sends its method and body again.
+    """Answer 308 with the path in kebab-case and the same query. The client repeats its request there.
 
     Only the last part of the path changes, so the new location is relative to the old one.
     """

@@ -1,4 +1,4 @@
-"""The outermost middleware: request ids, one log line a request, metrics, and an answer when a route fails."""
+"""The outermost middleware: request ids, a log line for each request, metrics, and an answer if a route fails."""
 
 import logging
 import re
@@ -15,18 +15,18 @@ from storewatch.web.problems import problem
 
 log = logging.getLogger(__name__)
 
-_SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_VALID_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Monitors request these every few seconds; their log lines would hide the others.
 _PROBES: Final = frozenset({"/health", "/healthz", "/readyz", "/metrics"})
-CLIENT_GONE: Final = 499  # nginx's number for a client that left before its answer began
+CLIENT_GONE: Final = 499  # the status that nginx logs for a client that left before its answer began
 
 
 class RequestLogMiddleware:
-    """Logs and counts every request, and answers 500 for an unexpected error.
+    """Log and count every request, and answer 500 for an unexpected error.
 
-    A request's id is its X-Request-ID when that is sane, else a new one. It is `request.state.request_id`, the answer's
-    X-Request-ID, `request_id` of a problem, and on every log line written for the request.
+    The request id is the X-Request-ID of the request if that is valid, otherwise a new one. It is in
+    `request.state.request_id`, in the X-Request-ID of the answer, in problems, and on every log line of the request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -37,23 +37,23 @@ class RequestLogMiddleware:
             await self.app(scope, receive, send)
             return
         sent_id = Headers(scope=scope).get("x-request-id", "")
-        request_id = sent_id if _SANE_ID.fullmatch(sent_id) else uuid4().hex
+        request_id = sent_id if _VALID_ID.fullmatch(sent_id) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(request_id, send)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         with telemetry.bound(request_id=request_id), telemetry.IN_FLIGHT.track_inprogress():
             try:
                 await self.app(scope, receive, answer.send)
             except Exception:
                 log.exception("request failed", extra={"method": scope["method"], "route": _route(scope)})
                 if answer.status is not None:
-                    raise  # the server must cut the connection, or the half of an answer would look whole
+                    raise  # the server must close the connection, or half an answer would look complete
                 failure = problem(
                     HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed; its log has the reason."
                 )
                 await failure(scope, receive, answer.send)
             finally:
-                _record(scope, answer, time.perf_counter() - begun)
+                _record(scope, answer, time.perf_counter() - started)
 
 
 class _Answer:
@@ -97,6 +97,6 @@ def _record(scope: Scope, answer: _Answer, seconds: float) -> None:
 
 
 def _route(scope: Scope) -> str:
-    """The template of the path, such as /v1/stores/{store_id}: a path itself would make a series a store."""
+    """Return the template of the path, such as /v1/stores/{store_id}. Full paths would make a metric for each store."""
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "unmatched"

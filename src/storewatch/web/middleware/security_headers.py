@@ -1,4 +1,4 @@
-"""Headers against misuse of answers in browsers."""
+"""Add headers that restrict what browsers do with answers."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from storewatch.access import ANYONE
 
 
 class SecurityHeadersMiddleware:
-    """Adds headers to every answer that restrict what browsers do with it."""
+    """Add headers to every answer that restrict what browsers do with it."""
 
     ALWAYS: Final = {
         "X-Content-Type-Options": "nosniff",

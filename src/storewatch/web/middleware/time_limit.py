@@ -11,13 +11,13 @@ from storewatch.web.problems import problem
 
 
 class TimeLimitMiddleware:
-    """Answers 503 for a request whose answer has not begun within the seconds that the settings allow.
+    """Answer 503 for a request whose answer has not begun within the seconds that the settings allow.
 
-    The time runs from the last part of the body that came. A client that sends its body too slowly gets 408.
-    An answer that has begun (a download, events) may take any time. What a handler does in a thread cannot be stopped:
-    it runs to its end, and its result is dropped.
+    The time counts from the last part of the body that arrived. A client that sends its body too slowly gets 408.
+    An answer that has begun (a download, events) may take any time. A handler in a thread cannot be stopped: it runs
+    to its end, and its result is dropped.
 
-    seconds: in place of the setting `request_seconds`.
+    seconds: used instead of the setting `request_seconds`.
     """
 
     def __init__(self, app: ASGIApp, *, seconds: float | None = None) -> None:
@@ -29,7 +29,7 @@ class TimeLimitMiddleware:
             await self.app(scope, receive, send)
             return
         seconds = installation_of(scope).settings.request_seconds if self._seconds is None else self._seconds
-        timed = _Timed(seconds, receive, send)
+        timed = _TimedRequest(seconds, receive, send)
         task = asyncio.ensure_future(self.app(scope, timed.receive, timed.send))
         try:
             while not task.done() and not timed.started and (left := timed.left()) > 0:
@@ -42,11 +42,11 @@ class TimeLimitMiddleware:
             raise
         timed.given_up = True
         task.cancel()
-        task.add_done_callback(_forget)
-        await _late(seconds, slow_client=timed.waiting)(scope, receive, send)
+        task.add_done_callback(_retrieve_error)
+        await _time_limit_problem(seconds, slow_client=timed.waiting)(scope, receive, send)
 
 
-def _late(seconds: float, *, slow_client: bool) -> Response:
+def _time_limit_problem(seconds: float, *, slow_client: bool) -> Response:
     if slow_client:
         return problem(HTTPStatus.REQUEST_TIMEOUT, "slow-request", f"No part of the body came for {seconds:g} s.")
     detail = f"The answer was not ready within {seconds:g} s. Try again later, or request less."
@@ -55,7 +55,7 @@ def _late(seconds: float, *, slow_client: bool) -> Response:
     return response
 
 
-class _Timed:
+class _TimedRequest:
     """A request whose time is measured from the last part of its body."""
 
     def __init__(self, seconds: float, receive: Receive, send: Send) -> None:
@@ -82,6 +82,6 @@ class _Timed:
             await self._send(message)
 
 
-def _forget(task: "asyncio.Future[None]") -> None:
+def _retrieve_error(task: "asyncio.Future[None]") -> None:
     if not task.cancelled():
-        task.exception()  # retrieved, or asyncio would complain
+        task.exception()  # asyncio logs an error that nobody retrieves

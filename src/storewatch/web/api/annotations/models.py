@@ -9,7 +9,7 @@ from storewatch.access import Principal
 from storewatch.catalog import Annotation, NewAnnotation
 from storewatch.domain.enums import Reclassification
 from storewatch.reports.request.parameters import StoreId, Text
-from storewatch.web.parameters import invalid, needed_instant
+from storewatch.web.parameters import invalid, required_instant
 
 Cause = Annotated[Text, Field(min_length=1, max_length=200, description="Such as `power` or `moved`.")]
 Note = Annotated[Text, Field(max_length=4000)]
@@ -17,7 +17,7 @@ ReclassifyAs = Annotated[
     Reclassification | None,
     Field(
         description="What down time in the range counts as. Where annotations overlap, the one created last counts: "
-        "`down` undoes an earlier one. null is `down`."
+        "`down` undoes an earlier one. null means `down`."
     ),
 ]
 Instant = Annotated[str, Field(max_length=64, description="RFC 3339")]
@@ -53,8 +53,8 @@ class AnnotationBody(BaseModel):
         """Return the annotation to create. Raises a 422 for an instant that cannot be used."""
         return NewAnnotation(
             store_id=self.store_id,
-            start_at=needed_instant(self.from_, "body", "from"),
-            end_at=needed_instant(self.to, "body", "to"),
+            start_at=required_instant(self.from_, "body", "from"),
+            end_at=required_instant(self.to, "body", "to"),
             cause=self.cause,
             note=self.note,
             reclassify_as=self.reclassify_as or Reclassification.DOWN,
@@ -81,10 +81,10 @@ class AnnotationChange(BaseModel):
         sent = self.model_dump(exclude_unset=True, by_alias=True)
         for name in ("from", "to", "cause"):
             if name in sent and sent[name] is None:
-                raise invalid("an annotation cannot be without it", "body", name)
-        for name, of_catalog in (("from", "start_at"), ("to", "end_at")):
+                raise invalid("an annotation needs this field", "body", name)
+        for name, catalog_name in (("from", "start_at"), ("to", "end_at")):
             if name in sent:
-                sent[of_catalog] = needed_instant(sent.pop(name), "body", name)
+                sent[catalog_name] = required_instant(sent.pop(name), "body", name)
         if "reclassify_as" in sent:
             sent["reclassify_as"] = sent["reclassify_as"] or Reclassification.DOWN
         return sent
@@ -103,10 +103,10 @@ class AnnotationModel(BaseModel):
     note: str | None
     reclassify_as: Reclassification
     created_at: datetime
-    created_by: Annotated[str | None, Field(description="The key that created it; null where no key was required.")]
+    created_by: Annotated[str | None, Field(description="The key that created it; null if no key was required.")]
 
     @classmethod
     def of(cls, annotation: Annotation) -> "AnnotationModel":
         """Return an annotation as the API shows it."""
-        kept = vars(annotation) | {"annotation_id": str(annotation.annotation_id)}
-        return cls(**kept, from_=annotation.start_at, to=annotation.end_at)
+        members = vars(annotation) | {"annotation_id": str(annotation.annotation_id)}
+        return cls(**members, from_=annotation.start_at, to=annotation.end_at)

@@ -1,14 +1,13 @@
-"""Annotations: create, list, read, change, delete. A key with a scope sees and changes those of its stores only."""
+"""Annotations: create, list, read, change, delete. A key with a scope sees and changes those of its own stores."""
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from storewatch.catalog import Annotation
 from storewatch.domain.errors import UnknownAnnotationError
 from storewatch.web.api.annotations.models import AnnotationBody, AnnotationChange, AnnotationModel
 from storewatch.web.api.targeting import NO_STORE, OptionalText, id_number
-from storewatch.web.api.timelines.history import From, To
 from storewatch.web.audit import audited
 from storewatch.web.dependencies import Installed
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
@@ -16,6 +15,8 @@ from storewatch.web.parameters import field, instant
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
 
+RangeStart = Annotated[str | None, Query(alias="from", max_length=64, description="RFC 3339.", examples=[])]
+RangeEnd = Annotated[str | None, Query(max_length=64, description="RFC 3339, not included.")]
 NO_ANNOTATION: Final = "There is no annotation with this id, or none of a store within the scope of the key."
 
 router = APIRouter(prefix="/v1/annotations", tags=["annotations"])
@@ -35,9 +36,9 @@ def create_annotation(
 
     The polls of the store do not change.
     """
-    wanted = body.annotation(caller, installation.clock())
+    new_annotation = body.annotation(caller, installation.clock())
     with field("body", "to"):
-        annotation = installation.catalog.annotations.create(wanted, caller.scope)
+        annotation = installation.catalog.annotations.create(new_annotation, caller.scope)
     request.state.audit_object = annotation.annotation_id
     request.state.audit_detail = {"store_id": annotation.store_id}
     response.headers["Location"] = f"/v1/annotations/{annotation.annotation_id}"
@@ -49,12 +50,12 @@ def list_annotations(
     caller: Viewer,
     installation: Installed,
     store_id: OptionalText = None,
-    begin: From = None,
-    to: To = None,
+    begin: RangeStart = None,
+    to: RangeEnd = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[AnnotationModel]:
-    """List the annotations, the newest first; with a range, those that overlap it."""
+    """List annotations, the newest first. With `from` or `to`, only those that overlap the range."""
     place = decode_cursor(cursor, int)
     found = installation.catalog.annotations.list_(
         scope=caller.scope,
@@ -87,7 +88,7 @@ def get_annotation(annotation_id: str, caller: Viewer, installation: Installed) 
 def change_annotation(
     annotation_id: str, body: AnnotationChange, caller: Operator, installation: Installed, request: Request
 ) -> AnnotationModel:
-    """Change an annotation. Fields that the body leaves out stay."""
+    """Change an annotation. Fields that are not sent stay unchanged."""
     changes = body.changes()
     request.state.audit_detail = body.model_dump(exclude_unset=True, by_alias=True)
     number = id_number(annotation_id)
@@ -104,7 +105,7 @@ def change_annotation(
     dependencies=[audited("annotation.delete", "annotation")],
 )
 def delete_annotation(annotation_id: str, caller: Operator, installation: Installed) -> None:
-    """Delete an annotation: the figures are again as without it."""
+    """Delete an annotation. Reports are then computed without it."""
     number = id_number(annotation_id)
     if number is None or not installation.catalog.annotations.delete(number, caller.scope):
         raise UnknownAnnotationError(annotation_id)

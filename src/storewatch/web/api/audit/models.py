@@ -14,7 +14,7 @@ class AuditModel(BaseModel):
 
     audit_id: Annotated[int, Field(examples=[4711])]
     at: Annotated[str, Field(examples=["2026-03-01T09:30:00.123456Z"])]
-    actor_id: Annotated[str | None, Field(description="key_id; null where no key was required.")]
+    actor_id: Annotated[str | None, Field(description="The key_id of the caller; null if no key was required.")]
     actor_name: Annotated[str, Field(examples=["dashboard of acme"])]
     address: Annotated[str, Field(examples=["203.0.113.7"])]
     action: Annotated[str, Field(examples=["key.create"])]

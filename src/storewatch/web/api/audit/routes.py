@@ -32,18 +32,18 @@ router = APIRouter(prefix="/v1", tags=["access"])
 class _AuditQuery:
     """Which entries to list."""
 
-    actor: Annotated[str | None, Query(max_length=200, description="key_id or name of the caller.")] = None
+    actor: Annotated[str | None, Query(max_length=200, description="The key_id or name of the caller.")] = None
     action: Annotated[str | None, Query(max_length=200, examples=["key.create"])] = None
     object_type: Annotated[str | None, Query(max_length=200, examples=["key"])] = None
     object_id: Annotated[str | None, Query(max_length=500)] = None
     outcome: Annotated[AuditOutcome | None, Query()] = None
-    from_: Annotated[str | None, Query(alias="from", description="Not before this instant.")] = None
-    to: Annotated[str | None, Query(description="Before this instant.")] = None
+    from_: Annotated[str | None, Query(alias="from", description="Only entries at or after this instant.")] = None
+    to: Annotated[str | None, Query(description="Only entries before this instant.")] = None
 
     def filter(self) -> AuditFilter:
         texts = {name: getattr(self, name) for name in ("actor", "action", "object_type", "object_id", "outcome")}
         return AuditFilter(
-            # No row holds a NUL, and PostgreSQL refuses to look for one.
+            # No row has a NUL, and PostgreSQL refuses a NUL in a query.
             **{name: value and value.replace("\0", "\ufffd") for name, value in texts.items()},
             from_=instant(self.from_, "query", "from"),
             to=instant(self.to, "query", "to"),
@@ -69,20 +69,20 @@ def list_audit_entries(
     cursor: Cursor = None,
     format_: Annotated[
         Literal["json", "csv", "ndjson"],
-        Query(alias="format", description="json: a page; csv and ndjson: all entries that match, as a file."),
+        Query(alias="format", description="json returns a page; csv and ndjson return all matching entries as a file."),
     ] = "json",
     raw_text: RawText = False,
 ) -> Page[AuditModel] | Response:
     """List the audit log, the newest entry first."""
-    wanted = query.filter()
+    entry_filter = query.filter()
     place = decode_cursor(cursor, int)
     before = place[0] if place else None
     if format_ == "json":
-        request.state.audit = None  # reading a page is no export
-        page = installation.catalog.audit.list_(wanted, before=before, limit=limit + 1)
+        request.state.audit = None  # a page is not an export
+        page = installation.catalog.audit.list_(entry_filter, before=before, limit=limit + 1)
         return Page[AuditModel].of([AuditModel.of(row) for row in page], limit, lambda row: (row.audit_id,))
     request.state.audit_detail = {"format": format_}
-    rows = _all_rows(installation.catalog, wanted, before)
+    rows = _all_rows(installation.catalog, entry_filter, before)
     return StreamingResponse(
         _csv(rows, raw_text) if format_ == "csv" else _ndjson(rows),
         media_type=_EXPORTS[format_],
@@ -90,8 +90,8 @@ def list_audit_entries(
     )
 
 
-def _all_rows(catalog: Catalog, wanted: AuditFilter, before: int | None) -> Iterator[AuditModel]:
-    while rows := catalog.audit.list_(wanted, before=before, limit=EXPORT_ROWS):
+def _all_rows(catalog: Catalog, entry_filter: AuditFilter, before: int | None) -> Iterator[AuditModel]:
+    while rows := catalog.audit.list_(entry_filter, before=before, limit=EXPORT_ROWS):
         yield from map(AuditModel.of, rows)
         before = rows[-1].audit_id
 

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from storewatch.catalog import Job
 from storewatch.domain.enums import ReportFormat
 from storewatch.domain.media_types import CSV, JSON
-from storewatch.web.accepting import accepts, names
+from storewatch.web.accepting import accepts, names_media_type
 from storewatch.web.report_files import download
 
 ROWS_AT_ONCE: Final = 1_000
@@ -28,14 +28,14 @@ def complete_report(request: Request, report: Job, file: Path) -> Response:
         return download(report, file, _HEADERS)
     if accepts(request, JSON) and not accepts(request, CSV):
         return StreamingResponse(_json_parts(request, report, file), media_type=JSON, headers=_HEADERS)
-    return download(report, file, _HEADERS | ({"Content-Type": CSV} if names(request, CSV) else {}))
+    return download(report, file, _HEADERS | ({"Content-Type": CSV} if names_media_type(request, CSV) else {}))
 
 
 def _json_parts(request: Request, report: Job, file: Path) -> Iterator[str]:
-    """Write the rows of the file as objects, with the numbers as they stand there; null where there is none."""
+    """Yield the rows of the file as JSON objects. Numbers are written as in the file; an empty cell is null."""
     url = f"{request.base_url}get_report?report_id={report.job_id}"
-    known = {"status": "Complete", "report_id": report.job_id, "url": url}
-    yield json.dumps(known)[:-1] + ', "data": ['
+    head = {"status": "Complete", "report_id": report.job_id, "url": url}
+    yield json.dumps(head)[:-1] + ', "data": ['
     with file.open(encoding="utf-8", newline="") as text:
         rows = csv.reader(text)
         columns = [json.dumps(column) for column in next(rows)]

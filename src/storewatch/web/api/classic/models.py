@@ -11,10 +11,10 @@ class Triggered(BaseModel):
     report_id: str
 
 
-class WantedReport(BaseModel):
-    """The report that a body names."""
+class ReportIdBody(BaseModel):
+    """A body that names a report."""
 
-    # The pattern also refuses lone surrogates, which no database takes.
+    # The pattern also refuses lone surrogates, which no database can store.
     report_id: str = Field(pattern=r"^[^\x00]+$", description="The id that /trigger_report returned.")
 
 

@@ -1,7 +1,7 @@
-"""The classic contract, to the letter: trigger a report, poll for it, download seven columns.
+"""The classic contract, unchanged: trigger a report, poll for it, download seven columns.
 
-Under a key with a scope the report covers the stores of the scope only. Clients of the contract spell their requests in
-several ways, which are understood too.
+Under a key with a scope the report covers only the stores of the scope. Clients write these requests in several ways;
+all of them are accepted.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from storewatch.domain.media_types import FORM, JSON
 from storewatch.installation import Installation
 from storewatch.reports.request.request import ReportRequest
 from storewatch.web.api.classic.complete import complete_report
-from storewatch.web.api.classic.models import Running, Triggered, WantedReport
+from storewatch.web.api.classic.models import ReportIdBody, Running, Triggered
 from storewatch.web.audit import audited
 from storewatch.web.dependencies import HeadOnly, Installed
 from storewatch.web.parameters import invalid
@@ -33,7 +33,7 @@ _DOWNLOAD: Final = audited("report.download", "report")
 _REPORT: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "`Running`, or the finished CSV as a download with `X-Report-Status: Complete`. "
-        "`X-As-Of-Warning` says where as_of does not fit the polls.",
+        "`X-As-Of-Warning` is present if as_of does not fit the polls.",
         "model": Running | dict[str, Any],  # a report of /v1/reports may be JSON
         "content": {kind: content for kind, content in FILE_CONTENT.items() if kind != JSON},
     },
@@ -55,8 +55,8 @@ _TRIGGER: Final[dict[str, Any]] = {
 def trigger_report(
     request: Request, response: Response, caller: Operator, installation: Installed, head_only: HeadOnly
 ) -> Triggered:
-    """Start the classic report on the data of this moment and return its id at once."""
-    if head_only:  # the id of nothing, which is never sent
+    """Start the classic report on the current data, and return its id at once."""
+    if head_only:  # the answer is sent without its body, so no client sees this id
         report_id = str(uuid4())
     else:
         report_id = installation.jobs.accept(JobKind.REPORT, ReportRequest().parameters(), caller)
@@ -93,15 +93,15 @@ async def _report_id(request: Request) -> str:
     sent: object = request.query_params
     if "report_id" not in request.query_params:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON:
-            with suppress(ValueError):  # of JSON and of UTF-8
+            with suppress(ValueError):  # invalid JSON or UTF-8
                 sent = await request.json()
         else:
             async with request.form() as form:
                 sent = form
     try:
-        return WantedReport.model_validate(dict(sent) if isinstance(sent, Mapping) else sent).report_id
+        return ReportIdBody.model_validate(dict(sent) if isinstance(sent, Mapping) else sent).report_id
     except ValidationError:
-        raise invalid("name the report in the query or the body", "body", "report_id") from None
+        raise invalid("send report_id in the query or the body", "body", "report_id") from None
 
 
 @router.post(
@@ -113,7 +113,7 @@ async def _report_id(request: Request) -> str:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {kind: {"schema": WantedReport.model_json_schema()} for kind in (JSON, FORM)},
+            "content": {kind: {"schema": ReportIdBody.model_json_schema()} for kind in (JSON, FORM)},
         }
     },
 )

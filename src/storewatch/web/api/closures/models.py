@@ -11,7 +11,7 @@ from storewatch.domain.labels import clean_label
 from storewatch.ingest.cells import MAX_LABEL_LENGTH
 from storewatch.reports.request.parameters import StoreId, Text
 from storewatch.web.api.targeting import AllowUnknown
-from storewatch.web.parameters import invalid, needed_instant
+from storewatch.web.parameters import invalid, required_instant
 
 _MEMBERS: Final[dict[str, Any]] = {
     "from": "2026-12-24T14:00:00Z",
@@ -34,11 +34,11 @@ class ClosureBody(BaseModel):
     label: Annotated[Text, Field(min_length=1, max_length=MAX_LABEL_LENGTH)] | None = None
     value: Annotated[Text, Field(min_length=1, max_length=MAX_LABEL_LENGTH)] | None = None
     all_stores: Annotated[
-        bool, Field(strict=True, description="Must be true where neither store_id nor label is sent.")
+        bool, Field(strict=True, description="Must be true if neither store_id nor label is sent.")
     ] = False
     allow_unknown: AllowUnknown = False
-    from_: Annotated[str, Field(alias="from", max_length=64, description="RFC 3339; may be long ago.")]
-    to: Annotated[str, Field(max_length=64, description="Not included.")]
+    from_: Annotated[str, Field(alias="from", max_length=64, description="RFC 3339. May lie in the past.")]
+    to: Annotated[str, Field(max_length=64, description="RFC 3339, not included.")]
     reason: Annotated[Text, Field(min_length=1, max_length=1000)]
 
     def closure(self, caller: Principal, now: datetime) -> NewClosure:
@@ -52,8 +52,8 @@ class ClosureBody(BaseModel):
             store_id=self.store_id,
             label=label,
             value=value,
-            start_at=needed_instant(self.from_, "body", "from"),
-            end_at=needed_instant(self.to, "body", "to"),
+            start_at=required_instant(self.from_, "body", "from"),
+            end_at=required_instant(self.to, "body", "to"),
             reason=self.reason,
             created_by=caller.key_id,
             created_at=now,
@@ -74,11 +74,11 @@ class ClosureModel(BaseModel):
     to: datetime
     reason: str
     created_at: datetime
-    created_by: Annotated[str | None, Field(description="The key that created it; null where no key was required.")]
+    created_by: Annotated[str | None, Field(description="The key that created it; null if no key was required.")]
 
     @classmethod
     def of(cls, closure: Closure) -> "ClosureModel":
         """Return a closure as the API shows it."""
-        kept = vars(closure) | {"closure_id": str(closure.closure_id)}
+        members = vars(closure) | {"closure_id": str(closure.closure_id)}
         all_stores = closure.store_id is None and closure.label is None
-        return cls(**kept, all_stores=all_stores, from_=closure.start_at, to=closure.end_at)
+        return cls(**members, all_stores=all_stores, from_=closure.start_at, to=closure.end_at)

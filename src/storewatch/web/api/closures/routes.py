@@ -1,6 +1,7 @@
 """Planned closures: create, list, read, delete.
 
-A key with a scope sees the closures that apply to its stores. It can create and delete closures of its stores only.
+A key with a scope sees the closures that apply to its stores. It can create and delete only closures of single stores
+of the scope.
 """
 
 from typing import Final
@@ -12,7 +13,7 @@ from storewatch.catalog import Closure
 from storewatch.domain.errors import ScopedChangeError, UnknownClosureError
 from storewatch.installation import Installation
 from storewatch.web.api.closures.models import ClosureBody, ClosureModel
-from storewatch.web.api.targeting import NO_STORE, OfStore, check_may_change, id_number
+from storewatch.web.api.targeting import NO_STORE, AppliesToStore, check_may_change, id_number
 from storewatch.web.audit import audited
 from storewatch.web.dependencies import Installed
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
@@ -30,21 +31,21 @@ router = APIRouter(prefix="/v1/closures", tags=["closures"])
     operation_id="createClosure",
     status_code=201,
     responses=problem_responses(
-        422, s403="Not with this role, or with a scope.", s404="There is no store with this id."
+        422, s403="The role is too low, or the key has a scope.", s404="There is no store with this id."
     ),
     dependencies=[audited("closure.create", "closure")],
 )
 def create_closure(
     body: ClosureBody, caller: Operator, installation: Installed, request: Request, response: Response
 ) -> ClosureModel:
-    """Create a planned closure, also one that is over: from now on reports count its time as planned.
+    """Create a planned closure. It may lie in the past. Later reports count its time as planned.
 
-    A label that no store carries is refused, with the nearest ones, unless the request has `allow_unknown`.
+    A label that no store carries is refused, and the error names similar labels. `allow_unknown` accepts it.
     """
-    wanted = body.closure(caller, installation.clock())
-    check_may_change(wanted, caller, installation.catalog)
+    new_closure = body.closure(caller, installation.clock())
+    check_may_change(new_closure, caller, installation.catalog)
     with field("body", "to"), members("body"):
-        closure = installation.catalog.closures.create(wanted, caller.scope, allow_unknown=body.allow_unknown)
+        closure = installation.catalog.closures.create(new_closure, caller.scope, allow_unknown=body.allow_unknown)
     request.state.audit_object = closure.closure_id
     response.headers["Location"] = f"/v1/closures/{closure.closure_id}"
     return ClosureModel.of(closure)
@@ -54,11 +55,11 @@ def create_closure(
 def list_closures(
     caller: Viewer,
     installation: Installed,
-    store_id: OfStore = None,
+    store_id: AppliesToStore = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[ClosureModel]:
-    """List the closures, the newest first."""
+    """List planned closures, the newest first."""
     place = decode_cursor(cursor, int)
     found = installation.catalog.closures.list_(
         scope=caller.scope, store_id=store_id, before=place[0] if place else None, limit=limit + 1
@@ -79,11 +80,11 @@ def get_closure(closure_id: str, caller: Viewer, installation: Installed) -> Clo
     "/{closure_id}",
     operation_id="deleteClosure",
     status_code=204,
-    responses=problem_responses(422, s403="Not with this role, or with a scope.", s404=NO_CLOSURE),
+    responses=problem_responses(422, s403="The role is too low, or the key has a scope.", s404=NO_CLOSURE),
     dependencies=[audited("closure.delete", "closure")],
 )
 def delete_closure(closure_id: str, caller: Operator, installation: Installed) -> None:
-    """Delete a closure: its time is business time again."""
+    """Delete a closure. Its time is business time again."""
     closure = _find(installation, closure_id, caller)
     if caller.scope.is_limited and closure.store_id is None:
         raise ScopedChangeError

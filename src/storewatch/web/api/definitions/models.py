@@ -39,7 +39,9 @@ class DefinitionModel(BaseModel):
 
     name: str
     parameters: ReportMembers
-    created_at: Annotated[str, Field(description="When it was last saved.", examples=["2026-03-01T09:30:00Z"])]
+    created_at: Annotated[
+        str, Field(description="When the definition was last saved.", examples=["2026-03-01T09:30:00Z"])
+    ]
     created_by: str | None
 
     @classmethod

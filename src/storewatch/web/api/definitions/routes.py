@@ -1,6 +1,6 @@
 """Report definitions: reports saved under a name.
 
-They may name any stores, so a key with a scope cannot see them.
+A definition may name any store, so a key with a scope cannot see definitions.
 """
 
 from fastapi import APIRouter, Request, Response
@@ -32,14 +32,14 @@ router = APIRouter(prefix="/v1/report-definitions", tags=["reports"])
     status_code=201,
     response_model_exclude_unset=True,
     responses=problem_responses(
-        422, s404="One of store_ids does not exist.", s409="A report is saved under this name."
+        422, s404="One of store_ids does not exist.", s409="A report is saved under this name already."
     ),
     dependencies=[audited("definition.create", "definition")],
 )
 def create_definition(
     body: DefinitionBody, caller: Operator, _: Unscoped, request: Request, response: Response, installation: Installed
 ) -> DefinitionModel:
-    """Save a report under a name. POST /v1/reports and schedules use it by its name as `definition`.
+    """Save a report under a name. Reports and schedules name it as `definition`.
 
     Stores, labels and values must exist, unless the parameters have `allow_unknown`.
     """
@@ -78,7 +78,7 @@ def get_definition(name: str, _: Unscoped, installation: Installed) -> Definitio
 def replace_definition(
     name: str, body: DefinitionChange, caller: Operator, _: Unscoped, request: Request, installation: Installed
 ) -> DefinitionModel:
-    """Replace the parameters of a report definition. Schedules that use it change with their next run."""
+    """Replace the parameters of a report definition. Schedules use the new ones from their next run on."""
     request.state.audit_object = name
     definition = _read(installation, _find(installation.catalog, name).name, body, caller)
     installation.catalog.definitions.replace(definition)
@@ -93,7 +93,7 @@ def replace_definition(
     dependencies=[audited("definition.delete", "definition")],
 )
 def delete_definition(name: str, _: Operator, __: Unscoped, request: Request, installation: Installed) -> None:
-    """Delete a report definition. Later runs of schedules that use it fail, and name the reason."""
+    """Delete a report definition. Schedules that use it fail from then on, with the reason."""
     request.state.audit_object = name
     if not installation.catalog.definitions.delete(name):
         raise UnknownDefinitionError(name)
@@ -107,8 +107,8 @@ def _find(catalog: Catalog, name: str) -> Definition:
 
 
 def _read(installation: Installation, name: str, change: DefinitionChange, caller: Principal) -> Definition:
-    """Read a report definition, with only the parameters that were sent and are not null."""
-    parameters = {member: value for member, value in change.parameters.given().items() if value is not None}
+    """Read a report definition. It has only the parameters that were sent and are not null."""
+    parameters = {member: value for member, value in change.parameters.sent().items() if value is not None}
     with field("body", "parameters"), members("body", "parameters"):
         check_names(read_request(parameters), installation.catalog)
     return Definition(name=name, parameters=parameters, created_at=installation.clock(), created_by=caller.key_id)

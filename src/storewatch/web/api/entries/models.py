@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 
 class TargetModel(BaseModel):
-    """The store, or the label and its value, that an entry is of."""
+    """The store that an entry applies to, or the label and its value."""
 
     store_id: str | None
     label: str | None
@@ -14,7 +14,7 @@ class TargetModel(BaseModel):
 
 
 class Deleted(BaseModel):
-    """How many rows were deleted; 0 when there was no row of this target."""
+    """The number of deleted rows; 0 if the target had none."""
 
     deleted: int
 

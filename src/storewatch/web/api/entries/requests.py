@@ -1,7 +1,7 @@
-"""What the routes of special hours, targets and sales have in common: lists, deletions and the bodies of rows.
+"""Shared parts of the routes of special hours, targets and sales: lists, deletions and bodies of rows.
 
 A key with a scope sees the entries that apply to its stores, of the stores themselves or of their labels. It can
-change entries of its stores only.
+change only the entries of its stores themselves.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,17 +19,17 @@ from storewatch.domain.labels import Scope, clean_label
 from storewatch.domain.media_types import CSV, JSON
 from storewatch.installation import Installation
 from storewatch.web.api.entries.models import Deleted, TargetModel
-from storewatch.web.api.targeting import OfStore, OptionalText, check_may_change, one_target
+from storewatch.web.api.targeting import AppliesToStore, OptionalText, check_may_change, one_target
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import field, invalid
 from storewatch.web.problems import problem_responses
 
-# Rows that are read at once for a page of those that pass a filter.
+# Rows that are read at a time to fill a page with rows that pass a filter.
 _ROWS_AT_ONCE: Final = 10_000
 
 DELETE_RESPONSES: Final = problem_responses(
     422,
-    s403="Not with this role; rows of labels not with a scope.",
+    s403="The role is too low, or the key has a scope and the rows are of a label.",
     s404="There is no such store within the scope of the key.",
 )
 
@@ -38,7 +38,7 @@ Model = TypeVar("Model", bound=TargetModel)
 
 @dataclass(frozen=True, kw_only=True)
 class EntryQuery:
-    """Which entries a list has, and its page. label, value: entries of this label itself."""
+    """The filter and page of a list of entries. label, value: only entries whose target is this label."""
 
     store_id: str | None
     label: str | None
@@ -47,7 +47,7 @@ class EntryQuery:
     cursor: str | None
 
     def conditions(self) -> list[pl.Expr]:
-        """Return the conditions that a row must meet beside its store."""
+        """Return the conditions on a row, apart from its store."""
         if (self.label is None) != (self.value is None):
             raise invalid("a label needs its value, and a value its label", "query", "label")
         if self.label is None or self.value is None:
@@ -57,7 +57,7 @@ class EntryQuery:
 
 
 async def _entry_query(
-    store_id: OfStore = None,
+    store_id: AppliesToStore = None,
     label: OptionalText = None,
     value: OptionalText = None,
     limit: Limit = DEFAULT_LIMIT,
@@ -82,7 +82,7 @@ def list_entries(
     item: Callable[[dict[str, Any]], Model],
     *conditions: pl.Expr,
 ) -> Page[Model]:
-    """Return a page of entries in the order in which they were created. conditions: further ones for every row."""
+    """Return a page of entries in the order in which they were created. conditions: further conditions on a row."""
     keep = [*query.conditions(), *conditions]
     place = decode_cursor(query.cursor, int)
     after = place[0] if place else 0
@@ -102,7 +102,7 @@ def delete_entries(
     target: Target,
     day: date | None = None,
 ) -> Deleted:
-    """Delete the entries of a target; with a day only those of this local date."""
+    """Delete the entries of a target. With a day, only those of this local date."""
     check_may_change(target, caller, installation.catalog)
     request.state.audit_object = target.store_id or f"{target.label}={target.value}"
     if day is None:
@@ -116,7 +116,7 @@ def entries_body(
 ) -> dict[str, Any]:
     """Return the OpenAPI description of a body of rows of stores or of labels.
 
-    properties: the columns of a row beside its target. example: a row without its target.
+    properties: the columns of a row without its target. example: a row without its target.
     """
     text = {"type": "string"}
     rows = [
@@ -146,7 +146,7 @@ def entries_body(
 
 
 def _check_names(catalog: Catalog, scope: Scope, query: EntryQuery) -> None:
-    """Answer 404 or 422, with the nearest names, for a store or a label that does not exist."""
+    """Raise a 404 or 422 with similar names for a store or a label that does not exist."""
     if query.store_id is not None:
         catalog.names.require_stores([query.store_id], scope)
     if query.label is not None and query.value is not None:

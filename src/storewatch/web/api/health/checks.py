@@ -1,4 +1,4 @@
-"""What the service needs to work, checked within a limited time."""
+"""Check what the service needs to work, each part within a limited time."""
 
 import asyncio
 import logging
@@ -27,8 +27,8 @@ class NotReadyError(Exception):
     """A check failed. Anybody may read the text, so it holds no secrets."""
 
 
-class Bounded(Generic[T]):
-    """A call that may hang: waited for no longer than `seconds`, and not started again while it hangs."""
+class BoundedCall(Generic[T]):
+    """A call that may hang. Callers wait at most `seconds`, and it is not started again while it hangs."""
 
     def __init__(self, call: Callable[[], T], seconds: float) -> None:
         self._call = call
@@ -68,8 +68,8 @@ def _set(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
         log.debug("the loop has ended before the call")
 
 
-def readiness_checks(installation: Installation, seconds: float = CHECK_SECONDS) -> dict[str, Bounded[str]]:
-    """Return the checks by name; each returns a detail to show, or raises."""
+def readiness_checks(installation: Installation, seconds: float = CHECK_SECONDS) -> dict[str, BoundedCall[str]]:
+    """Return the checks by name. A check returns a detail to show, or raises an error."""
 
     def catalog() -> str:
         if not installation.catalog.database.is_up_to_date():
@@ -96,7 +96,7 @@ def readiness_checks(installation: Installation, seconds: float = CHECK_SECONDS)
     def worker(worker_id: str) -> str:
         now = installation.clock()
         workers = installation.catalog.workers.list_()
-        beat = next((known.beat_at for known in workers if known.worker_id == worker_id), None)
+        beat = next((each.beat_at for each in workers if each.worker_id == worker_id), None)
         if beat is None or now - beat > WORKER_ALIVE:
             raise NotReadyError("no heartbeat of the worker in this process")
         return f"last heartbeat {max(0, (now - beat).seconds)} s ago"
@@ -104,7 +104,7 @@ def readiness_checks(installation: Installation, seconds: float = CHECK_SECONDS)
     checks: dict[str, Callable[[], str]] = {"catalog": catalog, "lake": lake, STORES: stores, "disk": disk}
     if installation.worker is not None:
         checks["worker"] = partial(worker, installation.worker.worker_id)
-    return {name: Bounded(check, seconds) for name, check in checks.items()}
+    return {name: BoundedCall(check, seconds) for name, check in checks.items()}
 
 
 def _folders(installation: Installation) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Whether the service is alive and ready to work, for monitors. No key is required, and no secrets are shown."""
+"""Health checks for monitors. No key is required, and no secrets are shown."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
-from storewatch.web.api.health.checks import Bounded, NotReadyError
+from storewatch.web.api.health.checks import BoundedCall, NotReadyError
 from storewatch.web.api.health.models import Alive, CheckResult, Readiness
 from storewatch.web.dependencies import State
 
@@ -22,13 +22,13 @@ _NOT_READY: Final[dict[int | str, dict[str, Any]]] = {503: {"model": Readiness, 
 @router.get("/health", include_in_schema=False)
 @router.get("/healthz", operation_id="getHealth")
 async def get_health() -> Alive:
-    """Answer that the process is alive; nothing else is checked."""
+    """Return that the process is alive. Nothing else is checked."""
     return Alive()
 
 
 @router.get("/readyz", operation_id="getReadiness", responses=_NOT_READY)
 async def get_readiness(response: Response, state: State) -> Readiness:
-    """Check what the service needs to work: its catalog, its lake, free disk space, a live worker."""
+    """Check what the service needs to work: catalog, lake, stores, free disk space and worker."""
     results = await asyncio.gather(*(_result(name, check) for name, check in state.readiness.items()))
     ready = all(result.ok for result in results)
     if not ready:
@@ -38,8 +38,8 @@ async def get_readiness(response: Response, state: State) -> Readiness:
     return Readiness(status="ready" if ready else "not ready", checks=checks)
 
 
-async def _result(name: str, check: Bounded[str]) -> CheckResult:
-    begun = time.perf_counter()
+async def _result(name: str, check: BoundedCall[str]) -> CheckResult:
+    started = time.perf_counter()
     ok = False
     try:
         detail = await check.outcome()
@@ -51,4 +51,4 @@ async def _result(name: str, check: Bounded[str]) -> CheckResult:
     except Exception as error:  # noqa: BLE001 - whatever the error is, the service is not ready
         log.warning("check %s failed: %s", name, error)
         detail = "cannot be reached; the log holds the reason"
-    return CheckResult(ok=ok, ms=round((time.perf_counter() - begun) * 1e3, 1), detail=detail)
+    return CheckResult(ok=ok, ms=round((time.perf_counter() - started) * 1e3, 1), detail=detail)

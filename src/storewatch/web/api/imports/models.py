@@ -12,8 +12,8 @@ from storewatch.domain.instants import format_instant, format_optional_instant
 class RejectModel(BaseModel):
     """A row that was rejected."""
 
-    file: Annotated[str, Field(description="The file that holds it.", examples=["store_status.csv"])]
-    line: Annotated[int, Field(description="From 1; for Parquet the number of the row.", examples=[8])]
+    file: Annotated[str, Field(description="The file that has the row.", examples=["store_status.csv"])]
+    line: Annotated[int, Field(description="The line, from 1; in Parquet the row.", examples=[8])]
     row: Annotated[str, Field(examples=["cafe,open,2023-01-23 16:00:00 UTC"])]
     reason: Annotated[str, Field(examples=["status 'open' is neither active nor inactive"])]
 
@@ -24,9 +24,9 @@ class RejectModel(BaseModel):
 
 
 class ImportCounts(BaseModel):
-    """The rows of all files, accepted and rejected: rows = accepted + rejected, of each table in them."""
+    """The number of rows in all files. A row of several tables counts in each. rows = accepted + rejected."""
 
-    table: Annotated[str, Field(description="Several names are joined by commas.", examples=["observations"])]
+    table: Annotated[str, Field(description="The names of the tables, joined by commas.", examples=["observations"])]
     rows: int
     accepted: int
     rejected: int
@@ -40,17 +40,19 @@ class ImportCounts(BaseModel):
 
 
 class ImportedTable(BaseModel):
-    """What became of the rows of one table."""
+    """The rows of one table, and how many were accepted."""
 
     table: Annotated[str, Field(examples=["weekly_hours"])]
-    file: Annotated[str, Field(description="The names of its files.", examples=["menu_hours.csv"])]
+    file: Annotated[str, Field(description="The names of the files with the table.", examples=["menu_hours.csv"])]
     rows: int
     accepted: int
     rejected: int
-    assumed: Annotated[list[str], Field(description="How the files were read, where that could be otherwise.")]
+    assumed: Annotated[list[str], Field(description="How rows were read that have more than one reading.")]
     ignored: Annotated[list[str], Field(description="Columns that belong to no table.", examples=[["comment"]])]
-    new_stores: Annotated[int, Field(description="Stores not seen before; of polls only if there were stores at all.")]
-    new_store_ids: Annotated[list[str], Field(description="The first of them.")]
+    new_stores: Annotated[
+        int, Field(description="The number of new stores. For polls it is 0 if the catalog had no stores.")
+    ]
+    new_store_ids: Annotated[list[str], Field(description="The ids of the first new stores.")]
 
     @classmethod
     def of(cls, table: dict[str, Any]) -> Self:
@@ -77,12 +79,12 @@ def result_tables(job: Job) -> list[dict[str, Any]]:
 
 
 class ImportModel(BaseModel):
-    """The import of a file, or of files of the same table, and how far it is."""
+    """The import of a file, or of files of the same table, and its progress."""
 
     import_id: Annotated[str, Field(examples=["1f0c2a52-7d1c-4a55-9a33-6a4a4f4d1c5e"])]
     file: Annotated[str, Field(description="The names of the uploaded files.", examples=["store_status.csv"])]
     strict: bool
-    valid_from: Annotated[str | None, Field(description="The local date from which its weekly hours are valid.")]
+    valid_from: Annotated[str | None, Field(description="The local date from which the weekly hours apply.")]
     state: JobState
     progress: Annotated[float, Field(ge=0, le=1)]
     created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
@@ -90,15 +92,19 @@ class ImportModel(BaseModel):
     finished_at: str | None
     attempts: int
     cancel_requested: bool
-    counts: Annotated[ImportCounts | None, Field(description="Null until the import is complete.")]
+    counts: Annotated[ImportCounts | None, Field(description="null until the import is complete.")]
     tables: Annotated[list[ImportedTable], Field(description="Empty until the import is complete.")]
-    left_out: Annotated[list[str], Field(description="Members and sheets that were not read, with the reason if any.")]
-    inputs: Annotated[list[str], Field(description="What the inputs leave open after the import, in words.")]
+    left_out: Annotated[
+        list[str], Field(description="Files and sheets that were not read, with the reason if there is one.")
+    ]
+    inputs: Annotated[
+        list[str], Field(description="Sentences about stores that only some inputs name, after the import.")
+    ]
     error: Annotated[str | None, Field(description="Why the file was refused, or why the import is tried again.")]
 
     @classmethod
     def of(cls, job: Job, **members: Any) -> Self:
-        """Return an import as the API shows it. members: those that a subclass adds."""
+        """Return an import as the API shows it. members: the fields that a subclass adds."""
         tables = result_tables(job)
         return cls(
             import_id=job.job_id,
@@ -125,20 +131,22 @@ class ImportWithRejects(ImportModel):
     """An import with the first rows that it rejected."""
 
     first_rejects: list[RejectModel]
-    undone_at: Annotated[str | None, Field(description="When it was undone; null unless it was.")]
+    undone_at: Annotated[str | None, Field(description="When the import was undone; null if it was not.")]
 
 
 class ImportUndone(BaseModel):
     """What undoing an import changed."""
 
     import_id: str
-    observations: Annotated[int, Field(description="Taken out of the lake.")]
-    restored: Annotated[int, Field(description="Came back, because the import had taken their place.")]
-    lake_version: Annotated[int | None, Field(description="The version of the lake without them; null without one.")]
-    was_undone_before: Annotated[bool, Field(description="Nothing was left to do.")]
+    observations: Annotated[int, Field(description="The number of polls removed from the lake.")]
+    restored: Annotated[int, Field(description="The number of polls that the import had replaced and that came back.")]
+    lake_version: Annotated[
+        int | None, Field(description="The version of the lake without the polls; null if the lake is unchanged.")
+    ]
+    was_undone_before: Annotated[bool, Field(description="The import had been undone already, so nothing changed.")]
 
 
-class Accepted(BaseModel):
+class AcceptedImports(BaseModel):
     """The imports, in the order of their first files."""
 
     items: list[ImportModel]

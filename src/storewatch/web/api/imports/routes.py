@@ -1,6 +1,6 @@
-"""Imports: files that are uploaded, and imported in the background.
+"""Imports: files are uploaded, and imported in the background.
 
-Under a key with a scope only its own imports exist, and they write the stores of the scope only.
+A key with a scope sees only imports of the same scope, and its imports write only stores of the scope.
 """
 
 import csv
@@ -33,7 +33,7 @@ from storewatch.ingest.undoing import undo_imports
 from storewatch.installation import Installation
 from storewatch.jobs.kinds.import_ import upload_name
 from storewatch.web.api.imports.models import (
-    Accepted,
+    AcceptedImports,
     ImportModel,
     ImportUndone,
     ImportWithRejects,
@@ -78,39 +78,39 @@ def create_imports(
         File(
             min_length=1,
             max_length=MAX_FILES,
-            description="CSV, NDJSON, Parquet or Excel, .gz or .zip; one or more.",
+            description="One or more files: CSV, NDJSON, Parquet, Excel, .gz or .zip.",
         ),
     ],
-    strict: Annotated[bool, Form(description="Refuse a file that has any bad row.")] = False,
+    strict: Annotated[bool, Form(description="Refuse the import if any row is bad.")] = False,
     valid_from: Annotated[
         str | None,
         Form(
             max_length=10,
-            description="For weekly hours: the local date from which they are valid. Earlier hours are kept.",
+            description="For weekly hours: the local date from which they apply. Earlier hours are kept.",
             examples=[None],
         ),
     ] = None,
     weekdays: Annotated[
         WeekdayCounting | None,
-        Form(description="How weekdays are counted. By default a 7 and no 0 is iso, and all else monday0."),
+        Form(description="How weekdays are written. Default: iso if there is a 7 and no 0, otherwise monday0."),
     ] = None,
     map_: Annotated[
         list[MapText] | None,
         Form(
             alias="map",
             max_length=MAX_MAPPED,
-            description="`column=field`, such as `tz=timezone_str`, or the name of a saved mapping; one or more.",
+            description="`column=field`, such as `tz=timezone_str`, or the name of a saved mapping. May be repeated.",
             examples=[None],
         ),
     ] = None,
     save_map: Annotated[
         str | None, Form(max_length=100, description="Save the mapping under this name.", examples=[None])
     ] = None,
-) -> Accepted:
+) -> AcceptedImports:
     """Upload files of polls, weekly hours, time zones, stores, special hours, targets or sales.
 
-    Each file becomes an import, but files of the same table are one: their rows replace together what was there. An
-    import runs in the background, and is not lost when the service stops or fails.
+    Each file becomes an import. Files of the same table become one import: their rows together replace the rows that
+    were there. Imports run in the background, and are not lost when the service stops or fails.
     """
     local_date(valid_from, "body", "valid_from")
     columns = _mapping(map_ or [], save_map, caller, installation)
@@ -132,7 +132,7 @@ def create_imports(
         raise
     names = {job_id: joined_names(one.name for one in files) for job_id, files in imports.items()}
     for job_id, files in imports.items():
-        # Of two files the one accepted later counts, whichever is imported first, and whatever the clock does.
+        # Of two files the one accepted later counts, even if it is imported first or the clock is set back.
         loaded_at = format_instant(installation.lake.loading_at(installation.clock()))
         parameters = {"file": names[job_id], "files": [one.name for one in files], "loaded_at": loaded_at} | options
         installation.jobs.accept(JobKind.IMPORT, parameters, caller, job_id=job_id)
@@ -140,13 +140,13 @@ def create_imports(
     request.state.audit_detail = {"imports": [{"import_id": job_id, "file": name} for job_id, name in names.items()]}
     if len(imports) == 1:
         response.headers["Location"] = f"/v1/imports/{next(iter(imports))}"
-    return Accepted(items=[ImportModel.of(_find(installation.catalog, job_id, caller)) for job_id in imports])
+    return AcceptedImports(items=[ImportModel.of(_find(installation.catalog, job_id, caller)) for job_id in imports])
 
 
 def _mapping(
     texts: Sequence[str], save_as: str | None, caller: Principal, installation: Installation
 ) -> dict[str, str]:
-    """Return the mapping that an upload asks for, and save it where it names it."""
+    """Return the mapping of columns for an upload. save_as: also save the mapping under this name."""
     with field("body", "map"):
         columns = read_mapping(texts, TABLES, installation.catalog)
     if save_as is not None:
@@ -191,9 +191,9 @@ def get_import(import_id: str, caller: Viewer, installation: Installed) -> Impor
     dependencies=[audited("import.cancel", "import")],
 )
 def cancel_import(import_id: str, caller: Operator, installation: Installed) -> ImportModel:
-    """Cancel an import: at once while it is queued, between two parts of its file while it runs. Nothing is stored.
+    """Cancel an import. A queued import stops at once, a running one after the current part of its file.
 
-    An import that has begun its last step, the commit, is completed.
+    A cancelled import stores nothing. An import that has begun to commit is completed.
     """
     job = _find(installation.catalog, import_id, caller)
     if not installation.jobs.cancel(import_id):
@@ -205,15 +205,15 @@ def cancel_import(import_id: str, caller: Operator, installation: Installed) -> 
     "/{import_id}/undo",
     operation_id="undoImport",
     responses=problem_responses(
-        404, 422, s409="Something that the import wrote was changed later, or what was before it is not kept."
+        404, 422, s409="Something that the import wrote was changed later, or the state before it is not kept."
     ),
     dependencies=[audited("import.undo", "import")],
 )
 def undo_import(import_id: str, caller: Operator, installation: Installed, request: Request) -> ImportUndone:
-    """Undo an import: its polls leave the lake in one version, and the catalog returns to what it was before it.
+    """Undo an import: remove its polls from the lake, and restore what the catalog had before.
 
-    Polls that it replaced come back, polls that came later stay. Stores that it added go if nothing else is known of
-    them. An import can be undone for 30 days. Undoing it again changes nothing.
+    Polls that the import replaced come back; polls that came later stay. Stores that the import added are deleted if
+    nothing else names them. An import can be undone for 30 days. Undoing it again changes nothing.
     """
     job = _find(installation.catalog, import_id, caller)
     numbers = _numbers_of(job)
@@ -248,11 +248,11 @@ def list_rejects(
     cursor: Cursor = None,
     format_: Annotated[
         Literal["json", "csv"],
-        Query(alias="format", description="csv: all rejected rows as a download, without pages."),
+        Query(alias="format", description="csv returns all rejected rows as a download, without pages."),
     ] = "json",
     raw_text: RawText = False,
 ) -> object:
-    """List the rows that an import rejected, in the order of files and lines; none before the import is complete."""
+    """List the rows that an import rejected, by file and line. The list is empty until the import is complete."""
     catalog = installation.catalog
     job = _find(catalog, import_id, caller)
     after = decode_cursor(cursor, int)

@@ -19,11 +19,11 @@ class JobModel(BaseModel):
     created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
     started_at: str | None
     finished_at: str | None
-    retry_at: Annotated[str | None, Field(description="When a failed attempt is tried again.")]
+    retry_at: Annotated[str | None, Field(description="When the job is tried again after a failure.")]
     attempts: int
     cancel_requested: bool
     created_by: Annotated[
-        str | None, Field(description="The key that queued the job; null without a key, or from the command line.")
+        str | None, Field(description="The key that queued the job; null if there was no key, or for a command.")
     ]
     parameters: dict[str, Any]
     result: dict[str, Any] | None

@@ -1,4 +1,4 @@
-"""Pages of jobs, for every list whose items are jobs: jobs, reports and imports."""
+"""Pages of jobs, for the lists of jobs, reports and imports."""
 
 from collections.abc import Callable
 from typing import Annotated, TypeVar
@@ -14,7 +14,7 @@ from storewatch.web.paging import Page, decode_time_cursor
 
 Model = TypeVar("Model", bound=BaseModel)
 
-StateFilter = Annotated[JobState | None, Query(description="Only those in this state.")]
+StateFilter = Annotated[JobState | None, Query(description="Only items in this state.")]
 
 
 def page_of_jobs(
@@ -27,7 +27,7 @@ def page_of_jobs(
     limit: int,
     cursor: str | None,
 ) -> Page[Model]:
-    """Return a page of the jobs that exist for the caller, the newest first."""
+    """Return a page of the jobs that the caller may see, the newest first."""
     found = catalog.jobs.list_(
         kind=kind,
         states=[state] if state else [],

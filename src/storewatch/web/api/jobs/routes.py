@@ -21,7 +21,7 @@ def list_jobs(
     installation: Installed,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-    kind: Annotated[JobKind | None, Query(description="Only those of this kind.")] = None,
+    kind: Annotated[JobKind | None, Query(description="Only jobs of this kind.")] = None,
     state: StateFilter = None,
 ) -> Page[JobModel]:
     """List jobs of every kind, the newest first."""

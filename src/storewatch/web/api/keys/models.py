@@ -20,7 +20,9 @@ class KeyRequest(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH, examples=["dashboard of acme"])]
     role: Annotated[Role, Field(examples=["viewer"])]
-    scope: Annotated[ScopeModel | None, Field(description="Only these stores; not for an admin.")] = None
+    scope: Annotated[
+        ScopeModel | None, Field(description="The stores that the key sees. An admin key cannot have a scope.")
+    ] = None
     allow_unknown: AllowUnknown = False
     expires_at: Annotated[AwareDatetime | None, Field(examples=["2027-01-01T00:00:00Z"])] = None
 
@@ -34,9 +36,11 @@ class KeyModel(BaseModel):
     scope: ScopeModel | None
     state: Annotated[Literal["active", "expired", "revoked"], Field(examples=["active"])]
     created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
-    created_by: Annotated[str | None, Field(description="key_id; null from the command line or without a key.")]
+    created_by: Annotated[
+        str | None, Field(description="The key_id of the creator; null for a command, or if there was no key.")
+    ]
     expires_at: str | None
-    last_used_at: Annotated[str | None, Field(description="Exact to about a minute.")]
+    last_used_at: Annotated[str | None, Field(description="The last use, exact to about a minute.")]
     revoked_at: str | None
 
     @classmethod
@@ -48,7 +52,9 @@ class KeyModel(BaseModel):
 class NewKeyModel(KeyModel):
     """The key that was created."""
 
-    key: Annotated[str, Field(description="The key itself, only in this answer.", examples=["sw_7hV2kQ9xLw_0Jx..."])]
+    key: Annotated[
+        str, Field(description="The key itself. Only this answer shows it.", examples=["sw_7hV2kQ9xLw_0Jx..."])
+    ]
 
     @classmethod
     def of_new(cls, new: NewKey, now: datetime) -> Self:

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/keys", tags=["access"])
 def create(
     body: KeyRequest, caller: Admin, request: Request, response: Response, installation: Installed
 ) -> NewKeyModel:
-    """Create a key. Its text is in this answer only.
+    """Create a key. Only this answer shows it.
 
     The scope must be a label and a value that a store carries, unless the request has `allow_unknown`.
     """
@@ -72,6 +72,6 @@ def get_key(key_id: str, _: Admin, installation: Installed) -> KeyModel:
     dependencies=[audited("key.revoke", "key")],
 )
 def revoke(key_id: str, _: Admin, installation: Installed, state: State) -> None:
-    """Revoke a key. It stops to work here at once, in other processes within five seconds."""
+    """Revoke a key. This process refuses it at once, other processes within five seconds."""
     revoke_key(installation.catalog, key_id, installation.clock())
     state.gate.forget(key_id)

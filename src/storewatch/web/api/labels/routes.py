@@ -44,8 +44,8 @@ _BODY: Final = bulk_body(
 async def replace_labels(request: Request, caller: Operator, installation: Installed) -> BulkAnswer:
     """Replace the labels of many stores.
 
-    All labels of every store that a good row names are replaced; other stores keep theirs. Good rows are stored, the
-    others are returned with their place and reason. The body is JSON, or CSV with store_id, name and a column for
-    each label.
+    All labels of every store that a good row names are replaced; other stores keep their labels. Good rows are stored,
+    the others are returned with their position and reason. The body is JSON, or CSV with store_id, name and a column
+    for each label.
     """
     return await replace_rows(request, caller, installation, bulk.replace_labels)

@@ -9,7 +9,7 @@ from storewatch.domain.labels import Scope
 
 
 class ScopeModel(BaseModel):
-    """Only stores that carry this label with this value exist for the key."""
+    """The scope of a key: it sees only stores that carry this label with this value."""
 
     label: Annotated[str, Field(min_length=1, max_length=200, examples=["owner"])]
     value: Annotated[str, Field(max_length=200, examples=["acme"])]
@@ -23,10 +23,10 @@ class ScopeModel(BaseModel):
 class Me(BaseModel):
     """The caller."""
 
-    key_id: Annotated[str | None, Field(description="null where no key is required.", examples=["7hV2kQ9xLw"])]
+    key_id: Annotated[str | None, Field(description="null if no key is required.", examples=["7hV2kQ9xLw"])]
     name: Annotated[str, Field(examples=["dashboard"])]
     role: Annotated[str, Field(examples=["viewer"])]
-    scope: Annotated[ScopeModel | None, Field(description="null: all stores.")]
+    scope: Annotated[ScopeModel | None, Field(description="null means all stores.")]
 
     @classmethod
     def of(cls, caller: Principal) -> Self:

@@ -11,44 +11,44 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from storewatch.domain.instants import instant_of
 from storewatch.installation import Installation
 from storewatch.stores.current import CurrentStores
-from storewatch.web.api.health.checks import WORKER_ALIVE, Bounded
+from storewatch.web.api.health.checks import WORKER_ALIVE, BoundedCall
 
 log = logging.getLogger(__name__)
 
 FIGURES_EVERY: Final = timedelta(seconds=15)
 FIGURES_WAIT_SECONDS: Final = 5.0
 
-# Figures that were read, at the time of a scrape: ages grow between two readings.
+# Computes the metrics at the time of a scrape, because ages grow between two readings.
 Figures = Callable[[datetime], Sequence[Metric]]
 
 
-class Source:
+class FigureSource:
     """Figures of one kind, read at most every FIGURES_EVERY."""
 
     def __init__(self, name: str, read: Callable[[], Figures]) -> None:
         self.name = name
-        self._read = Bounded(read, FIGURES_WAIT_SECONDS)
-        self._known: Figures | None = None
+        self._read = BoundedCall(read, FIGURES_WAIT_SECONDS)
+        self._figures: Figures | None = None
         self._read_at: datetime | None = None
 
-    async def figures(self, now: datetime) -> Sequence[Metric] | None:
-        """Return the figures. None when they cannot be read: a scrape must not fail then, nor show old figures."""
+    async def metrics(self, now: datetime) -> Sequence[Metric] | None:
+        """Return the metrics. None if they cannot be read: the scrape still succeeds, without old figures."""
         if self._read_at is None or not now - FIGURES_EVERY < self._read_at <= now:
             try:
-                self._known = await self._read.outcome()
-            except Exception as error:  # noqa: BLE001 - the other figures are still true
+                self._figures = await self._read.outcome()
+            except Exception as error:  # noqa: BLE001 - the other figures can still be shown
                 log.warning("figures of %s cannot be read: %s", self.name, error or type(error).__name__)
-                self._known = None
+                self._figures = None
             self._read_at = now
-        return None if self._known is None else self._known(now)
+        return None if self._figures is None else self._figures(now)
 
 
-def figure_sources(installation: Installation) -> tuple[Source, ...]:
+def figure_sources(installation: Installation) -> tuple[FigureSource, ...]:
     """Return the sources of figures of an installation."""
     return (
-        Source("jobs", partial(read_jobs, installation)),
-        Source("lake", LakeReader(installation).read),
-        Source("stores", partial(read_stores, installation.stores)),
+        FigureSource("jobs", partial(read_jobs, installation)),
+        FigureSource("lake", LakeReader(installation).read),
+        FigureSource("stores", partial(read_stores, installation.stores)),
     )
 
 
@@ -89,9 +89,9 @@ class LakeReader:
         def figures(now: datetime) -> Sequence[Metric]:
             fixed = [
                 gauge("storewatch_lake_version", "Newest version of the lake.", snapshot.version),
-                gauge("storewatch_lake_files", "Files of that version.", snapshot.files),
-                gauge("storewatch_lake_bytes", "Their size.", snapshot.size_bytes),
-                gauge("storewatch_lake_rows", "Observations in them, repeats included.", snapshot.rows),
+                gauge("storewatch_lake_files", "Files of the newest version of the lake.", snapshot.files),
+                gauge("storewatch_lake_bytes", "Size of these files in bytes.", snapshot.size_bytes),
+                gauge("storewatch_lake_rows", "Observations in these files, repeats included.", snapshot.rows),
             ]
             if newest is None:
                 return fixed
@@ -108,5 +108,5 @@ def read_stores(current: CurrentStores) -> Figures:
     return lambda _: [stores]
 
 
-def gauge(name: str, words: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, words, value=value)
+def gauge(name: str, description: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, description, value=value)

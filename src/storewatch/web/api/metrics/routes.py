@@ -27,8 +27,8 @@ router = APIRouter(tags=["operating"])
 async def get_metrics(installation: Installed, state: State) -> Response:
     """Return every metric in the text format of Prometheus. A key is required unless the settings open /metrics."""
     now = installation.clock()
-    figures = await asyncio.gather(*(source.figures(now) for source in state.figures))
-    fresh = GaugeMetricFamily("storewatch_figures_fresh", "1: these figures can be read.", labels=("source",))
+    figures = await asyncio.gather(*(source.metrics(now) for source in state.figures))
+    fresh = GaugeMetricFamily("storewatch_figures_fresh", "1 if these figures can be read, else 0.", labels=("source",))
     for source, family in zip(state.figures, figures, strict=True):
         fresh.add_metric((source.name,), family is not None)
     registry = CollectorRegistry()
@@ -37,7 +37,7 @@ async def get_metrics(installation: Installed, state: State) -> Response:
 
 
 class _Collected(Collector):
-    """Metrics that are read already."""
+    """Metrics that have been read."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self._metrics = metrics

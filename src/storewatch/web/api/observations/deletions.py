@@ -1,4 +1,4 @@
-"""Wrong observations are deleted over HTTP, by store and range or by a list."""
+"""Delete wrong observations over HTTP, by store and range or by a list."""
 
 from dataclasses import replace
 

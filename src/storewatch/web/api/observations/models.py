@@ -12,7 +12,7 @@ from storewatch.ingest.pushed import SHOWN_REJECTS
 from storewatch.lake import Keys, Stretch
 from storewatch.reports.request.parameters import StoreId
 from storewatch.stores.observations import Deletion
-from storewatch.web.parameters import invalid, needed_instant
+from storewatch.web.parameters import invalid, required_instant
 
 MAX_DELETED: Final = 10_000
 
@@ -22,7 +22,7 @@ Instant = Annotated[str, Field(max_length=64, description="RFC 3339")]
 class RejectedObservation(BaseModel):
     """An observation that was rejected."""
 
-    index: int = Field(description="Its position from 0: element of the array, line of the text, row of the table.")
+    index: int = Field(description="The position from 0: element of the array, line of the text, or row of the table.")
     reason: str
 
 
@@ -47,9 +47,9 @@ class PushedObservations(BaseModel):
     rejected: int
     rejects: list[RejectedObservation] = Field(description=f"The first {SHOWN_REJECTS} rejected observations.")
     rejects_not_shown: int
-    lake_version: int = Field(description="The version of the lake that holds them.")
+    lake_version: int = Field(description="The version of the lake with these observations.")
     ignored: list[str] | None = Field(
-        default=None, description="The columns or keys that are none of polls; absent when there are none."
+        default=None, description="Columns or keys that polls do not have; absent if there are none."
     )
 
 
@@ -89,19 +89,19 @@ class DeletionBody(BaseModel):
         return list(dict.fromkeys(each.store_id for each in self.observations or []))
 
     def choice(self) -> Keys | Stretch:
-        """Return what is to be deleted. Raises a 422 unless it is named in one of the two ways."""
+        """Return which observations to delete. Raises a 422 unless the body names them in exactly one way."""
         if self.observations is None:
             if self.store_id is None or self.from_ is None or self.to is None:
                 raise invalid("name a store_id with from and to, or list observations", "body", "store_id")
-            from_us = instant_us(needed_instant(self.from_, "body", "from"))
-            to_us = instant_us(needed_instant(self.to, "body", "to"))
+            from_us = instant_us(required_instant(self.from_, "body", "from"))
+            to_us = instant_us(required_instant(self.to, "body", "to"))
             if from_us >= to_us:
                 raise invalid("to must be later than from", "body", "to")
             return Stretch(store_ids=(self.store_id,), from_us=from_us, to_us=to_us)
         if self.store_id is not None or self.from_ is not None or self.to is not None:
             raise invalid("name a store_id with from and to, or list observations, not both", "body", "observations")
         rows = [
-            (each.store_id, needed_instant(each.observed_at, "body", "observations", number, "observed_at"))
+            (each.store_id, required_instant(each.observed_at, "body", "observations", number, "observed_at"))
             for number, each in enumerate(self.observations)
         ]
         schema = {name: OBSERVATIONS[name] for name in ("store_id", "observed_at")}
@@ -109,14 +109,17 @@ class DeletionBody(BaseModel):
 
 
 class DeletionModel(BaseModel):
-    """What was deleted, or with dry_run would be."""
+    """The observations that were deleted; with dry_run, those that would be."""
 
     dry_run: bool
     observations: Annotated[int, Field(description="Repeats of one store and instant count once.")]
     stores: int
     first_observed_at: datetime | None
     last_observed_at: datetime | None
-    lake_version: Annotated[int | None, Field(description="The version of the lake without them; null without one.")]
+    lake_version: Annotated[
+        int | None,
+        Field(description="The version of the lake without the observations; null if the lake is unchanged."),
+    ]
 
     @classmethod
     def of(cls, found: Deletion, *, dry_run: bool) -> Self:

@@ -1,4 +1,4 @@
-"""Observations pushed over HTTP; they are durable when the answer is sent."""
+"""Receive observations over HTTP. They are durable when the answer is sent."""
 
 import asyncio
 from http import HTTPStatus
@@ -24,9 +24,9 @@ from storewatch.web.parameters import media_type
 from storewatch.web.problems import problem, problem_responses
 from storewatch.web.security import Operator
 
-# A body of this size is read in 0.5 ms; a larger one must not keep the event loop.
+# A body of this size is read in 0.5 ms; a larger one must not block the event loop.
 INLINE_BYTES: Final = 32_000
-# More would not be faster on the interpreter's lock, and each may need ten times its body in memory.
+# More would not be faster because of the GIL, and each may need ten times the memory of its body.
 READING_AT_ONCE: Final = 2
 
 FORMATS: Final = {
@@ -60,12 +60,12 @@ def _body_documentation() -> dict[str, Any]:
             "reason": {
                 "type": ["string", "null"],
                 "maxLength": MAX_DETAIL_LENGTH,
-                "description": "Why, in any words; known are " + ", ".join(KNOWN_REASONS) + ".",
+                "description": "The reason, in any words. Common reasons: " + ", ".join(KNOWN_REASONS) + ".",
             },
             "source": {
                 "type": ["string", "null"],
                 "maxLength": MAX_DETAIL_LENGTH,
-                "description": "The platform, channel or poller that says so.",
+                "description": "The platform, channel or poller that made the observation.",
             },
         },
     }
@@ -99,10 +99,10 @@ _reading: Final = anyio.CapacityLimiter(READING_AT_ONCE)
     dependencies=[audited("observations.push", "observations", summed=True)],
     responses=problem_responses(
         s400="The body is empty, or does not match its Content-Type.",
-        s413="The body is too large, or holds too many observations. Send it in parts.",
+        s413="The body is too large, or has too many observations. Send it in parts.",
         s415="The Content-Type or Content-Encoding is not supported.",
-        s422="No observation was good; `errors` holds the reasons, and nothing was stored.",
-        s503="Too much is waiting, or the lake or the catalog cannot be written. Send it again; that does no harm.",
+        s422="No observation was good, and nothing was stored. `errors` has the reasons.",
+        s503="Too much is waiting, or the lake or catalog cannot be written. It is safe to send the request again.",
     ),
 )
 @body_limit(BodyLimit.DATA)
@@ -110,59 +110,59 @@ async def push_observations(request: Request, caller: Operator, installation: In
     """Store observations of one or many stores. The answer is sent when they are durable.
 
     Good observations are stored; the others are returned with their position and reason. Sending the same observations
-    again changes nothing. Of two observations of one store and instant the later sent one counts, whatever their
-    sources. `reason` and `source` are optional. Times are RFC 3339, and UTC without an offset. The body is JSON (one
-    object, an array, or an object with `observations`), NDJSON, CSV with a header, Parquet or an Arrow IPC stream,
-    plain or with Content-Encoding gzip or zstd.
+    again changes nothing. Of two observations of one store and instant the one sent later counts, whatever their
+    sources. `reason` and `source` are optional. Times are RFC 3339; a time without an offset is UTC. The body is JSON
+    (one object, an array, or an object with `observations`), NDJSON, CSV with a header, Parquet or an Arrow IPC
+    stream. Content-Encoding may be gzip or zstd.
     """
     form = media_type(request.headers.get("content-type", ""), FORMATS)
-    room = _Room(installation.ingestion)
+    memory = _HeldMemory(installation.ingestion)
     try:
-        body = await _read(request, room)
+        body = await _read(request, memory)
         pushed = await _parse(body, form, caller)
         future = installation.ingestion.submit(pushed)
     except ClientDisconnect:
-        room.leave()
-        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
+        memory.release()
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # the client has left
     except BaseException:
-        room.leave()
+        memory.release()
         raise
-    future.add_done_callback(lambda _: room.leave())
+    future.add_done_callback(lambda _: memory.release())
     # What was submitted is stored, even when the client leaves.
     outcome = await asyncio.shield(asyncio.wrap_future(future))
     request.state.audit_detail = {"accepted": outcome.accepted, "rejected": outcome.rejected}
     return _answer(outcome)
 
 
-class _Room:
+class _HeldMemory:
     """The memory that one request holds."""
 
     def __init__(self, ingestion: Ingestion) -> None:
         self._ingestion, self._bytes = ingestion, 0
 
-    def take(self, size_bytes: int) -> None:
+    def hold(self, size_bytes: int) -> None:
         self._ingestion.hold(size_bytes)
         self._bytes += size_bytes
 
-    def leave(self) -> None:
+    def release(self) -> None:
         self._ingestion.release(self._bytes)
         self._bytes = 0
 
 
-async def _read(request: Request, room: _Room) -> bytes:
-    room.take(REQUEST_BYTES)
+async def _read(request: Request, memory: _HeldMemory) -> bytes:
+    memory.hold(REQUEST_BYTES)
     parts: list[bytes] = []
     refusal: OverCapacityError | None = None
     async for part in request.stream():
-        # Read to its end all the same: a client that is still sending would see a broken connection, not the answer.
+        # Read the rest anyway: a client that is still sending would see a broken connection instead of the answer.
         if refusal is None:
             try:
-                room.take(len(part))
+                memory.hold(len(part))
                 parts.append(part)
             except OverCapacityError as error:
                 refusal = error
                 parts.clear()
-                room.leave()
+                memory.release()
     if refusal is not None:
         raise refusal
     return b"".join(parts)

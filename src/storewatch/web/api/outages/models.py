@@ -16,24 +16,27 @@ class OutageModel(BaseModel):
     start_at: datetime
     end_at: datetime
     start_local: Annotated[str, Field(description="The local time of the store at the start.")]
-    down_seconds: Annotated[float, Field(description="Its business time.")]
+    down_seconds: Annotated[float, Field(description="The down time, counted in business hours only.")]
     wall_seconds: float
-    opened_at: Annotated[datetime | None, Field(description="The poll that is the evidence of its start.")]
-    closed_at: Annotated[datetime | None, Field(description="The poll that found the store up again.")]
+    opened_at: Annotated[datetime | None, Field(description="The time of the poll that is the evidence of the start.")]
+    closed_at: Annotated[datetime | None, Field(description="The time of the poll that found the store up again.")]
     position: Annotated[
         Literal["late_open", "early_close", "middle", "whole"],
-        Field(description="Whether it began at an opening, ran to a closing, both (whole), or neither."),
+        Field(description="late_open: from an opening on. early_close: up to a closing. whole: both. middle: neither."),
     ]
     state: Literal["ended", "ongoing", "continues"]
     began_before: bool
-    cause: Annotated[str | None, Field(description="Of the annotation that overlaps the outage; so is note.")]
+    cause: Annotated[
+        str | None, Field(description="The cause of the annotation that overlaps the outage. `note` is its note.")
+    ]
     note: str | None
     inactive_polls: Annotated[
-        int | None, Field(description="The polls that say it was down; null where no poll of the range has a reason.")
+        int | None,
+        Field(description="The number of polls that found the store down; null if no poll of the range has a reason."),
     ] = None
-    reason: Annotated[str | None, Field(description="The most frequent one of their reasons.")] = None
-    reason_polls: Annotated[int | None, Field(description="How many of them have that reason.")] = None
-    reasons: Annotated[str | None, Field(description="All of their reasons, counted, in words.")] = None
+    reason: Annotated[str | None, Field(description="The most frequent reason of these polls.")] = None
+    reason_polls: Annotated[int | None, Field(description="How many of these polls have that reason.")] = None
+    reasons: Annotated[str | None, Field(description="All reasons of these polls with their counts, as text.")] = None
 
     @classmethod
     def of(cls, outage: Outage) -> "OutageModel":
@@ -47,7 +50,7 @@ class OutageModel(BaseModel):
 
 
 class OutageFigures(BaseModel):
-    """How many outages and how long; null where there is nothing to divide by."""
+    """The number and length of outages. A figure is null if there is nothing to divide by."""
 
     outages: int
     longest_outage_seconds: float | None
@@ -112,7 +115,7 @@ class OutagesModel(StoreRange):
 
     @classmethod
     def of(cls, found: StoreOutages, min_duration_us: int, about: dict[str, Any]) -> "OutagesModel":
-        """Return the outages of a store. about: the members of StoreRange."""
+        """Return the outages of a store as the API shows them. about: the members of StoreRange."""
         return cls(
             **about,
             min_duration_seconds=min_duration_us / SECOND_US,

@@ -44,9 +44,9 @@ def list_outages(
 ) -> Response:
     """List the outages of a store in the range. Closed time between two periods of down time does not end an outage.
 
-    The policy is that of reports, `fill`, where none is sent.
+    The default policy is `fill`, as in reports.
     """
-    asked = HistoryRequest(
+    history = HistoryRequest(
         request=request,
         installation=installation,
         caller=caller,
@@ -62,4 +62,4 @@ def list_outages(
         found = store_outages(store, moment, query, min_duration_us=shortest_us, catalog=installation.catalog)
         return OutagesModel.of(found, shortest_us, about)
 
-    return asked.answer(build)
+    return history.answer(build)

@@ -1,6 +1,6 @@
 """Reports: create, list, watch, download, cancel, delete.
 
-Under a key with a scope only its own reports exist, and they cover the stores of the scope only.
+A key with a scope sees only reports of the same scope, and its reports cover only stores of the scope.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ from storewatch.web.report_files import FILE_CONTENT, download, download_name
 from storewatch.web.security import Operator, Viewer
 
 # How often /events reads the report from the catalog.
-LOOK_SECONDS: Final = 0.25
+POLLING_SECONDS: Final = 0.25
 _NOT_COMPLETE: Final = "The report is not complete."
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
@@ -58,8 +58,8 @@ def create_report(
 ) -> ReportModel:
     """Create a report. It is computed in the background, and not lost when the service stops or fails.
 
-    A request that its format cannot hold is refused at once, and one that names a store, a label or a value that does
-    not exist, with the nearest names. A key with a scope cannot use `definition`.
+    The request is refused at once if the format cannot hold the report, or if a store, label or value does not exist;
+    then the error names similar ones. A key with a scope cannot use `definition`.
     """
     wanted = _read(installation, body, caller)
     report_id = installation.jobs.accept(JobKind.REPORT, wanted.parameters(), caller)
@@ -96,7 +96,7 @@ def get_report(report_id: str, caller: Viewer, installation: Installed) -> Repor
     dependencies=[audited("report.cancel", "report")],
 )
 def cancel_report(report_id: str, caller: Operator, installation: Installed) -> ReportModel:
-    """Cancel a report: at once while it is queued, within two seconds while it runs."""
+    """Cancel a report. A queued report stops at once, a running one within two seconds."""
     report = installation.reports.find(report_id, caller.scope)
     if not installation.jobs.cancel(report_id):
         raise JobEndedError(report_id, report.state)
@@ -137,8 +137,8 @@ def get_report_file(report_id: str, caller: Viewer, request: Request, installati
     file = installation.reports.finished_file(report)
     assert file is not None and report.result is not None  # noqa: S101, PT018 - complete
     etag = f'"{report.result["sha256"]}"'
-    if (known := etags.not_modified(request, etag)) is not None:
-        return known
+    if (unchanged := etags.not_modified(request, etag)) is not None:
+        return unchanged
     return download(report, file, etags.headers(etag))
 
 
@@ -148,7 +148,7 @@ def get_report_file(report_id: str, caller: Viewer, request: Request, installati
     responses=problem_responses(404, 422, s409=_NOT_COMPLETE),
 )
 def get_report_manifest(report_id: str, caller: Viewer, installation: Installed) -> ManifestModel:
-    """Return everything that is needed to compute the file of a complete report again, and its SHA-256."""
+    """Return everything needed to compute the file of a complete report again, and the SHA-256 of the file."""
     report = installation.reports.find(report_id, caller.scope)
     if report.state is not JobState.COMPLETE or report.result is None:
         raise ReportNotReadyError(report_id, report.state)
@@ -157,7 +157,7 @@ def get_report_manifest(report_id: str, caller: Viewer, installation: Installed)
 
 
 async def _existing_report(report_id: str, caller: Viewer, installation: Installed) -> Job:
-    """Answer 404 before the events begin."""
+    """Return the report, or raise a 404 before the events begin."""
     return await run_in_threadpool(installation.reports.find, report_id, caller.scope)
 
 
@@ -171,15 +171,15 @@ async def _existing_report(report_id: str, caller: Viewer, installation: Install
 async def stream_report_events(
     report_id: str, caller: Viewer, installation: Installed
 ) -> AsyncIterator[ServerSentEvent]:
-    """Send the progress of a report as it changes, until it has ended; comments keep the connection open.
+    """Send the progress of a report as it changes, until it has ended. Comments keep the connection open.
 
-    The data of each event is a ReportProgress; the last event has the name of the last state.
+    The data of each event is a ReportProgress. The last event has the name of the final state.
     """
     last: ReportProgress | None = None
     while not installation.stopping.is_set():
         try:
             report = await run_in_threadpool(installation.reports.find, report_id, caller.scope)
-        except UnknownReportError:  # deleted meanwhile
+        except UnknownReportError:  # the report was deleted meanwhile
             return
         now = ReportProgress(state=report.state, progress=report.progress, error=report.error)
         ended = report.state in ENDED
@@ -188,19 +188,19 @@ async def stream_report_events(
             last = now
         if ended:
             return
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLLING_SECONDS)
 
 
 def _read(installation: Installation, body: ReportBody, caller: Principal) -> ReportRequest:
-    """Read the request for a report, and refuse what no report can be computed for.
+    """Read the request for a report, and check that the report can be computed.
 
-    A definition may name any stores, so a key with a scope must send the members of its report itself.
+    A definition may name any store, so a key with a scope cannot use one.
     """
     if body.definition is not None and caller.scope.is_limited:
         raise ScopedKeyError
     as_of = instant(body.as_of, "body", "as_of")
     with field("body"), members("body"):
-        wanted = read_request(resolve_definition(body.given(), installation.catalog), as_of=as_of)
+        wanted = read_request(resolve_definition(body.sent(), installation.catalog), as_of=as_of)
     with members("body"):
         check_names(wanted, installation.catalog, caller.scope)
     needs_data = wanted.windows or wanted.group_by or wanted.peers or wanted.labels or wanted.zone
@@ -210,7 +210,7 @@ def _read(installation: Installation, body: ReportBody, caller: Principal) -> Re
 
 
 def _check(installation: Installation, wanted: ReportRequest, caller: Principal) -> None:
-    """Refuse unknown windows and labels, and formats that are too small. Before the first poll the job checks this."""
+    """Refuse unknown windows and labels, and too small formats. Without any poll, the job checks this later."""
     moment = installation.stores.moment(caller.scope)
     now = wanted.as_of or (None if moment.as_of_us is None else instant_of(moment.as_of_us))
     if now is not None:

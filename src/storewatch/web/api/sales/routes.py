@@ -28,9 +28,9 @@ from storewatch.web.security import Operator, Viewer
 
 router = APIRouter(prefix="/v1/sales", tags=["sales"])
 
-_SMALL: Final = {"type": ["integer", "string", "null"]}
+_WHOLE_NUMBER: Final = {"type": ["integer", "string", "null"]}
 _BODY: Final = entries_body(
-    {"sales_per_hour": {"type": ["number", "string"]}, "weekday": _SMALL, "hour": _SMALL},
+    {"sales_per_hour": {"type": ["number", "string"]}, "weekday": _WHOLE_NUMBER, "hour": _WHOLE_NUMBER},
     {"sales_per_hour": 120.5, "weekday": 5, "hour": 20},
     "store_id,sales_per_hour\ncafe,120.50\n",
     optional=frozenset({"weekday", "hour"}),
@@ -39,7 +39,7 @@ _BODY: Final = entries_body(
 
 @router.get("", operation_id="listSales", responses=problem_responses(422, s404=NO_STORE))
 def list_sales(caller: Viewer, installation: Installed, query: EntryQueryParameters) -> Page[SalesEntry]:
-    """List sales in the order in which they were created. label and value: those of a label itself."""
+    """List sales in the order of creation. With label and value, only rows whose target is this label."""
     return list_entries(installation, caller, EntryKind.SALES, query, SalesEntry.of)
 
 
@@ -59,11 +59,11 @@ async def replace_sales(
     allow_unknown: AllowUnknownLabel = False,
     weekdays: Weekdays = None,
 ) -> BulkAnswer:
-    """Replace the sales of every store or label that a row names. The others stay.
+    """Replace the sales of every store or label that a row names. Others stay unchanged.
 
-    The rows of one body are of stores (store_id) or of labels (label, value), not of both. Good rows are stored, the
-    others are returned with their place and reason. Stores must exist, and labels must be carried by a store unless
-    `allow_unknown` is true. With a scope only rows of its own stores are accepted.
+    The rows of a body apply either to stores (store_id) or to labels (label, value). Good rows are stored; the others
+    are returned with their position and reason. Stores must exist. A store must carry the label, unless
+    `allow_unknown` is true. A key with a scope can write only rows of its own stores.
     """
     replace = partial(replace_entries, EntryKind.SALES, allow_unknown=allow_unknown, weekdays=weekdays)
     return await replace_rows(request, caller, installation, replace)
@@ -76,5 +76,5 @@ async def replace_sales(
     responses=DELETE_RESPONSES,
 )
 def delete_sales(request: Request, caller: Operator, installation: Installed, target: TargetParameters) -> Deleted:
-    """Delete the sales of a store or of a label."""
+    """Delete the sales of a store or label."""
     return delete_entries(installation, caller, request, EntryKind.SALES, target)

@@ -33,7 +33,7 @@ class ScheduleBody(BaseModel):
 
     name: Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
     kind: JobKind
-    cron: Annotated[Text, Field(max_length=200, description="Minute, hour, day, month, weekday.")]
+    cron: Annotated[Text, Field(max_length=200, description="Five fields: minute, hour, day, month, weekday.")]
     timezone: Annotated[Text, Field(max_length=100, description="The IANA time zone of the cron expression.")] = "UTC"
     parameters: Annotated[
         dict[str, Any],

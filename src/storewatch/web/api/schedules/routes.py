@@ -1,4 +1,4 @@
-"""Schedules. They work on all stores, so a key with a scope cannot see them."""
+"""Schedules. Their jobs work on all stores, so a key with a scope cannot see them."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -19,14 +19,14 @@ router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
     operation_id="createSchedule",
     status_code=201,
     responses=problem_responses(
-        422, s404="No report definition has this name.", s409="A schedule of this name exists."
+        422, s404="No report definition has this name.", s409="A schedule has this name already."
     ),
     dependencies=[audited("schedule.create", "schedule")],
 )
 def create_schedule(
     body: ScheduleBody, caller: Admin, request: Request, response: Response, installation: Installed
 ) -> ScheduleModel:
-    """Create a schedule, which queues a job again and again. Runs that were missed while nothing ran are run once."""
+    """Create a schedule, which queues a job repeatedly. Runs missed while no process ran are made up for once."""
     with field("body"), members("body", "parameters"):
         schedule = new_schedule(
             name=body.name,

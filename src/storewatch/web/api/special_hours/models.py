@@ -10,11 +10,11 @@ from storewatch.web.api.stores.models import end_text
 
 
 class SpecialHours(TargetModel):
-    """An opening that replaces the weekly hours of a local date; without times: closed that date."""
+    """An opening that replaces the weekly hours of a local date. Without times the store is closed that date."""
 
     date: Annotated[str, Field(examples=["2026-12-24"])]
     start_time_local: Annotated[str | None, Field(examples=["10:00:00"])]
-    end_time_local: Annotated[str | None, Field(description="Before the start: on the next day.")]
+    end_time_local: Annotated[str | None, Field(description="An end before the start is on the next day.")]
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "SpecialHours":

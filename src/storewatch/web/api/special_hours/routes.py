@@ -45,9 +45,9 @@ def list_special_hours(
     installation: Installed,
     query: EntryQueryParameters,
     begin: Annotated[Day, Query(alias="from")] = None,
-    to: Annotated[Day, Query(description="The first date not included.")] = None,
+    to: Annotated[Day, Query(description="The first local date that is not included.")] = None,
 ) -> Page[SpecialHours]:
-    """List special hours in the order in which they were created. label and value: those of a label itself."""
+    """List special hours in the order of creation. With label and value, only rows whose target is this label."""
     first, end = local_date(begin, "query", "from"), local_date(to, "query", "to")
     conditions = [] if first is None else [pl.col("date") >= first]
     conditions += [] if end is None else [pl.col("date") < end]
@@ -66,11 +66,11 @@ def list_special_hours(
 async def replace_special_hours(
     request: Request, caller: Operator, installation: Installed, allow_unknown: AllowUnknownLabel = False
 ) -> BulkAnswer:
-    """Replace the special hours of every store or label, and date, that a row names. The others stay.
+    """Replace the special hours of every store (or label) and date that a row names. Others stay unchanged.
 
-    The rows of one body are of stores (store_id) or of labels (label, value), not of both. Good rows are stored, the
-    others are returned with their place and reason. Stores must exist, and labels must be carried by a store unless
-    `allow_unknown` is true. With a scope only rows of its own stores are accepted.
+    The rows of a body apply either to stores (store_id) or to labels (label, value). Good rows are stored; the others
+    are returned with their position and reason. Stores must exist. A store must carry the label, unless
+    `allow_unknown` is true. A key with a scope can write only rows of its own stores.
     """
     replace = partial(replace_entries, EntryKind.SPECIAL_HOURS, allow_unknown=allow_unknown)
     return await replace_rows(request, caller, installation, replace)
@@ -89,6 +89,6 @@ def delete_special_hours(
     target: TargetParameters,
     on: Annotated[str, Query(alias="date", max_length=10, description="A local date, such as 2026-12-24.")],
 ) -> Deleted:
-    """Delete the special hours of a store, or of a label, on a date: its weekly hours hold again."""
+    """Delete the special hours of a store or label on a date. Its weekly hours apply again."""
     day = local_date(on, "query", "date")
     return delete_entries(installation, caller, request, EntryKind.SPECIAL_HOURS, target, day)

@@ -11,25 +11,29 @@ SHOWN_STORES: Final = 1_000
 
 
 class InputsModel(BaseModel):
-    """Stores that the inputs do not agree on. Ids are the first of each kind."""
+    """Stores that only some inputs name. Each list has only the first ids."""
 
-    named: Annotated[int, Field(description="Stores in hours, zones or labels.")]
-    unpolled: Annotated[int, Field(description="Those of them without polls.")]
+    named: Annotated[int, Field(description="The number of stores in hours, zones or labels.")]
+    unpolled: Annotated[int, Field(description="The number of these stores without polls.")]
     unpolled_ids: list[str]
-    polled: Annotated[int, Field(description="Stores with polls.")]
-    hourless: Annotated[int, Field(description="Those of them without hours: open 24x7.")]
+    polled: Annotated[int, Field(description="The number of stores with polls.")]
+    hourless: Annotated[int, Field(description="The number of these stores without hours; they are open 24x7.")]
     hourless_ids: list[str]
     alike: Annotated[
         list[list[str]],
-        Field(description="Pairs of an id without polls and a polled id that agree in their first 15 digits only."),
+        Field(
+            description="Pairs of an id without polls and a polled id that have only their first 15 digits in common."
+        ),
     ]
     default_hours: Annotated[list[str], Field(description="Stores open 24x7 because their rows were rejected.")]
-    default_zone: Annotated[list[str], Field(description="Stores in the default zone for the same reason.")]
-    sentences: Annotated[list[str], Field(description="The same in words.")]
+    default_zone: Annotated[
+        list[str], Field(description="Stores in the default zone because their rows were rejected.")
+    ]
+    sentences: Annotated[list[str], Field(description="The same facts as sentences.")]
 
     @classmethod
     def of(cls, gaps: InputGaps) -> Self:
-        """Return the gaps as the API shows them, at most SHOWN_STORES of each list."""
+        """Return the gaps as the API shows them, with at most SHOWN_STORES ids in each list."""
         return cls(
             named=gaps.named,
             unpolled=gaps.unpolled,
@@ -45,15 +49,17 @@ class InputsModel(BaseModel):
 
 
 class StatusModel(BaseModel):
-    """Counts and sizes. Under a key with a scope they cover its stores and jobs; all else is null."""
+    """Counts and sizes. For a key with a scope, only its own stores and jobs are counted; other members are null."""
 
-    version: Annotated[str, Field(description="Of storewatch.")]
+    version: Annotated[str, Field(description="The version of storewatch.")]
     stores: int
     jobs: Annotated[
         dict[str, dict[str, int]],
-        Field(description="By kind and state.", examples=[{"report": {"complete": 12, "running": 1}}]),
+        Field(
+            description="The number of jobs by kind and state.", examples=[{"report": {"complete": 12, "running": 1}}]
+        ),
     ]
-    workers: Annotated[int | None, Field(description="Processes that run jobs.")]
+    workers: Annotated[int | None, Field(description="The number of processes that run jobs.")]
     polls: int | None
     first_day: Annotated[str | None, Field(examples=["2023-01-18"])]
     last_day: str | None
@@ -61,10 +67,10 @@ class StatusModel(BaseModel):
     newest_poll: Annotated[str | None, Field(examples=["2023-01-25T18:13:22.47922Z"])]
     lake_version: int | None
     lake_bytes: int | None
-    size_bytes: Annotated[int | None, Field(description="Of the home folder.")]
+    size_bytes: Annotated[int | None, Field(description="The size of the home folder.")]
     as_of_warning: Annotated[
         AsOfWarning | None,
-        Field(description="Of reports without an as_of; null where the newest poll fits the others."),
+        Field(description="The warning of reports without an as_of; null if the newest poll fits the others."),
     ]
     oldest_queued_at: str | None
-    inputs: Annotated[InputsModel | None, Field(description="What the inputs leave open.")]
+    inputs: Annotated[InputsModel | None, Field(description="Stores that only some inputs name.")]

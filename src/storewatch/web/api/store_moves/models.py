@@ -17,7 +17,7 @@ class RenameBody(BaseModel):
     )
 
     store_id: _Id
-    new_id: Annotated[_Id, Field(description="No store may have it.")]
+    new_id: Annotated[_Id, Field(description="An id that no store has.")]
 
 
 class MergeBody(BaseModel):
@@ -32,7 +32,7 @@ class MergeBody(BaseModel):
 
 
 class Moved(BaseModel):
-    """The store that now has the polls, and how many were moved."""
+    """The store that has the polls now, and the number of moved polls."""
 
     store_id: str
-    polls_moved: Annotated[int, Field(description="Those of one instant are counted once.")]
+    polls_moved: Annotated[int, Field(description="Polls of one instant are counted once.")]

@@ -21,11 +21,11 @@ router = APIRouter(tags=["stores"])
     operation_id="renameStore",
     dependencies=[audited("store.rename", "store")],
     responses=problem_responses(
-        422, s403="Not with this role, or with a scope.", s404=NO_STORE, s409="A store has the new id already."
+        422, s403="The role is too low, or the key has a scope.", s404=NO_STORE, s409="A store has the new id already."
     ),
 )
 def rename(body: RenameBody, caller: Operator, installation: Installed, request: Request) -> Moved:
-    """Change the id of a store. Its polls, hours and labels, and all other data of it, move to the new id."""
+    """Change the id of a store. Its polls, hours, labels and all its other data move to the new id."""
     request.state.audit_object = body.store_id
     request.state.audit_detail = {"new_id": body.new_id}
     if caller.scope.is_limited:
@@ -45,16 +45,16 @@ def rename(body: RenameBody, caller: Operator, installation: Installed, request:
     dependencies=[audited("store.merge", "store")],
     responses=problem_responses(
         422,
-        s403="Not with this role, or with a scope.",
+        s403="The role is too low, or the key has a scope.",
         s404=NO_STORE,
         s409="The stores differ in hours, zone, labels or other entries.",
     ),
 )
 def merge(body: MergeBody, caller: Operator, installation: Installed, request: Request) -> Moved:
-    """Merge a store into another one: its polls and everything that is known of it are then those of the other store.
+    """Merge a store into another one. Its polls, hours, labels and all its other data move to the other store.
 
-    Two stores with different hours, zones, labels or entries are refused. Of polls of one instant the one loaded later
-    wins.
+    Two stores with different hours, zones, labels or entries are refused. If both have a poll at the same instant, the
+    one loaded later counts.
     """
     request.state.audit_object = body.store_id
     request.state.audit_detail = {"into": body.into}

@@ -1,4 +1,4 @@
-"""Changes of the fields of one store, as stores and weekly hours take them."""
+"""Change the fields of one store, for the routes of stores and of weekly hours."""
 
 from dataclasses import replace
 
@@ -11,15 +11,15 @@ from storewatch.web.parameters import invalid, invalid_fields, local_date, membe
 
 
 def change_fields(installation: Installation, store_id: str, caller: Principal, body: StoreChangeRequest) -> None:
-    """Check the fields that a body has, and change them.
+    """Check the fields of a body, and change them.
 
-    Raises UnknownStoreError, or a 422 that names every field that cannot be used; then nothing is changed.
+    Raises UnknownStoreError, or a 422 that names every wrong field. Then nothing is changed.
     """
     sent = body.sent()
     hours_from = local_date(body.valid_from, "body", "valid_from")
     if hours_from is not None and "weekly_hours" not in sent:
-        raise invalid("only weekly hours are valid from a date; send them too", "body", "valid_from")
-    installation.stores.read(store_id, caller.scope)  # a store that is unknown goes before fields that are wrong
+        raise invalid("only weekly hours can have a date; send weekly_hours too", "body", "valid_from")
+    installation.stores.read(store_id, caller.scope)  # an unknown store is reported before wrong fields
     fields, problems = check_fields(store_id, sent, caller.scope)
     if problems:
         raise invalid_fields((("body", *path), reason) for path, reason in problems)

@@ -26,7 +26,7 @@ from storewatch.web.api.weekly_hours.models import (
 )
 
 MAX_LABELS: Final = 100
-# Of the dates with special hours.
+# The number of dates with special hours that a store shows.
 SHOWN_DATES: Final = 100
 
 _STORE: Final[dict[str, Any]] = {
@@ -54,22 +54,26 @@ class StoreFieldsRequest(BaseModel):
     model_config = _examples(forbid=True)
 
     timezone: Annotated[
-        str | None, Field(description=f"An IANA name; null is the default again, {DEFAULT_TIMEZONE}.", max_length=256)
+        str | None, Field(description=f"An IANA name; null sets the default, {DEFAULT_TIMEZONE}.", max_length=256)
     ] = None
     weekly_hours: Annotated[
         list[HoursRow] | None,
-        Field(description="null is the default again: open 24x7. No row: closed all week.", max_length=MAX_HOURS_ROWS),
+        Field(
+            description="null sets the default, open 24x7. An empty list is closed all week.", max_length=MAX_HOURS_ROWS
+        ),
     ] = None
     opened_on: Annotated[
-        str | None, Field(description="The first local date in business; null: always was.", max_length=10)
+        str | None, Field(description="The first local date in business; null means always.", max_length=10)
     ] = None
     closed_on: Annotated[
         str | None,
-        Field(description="The first local date out of business for good; null: still in business.", max_length=10),
+        Field(
+            description="The first local date out of business for good; null means still in business.", max_length=10
+        ),
     ] = None
     labels: Annotated[
         dict[str, str | None],
-        Field(description="Labels to set, or to remove where null or empty.", max_length=MAX_LABELS),
+        Field(description="Labels to set. A label that is null or empty is removed.", max_length=MAX_LABELS),
     ] = {}
 
     def sent(self) -> dict[str, Any]:
@@ -115,8 +119,10 @@ class NewStore(StoreFieldsRequest):
 
 
 class StoreItem(BaseModel):
-    """A store in a list. `timezone` is the one in force; its source is `default` where no zone was set, and
-    `rejected` where its rows were rejected; likewise the source of the hours.
+    """A store in a list.
+
+    `timezone` is the zone in use. Its source is `default` if no zone was set, and `rejected` if its rows were
+    rejected. `hours_source` has the same values.
     """
 
     model_config = _examples(_STORE)
@@ -129,8 +135,10 @@ class StoreItem(BaseModel):
     hours_source: SettingSource
     opened_on: Annotated[date | None, Field(description="The first local date in business.")]
     closed_on: Annotated[date | None, Field(description="The first local date out of business for good.")]
-    last_poll: Annotated[datetime | None, Field(description=f"null: none in the last {LAST_POLL_DAYS} days of data.")]
-    state: Annotated[StoreState, Field(description="At as_of, by the policy `observed`.")]
+    last_poll: Annotated[
+        datetime | None, Field(description=f"null if there is none in the last {LAST_POLL_DAYS} days of data.")
+    ]
+    state: Annotated[StoreState, Field(description="The state at as_of by the policy `observed`.")]
 
     @classmethod
     def of(cls, store: StoreNow) -> "StoreItem":
@@ -139,7 +147,7 @@ class StoreItem(BaseModel):
 
 
 class SpecialDate(BaseModel):
-    """The openings of a local date, which replace its weekly hours. Without any the store is closed."""
+    """The openings of a local date, which replace its weekly hours. Without openings the store is closed."""
 
     date: str
     openings: list[tuple[str, str]]
@@ -158,17 +166,17 @@ class StoreDetail(StoreItem):
         }
     )
 
-    weekly_hours: Annotated[list[HoursRow], Field(description="Before the first of `versions`.")]
+    weekly_hours: Annotated[list[HoursRow], Field(description="The weekly hours before the first of `versions`.")]
     versions: Annotated[list[HoursVersion], Field(description="The weekly hours from a local date on.")]
     special_hours: Annotated[
         list[SpecialDate],
-        Field(description=f"Of the next {SHOWN_DATES} local dates that have any, from that of as_of on."),
+        Field(description=f"The next {SHOWN_DATES} local dates with special hours, from the date of as_of on."),
     ]
     as_of: datetime | None
 
     @classmethod
     def at(cls, store: StoreNow, rows: StoreRows, as_of_us: int | None) -> "StoreDetail":
-        """Return a store with its details. rows: of this store alone."""
+        """Return a store with its details. rows: the rows of this store only."""
         return cls(
             **_members(store),
             weekly_hours=hours_rows(store.intervals),
@@ -183,9 +191,9 @@ class StorePage(BaseModel):
 
     model_config = _examples({"as_of": "2023-01-23T18:00:00Z", "items": [_STORE], "next": None})
 
-    as_of: Annotated[datetime | None, Field(description="The newest observation: the moment of every state here.")]
+    as_of: Annotated[datetime | None, Field(description="The newest observation; every state is at this instant.")]
     items: list[StoreItem]
-    next: Annotated[str | None, Field(description="The `cursor` of the next page; null on the last one.")]
+    next: Annotated[str | None, Field(description="The `cursor` of the next page; null on the last page.")]
 
 
 class StoreCounts(BaseModel):

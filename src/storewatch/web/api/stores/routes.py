@@ -44,13 +44,13 @@ Labels = Annotated[
     list[Annotated[str, Query(pattern=r"^[A-Za-z0-9_.-]{1,64}:[^\x00]+$", max_length=400)]],
     Query(
         max_length=16,
-        description="`name:value`, such as `owner:acme`; of several labels a store must carry all.",
+        description="`name:value`, such as `owner:acme`; with several labels a store must carry all.",
         examples=[[]],
     ),
 ]
-Prefix = Annotated[OptionalText, Query(description="The beginning of the store_id; fast at any size.")]
-Search = Annotated[OptionalText, Query(description="A part of the store_id or the name; case does not matter.")]
-Zone = Annotated[OptionalText, Query(description="The time zone in force, by its IANA name.")]
+Prefix = Annotated[OptionalText, Query(description="The beginning of the store_id. Fast with any number of stores.")]
+Search = Annotated[OptionalText, Query(description="A part of the store_id or the name. Case does not matter.")]
+Zone = Annotated[OptionalText, Query(description="The time zone in use, an IANA name.")]
 
 
 async def _store_filter(
@@ -62,7 +62,7 @@ async def _store_filter(
     """Return the filter that the query parameters describe."""
     named = None if zone is None else timezone_named(zone)
     if zone is not None and named is None:
-        raise invalid("this is no IANA time zone", "query", "zone")
+        raise invalid("this is not an IANA time zone", "query", "zone")
     return StoreFilter(
         labels=tuple(clean_label(name, value) for name, _, value in (text.partition(":") for text in label)),
         search=None if q is None else clean_id(q),
@@ -72,7 +72,7 @@ async def _store_filter(
 
 
 def _check_labels(installation: Installation, where: StoreFilter, caller: Principal) -> None:
-    """Answer 422, with the nearest names, for a label that no store carries; asked only where no store was found."""
+    """Raise a 422 with similar names for a label that no store carries. Call it only if no store was found."""
     with field("query", "label"):
         for label in where.labels:
             installation.catalog.names.check_label(label, caller.scope)
@@ -81,7 +81,7 @@ def _check_labels(installation: Installation, where: StoreFilter, caller: Princi
 Filter = Annotated[StoreFilter, Depends(_store_filter)]
 OutOfBusiness = Annotated[
     bool,
-    Query(description="Also the stores that, on the UTC date of as_of, have not opened yet or have closed for good."),
+    Query(description="Include stores that, on the UTC date of as_of, have not opened yet or have closed for good."),
 ]
 
 
@@ -92,18 +92,18 @@ def list_stores(
     where: Filter,
     state: Annotated[StoreState | None, Query(description="The state at as_of.")] = None,
     sort: Annotated[
-        str, Query(json_schema_extra={"enum": list(ORDERS)}, description="With `-` in descending order.")
+        str, Query(json_schema_extra={"enum": list(ORDERS)}, description="The order; `-` means descending.")
     ] = "store_id",
     out_of_business: OutOfBusiness = False,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> StorePage:
-    """List stores: searched, filtered, sorted. Stores without a name or a poll come last.
+    """List stores: search, filter, sort. Stores without a name or a poll come last.
 
-    A label that no store carries is refused, with the nearest ones. Stores that are out of business are left out.
+    A label that no store carries is refused, and the error names similar labels. Stores out of business are left out.
     """
     if sort not in ORDERS:
-        raise invalid(f"want one of {', '.join(ORDERS)}", "query", "sort")
+        raise invalid(f"must be one of {', '.join(ORDERS)}", "query", "sort")
     order = ORDERS[sort]
     found = installation.stores.page(
         where,
@@ -127,7 +127,7 @@ def list_stores(
 def count_stores(
     caller: Viewer, installation: Installed, where: Filter, out_of_business: OutOfBusiness = False
 ) -> StoreCounts:
-    """Count the stores of a list with these parameters by state."""
+    """Count stores by state, with the filters of the list of stores."""
     counts = installation.stores.count(where, scope=caller.scope, out_of_business=out_of_business)
     if not any(counts.values()):
         _check_labels(installation, where, caller)
@@ -140,13 +140,15 @@ def count_stores(
     operation_id="createStore",
     status_code=201,
     dependencies=[audited("store.create", "store")],
-    responses=problem_responses(422, s403="Not with this role, or with a scope.", s409="The store exists already."),
+    responses=problem_responses(
+        422, s403="The role is too low, or the key has a scope.", s409="The store exists already."
+    ),
 )
 @body_limit(BodyLimit.DATA)
 def create_store(
     body: NewStore, caller: Operator, installation: Installed, request: Request, response: Response
 ) -> StoreDetail:
-    """Create a store before anything else names it. Polls, hours and zones create the stores that they name."""
+    """Create a store. Polls, hours and zones also create the stores that they name."""
     request.state.audit_object = body.store_id
     if caller.scope.is_limited:
         raise ScopedChangeError
@@ -176,10 +178,10 @@ def get_store(store_id: StorePath, caller: Viewer, installation: Installed) -> S
 def change_store(
     store_id: StorePath, body: StoreChangeRequest, caller: Operator, installation: Installed
 ) -> StoreDetail:
-    """Change a store. Fields that the body leaves out stay. Nothing changes unless all of the body is good.
+    """Change a store. Fields that are not sent stay unchanged. If any field is wrong, nothing changes.
 
-    Before the local date `opened_on`, and from `closed_on` on, the store has no business time. It leaves lists, and
-    reports whose windows it does not touch.
+    Before the local date `opened_on`, and from `closed_on` on, the store has no business time. Lists, and reports on
+    windows in such times, leave the store out.
     """
     change_fields(installation, store_id, caller, body)
     return _detail(installation, store_id, caller)
@@ -190,7 +192,7 @@ def change_store(
     operation_id="deleteStore",
     status_code=204,
     dependencies=[audited("store.delete", "store")],
-    responses=problem_responses(422, s404=NO_STORE, s409="There are polls of the store, so reports name it."),
+    responses=problem_responses(422, s404=NO_STORE, s409="The store has polls, so reports name it."),
 )
 def delete_store(store_id: StorePath, caller: Operator, installation: Installed) -> None:
     """Delete a store that was never polled, with its hours, zone and labels."""

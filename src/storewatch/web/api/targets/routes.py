@@ -35,7 +35,7 @@ _BODY: Final = entries_body(
 
 @router.get("", operation_id="listTargets", responses=problem_responses(422, s404=NO_STORE))
 def list_targets(caller: Viewer, installation: Installed, query: EntryQueryParameters) -> Page[TargetEntry]:
-    """List targets in the order in which they were created. label and value: those of a label itself."""
+    """List targets in the order of creation. With label and value, only rows whose target is this label."""
     return list_entries(installation, caller, EntryKind.TARGETS, query, TargetEntry.of)
 
 
@@ -51,11 +51,11 @@ def list_targets(caller: Viewer, installation: Installed, query: EntryQueryParam
 async def replace_targets(
     request: Request, caller: Operator, installation: Installed, allow_unknown: AllowUnknownLabel = False
 ) -> BulkAnswer:
-    """Replace the targets of every store or label that a row names. The others stay.
+    """Replace the targets of every store or label that a row names. Others stay unchanged.
 
-    The rows of one body are of stores (store_id) or of labels (label, value), not of both. Good rows are stored, the
-    others are returned with their place and reason. Stores must exist, and labels must be carried by a store unless
-    `allow_unknown` is true. With a scope only rows of its own stores are accepted.
+    The rows of a body apply either to stores (store_id) or to labels (label, value). Good rows are stored; the others
+    are returned with their position and reason. Stores must exist. A store must carry the label, unless
+    `allow_unknown` is true. A key with a scope can write only rows of its own stores.
     """
     replace = partial(replace_entries, EntryKind.TARGETS, allow_unknown=allow_unknown)
     return await replace_rows(request, caller, installation, replace)
@@ -68,5 +68,5 @@ async def replace_targets(
     responses=DELETE_RESPONSES,
 )
 def delete_targets(request: Request, caller: Operator, installation: Installed, target: TargetParameters) -> Deleted:
-    """Delete the targets of a store or of a label."""
+    """Delete the targets of a store or label."""
     return delete_entries(installation, caller, request, EntryKind.TARGETS, target)

@@ -1,4 +1,4 @@
-"""The parameters and the answer of every question about one store over time: scope, ETag, range, figures."""
+"""Shared parts of the routes about one store over time: parameters, scope, ETag and range."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,10 @@ To = Annotated[
 PolicyName = Annotated[str, Query(max_length=64, json_schema_extra={"enum": ["fill", "observed"]})]
 MaxGap = Annotated[
     str | None,
-    Query(max_length=64, description="How long a poll counts, such as `90m`; default: that of the policy."),
+    Query(
+        max_length=64,
+        description="The longest time that one poll counts for, such as `90m`; default: that of the policy.",
+    ),
 ]
 ClosuresMode = Annotated[
     ClosureMode,
@@ -47,18 +50,20 @@ AnnotationsMode = Annotated[
     Query(description="Whether down time in an annotation counts as the annotation's `reclassify_as`."),
 ]
 
-# Reads one store over time: its rows, the moment and the query -> the answer; about: the members of StoreRange.
-Answer = Callable[[StoreRows, Moment, HistoryQuery, dict[str, Any]], BaseModel]
+# Builds the answer from the rows of the store, the moment, the query and the members of StoreRange.
+AnswerBuilder = Callable[[StoreRows, Moment, HistoryQuery, dict[str, Any]], BaseModel]
 
 
 def history_responses(no_store: str) -> dict[int | str, dict[str, Any]]:
-    """Return the documentation of the answers of these routes, beside 200."""
-    return problem_responses(422, s404=no_store) | {304: {"description": "The answer with this ETag still holds."}}
+    """Return the documentation of the answers of these routes, except 200."""
+    return problem_responses(422, s404=no_store) | {
+        304: {"description": "The answer has not changed since it had the ETag that was sent."}
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryParameters:
-    """The query parameters that timeline, availability and outages share. begin, end: None where not sent."""
+    """The query parameters that timeline, availability and outages share. begin, end: None if not sent."""
 
     begin: datetime | None
     end: datetime | None
@@ -73,7 +78,7 @@ class HistoryParameters:
 
 
 def history_parameters(default: Policy) -> Callable[..., HistoryParameters]:
-    """Return the dependency that reads the parameters. default: the policy where none is sent."""
+    """Return the dependency that reads the parameters. default: the policy if none is sent."""
 
     def read(
         begin: From = None,
@@ -98,7 +103,7 @@ def history_parameters(default: Policy) -> Callable[..., HistoryParameters]:
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryRequest:
-    """One request for a store over time. name, parameters: what the ETag is computed from beside the shared ones."""
+    """One request about a store over time. name, parameters: further inputs of the ETag."""
 
     request: Request
     installation: Installation
@@ -109,12 +114,12 @@ class HistoryRequest:
     parameters: tuple[str | int | None, ...] = ()
     max_days: int = MAX_DAYS
 
-    def answer(self, build: Answer) -> Response:
-        """Return the answer with its ETag, or a 304 when the client has it. Raises UnknownStoreError."""
+    def answer(self, build: AnswerBuilder) -> Response:
+        """Return the answer with its ETag, or a 304 if the client already has the answer. Raises UnknownStoreError."""
         store, moment = self.installation.stores.read(self.store_id, self.caller.scope)
         etag = etag_of(moment, (self.name, self.store_id, *self.parameters, *self.shared.etag_inputs()))
-        if (known := not_modified(self.request, etag)) is not None:
-            return known
+        if (unchanged := not_modified(self.request, etag)) is not None:
+            return unchanged
         shared = self.shared
         with field("query", "from"):
             chosen = choose_range(shared.begin, shared.end, moment.as_of_us, max_days=self.max_days)

@@ -14,8 +14,8 @@ from storewatch.stores.timeline import Availability, Poll, Step, Timeline
 
 StatusName = Literal["up", "down", "unknown", "planned"]
 PollStatus = Literal["active", "inactive"]
-Reason = Annotated[str | None, Field(description="Why, as it was sent with the observation; null without.")]
-Source = Annotated[str | None, Field(description="Platform, channel or poller, as it was sent; null without.")]
+PollReason = Annotated[str | None, Field(description="The reason sent with the observation; null if none was.")]
+PollSource = Annotated[str | None, Field(description="The platform, channel or poller; null if none was sent.")]
 
 _STATUS_NAMES: Final[dict[Status, StatusName]] = {
     Status.DOWN: "down",
@@ -52,14 +52,16 @@ def _example(members: dict[str, Any]) -> ConfigDict:
 
 
 class Figures(BaseModel):
-    """Seconds of business time and the ratios computed from them; a ratio of nothing is null."""
+    """Seconds of business time and the ratios computed from them. A ratio is null if it would divide by 0."""
 
     business_seconds: float
     up_seconds: float
     down_seconds: float
     unknown_seconds: float
-    planned_seconds: Annotated[float, Field(description="Closed on purpose: part of business, of nothing below.")]
-    availability: Annotated[float | None, Field(description="up / (up + down): of what is known")]
+    planned_seconds: Annotated[
+        float, Field(description="Planned closures: part of business_seconds, not of up, down or unknown.")
+    ]
+    availability: Annotated[float | None, Field(description="up / (up + down), the share of the known time")]
     coverage: Annotated[float | None, Field(description="(up + down) / (business - planned)")]
     availability_lowest: float | None
     availability_highest: float | None
@@ -79,7 +81,7 @@ class StoreRange(BaseModel):
     timezone: str
     from_: Annotated[datetime, Field(alias="from")]
     to: datetime
-    as_of: Annotated[datetime | None, Field(description="The newest observation; there is no later evidence.")]
+    as_of: Annotated[datetime | None, Field(description="The newest observation.")]
     policy: str
     max_gap_seconds: float
     closures: ClosureMode
@@ -94,7 +96,7 @@ class Session(BaseModel):
 
 
 class StatusSpan(BaseModel):
-    """A stretch of one status inside a session; a planned one of a closure lies between sessions."""
+    """A stretch with one status inside a session. A planned closure is a stretch between sessions."""
 
     start: datetime
     end: datetime
@@ -102,13 +104,13 @@ class StatusSpan(BaseModel):
 
 
 class PollModel(BaseModel):
-    """An observation. counted: made in open time, so it is evidence."""
+    """An observation. counted: it was made in open time, so it is evidence."""
 
     observed_at: datetime
     status: PollStatus
     counted: bool
-    reason: Reason = None
-    source: Source = None
+    reason: PollReason = None
+    source: PollSource = None
 
     @classmethod
     def of(cls, poll: Poll) -> "PollModel":
@@ -152,7 +154,7 @@ class TimelineModel(StoreRange):
 
     @classmethod
     def of(cls, found: Timeline, about: dict[str, Any]) -> "TimelineModel":
-        """Return a timeline. about: the members of StoreRange."""
+        """Return a timeline as the API shows it. about: the members of StoreRange."""
         return cls(
             **about,
             figures=Figures.of(found.totals_us, found.measures),
@@ -167,22 +169,22 @@ class TimelineModel(StoreRange):
         )
 
 
-class Part(BaseModel):
+class LocalPeriod(BaseModel):
     """One local day or hour, cut to the range."""
 
     model_config = ConfigDict(validate_by_name=True)
 
-    local: Annotated[str, Field(description="The local time at which it begins: a date, or a date and hour.")]
+    local: Annotated[str, Field(description="The local start: a date, or a date and hour.")]
     from_: Annotated[datetime, Field(alias="from")]
     to: datetime
 
 
-class AvailabilityRow(Figures, Part):
+class AvailabilityRow(Figures, LocalPeriod):
     """The figures of one local day or hour."""
 
 
 class AvailabilityModel(StoreRange):
-    """The figures of a store by local day or hour; the rows add up to the total."""
+    """The figures of a store by local day or hour. The rows add up to the total."""
 
     model_config = _example(
         {
@@ -200,7 +202,7 @@ class AvailabilityModel(StoreRange):
 
     @classmethod
     def of(cls, found: Availability, by: Step, about: dict[str, Any]) -> "AvailabilityModel":
-        """Return an availability. about: the members of StoreRange."""
+        """Return availability as the API shows it. about: the members of StoreRange."""
         edges = [instant_of(edge_us) for edge_us in found.edges_us.tolist()]
         return cls(
             **about,
@@ -236,8 +238,8 @@ class Observation(BaseModel):
 
     observed_at: datetime
     status: PollStatus
-    reason: Reason = None
-    source: Source = None
+    reason: PollReason = None
+    source: PollSource = None
 
 
 def poll_status(*, active: bool) -> PollStatus:

@@ -48,10 +48,10 @@ def get_timeline(
     store_id: StorePath, request: Request, caller: Viewer, installation: Installed, shared: _Parameters
 ) -> Response:
     """Return the sessions, spans of status and polls of a store, with the figures of the range."""
-    asked = HistoryRequest(
+    history = HistoryRequest(
         request=request, installation=installation, caller=caller, store_id=store_id, shared=shared, name="timeline"
     )
-    return asked.answer(
+    return history.answer(
         lambda store, moment, query, about: TimelineModel.of(store_timeline(store, moment, query), about)
     )
 
@@ -72,9 +72,9 @@ def get_availability(
 ) -> Response:
     """Return the figures of a store in the range, and by local day or hour.
 
-    At most 400 days by day, 32 by hour.
+    The range is at most 400 days by day, and 32 days by hour.
     """
-    asked = HistoryRequest(
+    history = HistoryRequest(
         request=request,
         installation=installation,
         caller=caller,
@@ -84,7 +84,7 @@ def get_availability(
         parameters=(by.value,),
         max_days=MAX_DAYS if by is Step.DAY else MAX_HOURLY_DAYS,
     )
-    return asked.answer(
+    return history.answer(
         lambda store, moment, query, about: AvailabilityModel.of(
             store_availability(store, moment, query, by), by, about
         )
@@ -105,7 +105,7 @@ def list_observations(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[Observation]:
-    """List the observations of a store in the range, in order. Of an instant pushed twice the later push counts."""
+    """List the observations of a store in a range, by time. If an instant was pushed twice, the later push counts."""
     store, moment = installation.stores.read(store_id, caller.scope)
     first, end = instant(begin, "query", "from"), instant(to, "query", "to")
     place = decode_cursor(cursor, int)

@@ -21,8 +21,8 @@ ValidFrom = Annotated[
     Field(
         max_length=10,
         description=(
-            "The local date from which the weekly hours hold; earlier hours are kept. Without it they replace all "
-            "hours, versions too."
+            "The local date from which the weekly hours apply; earlier hours are kept. Without it, they replace all "
+            "hours and versions."
         ),
         examples=["2026-12-01"],
     ),
@@ -32,7 +32,7 @@ ValidFrom = Annotated[
 class HoursRow(BaseModel):
     """An opening in local time. An end before the start is on the next day; 00:00:00 twice is all day.
 
-    Both times empty: closed that day.
+    If both times are empty, the store is closed that day.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_ROW]}, extra="forbid")
@@ -54,7 +54,7 @@ class HoursRequest(BaseModel):
         list[HoursRow],
         Field(
             max_length=MAX_HOURS_ROWS,
-            description="No row: closed all week. Open all the time is null in PATCH.",
+            description="An empty list is closed all week. For open 24x7, PATCH the store with null.",
         ),
     ]
     valid_from: ValidFrom = None
@@ -69,7 +69,7 @@ class HoursVersion(BaseModel):
 
 
 class StoreHours(BaseModel):
-    """The weekly hours and their versions, one row a day and opening, overlaps merged."""
+    """The weekly hours of a store, and their versions. Each row is one opening; overlaps are merged."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -88,12 +88,12 @@ class StoreHours(BaseModel):
     store_id: str
     timezone: str
     hours_source: SettingSource
-    weekly_hours: Annotated[list[HoursRow], Field(description="Before the first of `versions`.")]
+    weekly_hours: Annotated[list[HoursRow], Field(description="The weekly hours before the first of `versions`.")]
     versions: Annotated[list[HoursVersion], Field(description="The weekly hours from a local date on.")]
 
     @classmethod
     def of(cls, store: StoreNow, rows: StoreRows) -> "StoreHours":
-        """Return the hours of a store. rows: of this store alone."""
+        """Return the hours of a store. rows: the rows of this store only."""
         return cls(
             store_id=store.store_id,
             timezone=store.timezone or DEFAULT_TIMEZONE,

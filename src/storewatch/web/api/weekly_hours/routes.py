@@ -55,7 +55,7 @@ def get_hours(store_id: StorePath, caller: Viewer, installation: Installed) -> S
 def replace_store_hours(
     store_id: StorePath, body: HoursRequest, caller: Operator, installation: Installed
 ) -> StoreHours:
-    """Replace the weekly hours of a store, or those from a date on. Nothing changes unless every row is good."""
+    """Replace the weekly hours of a store, or those from a date on. If any row is bad, nothing changes."""
     change_fields(installation, store_id, caller, StoreChangeRequest(**dict(body)))
     return get_hours(store_id, caller, installation)
 
@@ -86,7 +86,7 @@ async def replace_weekly_hours(
         str | None,
         Query(
             max_length=10,
-            description="The local date from which the hours hold; earlier hours are kept.",
+            description="The local date from which the hours apply; earlier hours are kept.",
             examples=[],
         ),
     ] = None,
@@ -94,9 +94,9 @@ async def replace_weekly_hours(
 ) -> BulkAnswer:
     """Replace the weekly hours of many stores.
 
-    The hours of every store that a good row names are replaced; other stores keep theirs. Rows are checked as in a
-    file: good rows are stored, the others are returned with their place and reason. The body is JSON, or the CSV that
-    `import` reads.
+    The hours of every store that a good row names are replaced; other stores keep their hours. Rows are checked as in a
+    file. Good rows are stored; the others are returned with their position and reason. The body is JSON, or the CSV
+    that `import` reads.
     """
     hours_from = local_date(valid_from, "query", "valid_from")
     replace = partial(replace_hours, valid_from=hours_from, weekdays=weekdays)
