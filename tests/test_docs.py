@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scene import settings_in
 from support.command_line import run_command
+from support.scene import settings_in
 
 from storewatch.installation import open_installation, prepare_service
 from storewatch.reports.request.parameters import parameters_of

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.exc import DBAPIError
-from waiting import wait_for
+from support.waiting import wait_for
 
 from storewatch.access.audit import AuditWriter
 from storewatch.catalog import AuditEntry, AuditFilter, AuditRow, Catalog

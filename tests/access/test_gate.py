@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from waiting import wait_for
+from support.waiting import wait_for
 
 from storewatch.access import Principal
 from storewatch.access.gate import TRUST, Gate

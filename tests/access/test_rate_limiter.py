@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from waiting import wait_for
+from support.waiting import wait_for
 
 from storewatch.access.rate_limits import Quota, RateLimiter, RateLimits, address_group
 from storewatch.domain.errors import InvalidInputError

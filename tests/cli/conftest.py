@@ -3,14 +3,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from scene import import_scene, settings_in
+from support.scene import import_scene, settings_in
 
 from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.installation import open_installation
 
 
 @pytest.fixture(scope="session")
-def scene_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def labelled_scene_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scene")
     with open_installation(settings_in(folder)) as app:
         import_scene(app, folder / "files")
@@ -20,6 +20,6 @@ def scene_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def labelled_home(scene_home: Path, tmp_path: Path) -> Path:
+def labelled_home(labelled_scene_home: Path, tmp_path: Path) -> Path:
     """An installation that holds the scene; cafe and bar belong to acme, ghost to another owner."""
-    return Path(shutil.copytree(scene_home, tmp_path / "home"))
+    return Path(shutil.copytree(labelled_scene_home, tmp_path / "home"))

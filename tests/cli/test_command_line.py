@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from scene import POLLS, REPORT, write_scene
 from support.command_line import run_command, run_process
+from support.scene import POLLS, REPORT, write_scene
 
 from storewatch.catalog import AuditFilter
 from storewatch.installation import open_installation

@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from scene import import_scene, settings_in
 from support.command_line import run_command
+from support.scene import import_scene, settings_in
 
 from storewatch.catalog import AuditFilter
 from storewatch.domain.enums import JobKind

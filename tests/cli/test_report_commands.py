@@ -12,7 +12,7 @@ import openpyxl
 import polars as pl
 import pytest
 from commands import mistake, noted, printed, storewatch
-from scene import REPORT, settings_in
+from support.scene import REPORT, settings_in
 
 from storewatch.cli.report_options import options_of, with_format
 from storewatch.domain.enums import JobKind

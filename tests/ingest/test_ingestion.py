@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from waiting import wait_for
+from support.waiting import wait_for
 
 from storewatch.catalog import Catalog, StoreChanges, labels_frame
 from storewatch.domain.enums import PushFormat

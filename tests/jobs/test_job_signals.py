@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from waiting import wait_for
+from support.waiting import wait_for
 
 from storewatch.catalog import Catalog
 from storewatch.catalog.job_signals import JobSignals

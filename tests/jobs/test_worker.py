@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from waiting import wait_for
+from support.waiting import wait_for
 
 from storewatch.catalog import Catalog, Job
 from storewatch.domain.enums import ENDED, JobKind, JobState

@@ -22,10 +22,10 @@ from typing import Any, Final
 
 import httpx2 as httpx
 import polars as pl
-from real_processes import answers, free_port, start
-from scene import import_scene, settings_in
 from support.importing import import_file
-from waiting import wait_for
+from support.real_processes import answers, free_port, start
+from support.scene import import_scene, settings_in
+from support.waiting import wait_for
 
 from storewatch.catalog import Job
 from storewatch.domain.enums import ENDED, JobKind, JobState, ReportFormat

@@ -15,9 +15,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from access_scene import key_of
-from scene import HEADER, import_scene, settings_in
-from waiting import wait_for
+from support.access_scene import key_of
+from support.scene import HEADER, import_scene, settings_in
+from support.waiting import wait_for
 
 from storewatch.domain.enums import Role
 from storewatch.installation import open_installation

@@ -18,9 +18,9 @@ from typing import Any
 import httpx2 as httpx
 import psycopg
 import pytest
-from real_processes import answers, free_port
-from scene import REPORT, import_scene, settings_in
-from waiting import wait_for
+from support.real_processes import answers, free_port
+from support.scene import REPORT, import_scene, settings_in
+from support.waiting import wait_for
 
 from storewatch import __version__
 from storewatch.domain.enums import JobState

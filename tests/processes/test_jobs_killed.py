@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from scene import REPORT
-from waiting import wait_for
+from support.scene import REPORT
+from support.waiting import wait_for
 
 from storewatch.catalog import Job
 from storewatch.domain.enums import ENDED, JobKind, JobState

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from real_processes import service
-from scene import settings_in
-from waiting import wait_for
+from support.real_processes import service
+from support.scene import settings_in
+from support.waiting import wait_for
 
 from storewatch.installation import open_installation
 

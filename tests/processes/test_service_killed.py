@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from real_processes import service
-from scene import REPORT, import_scene, settings_in
-from waiting import wait_for
+from support.real_processes import service
+from support.scene import REPORT, import_scene, settings_in
+from support.waiting import wait_for
 
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.installation import open_installation, prepare_service

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from scene import settings_in
+from support.scene import settings_in
 
 from storewatch.catalog import StoreChanges, StoreFilter, labels_frame
 from storewatch.domain.columns import OBSERVATIONS

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from scene import import_scene, settings_in
 
 from storewatch.installation import Installation, open_installation
 from support.databases import Postgres
+from support.scene import import_scene, settings_in
 
 OpenInstallation = Callable[[Path], AbstractContextManager[Installation]]
 

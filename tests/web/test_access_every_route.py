@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 import pytest
-from access_scene import bearer, key_of, serving
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from scene import settings_in
 from starlette.routing import BaseRoute, Mount, Route
+from support.access_scene import bearer, key_of, serving
+from support.scene import settings_in
 
 from storewatch.domain.enums import Role
 from storewatch.installation import Installation, open_installation, prepare_service

@@ -4,8 +4,8 @@ import logging
 from pathlib import Path
 
 import pytest
-from access_scene import REQUIRED, bearer, key_of, serving
-from scene import settings_in
+from support.access_scene import REQUIRED, bearer, key_of, serving
+from support.scene import settings_in
 
 from storewatch.catalog import AuditFilter
 from storewatch.domain.enums import Role

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from access_scene import serving
 from fastapi.testclient import TestClient
+from support.access_scene import serving
 
 from storewatch.access.rules import AccessRules
 from storewatch.catalog import StoreChanges

@@ -6,13 +6,13 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from access_scene import REQUIRED, bearer, key_of
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.routing import Route
+from support.access_scene import REQUIRED, bearer, key_of
 from support.installations import OpenInstallation
 from support.services import service_of
-from waiting import wait_for
+from support.waiting import wait_for
 
 from storewatch.domain.enums import JobKind
 from storewatch.installation import Installation, prepare_service

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from access_scene import serving
 from fastapi.testclient import TestClient
+from support.access_scene import serving
 
 from storewatch.access.rules import AccessRules
 from storewatch.installation import Installation

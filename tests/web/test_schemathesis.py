@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import schemathesis
-from access_scene import REQUIRED, key_of
-from scene import import_scene, settings_in
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.errors import format_exception
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.python.asgi import shutdown_lifespans
+from support.access_scene import REQUIRED, key_of
+from support.scene import import_scene, settings_in
 
 from storewatch.domain.enums import Role
 from storewatch.installation import open_installation, prepare_service

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from access_scene import bearer, key_of, serving
 from fastapi.testclient import TestClient
-from scene import settings_in
+from support.access_scene import bearer, key_of, serving
 from support.importing import import_file
-from waiting import wait_for
+from support.scene import settings_in
+from support.waiting import wait_for
 
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import Label, Scope

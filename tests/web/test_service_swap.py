@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from access_scene import REQUIRED, bearer, key_of
 from fastapi.testclient import TestClient
-from scene import import_scene, settings_in
+from support.access_scene import REQUIRED, bearer, key_of
+from support.scene import import_scene, settings_in
 
 from storewatch.access import AccessRules
 from storewatch.installation import open_installation, prepare_service

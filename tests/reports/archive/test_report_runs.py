@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from scene import HEADER, REPORT
+from support.scene import HEADER, REPORT
 
 from storewatch import __version__
 from storewatch.catalog import Job, StoreChanges, labels_frame

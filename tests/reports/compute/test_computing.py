@@ -13,8 +13,8 @@ import pytest
 from polars.testing import assert_frame_equal
 from reference import naive, naive_windows
 from report_world import AS_OF, AS_OF_US, GIVEN, import_world, spans, zone_of
-from scene import settings_in
 from support.importing import import_file
+from support.scene import settings_in
 
 from storewatch.domain.enums import ReportTable, Section
 from storewatch.domain.instants import DAY_US, instant_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from report_world import AS_OF_US, import_world
-from scene import settings_in
+from support.scene import settings_in
 
 from storewatch.domain.enums import ReportFormat, ReportTable, Section
 from storewatch.installation import Installation, open_installation

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from report_world import GIVEN, import_world, spans, zone_of
-from scene import settings_in
+from support.scene import settings_in
 
 from storewatch.domain.enums import ReportTable, Status
 from storewatch.domain.instants import HOUR_US, instant_us

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 from reference.naive import Store
-from scene import settings_in
+from support.scene import settings_in
 
 from storewatch.catalog import Catalog, NewAnnotation, NewClosure, StoreChanges, labels_frame
 from storewatch.domain.columns import OBSERVATIONS, SALES, TIMEZONES, WEEKLY_HOURS
