@@ -55,6 +55,7 @@ class Settings:
     lake_url: folder or object-store URL of the Delta table; a folder inside `home` by default.
     log_level: DEBUG, INFO, WARNING or ERROR. metrics_open: /metrics needs no key.
     max_body_mb: of a request with data (observations, hours); max_upload_mb: of a file to import.
+    max_connections, max_connections_per_address: open at the same time; a trusted proxy may have all.
     request_seconds: what a request may take until its answer begins. min_free_mb: with less on the disk of `home` the
     service is not ready. access: who may call the service, and how often.
     """
@@ -66,6 +67,8 @@ class Settings:
     metrics_open: bool = False
     max_body_mb: int = 64
     max_upload_mb: int = 4_096
+    max_connections: int = 1_000
+    max_connections_per_address: int = 250
     request_seconds: int = 60
     min_free_mb: int = 500
     access: AccessSettings = field(default_factory=AccessSettings)
@@ -99,6 +102,10 @@ class Settings:
             metrics_open=_switch(environment, "STOREWATCH_METRICS_OPEN"),
             max_body_mb=_positive(environment, "STOREWATCH_MAX_BODY_MB", cls.max_body_mb),
             max_upload_mb=_positive(environment, "STOREWATCH_MAX_UPLOAD_MB", cls.max_upload_mb),
+            max_connections=_positive(environment, "STOREWATCH_MAX_CONNECTIONS", cls.max_connections),
+            max_connections_per_address=_positive(
+                environment, "STOREWATCH_MAX_CONNECTIONS_PER_ADDRESS", cls.max_connections_per_address
+            ),
             request_seconds=_positive(environment, "STOREWATCH_REQUEST_SECONDS", cls.request_seconds),
             min_free_mb=_positive(environment, "STOREWATCH_MIN_FREE_MB", cls.min_free_mb),
             access=AccessSettings.from_environment(environment),

@@ -43,6 +43,10 @@ REQUEST_SECONDS: Final = Histogram(
     registry=REGISTRY,
 )
 IN_FLIGHT: Final = Gauge("storewatch_http_requests_in_flight", "Requests being answered.", registry=REGISTRY)
+# reason: crowded (closed to make room for another), full (no room), slow-head or large-head.
+CONNECTIONS_CLOSED: Final = Counter(
+    "storewatch_connections_closed", "Connections closed by a limit.", ("reason",), registry=REGISTRY
+)
 # source: push (POST /v1/observations) or import (files); outcome: accepted or rejected.
 OBSERVATIONS: Final = Counter(
     "storewatch_observations", "Observations accepted or rejected.", ("source", "outcome"), registry=REGISTRY
@@ -83,6 +87,10 @@ _SECRETS: Final = (
     ),
 )
 _SECRET_FIELD: Final = re.compile(rf"(?i)(?:.*[-_])?{_SENSITIVE}")
+# First lines of what asyncio and uvicorn log.
+_CAUSED_BY_CLIENTS: Final = frozenset(
+    {"socket.accept() out of system resource", "Invalid HTTP request received.", "Unsupported upgrade request."}
+)
 _NOISE: Final = ("color_message",)  # a field of uvicorn
 
 
@@ -124,6 +132,7 @@ def configure_logging(level: str = "INFO", stream: IO[str] | None = None) -> Non
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
+    handler.addFilter(_OncePerMinute())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -131,6 +140,31 @@ def configure_logging(level: str = "INFO", stream: IO[str] | None = None) -> Non
         library = logging.getLogger(name)
         library.handlers[:] = [logging.NullHandler()]  # its lines go to the handler of the root
         library.propagate = True
+
+
+class _OncePerMinute(logging.Filter):
+    """Drops repeats, within a minute, of lines that any client can cause; the next line states how many.
+
+    Otherwise a flood of connections is a flood of lines, which fills the disk.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next_s: dict[str, float] = {}
+        self._dropped: dict[str, int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name not in ("asyncio", "uvicorn.error"):
+            return True
+        event = record.getMessage().partition("\n")[0]
+        if event not in _CAUSED_BY_CLIENTS:
+            return True
+        if record.created < self._next_s.get(event, 0.0):
+            self._dropped[event] = self._dropped.get(event, 0) + 1
+            return False
+        self._next_s[event] = record.created + 60.0
+        record.repeats = self._dropped.pop(event, 0)
+        return True
 
 
 def _clean_fields(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> dict[str, Any]:

@@ -40,12 +40,12 @@ def start(home: Path, *arguments: str, log: Path, **settings: str) -> subprocess
 
 
 @contextmanager
-def service(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+def service(home: Path, *options: str, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
     """A service that answers, and a client of it."""
     port = free_port()
     home.parent.mkdir(exist_ok=True)
     with (
-        start(home, "serve", "--port", str(port), *options, log=home.parent / "service.log") as process,
+        start(home, "serve", "--port", str(port), *options, log=home.parent / "service.log", **settings) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
     ):
         try:

@@ -4,8 +4,10 @@ import logging
 import signal
 import socket
 import threading
+from asyncio import Protocol
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -16,6 +18,7 @@ from storewatch.engine.compiling import compile_kernels
 from storewatch.installation import end_in_time, log_start, open_installation, prepare_service, utc_now
 from storewatch.settings import Settings
 from storewatch.telemetry import configure_logging
+from storewatch.web.connections import IDLE_SECONDS, LISTEN_BACKLOG, ConnectionLimits, Connections, LimitedProtocol
 from storewatch.web.service import create_service
 
 log = logging.getLogger(__name__)
@@ -41,16 +44,16 @@ def serve(settings: Settings, host: str, port: int, *, insecure: bool = False, w
                 installation.worker.stop()
 
         log_start(settings, "service", host=host, port=port, worker=with_worker, keys=rules.keys)
-        run_server(
-            create_service(installation),
-            listener,
-            forwarded_allow_ips=list(settings.access.trusted_proxies),
-            on_stop=stop,
+        limits = ConnectionLimits(
+            total=settings.max_connections,
+            per_address=settings.max_connections_per_address,
+            proxies=settings.access.trusted_proxies,
         )
+        run_server(create_service(installation), listener, limits, on_stop=stop)
 
 
 def run_server(
-    service: ASGIApp, listener: socket.socket, *, forwarded_allow_ips: list[str], on_stop: Callable[[], None]
+    service: ASGIApp, listener: socket.socket, limits: ConnectionLimits, *, on_stop: Callable[[], None]
 ) -> None:
     """Serve HTTP on the listener until SIGINT or SIGTERM.
 
@@ -58,11 +61,16 @@ def run_server(
     """
     config = uvicorn.Config(
         service,
+        http=cast(type[Protocol], partial(LimitedProtocol, Connections(limits))),
+        ws="none",
+        loop="asyncio",
+        backlog=LISTEN_BACKLOG,
+        timeout_keep_alive=IDLE_SECONDS,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=FINISH_SECONDS,
-        forwarded_allow_ips=forwarded_allow_ips,
+        forwarded_allow_ips=list(limits.proxies),
     )
     # At its end uvicorn raises the signals again that it caught; the default handler of SIGTERM would end the process.
     before = signal.signal(signal.SIGTERM, lambda *_: None)
