@@ -5,10 +5,11 @@ A state is a frame of `key` (a JSON list: a store_id; or store_id, label, value 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from json.encoder import encode_basestring as _quoted
 from typing import Any, Final
 
 import polars as pl
@@ -93,29 +94,41 @@ def _key(*parts: object) -> str:
     return json.dumps([None if part is None else str(part) for part in parts], ensure_ascii=False)
 
 
-def _keys(store_ids: pl.Series) -> list[str]:
-    return [_key(each) for each in store_ids]
+def _keys(store_ids: Iterable[str]) -> list[str]:
+    """Return the keys of stores: those of `_key`, which takes 6 µs each, in 0.2 µs each."""
+    return [f"[{_quoted(each)}]" for each in store_ids]
 
 
-def _ids(keys: list[str]) -> pl.DataFrame:
-    return pl.DataFrame({"store_id": [json.loads(key)[0] for key in keys]}, schema={"store_id": pl.String})
+def _parsed(texts: Iterable[str]) -> list[Any]:
+    """Return what each of many texts of JSON holds; parsed at once, because each call takes 5 µs."""
+    values: list[Any] = json.loads(f"[{','.join(texts)}]")
+    return values
+
+
+def _ids(keys: Iterable[str]) -> pl.DataFrame:
+    return pl.DataFrame({"store_id": [parts[0] for parts in _parsed(keys)]}, schema={"store_id": pl.String})
 
 
 def _read_hours(connection: Connection, keys: list[str]) -> State:
     ids = _ids(keys)
     hours = read_rows_of(connection, stores, ids, pl.Schema({"store_id": pl.String, "weekly_hours_id": pl.Int64}))
     versions = read_rows_of(connection, hours_versions, ids, HOURS_VERSIONS)
-    found: dict[str, dict[str, Any]] = {key: {"hours": None, "versions": []} for key in keys}
-    for store_id, hours_id in hours.rows():
-        found[_key(store_id)]["hours"] = hours_id
-    for store_id, valid_from, hours_id in versions.sort("store_id", "valid_from").rows():
-        found[_key(store_id)]["versions"].append([valid_from.isoformat(), hours_id])
-    return {key: json.dumps(value) for key, value in found.items()}
+    found = dict.fromkeys(keys, _hours_state(None))
+    found |= {key: _hours_state(hours_id) for key, hours_id in zip(_keys(hours["store_id"]), hours[:, 1], strict=True)}
+    for (store_id,), rows in versions.sort("store_id", "valid_from").partition_by("store_id", as_dict=True).items():
+        key = _key(store_id)
+        dated = [[valid_from.isoformat(), hours_id] for _, valid_from, hours_id in rows.rows()]
+        found[key] = json.dumps(json.loads(found[key]) | {"versions": dated})
+    return found
+
+
+def _hours_state(hours_id: int | None) -> str:
+    """Return the JSON of weekly hours without dated versions."""
+    return f'{{"hours": {"null" if hours_id is None else hours_id}, "versions": []}}'
 
 
 def _write_hours(connection: Connection, states: State, now: datetime) -> None:
-    ids = _ids(list(states))
-    values = [json.loads(value) for value in states.values()]
+    ids, values = _ids(states), _parsed(states.values())
     hours = ids.with_columns(weekly_hours_id=pl.Series([value["hours"] for value in values], dtype=pl.Int64))
     write_rows(connection, stores, hours.sort("store_id"), replace="weekly_hours_id", registered_at=now)
     for batch in ids.iter_slices(BATCH_ROWS):
@@ -132,27 +145,25 @@ def _write_hours(connection: Connection, states: State, now: datetime) -> None:
 
 
 def _read_zones(connection: Connection, keys: list[str]) -> State:
-    found = dict(read_rows_of(connection, stores, _ids(keys), TIMEZONES).rows())
-    return {key: json.dumps(found.get(json.loads(key)[0])) for key in keys}
+    found = read_rows_of(connection, stores, _ids(keys), TIMEZONES)
+    zones = ["null" if zone is None else _quoted(zone) for zone in found["timezone"]]
+    return dict.fromkeys(keys, "null") | dict(zip(_keys(found["store_id"]), zones, strict=True))
 
 
 def _write_zones(connection: Connection, states: State, now: datetime) -> None:
-    zones = _ids(list(states)).with_columns(
-        timezone=pl.Series([json.loads(value) for value in states.values()], dtype=pl.String)
-    )
+    zones = _ids(states).with_columns(timezone=pl.Series(_parsed(states.values()), dtype=pl.String))
     write_rows(connection, stores, zones.sort("store_id"), replace="timezone", registered_at=now)
 
 
 def _read_dates(connection: Connection, keys: list[str], column: str) -> State:
     schema = pl.Schema({"store_id": pl.String(), column: LIVES[column]})
-    found = dict(read_rows_of(connection, store_lives, _ids(keys), schema).rows())
-    return {key: json.dumps(_text(found.get(json.loads(key)[0]))) for key in keys}
+    found = read_rows_of(connection, store_lives, _ids(keys), schema)
+    dates = [json.dumps(_text(date)) for date in found[column]]
+    return dict.fromkeys(keys, "null") | dict(zip(_keys(found["store_id"]), dates, strict=True))
 
 
 def _write_dates(connection: Connection, states: State, now: datetime, column: str) -> None:
-    dates = _ids(list(states)).with_columns(
-        pl.Series(column, [json.loads(value) for value in states.values()], pl.String).str.to_date()
-    )
+    dates = _ids(states).with_columns(pl.Series(column, _parsed(states.values()), pl.String).str.to_date())
     write_rows(connection, stores, dates.select("store_id").sort("store_id"), registered_at=now)
     write_rows(connection, store_lives, dates.sort("store_id"), replace=column)
     nothing = store_lives.c.opened_on.is_(None), store_lives.c.closed_on.is_(None)
@@ -163,15 +174,17 @@ def _read_labels(connection: Connection, keys: list[str]) -> State:
     found: State = {}
     for first in range(0, len(keys), _LABELS_AT_ONCE):
         some = keys[first : first + _LABELS_AT_ONCE]
-        labels = read_labels(connection, _ids(some)["store_id"].to_list())
+        store_ids = _ids(some)["store_id"].to_list()
+        labels = read_labels(connection, store_ids)
         found |= {
-            key: json.dumps(labels.get(json.loads(key)[0], {}), ensure_ascii=False, sort_keys=True) for key in some
+            key: json.dumps(labels.get(store_id, {}), ensure_ascii=False, sort_keys=True)
+            for key, store_id in zip(some, store_ids, strict=True)
         }
     return found
 
 
 def _write_labels(connection: Connection, states: State, now: datetime) -> None:
-    labels = {json.loads(key)[0]: json.loads(value) for key, value in states.items()}
+    labels = dict(zip(_ids(states)["store_id"], _parsed(states.values()), strict=True))
     replace_labels(connection, labels_frame(labels), now)
 
 
@@ -218,7 +231,7 @@ def _write_entries(connection: Connection, states: State, now: datetime, kind: E
 def _targets(keys: list[str], kind: EntryKind) -> list[tuple[list[str], pl.DataFrame]]:
     """Return the columns and values that name these keys, of stores and of labels, in batches."""
     names = _entry_key(kind)
-    frame = pl.DataFrame([json.loads(key) for key in keys], schema=dict.fromkeys(names, pl.String), orient="row")
+    frame = pl.DataFrame(_parsed(keys), schema=dict.fromkeys(names, pl.String), orient="row")
     dated = [name for name in names if name not in TARGET]
     of = (["store_id", *dated], ["label", "value", *dated])
     return [
