@@ -57,6 +57,46 @@ def test_state_is_that_of_the_last_poll_within_three_hours(
     assert stores.find("new")[1].state == state
 
 
+@pytest.mark.parametrize(
+    ("ahead", "as_of_ahead"),
+    [
+        (timedelta(0), timedelta(0)),
+        (timedelta(microseconds=1), timedelta(0)),
+        (timedelta(minutes=5), timedelta(0)),
+        (timedelta(minutes=5, microseconds=1), timedelta(minutes=5, microseconds=1)),
+        (-timedelta(microseconds=1), -timedelta(microseconds=1)),
+    ],
+)
+def test_clock_of_states_is_the_wall_where_the_newest_poll_is_up_to_five_minutes_ahead(
+    app: Installation, ahead: timedelta, as_of_ahead: timedelta
+) -> None:
+    poll(app, ("fast", NEWEST + ahead, True), ("exact", NEWEST - timedelta(hours=2, minutes=59), False))
+    stores = CurrentStores(catalog=app.catalog, lake=app.lake, clock=lambda: NEWEST)
+    moment, exact = stores.find("exact")
+    assert (moment.as_of_us, exact.state) == (
+        instant_us(NEWEST + as_of_ahead),
+        StoreState.UNKNOWN if as_of_ahead > timedelta(minutes=1) else StoreState.DOWN,
+    )
+
+
+@pytest.mark.parametrize("scope", [Scope(), Scope(label=Label("owner", "acme"))])
+def test_poll_that_is_ahead_counts_when_the_wall_reaches_it(app: Installation, scope: Scope) -> None:
+    hour, minute, tick = timedelta(hours=1), timedelta(minutes=1), timedelta(microseconds=1)
+    poll(app, ("bar", NEWEST - hour, True), ("bar", NEWEST + 2 * minute, False))
+    app.catalog.stores.replace(StoreChanges(labels=labels_frame({"bar": {"owner": "acme"}})), now=NEWEST)
+    wall = [NEWEST]
+    stores = CurrentStores(catalog=app.catalog, lake=app.lake, clock=lambda: wall[-1])
+    found = []
+    for now in (NEWEST, NEWEST + 2 * minute - tick, NEWEST + 2 * minute, NEWEST + hour):
+        wall.append(now)
+        moment, bar = stores.find("bar", scope)
+        assert moment.as_of_us is not None
+        down = stores.count(scope=scope)[StoreState.DOWN]
+        found.append((moment.as_of_us - instant_us(NEWEST), bar.state, down))
+    late = 2 * 60_000_000
+    assert found == [(0, "up", 0), (0, "up", 0), (late, "down", 1), (late, "down", 1)]
+
+
 def test_states_of_a_page_are_those_of_all(app: Installation, stores: CurrentStores) -> None:
     polls = [(f"s{n:02}", NEWEST - timedelta(hours=n / 4), n % 3 > 0) for n in range(40)]
     poll(app, *polls)

@@ -96,15 +96,21 @@ class CurrentStores:
         """Return the newest data and their as_of: the newest observation of the stores of the scope.
 
         While polls arrive live it is the wall's clock where that is earlier: a device whose clock is a few minutes
-        ahead does not move the clock of all stores.
+        ahead does not move the clock of all stores. Without new data the moment stays until that observation's time has
+        come.
         """
-        snapshot, version = self.lake.snapshot(), self.catalog.version()
+        snapshot, version, now_us = self.lake.snapshot(), self.catalog.version(), instant_us(self.clock())
         known = self._moments.get(scope)
-        if known is not None and (known.snapshot.version, known.catalog_version) == (snapshot.version, version):
+        if (
+            known is not None
+            and (known.snapshot.version, known.catalog_version) == (snapshot.version, version)
+            and not known.is_outdated(now_us)
+        ):
             return known
         newest_us = newest_of(snapshot, self._ids(scope)) if scope.is_limited else snapshot.newest_us()
-        as_of_us = None if newest_us is None else _live_us(newest_us, instant_us(self.clock()))
-        return _keep(self._moments, scope, Moment(snapshot=snapshot, catalog_version=version, as_of_us=as_of_us))
+        as_of_us = None if newest_us is None else _live_us(newest_us, now_us)
+        moment = Moment(snapshot=snapshot, catalog_version=version, as_of_us=as_of_us, newest_us=newest_us)
+        return _keep(self._moments, scope, moment)
 
     def read(self, store_id: str, scope: Scope = ALL_STORES) -> tuple[StoreRows, Moment]:
         """Return what the catalog has of one store, and the moment. Raises UnknownStoreError."""

@@ -36,18 +36,28 @@ _STATE_OF: Final = {Status.DOWN: StoreState.DOWN, Status.UP: StoreState.UP, Stat
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """One version of lake and catalog, and its as_of for a caller. as_of_us: None when nothing was observed."""
+    """One version of lake and catalog, and its as_of for a caller.
+
+    as_of_us: None when nothing was observed. newest_us: the newest observation; as_of is earlier where its time is a
+    little ahead of the wall's clock.
+    """
 
     snapshot: Snapshot
     catalog_version: int
     as_of_us: int | None
+    newest_us: int | None
 
     def same_data(self, other: "Moment | None") -> bool:
         return (
             other is not None
             and self.snapshot.version == other.snapshot.version
             and self.catalog_version == other.catalog_version
+            and self.as_of_us == other.as_of_us
         )
+
+    def is_outdated(self, now_us: int) -> bool:
+        """Return whether the wall's clock has reached the newest observation, which as_of does not have yet."""
+        return self.newest_us is not None and self.as_of_us != self.newest_us and now_us >= self.newest_us
 
 
 class Spread(Enum):

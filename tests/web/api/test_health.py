@@ -62,6 +62,16 @@ def test_worker_that_does_not_beat_is_not_ready(app: Installation) -> None:
     assert body["checks"]["worker"]["detail"] == "no heartbeat of the worker in this process"
 
 
+def test_head_has_the_status_of_get_and_no_body(app: Installation) -> None:
+    client = TestClient(service_of(prepare_service(app)))
+    for path, status in (("/readyz", 503), ("/healthz", 200)):  # the worker is never started
+        answers = [client.request(method, path) for method in ("GET", "HEAD")]
+        assert [(answer.status_code, len(answer.content) > 0) for answer in answers] == [
+            (status, True),
+            (status, False),
+        ]
+
+
 def append_poll(parts: Installation, store_id: str) -> None:
     """Commit to the lake as a process does that is killed before it registers the store."""
     at = parts.clock()

@@ -71,6 +71,25 @@ def events(client: TestClient, report_id: str) -> list[tuple[str, Any]]:
     return list(zip(names, data, strict=True))
 
 
+WARNING = (
+    "as_of 2023-01-24T18:00:00Z does not fit the polls: of 3 polled stores only 1 was polled in the 24 hours before "
+    "it. Perhaps its newest poll has a wrong time. as_of 2023-01-23T18:00:00Z would fit."
+)
+
+
+@pytest.mark.parametrize(
+    ("newest", "warning"), [("2023-01-24T17:59:59.999999Z", None), ("2023-01-24T18:00:00Z", WARNING)]
+)
+def test_header_says_where_as_of_does_not_fit_the_polls(client: TestClient, newest: str, warning: str | None) -> None:
+    client.post("/v1/observations", json={"store_id": "ghost", "observed_at": newest, "status": "active"})
+    report_id = client.post("/v1/reports", json={}).json()["report_id"]
+    assert ended(client, report_id)["state"] == "complete"
+    for path in (f"/v1/reports/{report_id}/file", f"/get_report?report_id={report_id}"):
+        for method in ("GET", "HEAD"):
+            answer = client.request(method, path)
+            assert (answer.status_code, answer.headers.get("x-as-of-warning")) == (200, warning)
+
+
 def test_report_is_accepted_computed_and_downloaded(client: TestClient) -> None:
     accepted = client.post("/v1/reports", json={})
     report_id = accepted.json()["report_id"]
