@@ -135,7 +135,7 @@ last clean run: none yet.
   memory is the largest resident size that the system saw. Files are in the system's cache, as they are right after an
   import.
 - **In a running service**: a real `storewatch serve` process on a port of this machine. The time runs from sending
-  `POST /trigger_report` until the CSV has arrived, asking `GET /get_report` again a millisecond after each answer.
+  `POST /trigger_report` until the CSV has arrived, sending `GET /get_report` again a millisecond after each answer.
   Before each report another process has appended one poll, so everything but the list of stores is read and computed
   again. A second report of the same data takes the finished file.
 - **While polls are pushed**: eight clients push requests of 100 polls as fast as they are answered, all of them of
