@@ -147,7 +147,7 @@ last clean run: none yet.
 - **Kernels**: the seconds that `storewatch compile` names, without Python's start and the import of Numba; the line
   below is the whole process. They are compiled when storewatch is installed, so a user meets the second number.
 - **Engine alone** is the walk over sorted polls in memory to exact totals of the last hour, day and week, on one core.
-  The line below it includes sorting the polls as the lake gives them.
+  The line below it includes sorting the polls as the lake returns them.
 - **A million stores** are the stores of the smaller data repeated under new ids, with their polls, hours and zones,
   appended in one commit and then put in order by `storewatch optimize`, as an operator would have them. The first
   report after an `optimize` also looks through the rewritten files for stores that nobody has registered.
