@@ -13,7 +13,7 @@ from support.importing import import_file
 from storewatch.catalog import Catalog
 from storewatch.domain.enums import PushFormat
 from storewatch.domain.labels import ALL_STORES
-from storewatch.ingest import ImportResult
+from storewatch.ingest import ImportOptions, ImportResult, InputFile, import_files
 from storewatch.ingest.ingestion import Ingestion
 from storewatch.ingest.pushed import check_pushed, read_pushed
 from storewatch.lake import Lake
@@ -78,6 +78,18 @@ def test_requests_with_and_without_details_share_a_commit(sqlite_catalog: Catalo
     assert [future.result().accepted for future in futures] == [1, 1, 1]
     ingestion.stop()
     assert details_of(lake) == EXPECTED
+
+
+def test_files_with_and_without_details_are_one_import(tmp_path: Path, sqlite_catalog: Catalog, lake: Lake) -> None:
+    texts = ("store_id,status,timestamp_utc{0}\na,active,2023-01-25 18:00:00 UTC{1}\n").format
+    paths = [tmp_path / name for name in ("0.csv", "1.csv", "2.csv", "3.ndjson")]
+    paths[0].write_text(texts("", ""))
+    paths[1].write_text(texts(",source", ",glovo").replace("a,active", "c,inactive"))
+    paths[2].write_text(texts(",reason", ",not found").replace("a,active", "b,inactive"))
+    paths[3].write_text(json.dumps(ROWS[0]))
+    files = [InputFile.at(path) for path in paths]
+    (done,) = import_files(files, catalog=sqlite_catalog, lake=lake, now=NOW, options=ImportOptions()).tables
+    assert (done.accepted, details_of(lake)) == (4, EXPECTED)
 
 
 def test_file_without_details_leaves_them_unknown(load: Callable[..., ImportResult], lake: Lake) -> None:

@@ -1,6 +1,7 @@
 """Clean ids, labels and their values: remove the characters that people cannot see.
 
-`clean_id` and `clean_value` clean a single text; `ingest.cells` does the same for whole columns.
+`clean_id` and `clean_value` clean a single text; `ingest.cells` does the same for whole columns. `is_storable` finds
+texts that cannot be cleaned.
 """
 
 import re
@@ -40,3 +41,14 @@ def clean_value(text: str) -> str:
     Joiners stay between two characters, where some scripts and emoji need them.
     """
     return text.strip(BLANKS) if text.isascii() else _INVISIBLE_IN_VALUES.sub("", text).strip(BLANKS_OF_VALUES)
+
+
+def is_storable(text: str) -> bool:
+    """Return False when a text has half characters (lone surrogates), which neither columns nor databases can hold."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

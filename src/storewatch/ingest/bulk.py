@@ -17,6 +17,7 @@ from storewatch.domain.columns import LABELS, REJECTS, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable, Setting, WeekdayCounting
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
+from storewatch.domain.texts import is_storable
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import CheckedRows, check_apart
@@ -280,7 +281,7 @@ def _label_row(row: object) -> tuple[str, list[dict[str, str | None]]]:
     for value in labels.values():
         if not isinstance(value, str | None):
             raise InvalidInputError("the value of a label must be text or null")
-    if not all(_is_text(value) for value in (store_id, *labels, *labels.values()) if value is not None):
+    if not all(is_storable(value) for value in (store_id, *labels, *labels.values()) if value is not None):
         raise InvalidInputError("it is not valid UTF-8 text")
     return store_id, [{"label": label, "value": value} for label, value in labels.items()]
 
@@ -297,7 +298,3 @@ def _json_rows(body: bytes) -> list[object]:
     if len(rows) > MAX_ROWS:
         raise InvalidInputError(f"The body has more than {MAX_ROWS:,} rows; send it in parts.")
     return rows
-
-
-def _is_text(value: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in value)

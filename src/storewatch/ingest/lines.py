@@ -10,6 +10,7 @@ import polars as pl
 
 from storewatch.domain.columns import REJECTS
 from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.texts import is_storable
 from storewatch.ingest.blocks import (
     DECIMAL_NAMES,
     DETAIL_NAMES,
@@ -175,13 +176,7 @@ def _shown(value: object) -> str:
 
 def _is_text(values: Sequence[str | None]) -> bool:
     """False when a value has lone surrogates: bytes that were no UTF-8, or half a JSON escape."""
-    for value in values:
-        if value is not None and not value.isascii():
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                return False
-    return True
+    return all(value is None or is_storable(value) for value in values)
 
 
 def _origins(numbers: list[int], raws: list[bytes]) -> Callable[[Rows], tuple[Rows, list[str]]]:

@@ -1,6 +1,6 @@
 """The fields of one store, checked by the rules of the tables of files; the reasons have the same words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,13 +10,15 @@ from storewatch.domain.columns import LABELS, LIVES, PATTERNS, TIMEZONES
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import parse_local_date
 from storewatch.domain.labels import ALL_STORES, Label, Scope
-from storewatch.domain.texts import clean_value
+from storewatch.domain.texts import clean_value, is_storable
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.tables import check_hours, check_labels, check_zones
 from storewatch.stores.changes import StoreFields
 
 HOURS: Final = pl.Schema({"store_id": pl.String(), "intervals": PATTERNS["intervals"]})
 _ANY_TIME: Final = datetime.min.replace(tzinfo=UTC)  # only observations are checked against the clock
+
+_NO_TEXT: Final = "it is not valid UTF-8 text"
 
 # The path of a field, and the reason why its value cannot be used.
 Problem = tuple[tuple[str | int, ...], str]
@@ -31,8 +33,10 @@ def check_fields(
     no row: closed all week.
     scope: its label must not be changed. Returns the fields, and what is wrong with them: then none may be stored.
     """
-    problems: list[Problem] = []
+    problems = list(_half_characters((), sent))
     hours = zones = labels = None
+    if problems:
+        return StoreFields(), problems
     if "timezone" in sent:
         zones = _zone(store_id, sent["timezone"], problems)
     if "weekly_hours" in sent:
@@ -45,6 +49,8 @@ def check_fields(
 
 def check_id(store_id: str) -> tuple[str, list[Problem]]:
     """Return the id of a new store as it would be read from a file, and what is wrong with it."""
+    if not is_storable(store_id):
+        return store_id, [(("store_id",), _NO_TEXT)]
     checked = check_labels(pl.DataFrame([(store_id, [])], LABELS, orient="row"))
     good = checked.good["store_id"].to_list() or [store_id]
     return good[0], [(("store_id",), reason) for reason in checked.bad["reason"]]
@@ -52,6 +58,22 @@ def check_id(store_id: str) -> tuple[str, list[Problem]]:
 
 def scope_reason(mine: Label) -> str:
     return f"the label {mine.name} is the scope of this key, which cannot change it from '{mine.value}'"
+
+
+def _half_characters(path: tuple[str | int, ...], value: object) -> Iterator[Problem]:
+    """Yield a problem for each text in fields, or name of a label, that has half characters."""
+    if isinstance(value, str):
+        if not is_storable(value):
+            yield path, _NO_TEXT
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            if is_storable(name):
+                yield from _half_characters((*path, name), member)
+            else:
+                yield path, _NO_TEXT
+    elif isinstance(value, Sequence):
+        for number, member in enumerate(value):
+            yield from _half_characters((*path, number), member)
 
 
 def _zone(store_id: str, timezone: str | None, problems: list[Problem]) -> pl.DataFrame:

@@ -187,7 +187,7 @@ class Lake:
 
 
 def _gather(batches: Iterable[pl.DataFrame], rows_at_once: int) -> Iterator[pl.DataFrame]:
-    """Join small batches until they are worth sorting."""
+    """Join small batches until they are worth sorting. Not all of them need have the same details."""
     held: list[pl.DataFrame] = []
     rows = 0
     for batch in batches:
@@ -196,7 +196,7 @@ def _gather(batches: Iterable[pl.DataFrame], rows_at_once: int) -> Iterator[pl.D
         held.append(batch)
         rows += batch.height
         if rows >= rows_at_once:
-            yield pl.concat(held)
+            yield pl.concat(held, how="diagonal")
             held, rows = [], 0
     if held:
-        yield pl.concat(held)
+        yield pl.concat(held, how="diagonal")

@@ -16,6 +16,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from storewatch.domain.instants import parse_instant
+from storewatch.domain.texts import is_storable
 from storewatch.web.parameters import field, invalid
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ def _fits(value: object, kind: type | UnionType) -> bool:
     if isinstance(value, int):
         return value in _INT64
     if isinstance(value, str):
-        return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+        return "\0" not in value and is_storable(value)
     return value is None
 
 

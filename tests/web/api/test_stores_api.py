@@ -1,5 +1,6 @@
 """The routes of stores, through the service's real layers: what they give, take and refuse."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,30 @@ def test_change_that_cannot_be_is_refused_whole(
     before = sqlite_client.get("/v1/stores/cafe").json()
     assert fields(sqlite_client.patch("/v1/stores/cafe", json={"labels": {"ok": "1"}} | body)) == found
     assert fields(sqlite_client.post("/v1/stores", json={"store_id": "new"} | body)) == found
+    assert sqlite_client.get("/v1/stores/cafe").json() == before
+    assert sqlite_client.get("/v1/stores/new").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ({"timezone": "UTC\ud800"}, "body.timezone"),
+        ({"opened_on": "2023-\udfff"}, "body.opened_on"),
+        ({"labels": {"owner": "\ud83d"}}, "body.labels.owner"),
+        ({"labels": {"own\ud83der": "acme"}}, "body.labels"),
+        ({"labels": {"own\ud83der": None}}, "body.labels"),
+        ({"weekly_hours": [NINE_TO_TWELVE | {"start_time_local": "9\ud83d"}]}, "body.weekly_hours.0.start_time_local"),
+    ],
+)
+def test_half_characters_are_refused_in_every_field(
+    sqlite_client: TestClient, body: dict[str, Any], found: str
+) -> None:
+    before = sqlite_client.get("/v1/stores/cafe").json()
+    for method, path, sent in (("PATCH", "/v1/stores/cafe", body), ("POST", "/v1/stores", {"store_id": "new"} | body)):
+        answer = sqlite_client.request(
+            method, path, content=json.dumps(sent).encode(), headers={"Content-Type": "application/json"}
+        )
+        assert (answer.status_code, fields(answer)) == (422, [found])
     assert sqlite_client.get("/v1/stores/cafe").json() == before
     assert sqlite_client.get("/v1/stores/new").status_code == 404
 
