@@ -17,6 +17,7 @@ from storewatch.domain.instants import HOUR_US, MINUTE_US
 from storewatch.domain.policies import FILL, OBSERVED, Policy
 from storewatch.engine.availability import totals
 from storewatch.engine.evidence import Evidence, evidence_range, group_evidence
+from storewatch.engine.inputs import EngineInputs
 from storewatch.engine.measures import in_unit
 from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.installation import open_installation
@@ -104,7 +105,8 @@ def compare(home: Path, report: Path) -> dict[str, Any]:
 
 
 def _engine(case: Case, evidence: Evidence, sessions: Sessions, policy: Policy) -> Int64s:
-    return totals(evidence, sessions, case.windows_us, as_of_us=case.as_of_us, policy=policy)
+    inputs = EngineInputs(evidence=evidence, sessions=sessions, as_of_us=case.as_of_us, policy=policy)
+    return totals(inputs, case.windows_us)
 
 
 def _differ(theirs: Int64s, ours: Int64s) -> int:

@@ -17,6 +17,7 @@ from storewatch.domain.enums import ClosureMode, Status
 from storewatch.domain.policies import Policy
 from storewatch.engine.availability import bucket_totals, spans, totals
 from storewatch.engine.evidence import Evidence, Reclassified, evidence_range, group_evidence, group_reclassified
+from storewatch.engine.inputs import EngineInputs
 from storewatch.engine.opening.calendars import Calendars, assign_calendars
 from storewatch.engine.opening.changes import HoursChanges
 from storewatch.engine.opening.sessions import open_sessions
@@ -100,16 +101,25 @@ def policy_of(world: World) -> Policy:
     return Policy(name="tried", max_gap_us=world.max_gap_us)
 
 
+def inputs_of(
+    world: World, calendars: Calendars, reach: tuple[int, int], reclassified: Reclassified | None = None
+) -> EngineInputs:
+    """Return the inputs of the engine for a world. reach: the range of its sessions."""
+    return EngineInputs(
+        evidence=evidence_of(world.stores),
+        sessions=open_sessions(calendars, *reach),
+        as_of_us=world.as_of_us,
+        policy=policy_of(world),
+        reclassified=reclassified,
+    )
+
+
 def engine_totals(world: World, changes: Changes | None = None) -> Totals:
     policy = policy_of(world)
     reach = evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
     answer = totals(
-        evidence_of(world.stores),
-        open_sessions(calendars_of(world.stores), *reach),
+        inputs_of(world, calendars_of(world.stores), reach, None if changes is None else reclassified_of(changes)),
         np.array(world.windows, np.int64),
-        as_of_us=world.as_of_us,
-        policy=policy,
-        reclassified=None if changes is None else reclassified_of(changes),
     )
     return in_words(answer)
 
@@ -121,12 +131,9 @@ def engine_zone_totals(world: World, shift_us: int) -> Totals:
     reach = evidence_range(world.from_us, latest_us, as_of_us=world.as_of_us, policy=policy)
     later_us = np.arange(len(calendars.zones), dtype=np.int64) * shift_us
     answer = totals(
-        evidence_of(world.stores),
-        open_sessions(calendars, *reach),
+        inputs_of(world, calendars, reach),
         np.array(world.windows, np.int64)[None] + later_us[:, None, None],
-        as_of_us=world.as_of_us,
-        policy=policy,
-        zone_of=calendars.zone_of,
+        calendars.zone_of,
     )
     return in_words(answer)
 
@@ -150,13 +157,9 @@ def engine_buckets(world: World, by: str, changes: Changes | None = None, cells:
         return []
     reach = evidence_range(int(edges.min()), int(edges.max()), as_of_us=world.as_of_us, policy=policy)
     answer = bucket_totals(
-        evidence_of(world.stores),
-        open_sessions(calendars, *reach),
+        inputs_of(world, calendars, reach, None if changes is None else reclassified_of(changes)),
         edges,
         calendars.zone_of,
-        as_of_us=world.as_of_us,
-        policy=policy,
-        reclassified=None if changes is None else reclassified_of(changes),
         cell_of=cells and np.tile(np.arange(edges.shape[1] - 1) % cells, (len(edges), 1)),
         cells=cells,
     )
@@ -181,13 +184,9 @@ def engine_spans(world: World, changes: Changes | None = None) -> list[list[Span
     policy = policy_of(world)
     reach = evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
     answer = spans(
-        evidence_of(world.stores),
-        open_sessions(calendars_of(world.stores), *reach),
+        inputs_of(world, calendars_of(world.stores), reach, None if changes is None else reclassified_of(changes)),
         world.from_us,
         world.to_us,
-        as_of_us=world.as_of_us,
-        policy=policy,
-        reclassified=None if changes is None else reclassified_of(changes),
     )
     flat = [
         Span(start_us=start, end_us=end, status=Status(status).name.lower())
@@ -271,13 +270,9 @@ def engine_outages(world: World, changes: Changes, min_duration_us: int = 0) -> 
     look_us = LOOKAROUND_US
     reach = evidence_range(world.from_us - look_us, world.to_us + look_us, as_of_us=world.as_of_us, policy=policy)
     found = outages(
-        evidence_of(world.stores),
-        open_sessions(calendars, *reach),
+        inputs_of(world, calendars, reach, reclassified_of(changes)),
         zone_windows(world, calendars),
         calendars.zone_of,
-        as_of_us=world.as_of_us,
-        policy=policy,
-        reclassified=reclassified_of(changes),
         min_duration_us=min_duration_us,
     )
     answer: list[list[Outage]] = [[] for _ in world.stores]
@@ -303,13 +298,9 @@ def engine_openings(world: World, changes: Changes) -> list[Openings]:
     policy, calendars = policy_of(world), calendars_of(world.stores)
     reach = evidence_range(world.from_us, world.to_us, as_of_us=world.as_of_us, policy=policy)
     found = openings(
-        evidence_of(world.stores),
-        open_sessions(calendars, *reach),
+        inputs_of(world, calendars, reach, reclassified_of(changes)),
         zone_windows(world, calendars),
         calendars.zone_of,
-        as_of_us=world.as_of_us,
-        policy=policy,
-        reclassified=reclassified_of(changes),
     )
     return [Openings(**dict(zip(OPENINGS, row, strict=True))) for row in found.tolist()]
 

@@ -24,6 +24,7 @@ from reference.worlds import World, worlds
 
 from storewatch.engine.availability import totals
 from storewatch.engine.evidence import evidence_range
+from storewatch.engine.inputs import EngineInputs
 from storewatch.engine.opening.sessions import open_sessions
 from storewatch.engine.opening.zones import local_edges
 
@@ -121,14 +122,13 @@ def test_totals_evidence_outside_evidence_range_changes_nothing(world: World) ->
     wide = (reach[0] - 40 * DAY_US, reach[1] + 40 * DAY_US)
 
     def ask(evidence_reach: tuple[int, int], session_reach: tuple[int, int]) -> Totals:
-        answer = totals(
-            evidence_of(world.stores, *evidence_reach),
-            open_sessions(calendars_of(world.stores), *session_reach),
-            np.array(world.windows, np.int64),
+        inputs = EngineInputs(
+            evidence=evidence_of(world.stores, *evidence_reach),
+            sessions=open_sessions(calendars_of(world.stores), *session_reach),
             as_of_us=world.as_of_us,
             policy=policy,
         )
-        return in_words(answer)
+        return in_words(totals(inputs, np.array(world.windows, np.int64)))
 
     assert ask(reach, reach) == ask(wide, reach) == ask(wide, wide) == ask(reach, wide)
 

@@ -10,12 +10,9 @@ import numpy as np
 
 from storewatch.domain.columns import Int64s, UInt8s
 from storewatch.domain.enums import Status
-from storewatch.domain.policies import Policy
 from storewatch.engine.arrays import frozen
-from storewatch.engine.evidence import Evidence, Reclassified
-from storewatch.engine.inputs import check_order, checked_zones, walk_inputs
+from storewatch.engine.inputs import EngineInputs, check_order, checked_zones, walk_inputs
 from storewatch.engine.kernels import walk
-from storewatch.engine.opening.sessions import Sessions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +29,9 @@ class Spans:
 
 
 def totals(
-    evidence: Evidence,
-    sessions: Sessions,
+    inputs: EngineInputs,
     windows_us: Int64s,
-    *,
-    as_of_us: int,
-    policy: Policy,
     zone_of: Int64s | None = None,
-    reclassified: Reclassified | None = None,
 ) -> Int64s:
     """Add up down, up, unknown and planned business time of every store in every window.
 
@@ -47,27 +39,23 @@ def totals(
     order, may overlap; sessions must cover their `evidence_range`.
     Returns int64[S,W,4] microseconds, last axis by Status; their sum is the business time, exactly (SEMANTICS 11).
     """
-    stores = walk_inputs(evidence, sessions, reclassified)
+    stores = walk_inputs(inputs)
     if zone_of is None and windows_us.ndim == 2:
-        windows_us, zone_of = windows_us[None], np.zeros(len(sessions.calendar_of), np.int64)
+        windows_us, zone_of = windows_us[None], np.zeros(len(inputs.sessions.calendar_of), np.int64)
     if windows_us.ndim != 3 or windows_us.shape[1] == 0 or windows_us.shape[2] != 2:
         raise ValueError("windows_us must be int64[W,2], or int64[Z,W,2] with zone_of, with at least one window")
     check_order(windows_us)
-    zone_of = checked_zones(zone_of, sessions, windows_us)
+    zone_of = checked_zones(zone_of, inputs.sessions, windows_us)
     out = np.zeros((len(zone_of), windows_us.shape[1], len(Status)), np.int64)
-    walk.window_totals(stores, frozen(windows_us, np.int64), zone_of, as_of_us, policy.max_gap_us, out)
+    walk.window_totals(stores, frozen(windows_us, np.int64), zone_of, inputs.as_of_us, inputs.policy.max_gap_us, out)
     return out
 
 
 def bucket_totals(
-    evidence: Evidence,
-    sessions: Sessions,
+    inputs: EngineInputs,
     edges_us: Int64s,
     zone_of: Int64s,
     *,
-    as_of_us: int,
-    policy: Policy,
-    reclassified: Reclassified | None = None,
     cell_of: Int64s | None = None,
     cells: int | None = None,
 ) -> Int64s:
@@ -78,10 +66,10 @@ def bucket_totals(
     bucket is a cell.
     Returns int64[S,B,4], or int64[S,cells,4], microseconds, last axis by Status.
     """
-    stores = walk_inputs(evidence, sessions, reclassified)
+    stores = walk_inputs(inputs)
     if edges_us.ndim != 2 or edges_us.shape[1] < 2 or (np.diff(edges_us, axis=1) < 0).any():
         raise ValueError("edges_us must be int64[Z,B+1], ascending, with at least one bucket")
-    zone_of = checked_zones(zone_of, sessions, edges_us)
+    zone_of = checked_zones(zone_of, inputs.sessions, edges_us)
     shape = len(edges_us), edges_us.shape[1] - 1
     if cell_of is None or cells is None:
         cell_of, cells = np.broadcast_to(np.arange(shape[1]), shape), shape[1]
@@ -93,36 +81,35 @@ def bucket_totals(
         frozen(edges_us, np.int64),
         zone_of,
         frozen(cell_of, np.int64),
-        as_of_us,
-        policy.max_gap_us,
+        inputs.as_of_us,
+        inputs.policy.max_gap_us,
         out,
     )
     return out
 
 
 def spans(
-    evidence: Evidence,
-    sessions: Sessions,
+    inputs: EngineInputs,
     from_us: int,
     to_us: int,
-    *,
-    as_of_us: int,
-    policy: Policy,
-    reclassified: Reclassified | None = None,
 ) -> Spans:
     """List the maximal stretches of one status of every store in `[from_us, to_us)`, planned ones among them.
 
     No stretch of another status reaches over the edge of a session.
     """
-    stores = walk_inputs(evidence, sessions, reclassified)
+    stores, sessions = walk_inputs(inputs), inputs.sessions
     check_order(np.array([from_us, to_us]))
     of_calendars = 3 * np.diff(sessions.offsets) + np.diff(sessions.planned_offsets)
     space = (
-        3 * len(evidence.observed_us) + int(of_calendars[sessions.calendar_of].sum()) + 2 * len(stores.changed_start_us)
+        3 * len(inputs.evidence.observed_us)
+        + int(of_calendars[sessions.calendar_of].sum())
+        + 2 * len(stores.changed_start_us)
     )
     offsets = np.zeros(len(sessions.calendar_of) + 1, np.int64)
     start_us, end_us, status = np.empty(space, np.int64), np.empty(space, np.int64), np.empty(space, np.uint8)
-    walk.store_spans(stores, from_us, to_us, as_of_us, policy.max_gap_us, offsets, start_us, end_us, status)
+    walk.store_spans(
+        stores, from_us, to_us, inputs.as_of_us, inputs.policy.max_gap_us, offsets, start_us, end_us, status
+    )
     count = int(offsets[-1])
     return Spans(
         offsets=offsets, start_us=start_us[:count].copy(), end_us=end_us[:count].copy(), status=status[:count].copy()

@@ -5,6 +5,7 @@ import numpy as np
 from storewatch.domain.policies import FILL
 from storewatch.engine.availability import bucket_totals, spans, totals
 from storewatch.engine.evidence import group_evidence
+from storewatch.engine.inputs import EngineInputs
 from storewatch.engine.opening.sessions import Sessions
 from storewatch.engine.outages import openings, outages
 from storewatch.engine.polling import count_unpolled, poll_gaps
@@ -23,11 +24,12 @@ def compile_kernels() -> None:
         planned_start_us=nothing,
         planned_end_us=nothing,
     )
+    inputs = EngineInputs(evidence=evidence, sessions=sessions, as_of_us=1, policy=FILL)
     window = np.array([[0, 1]], np.int64)
-    totals(evidence, sessions, window, as_of_us=1, policy=FILL)
-    bucket_totals(evidence, sessions, window, zero, as_of_us=1, policy=FILL)
-    spans(evidence, sessions, 0, 1, as_of_us=1, policy=FILL)
-    outages(evidence, sessions, window, zero, as_of_us=1, policy=FILL)
-    openings(evidence, sessions, window, zero, as_of_us=1, policy=FILL)
+    totals(inputs, window)
+    bucket_totals(inputs, window, zero)
+    spans(inputs, 0, 1)
+    outages(inputs, window, zero)
+    openings(inputs, window, zero)
     poll_gaps(evidence, sessions, window, zero, as_of_us=1)
     count_unpolled(evidence, sessions, 0, 1, np.zeros(2, np.int64), np.zeros(2, np.int64), as_of_us=1)

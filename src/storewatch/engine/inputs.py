@@ -1,19 +1,37 @@
-"""Check the inputs that the kernels take on trust, and build their tuples of arrays."""
+"""The inputs of the engine: check what the kernels take on trust, and build their tuples of arrays."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from storewatch.domain.columns import Int64s
 from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.policies import Policy
 from storewatch.engine.arrays import frozen
 from storewatch.engine.evidence import Evidence, Reclassified
 from storewatch.engine.kernels import polls, walk
 from storewatch.engine.opening.sessions import Sessions
 
 
-def walk_inputs(evidence: Evidence, sessions: Sessions, reclassified: Reclassified | None) -> walk.Stores:
+@dataclass(frozen=True, kw_only=True)
+class EngineInputs:
+    """Everything that decides the status of S stores at every instant of a range.
+
+    reclassified: None where no down time counts as another status.
+    """
+
+    evidence: Evidence
+    sessions: Sessions
+    as_of_us: int
+    policy: Policy
+    reclassified: Reclassified | None = None
+
+
+def walk_inputs(inputs: EngineInputs) -> walk.Stores:
     """Return the inputs of the kernels in `walk`. Raises ValueError unless all are of the same number of stores."""
+    evidence, sessions = inputs.evidence, inputs.sessions
     count = len(evidence.offsets) - 1
-    changed = reclassified or _nothing_reclassified(count)
+    changed = inputs.reclassified or _nothing_reclassified(count)
     _check_stores(evidence, sessions)
     if len(changed.offsets) - 1 != count:
         raise ValueError(f"evidence has {count} stores, reclassifications {len(changed.offsets) - 1}")

@@ -9,11 +9,8 @@ import numpy.typing as npt
 
 from storewatch.domain.columns import Int64s, UInt8s
 from storewatch.domain.instants import DAY_US
-from storewatch.domain.policies import Policy
-from storewatch.engine.evidence import Evidence, Reclassified
-from storewatch.engine.inputs import checked_windows, walk_inputs
+from storewatch.engine.inputs import EngineInputs, checked_windows, walk_inputs
 from storewatch.engine.kernels import walk
-from storewatch.engine.opening.sessions import Sessions
 
 # How far `outages` looks around its window: over a week with one session.
 LOOKAROUND_US: Final = 8 * DAY_US
@@ -58,14 +55,10 @@ class Outages:
 
 
 def outages(
-    evidence: Evidence,
-    sessions: Sessions,
+    inputs: EngineInputs,
     windows_us: Int64s,
     zone_of: Int64s,
     *,
-    as_of_us: int,
-    policy: Policy,
-    reclassified: Reclassified | None = None,
     min_duration_us: int = 0,
 ) -> Outages:
     """List the outages of every store in the window of its zone: int64[Z,2].
@@ -75,12 +68,20 @@ def outages(
     Sessions and evidence must cover the `evidence_range` of the window. They should also cover that of the window with
     LOOKAROUND_US more on both sides: where they do not, an outage is taken to begin or end with them.
     """
-    stores = walk_inputs(evidence, sessions, reclassified)
-    windows_us, zone_of = checked_windows(windows_us, zone_of, sessions)
-    space = int(np.count_nonzero(evidence.active == 0)) + len(stores.changed_start_us)
+    stores = walk_inputs(inputs)
+    windows_us, zone_of = checked_windows(windows_us, zone_of, inputs.sessions)
+    space = int(np.count_nonzero(inputs.evidence.active == 0)) + len(stores.changed_start_us)
     found, flags = np.empty((space, 6), np.int64), np.empty((space, 4), np.uint8)
     count = walk.outages(
-        stores, windows_us, zone_of, as_of_us, policy.max_gap_us, LOOKAROUND_US, min_duration_us, found, flags
+        stores,
+        windows_us,
+        zone_of,
+        inputs.as_of_us,
+        inputs.policy.max_gap_us,
+        LOOKAROUND_US,
+        min_duration_us,
+        found,
+        flags,
     )
     store, start_us, end_us, down_us, opened_us, closed_us = found[:count].T.copy()
     began_before, at_opening, at_closing, state = flags[:count].T.copy()
@@ -99,14 +100,9 @@ def outages(
 
 
 def openings(
-    evidence: Evidence,
-    sessions: Sessions,
+    inputs: EngineInputs,
     windows_us: Int64s,
     zone_of: Int64s,
-    *,
-    as_of_us: int,
-    policy: Policy,
-    reclassified: Reclassified | None = None,
 ) -> Int64s:
     """Add up how late every store opened and how early it closed in the window of its zone: int64[Z,2].
 
@@ -115,8 +111,8 @@ def openings(
     from where that down time began. A session that lies there as a whole and is down throughout is missed, and neither.
     Returns int64[S,6], last axis by OPENINGS. Sessions and evidence must cover the `evidence_range` of the window.
     """
-    stores = walk_inputs(evidence, sessions, reclassified)
-    windows_us, zone_of = checked_windows(windows_us, zone_of, sessions)
+    stores = walk_inputs(inputs)
+    windows_us, zone_of = checked_windows(windows_us, zone_of, inputs.sessions)
     out = np.zeros((len(zone_of), len(OPENINGS)), np.int64)
-    walk.openings(stores, windows_us, zone_of, as_of_us, policy.max_gap_us, out)
+    walk.openings(stores, windows_us, zone_of, inputs.as_of_us, inputs.policy.max_gap_us, out)
     return out

@@ -99,9 +99,7 @@ def store_outages(
     """
     seen = read_store(store, moment, query, LOOKAROUND_US)
     window = np.array([[query.range.from_us, query.range.to_us]], np.int64)
-    found = outages(
-        **seen.engine_input, windows_us=window, zone_of=np.zeros(1, np.int64), min_duration_us=min_duration_us
-    )
+    found = outages(seen, window, np.zeros(1, np.int64), min_duration_us=min_duration_us)
     totals_us = range_totals(seen, query.range)
     counted = np.zeros((1, len(COUNTED)), np.int64)
     count_outages(counted, found)

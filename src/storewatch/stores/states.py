@@ -17,6 +17,7 @@ from storewatch.domain.instants import DAY_US, instant_of, instant_us
 from storewatch.domain.policies import OBSERVED
 from storewatch.engine.availability import totals
 from storewatch.engine.evidence import evidence_range, group_reclassified
+from storewatch.engine.inputs import EngineInputs
 from storewatch.engine.opening.calendars import assign_calendars
 from storewatch.engine.opening.changes import HoursChanges
 from storewatch.engine.opening.sessions import open_sessions
@@ -92,14 +93,14 @@ def states_at(
     window = np.array([[as_of_us, as_of_us + 1]], np.int64)
     # At one instant few stores are reclassified, and each takes a while.
     at_once = reclassifications.filter(pl.lit(instant_of(as_of_us)).is_between("start_at", "end_at", closed="left"))
-    counted = totals(
-        evidence,
-        sessions,
-        window,
+    inputs = EngineInputs(
+        evidence=evidence,
+        sessions=sessions,
         as_of_us=as_of_us,
         policy=OBSERVED,
         reclassified=None if at_once.is_empty() else group_reclassified(at_once, ids),
-    )[:, 0]
+    )
+    counted = totals(inputs, window)[:, 0]
     names = np.full(len(counted), StoreState.CLOSED.value, dtype=object)
     for status, state in _STATE_OF.items():
         names[counted[:, status] > 0] = state.value

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from storewatch.domain.instants import DAY_US, EARLIEST, LATEST, instant_of, ins
 from storewatch.domain.policies import Policy
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.availability import bucket_totals, spans, totals
-from storewatch.engine.evidence import Evidence, Reclassified, evidence_range, group_reclassified
+from storewatch.engine.evidence import Evidence, evidence_range, group_reclassified
+from storewatch.engine.inputs import EngineInputs
 from storewatch.engine.measures import Measures, measure
 from storewatch.engine.opening.calendars import assign_calendars
 from storewatch.engine.opening.sessions import Sessions, open_sessions
@@ -112,22 +113,6 @@ class Availability:
     measures: Measures
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoreEvidence:
-    """Everything that the engine needs to compute the figures of one store in a range."""
-
-    evidence: Evidence
-    sessions: Sessions
-    as_of_us: int
-    policy: Policy
-    reclassified: Reclassified | None
-
-    @property
-    def engine_input(self) -> dict[str, Any]:
-        """The arguments that every function of the engine takes, by name."""
-        return vars(self)
-
-
 def choose_range(
     begin: datetime | None,
     end: datetime | None,
@@ -159,7 +144,7 @@ def choose_range(
 def store_timeline(store: StoreRows, moment: Moment, query: HistoryQuery) -> Timeline:
     """Return the sessions, spans, polls and figures of the one store of `store`."""
     seen = read_store(store, moment, query)
-    found = spans(**seen.engine_input, from_us=query.range.from_us, to_us=query.range.to_us)
+    found = spans(seen, query.range.from_us, query.range.to_us)
     totals_us = range_totals(seen, query.range)
     return Timeline(
         range=query.range,
@@ -184,14 +169,14 @@ def store_availability(store: StoreRows, moment: Moment, query: HistoryQuery, st
     """
     seen = read_store(store, moment, query)
     starts, edges_us = _local_parts(_timezone(store), query.range, step)
-    parts_us = bucket_totals(**seen.engine_input, edges_us=edges_us[None], zone_of=np.zeros(1, np.int64))[0]
+    parts_us = bucket_totals(seen, edges_us[None], np.zeros(1, np.int64))[0]
     totals_us = np.concatenate([range_totals(seen, query.range), parts_us])
     return Availability(
         range=query.range, starts=starts, edges_us=edges_us, totals_us=totals_us, measures=measure(totals_us)
     )
 
 
-def read_store(store: StoreRows, moment: Moment, query: HistoryQuery, around_us: int = 0) -> StoreEvidence:
+def read_store(store: StoreRows, moment: Moment, query: HistoryQuery, around_us: int = 0) -> EngineInputs:
     """Read what the engine needs of the one store of `store`, in the range and `around_us` before and after it."""
     # A store without any observation has no as_of; every instant gives the same figures then.
     as_of_us = query.range.to_us if moment.as_of_us is None else moment.as_of_us
@@ -201,7 +186,7 @@ def read_store(store: StoreRows, moment: Moment, query: HistoryQuery, around_us:
     ids = store.frame["store_id"]
     calendars = assign_calendars(store.frame, store.patterns, store.changes)
     applied = query.annotations is AnnotationMode.APPLY
-    return StoreEvidence(
+    return EngineInputs(
         evidence=read_evidence(moment.snapshot, ids, (start_us, min(end_us - 1, as_of_us)), ids.to_list()),
         sessions=open_sessions(calendars, start_us, end_us, query.closures),
         as_of_us=as_of_us,
@@ -210,10 +195,10 @@ def read_store(store: StoreRows, moment: Moment, query: HistoryQuery, around_us:
     )
 
 
-def range_totals(seen: StoreEvidence, chosen: Range) -> Int64s:
+def range_totals(seen: EngineInputs, chosen: Range) -> Int64s:
     """Return the business time of a range by Status: int64[1,4]."""
     window = np.array([[chosen.from_us, chosen.to_us]], np.int64)
-    return totals(**seen.engine_input, windows_us=window).reshape(1, -1)
+    return totals(seen, window).reshape(1, -1)
 
 
 def _clipped(sessions: Sessions, chosen: Range) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from storewatch.reports.compute.comparisons import (
     peer_columns,
     target_columns,
 )
-from storewatch.reports.compute.content import BEFORE, PEERS, TARGET
+from storewatch.reports.compute.content import BEFORE, PEERS, TARGET_FIGURES
 
 HOUR_S = 3_600
 NAN = math.nan
@@ -42,7 +42,7 @@ def test_rank_among_peers_is_shared_by_equals_and_null_where_nothing_is_known() 
 def test_error_budget_is_what_the_objective_leaves_of_the_known_time() -> None:
     found = target_columns(totals((5, 995), (6, 994), (0, 0), (1, 1)), np.array([0.995, 0.995, 0.995, NAN]))
     rows = [(99.5, True, 5, 0), (99.5, False, 5, -1), (99.5, None, None, None), (None, None, None, None)]
-    assert_frame_equal(found, pl.DataFrame(rows, TARGET, orient="row"))
+    assert_frame_equal(found, pl.DataFrame(rows, TARGET_FIGURES, orient="row"))
 
 
 @pytest.mark.parametrize(("percent", "budget_us"), [(99.9, 604_800_000), (99.99, 60_480_000), (70, 181_440_000_000)])

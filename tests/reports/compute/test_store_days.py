@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from report_world import GIVEN, import_world, spans, zone_of
+from support.report_world import GIVEN, import_world, spans, zone_of
 from support.scene import settings_in
 
 from storewatch.domain.enums import ReportTable, Status

@@ -72,7 +72,7 @@ def plain_content(**asked: Any) -> Content:
     made = _content(request, list(STORES), [], None)
     tables = {
         ReportTable.SUMMARY: table(content.SUMMARY, made.tables[ReportTable.SUMMARY].read()),
-        ReportTable.STORES: table(content.STORES, made.tables[ReportTable.STORES].read()),
+        ReportTable.STORES: table(content.STORE_FIGURES, made.tables[ReportTable.STORES].read()),
     }
     return Content(request=request, as_of_us=made.as_of_us, versions=VERSIONS, stores=made.stores, tables=tables)
 
@@ -112,7 +112,10 @@ def classic_content() -> Content:
     summary = [
         {"window": name, "from_at": AS_OF, "to_at": AS_OF, "stores": 2} | figures((0, 0, 0, 0)) for name in lengths
     ]
-    tables = {ReportTable.SUMMARY: table(content.SUMMARY, summary), ReportTable.STORES: table(content.STORES, rows)}
+    tables = {
+        ReportTable.SUMMARY: table(content.SUMMARY, summary),
+        ReportTable.STORES: table(content.STORE_FIGURES, rows),
+    }
     return Content(
         request=ReportRequest(), as_of_us=instant_us(AS_OF), versions=VERSIONS, stores=len(down), tables=tables
     )
@@ -123,7 +126,7 @@ def many_content(stores: int, folder: Path | None = None, rows_at_once: int = 50
     windows = {"last_hour": HOUR_US, "last_day": DAY_US, "last_week": 7 * DAY_US}
     asked = {"policy": PolicyName.OBSERVED, "format": ReportFormat.XLSX, "windows": tuple(windows)} | asked
     chance = np.random.default_rng(4)
-    made = Table(schema=content.STORES, folder=folder)
+    made = Table(schema=content.STORE_FIGURES, folder=folder)
     summary = np.zeros((len(windows), 4), np.int64)
     for first in range(0, stores, rows_at_once):
         count = min(rows_at_once, stores - first)
@@ -258,14 +261,14 @@ def _content(request: ReportRequest, ids: list[str], buckets: list[tuple[int, in
 
 _STORES = pl.Schema(
     {
-        **content.STORES,
-        **content.TARGET,
+        **content.STORE_FIGURES,
+        **content.TARGET_FIGURES,
         **content.BEFORE,
         **content.PEERS,
         **content.OUTAGE_FIGURES,
         **content.OPENINGS,
         **content.QUALITY,
-        **content.SALES,
+        **content.LOST_SALES,
     }
 )
 
@@ -280,10 +283,10 @@ _SUMMARY = pl.Schema(
         **content.OPENINGS,
         **content.QUALITY,
         **content.FEED,
-        **content.SALES,
+        **content.LOST_SALES,
     }
 )
-_SUMMED = ("outages", "outage_us", *content.OPENINGS, "polls", "polls_outside_hours", "duplicates", *content.SALES)
+_SUMMED = ("outages", "outage_us", *content.OPENINGS, "polls", "polls_outside_hours", "duplicates", *content.LOST_SALES)
 
 
 def _over_all(ids: list[str], window: str) -> dict[str, Any]:

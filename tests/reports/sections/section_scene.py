@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from storewatch.domain.enums import EntryKind, ReportTable
 from storewatch.domain.instants import instant_of, parse_instant
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.installation import open_installation
+from storewatch.reports.assembly import compute_content
 from storewatch.reports.compute.collectors import SectionCollector, SectionResult, collect_and_merge
-from storewatch.reports.compute.computing import compute_content
 from storewatch.reports.compute.content import Content
 from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.shards import SHARD_ROWS, ReportInputs, resolve_as_of
@@ -46,7 +47,9 @@ def report_on(
     """Compute a report on stores in an installation of its own. sales: rows of SALES; said: annotations."""
     with report_inputs(folder, stores, as_of, labels or {}, sales, said, asked, details) as (catalog, request, inputs):
         chosen = inputs.store_list.store_ids
-        return compute_content(request, inputs, chosen, catalog=catalog, shard_rows=shard_rows)
+        in_shards = partial(collect_and_merge, shard_rows=shard_rows)
+        context = ReportContext.of(request, inputs, folder=None)
+        return compute_content(context, chosen, catalog=catalog, compute_shards=in_shards)
 
 
 def collected(

@@ -10,7 +10,7 @@ from section_scene import report_on, rows_of
 
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.instants import HOUR_US
-from storewatch.reports.compute.content import SALES
+from storewatch.reports.compute.content import LOST_SALES
 
 WINDOWS = ["2023-01-23/2023-01-30", "2023-01-24T10:30Z/2023-01-25T00:00Z"]
 SPANS_US = (utc("2023-01-23"), utc("2023-01-30")), (utc("2023-01-24 10:30"), utc("2023-01-25"))
@@ -52,14 +52,14 @@ def test_lost_sales_are_those_of_the_twin(tmp_path: Path) -> None:
         for name, one in stores.items()
         for span_us in SPANS_US
     ]
-    found = rows_of(content, ReportTable.STORES, *SALES)
+    found = rows_of(content, ReportTable.STORES, *LOST_SALES)
     assert found == [pytest.approx(each) if each[2] else each for each in expected]
     sums = [
         tuple(sum(each[figure] or 0.0 for each in expected[window::2]) for figure in range(3)) for window in range(2)
     ]
-    assert rows_of(content, ReportTable.SUMMARY, *SALES) == [pytest.approx(each) for each in sums]
+    assert rows_of(content, ReportTable.SUMMARY, *LOST_SALES) == [pytest.approx(each) for each in sums]
     parts = report_on(tmp_path / "parts", stores, sales=sales, shard_rows=3, **asked)
-    assert rows_of(parts, ReportTable.STORES, *SALES) == found
+    assert rows_of(parts, ReportTable.STORES, *LOST_SALES) == found
 
 
 def test_estimate_takes_unknown_time_as_the_known(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_estimate_takes_unknown_time_as_the_known(tmp_path: Path) -> None:
         (up * HOUR_US, down * HOUR_US, unknown * HOUR_US)
     ]
     expected = (70 * (down + unknown * down / (up + down)), 70.0 * down, 70.0 * (down + unknown))
-    assert rows_of(content, ReportTable.STORES, *SALES) == [pytest.approx(expected)]
+    assert rows_of(content, ReportTable.STORES, *LOST_SALES) == [pytest.approx(expected)]
 
 
 def test_nothing_is_lost_where_nothing_is_open_and_nothing_is_estimated_where_nothing_is_known(tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_nothing_is_lost_where_nothing_is_open_and_nothing_is_estimated_where_no
         include=["lost_sales"],
         as_of=AS_OF,
     )
-    assert rows_of(content, ReportTable.STORES, *SALES) == [(None, None, None)] * 2 + [
+    assert rows_of(content, ReportTable.STORES, *LOST_SALES) == [(None, None, None)] * 2 + [
         (None, 0.0, 20.0),
         (0.0, 0.0, 0.0),
     ]
-    assert rows_of(content, ReportTable.SUMMARY, *SALES) == [(None, 0.0, 20.0), (0.0, 0.0, 0.0)]
+    assert rows_of(content, ReportTable.SUMMARY, *LOST_SALES) == [(None, 0.0, 20.0), (0.0, 0.0, 0.0)]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.engine.opening.sessions import in_business_in
 from storewatch.lake import Lake, Snapshot
-from storewatch.reports.compute.computing import BY_HOURS, BY_TIMEZONE, compute_content
+from storewatch.reports.assembly import BY_HOURS, BY_TIMEZONE, compute_content
+from storewatch.reports.compute.collectors import collect_and_merge
 from storewatch.reports.compute.content import Content
+from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.shards import Progress, ReportInputs, resolve_as_of
 from storewatch.reports.exports import WRITERS, too_large
 from storewatch.reports.exports.header import totals
@@ -176,7 +179,10 @@ class Reports:
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=prefix, dir=self.folder) as folder:
             content = compute_content(
-                request, inputs, chosen, catalog=self.catalog, folder=Path(folder), progress=progress
+                ReportContext.of(request, inputs, Path(folder)),
+                chosen,
+                catalog=self.catalog,
+                compute_shards=partial(collect_and_merge, progress=progress),
             )
             rows = {name: table.height for name, table in content.tables.items()}
             if why := too_large(request, rows):

@@ -53,7 +53,7 @@ class BucketCollector:
     def collect(self, shard: Shard) -> Part[list[BucketSums]]:
         frames, sums = [], []
         for name, buckets in zip(self.window_names, self.windows, strict=True):
-            found = bucket_totals(**shard.engine_input, edges_us=buckets.edges_us, zone_of=shard.zone_of)
+            found = bucket_totals(shard.engine_inputs, buckets.edges_us, shard.zone_of)
             summed = BucketSums.zeros(buckets)
             np.add.at(summed.totals_us, shard.zone_of, found)
             np.add.at(summed.stores, shard.zone_of, found.sum(axis=2) > 0)

@@ -9,7 +9,7 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import Status
 from storewatch.engine.measures import RollUp, measure, roll_up
 from storewatch.engine.opening.weekly import weekly_rows
-from storewatch.reports.compute.content import BEFORE, GROUPS, PEERS, SPREAD, TARGET, Table, figures_frame
+from storewatch.reports.compute.content import BEFORE, GROUPS, PEERS, SPREAD, TARGET_FIGURES, Table, figures_frame
 
 
 def spread_of(summed: RollUp) -> dict[str, float | None]:
@@ -19,7 +19,7 @@ def spread_of(summed: RollUp) -> dict[str, float | None]:
 
 
 def target_columns(totals_us: Int64s, objectives: npt.NDArray[np.float64]) -> pl.DataFrame:
-    """Compare totals int64[S,W,4] with objectives, float64[S] in 0 ... 1, NaN for none: the columns of TARGET.
+    """Compare totals int64[S,W,4] with objectives, float64[S] in 0 ... 1, NaN for none: the columns of TARGET_FIGURES.
 
     target: in percent, as people write it. The error budget is the down time that the objective leaves of what is known
     (up + down), in whole microseconds.
@@ -39,7 +39,7 @@ def target_columns(totals_us: Int64s, objectives: npt.NDArray[np.float64]) -> pl
             "error_budget_us": budget_us.ravel(),
             "error_budget_left_us": (budget_us - down_us).ravel(),
         },
-        schema=TARGET,
+        schema=TARGET_FIGURES,
         nan_to_null=True,
     )
     rest = pl.col("target_met", "error_budget_us", "error_budget_left_us")

@@ -45,7 +45,7 @@ SPREAD: Final = pl.Schema(
     }
 )
 # Blocks of columns that some tables have when the request includes them. target: in percent.
-TARGET: Final = pl.Schema(
+TARGET_FIGURES: Final = pl.Schema(
     {"target": pl.Float64, "target_met": pl.Boolean, "error_budget_us": pl.Int64, "error_budget_left_us": pl.Int64}
 )
 BEFORE: Final = pl.Schema({"before_availability": pl.Float64, "availability_change": pl.Float64})
@@ -90,14 +90,16 @@ QUALITY: Final = pl.Schema(
 )
 # Of the summary: time in which enough stores were open to tell blind spots of the feed.
 FEED: Final = pl.Schema({"feed_judged_us": pl.Int64})
-SALES: Final = pl.Schema({"lost_sales": pl.Float64, "lost_sales_lowest": pl.Float64, "lost_sales_highest": pl.Float64})
+LOST_SALES: Final = pl.Schema(
+    {"lost_sales": pl.Float64, "lost_sales_lowest": pl.Float64, "lost_sales_highest": pl.Float64}
+)
 
 _WINDOW: Final = {"window": pl.String(), "from_at": INSTANT, "to_at": INSTANT}
 
 # One row for each window. from_at, to_at: the earliest and latest of the stores' zones.
 SUMMARY: Final = pl.Schema({**_WINDOW, "stores": pl.Int64(), **FIGURES, **SPREAD})
 # One row for each store and window.
-STORES: Final = pl.Schema(
+STORE_FIGURES: Final = pl.Schema(
     {
         "store_id": pl.String(),
         "name": pl.String(),
@@ -307,7 +309,7 @@ class StoreDay:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """One report. tables: SUMMARY and STORES always, the others if they are requested.
+    """One report. tables: SUMMARY and STORE_FIGURES always, the others if they are requested.
 
     labels: of the one store of a report on one store, else empty. days: its days by window, for a PDF, else empty.
     clock_warning: None where as_of fits the polls.

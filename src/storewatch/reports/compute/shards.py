@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import instant_us
 from storewatch.domain.policies import Policy
 from storewatch.engine.evidence import Evidence, Reclassified, evidence_range, group_reclassified
+from storewatch.engine.inputs import EngineInputs
 from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.engine.opening.zones import local_readings
 from storewatch.lake import Snapshot
@@ -62,15 +63,14 @@ class Shard:
     policy: Policy
 
     @property
-    def engine_input(self) -> dict[str, Any]:
-        """The arguments that the functions of `engine.availability` share, by name."""
-        return {
-            "evidence": self.evidence,
-            "sessions": self.sessions,
-            "reclassified": self.reclassified,
-            "as_of_us": self.as_of_us,
-            "policy": self.policy,
-        }
+    def engine_inputs(self) -> EngineInputs:
+        return EngineInputs(
+            evidence=self.evidence,
+            sessions=self.sessions,
+            as_of_us=self.as_of_us,
+            policy=self.policy,
+            reclassified=self.reclassified,
+        )
 
     def local_readings(self, store: Int64s, instants_us: Int64s) -> Int64s:
         """Return instants, int64[M], as the local clocks of their stores, int64[M] indices in the shard, show them."""

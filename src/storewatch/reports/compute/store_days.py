@@ -26,7 +26,7 @@ def store_days(context: ReportContext) -> dict[str, tuple[StoreDay, ...]]:
     zone = int(shard.zone_of[0])
     days = {}
     for name, (from_us, to_us) in zip(context.windows.names, spans_us[zone].tolist(), strict=True):
-        found = spans(**shard.engine_input, from_us=from_us, to_us=to_us)
+        found = spans(shard.engine_inputs, from_us, to_us)
         days[name] = cut_by_day(found, shard.zones[zone], from_us, to_us)
     return days
 

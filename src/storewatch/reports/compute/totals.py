@@ -42,7 +42,7 @@ class TotalsCollector:
         return cls(stores=context.stores, windows=len(windows.names), spans_us=spans_us)
 
     def collect(self, shard: Shard) -> Part[Int64s]:
-        totals_us = totals(**shard.engine_input, windows_us=self.spans_us, zone_of=shard.zone_of)
+        totals_us = totals(shard.engine_inputs, self.spans_us, shard.zone_of)
         return Part(first=shard.first, last=shard.last, values=totals_us)
 
     def merge(self, parts: Iterable[Part[Int64s]]) -> WindowTotals:

@@ -46,7 +46,7 @@ WRITERS: Final[dict[ReportFormat, Callable[[Content, Path], None]]] = {
 def too_large(request: ReportRequest, rows: Mapping[ReportTable, int]) -> str | None:
     """Return why the form cannot hold the report and which form to use instead, None when it can.
 
-    rows: row counts of the tables, as far as they are known. STORES has a row for each store and window.
+    rows: row counts of the tables, as far as they are known. STORE_FIGURES has a row for each store and window.
     """
     if request.format is ReportFormat.XLSX:
         for table, height in rows.items():

@@ -6,7 +6,7 @@ import polars as pl
 
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.instants import SECOND_US, format_instant, instant_of
-from storewatch.reports.compute.content import STORES, TARGET, Content
+from storewatch.reports.compute.content import STORE_FIGURES, TARGET_FIGURES, Content
 from storewatch.reports.exports.columns import in_seconds
 from storewatch.reports.request.parameters import Described, Part, parameters_of
 from storewatch.reports.request.request import ReportRequest
@@ -27,7 +27,7 @@ def stamps(model: type[ReportRequest]) -> pl.Schema:
 
     A parameter whose name a table uses for a column of its own is named report_timezone and the like.
     """
-    taken = {*STORES, *TARGET}
+    taken = {*STORE_FIGURES, *TARGET_FIGURES}
     parameters = {
         f"report_{each.name}" if each.name in taken else "max_gap_seconds" if each.name == "max_gap" else each.name: (
             pl.Float64() if each.name == "max_gap" else _column_type(each)

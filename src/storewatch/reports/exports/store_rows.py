@@ -1,4 +1,4 @@
-"""The rows of STORES by whole stores: the table has one row for each window of a store, store after store."""
+"""The rows of STORE_FIGURES by whole stores: the table has one row for each window of a store, store after store."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from storewatch.reports.exports.header import summary
 
 
 def whole_stores(content: Content) -> Iterator[pl.DataFrame]:
-    """Return the rows of STORES in frames. No store is split between two frames."""
+    """Return the rows of STORE_FIGURES in frames. No store is split between two frames."""
     stores, windows = content.tables[ReportTable.STORES], summary(content).height
     rest = stores.schema.to_frame()
     for frame in stores.frames():

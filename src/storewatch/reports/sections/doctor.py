@@ -17,6 +17,7 @@ from storewatch.domain.instants import DAY_US, MINUTE_US, SECOND_US
 from storewatch.domain.policies import Policy
 from storewatch.engine.availability import totals
 from storewatch.engine.evidence import Evidence, Reclassified, evidence_range
+from storewatch.engine.inputs import EngineInputs
 from storewatch.engine.measures import measure
 from storewatch.engine.opening.calendars import Calendars
 from storewatch.engine.opening.sessions import Sessions
@@ -279,15 +280,14 @@ class DoctorCollector:
 
     def _figures(self, shard: Shard, stores: Int64s, sessions: Sessions) -> Int64s:
         """Add up the first window of some stores with sessions of their own: int64[N,4]."""
-        return totals(
-            _evidence_of(shard.evidence, stores),
-            sessions,
-            self.windows_us[:, :1],
-            zone_of=shard.zone_of[stores],
+        inputs = EngineInputs(
+            evidence=_evidence_of(shard.evidence, stores),
+            sessions=sessions,
             as_of_us=self.as_of_us,
             policy=self.policy,
             reclassified=None if shard.reclassified is None else _reclassified_of(shard.reclassified, stores),
-        )[:, 0]
+        )
+        return totals(inputs, self.windows_us[:, :1], shard.zone_of[stores])[:, 0]
 
 
 def _of_no_store(finding: str, evidence: str) -> pl.DataFrame:

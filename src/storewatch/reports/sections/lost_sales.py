@@ -13,7 +13,7 @@ from storewatch.domain.enums import Status
 from storewatch.domain.instants import HOUR_US
 from storewatch.engine.availability import totals
 from storewatch.reports.compute.collectors import Part, SectionResult
-from storewatch.reports.compute.content import SALES
+from storewatch.reports.compute.content import LOST_SALES
 from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.shards import Shard
 from storewatch.reports.sections.patterns import HOURS_OF_WEEK, HoursOfWeek
@@ -66,7 +66,7 @@ class SalesCollector:
     def collect(self, shard: Shard) -> Part[Float64s]:
         """Return the estimate, lowest and highest of each store: float64[N,W,3]."""
         of_shard = slice(shard.first, shard.last)
-        summed = totals(**shard.engine_input, windows_us=self.spans_us, zone_of=shard.zone_of)
+        summed = totals(shard.engine_inputs, self.spans_us, shard.zone_of)
         # Stores without sales have NaN for an average, and so for all that is lost.
         lost = _lost(summed, summed / HOUR_US * self.rates.average[of_shard, None, None])
         curve_of = self.rates.curve_of[of_shard]
@@ -80,15 +80,17 @@ class SalesCollector:
         return Part(first=shard.first, last=shard.last, values=lost)
 
     def merge(self, parts: Iterable[Part[Float64s]]) -> SectionResult:
-        lost = np.full((self.stores, self.spans_us.shape[1], len(SALES)), np.nan)
+        lost = np.full((self.stores, self.spans_us.shape[1], len(LOST_SALES)), np.nan)
         for part in parts:
             lost[part.first : part.last] = part.values
         # Floats are added once, over all stores: sums of sums would depend on how the stores are cut into shards.
         known = ~np.isnan(lost)
         sums = np.where(known.any(axis=0), np.where(known, lost, 0).sum(axis=0), np.nan)
         return SectionResult(
-            store_columns=pl.DataFrame(lost.reshape(-1, len(SALES)), schema=SALES, orient="row", nan_to_null=True),
-            summary_columns=pl.DataFrame(sums, schema=SALES, orient="row", nan_to_null=True),
+            store_columns=pl.DataFrame(
+                lost.reshape(-1, len(LOST_SALES)), schema=LOST_SALES, orient="row", nan_to_null=True
+            ),
+            summary_columns=pl.DataFrame(sums, schema=LOST_SALES, orient="row", nan_to_null=True),
         )
 
 

@@ -72,16 +72,16 @@ class OutageCollector:
         )
 
     def collect(self, shard: Shard) -> Part[OutageFigures]:
-        engine_input = shard.engine_input | {"zone_of": shard.zone_of}
+        inputs = shard.engine_inputs
         counted = np.zeros((shard.last - shard.first, len(self.window_names), _FIGURES), np.int64)
-        counted[..., _UP] = totals(**engine_input, windows_us=self.spans_us)[..., Status.UP]
+        counted[..., _UP] = totals(inputs, self.spans_us, shard.zone_of)[..., Status.UP]
         polls = None if shard.rows.details is None else inactive_polls(shard.rows, shard.sessions)
         frames, starts = [], []
         for window in range(len(self.window_names)):
             spans_us = self.spans_us[:, window]
-            found = outages(**engine_input, windows_us=spans_us, min_duration_us=self.min_duration_us)
+            found = outages(inputs, spans_us, shard.zone_of, min_duration_us=self.min_duration_us)
             count_outages(counted[:, window], found)
-            counted[:, window, len(COUNTED) :] = openings(**engine_input, windows_us=spans_us)
+            counted[:, window, len(COUNTED) :] = openings(inputs, spans_us, shard.zone_of)
             starts.append(Starts.of(found, shard.first))
             frames.append(self._rows(shard, window, found, polls))
         merged = pl.concat(frames)

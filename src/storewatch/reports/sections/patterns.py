@@ -42,9 +42,9 @@ class HoursOfWeek:
     def totals(self, shard: Shard, window: int) -> Int64s:
         """Add up the statuses of every store of a shard by the hour of the week: int64[N,168,4]."""
         return bucket_totals(
-            **shard.engine_input,
-            edges_us=self.edges_us[window],
-            zone_of=shard.zone_of,
+            shard.engine_inputs,
+            self.edges_us[window],
+            shard.zone_of,
             cell_of=self.hour_of[window],
             cells=HOURS_OF_WEEK,
         )

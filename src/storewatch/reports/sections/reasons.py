@@ -69,8 +69,8 @@ class ReasonCollector:
         for rank in range(int(ranks["rank"].max()) + 1 if ranks.height else 0):  # type: ignore[arg-type]
             down = (polls["rank"] == rank).fill_null(value=False).to_numpy()
             evidence = replace(shard.evidence, active=np.where(down, 0, 1).astype(np.uint8))
-            engine_input = shard.engine_input | {"evidence": evidence}
-            down_us = totals(**engine_input, windows_us=self.spans_us, zone_of=shard.zone_of)[..., Status.DOWN]
+            inputs = replace(shard.engine_inputs, evidence=evidence)
+            down_us = totals(inputs, self.spans_us, shard.zone_of)[..., Status.DOWN]
             of_rank = ranks.filter(rank=rank)
             for window in range(len(self.window_names)):
                 store = of_rank["store"].to_numpy()

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from reference import naive, naive_outages
 from reference.naive import Observation, Row, Span, Special, Store, Version
-from support.importing import import_file
 
 from storewatch.catalog import NewAnnotation, NewClosure
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.instants import DAY_US, instant_us
 from storewatch.installation import Installation
+from support.importing import import_file
 
 AS_OF = datetime(2023, 3, 27, 9, 30, tzinfo=UTC)
 AS_OF_US = instant_us(AS_OF)

@@ -3,19 +3,20 @@
 import pickle
 import random
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from report_world import AS_OF_US, import_world
+from support.report_world import AS_OF_US, import_world
 from support.scene import settings_in
 
 from storewatch.domain.enums import ReportFormat, ReportTable, Section
 from storewatch.installation import Installation, open_installation
+from storewatch.reports.assembly import ComputeShards, compute_content
 from storewatch.reports.compute.collectors import Collector, Parts, collect_and_merge, report_shards
-from storewatch.reports.compute.computing import ComputeShards, compute_content
 from storewatch.reports.compute.context import ReportContext
-from storewatch.reports.compute.shards import SHARD_ROWS, Progress, ReportInputs
+from storewatch.reports.compute.shards import SHARD_ROWS, ReportInputs
 from storewatch.reports.exports import WRITERS
 from storewatch.reports.request.request import read_request
 from storewatch.stores.evidence import StoreList
@@ -38,7 +39,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 def shuffled(
     context: ReportContext,
     collectors: Sequence[Collector[Any]],
-    progress: Progress | None = None,
     shard_rows: int = SHARD_ROWS,
 ) -> list[Any]:
     """Compute shards in another order; collectors and parts are pickled on their way, and parts wait in files."""
@@ -56,9 +56,7 @@ def shuffled(
     return [collector.merge(parts.in_order()) for collector, parts in zip(collectors, kept, strict=True)]
 
 
-def written(
-    world: Installation, folder: Path, asked: dict[str, Any], compute_shards: ComputeShards, shard_rows: int
-) -> Path:
+def written(world: Installation, folder: Path, asked: dict[str, Any], compute_shards: ComputeShards) -> Path:
     """Write a report with every section to a file."""
     every = {"windows": ["last_week", "today"], "by": "day", "group_by": "brand", "peers": "brand", "target": 99.5}
     request = read_request(every | {"compare_before": True, "include": list(Section)} | asked)
@@ -70,12 +68,9 @@ def written(
     )
     folder.mkdir()
     content = compute_content(
-        request,
-        inputs,
+        ReportContext.of(request, inputs, folder),
         inputs.store_list.store_ids,
         catalog=world.catalog,
-        folder=folder,
-        shard_rows=shard_rows,
         compute_shards=compute_shards,
     )
     WRITERS[request.format](content, folder / "report")
@@ -84,21 +79,21 @@ def written(
 
 @pytest.mark.parametrize("asked", FORMS, ids=lambda asked: "-".join(asked.values()))
 def test_shards_in_any_order_give_the_same_file(world: Installation, tmp_path: Path, asked: dict[str, Any]) -> None:
-    plain = written(world, tmp_path / "plain", asked, collect_and_merge, 300)
-    other = written(world, tmp_path / "other", asked, shuffled, 300)
+    plain = written(world, tmp_path / "plain", asked, partial(collect_and_merge, shard_rows=300))
+    other = written(world, tmp_path / "other", asked, partial(shuffled, shard_rows=300))
     assert plain.read_bytes() == other.read_bytes()
 
 
 @pytest.mark.parametrize("more", [{"worst": 7}, {"with_outages": True}], ids=str)
 def test_shards_in_any_order_choose_the_same_stores(world: Installation, tmp_path: Path, more: dict[str, Any]) -> None:
     asked = {"format": ReportFormat.JSON} | more
-    plain = written(world, tmp_path / "plain", asked, collect_and_merge, 150)
-    other = written(world, tmp_path / "other", asked, shuffled, 150)
+    plain = written(world, tmp_path / "plain", asked, partial(collect_and_merge, shard_rows=150))
+    other = written(world, tmp_path / "other", asked, partial(shuffled, shard_rows=150))
     assert plain.read_bytes() == other.read_bytes()
 
 
 @pytest.mark.parametrize("form", [ReportFormat.JSON, ReportFormat.XLSX])
 def test_shards_of_any_size_give_the_same_file(world: Installation, tmp_path: Path, form: ReportFormat) -> None:
-    whole = written(world, tmp_path / "whole", {"format": form}, collect_and_merge, SHARD_ROWS)
-    parts = written(world, tmp_path / "parts", {"format": form}, shuffled, 300)
+    whole = written(world, tmp_path / "whole", {"format": form}, collect_and_merge)
+    parts = written(world, tmp_path / "parts", {"format": form}, partial(shuffled, shard_rows=300))
     assert whole.read_bytes() == parts.read_bytes()

@@ -1,8 +1,7 @@
-"""Compute the content of a report from its request: the stores, windows and figures."""
+"""Compute the content of a report: choose its stores, run its collectors, assemble its tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -37,7 +36,7 @@ from storewatch.reports.compute.comparisons import (
 from storewatch.reports.compute.content import (
     ROWS_AT_ONCE,
     SPREAD,
-    STORES,
+    STORE_FIGURES,
     SUMMARY,
     Content,
     Table,
@@ -46,7 +45,6 @@ from storewatch.reports.compute.content import (
 )
 from storewatch.reports.compute.context import ReportContext, label_values
 from storewatch.reports.compute.last_polls import LastPollCollector
-from storewatch.reports.compute.shards import SHARD_ROWS, Progress, ReportInputs
 from storewatch.reports.compute.store_days import store_days
 from storewatch.reports.compute.totals import TotalsCollector, WindowTotals
 from storewatch.reports.request.request import ReportRequest
@@ -61,13 +59,7 @@ BY_HOURS: Final = "hours"
 class ComputeShards(Protocol):
     """Computes all shards of a report, anywhere, and returns the result of each collector in their order."""
 
-    def __call__(
-        self,
-        context: ReportContext,
-        collectors: Sequence[Collector[Any]],
-        progress: Progress | None = None,
-        shard_rows: int = SHARD_ROWS,
-    ) -> list[Any]: ...
+    def __call__(self, context: ReportContext, collectors: Sequence[Collector[Any]]) -> list[Any]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,21 +76,14 @@ class StoreDetails:
 
 
 def compute_content(
-    request: ReportRequest,
-    inputs: ReportInputs,
+    context: ReportContext,
     chosen: pl.Series,
     *,
     catalog: Catalog,
-    folder: Path | None = None,
-    progress: Progress | None = None,
-    shard_rows: int = SHARD_ROWS,
     compute_shards: ComputeShards = collect_and_merge,
 ) -> Content:
-    """Compute a report on the stores of `inputs` whose ids are `chosen`; the other stores are only their peers.
-
-    folder: where tables that grow with the stores are kept until they are written; None is in memory.
-    """
-    context = ReportContext.of(request, inputs, folder)
+    """Compute a report on the stores of the context whose ids are `chosen`; its other stores are only their peers."""
+    request, inputs = context.request, context.inputs
     store_details = _store_details(context, catalog)
     in_report = np.ones(context.stores, bool)
     if len(chosen) < context.stores:
@@ -108,18 +93,20 @@ def compute_content(
     in_two_passes = request.with_outages or request.worst is not None or not in_report.all()
     sections = [] if in_two_passes else _section_collectors(context, catalog)
     collectors: list[Collector[Any]] = [TotalsCollector.of(context), LastPollCollector.of(context), *sections]
-    totals, last_polls_us, *details = compute_shards(context, collectors, progress, shard_rows)
+    totals, last_polls_us, *details = compute_shards(context, collectors)
     clock_warning = _clock_warning(context, collectors, in_report, last_polls_us)
     compared = _comparisons(store_details, totals)
     kept = _choose(request, in_report, totals.totals_us)
     if not kept.all():
-        context = ReportContext.of(request, replace(inputs, store_list=inputs.store_list.at(kept)), folder)
+        context = ReportContext.of(request, replace(inputs, store_list=inputs.store_list.at(kept)), context.folder)
         if compared.width:
             compared = compared.filter(pl.Series(np.repeat(kept, len(context.windows.names))))
         store_details = replace(store_details, names=store_details.names.filter(pl.Series(kept)))
     if in_two_passes and (sections := _section_collectors(context, catalog)):
-        details = compute_shards(context, sections, progress, shard_rows)
-    tables = _tables(context, catalog, store_details, _kept_totals(totals, kept), compared, details)
+        details = compute_shards(context, sections)
+    tables = _tables(
+        context, catalog, store_details, _kept_totals(totals, kept), [SectionResult(store_columns=compared), *details]
+    )
     return Content(
         request=request,
         as_of_us=inputs.as_of_us,
@@ -181,10 +168,9 @@ def _tables(
     catalog: Catalog,
     store_details: StoreDetails,
     totals: WindowTotals,
-    compared: pl.DataFrame,
     details: Sequence[SectionResult],
 ) -> dict[ReportTable, Table]:
-    extra = pl.concat([compared, *(each.store_columns for each in details)], how="horizontal")
+    extra = pl.concat([each.store_columns for each in details], how="horizontal")
     tables = {
         ReportTable.SUMMARY: _summary(context, totals, extra, details),
         ReportTable.STORES: _stores(context, store_details, totals.totals_us, extra),
@@ -329,7 +315,7 @@ def _summary(
 
 def _stores(context: ReportContext, store_details: StoreDetails, totals_us: Int64s, extra: pl.DataFrame) -> Table:
     """Return the table of stores. Its rows are made when they are written, some stores at a time."""
-    table = Table(schema=pl.Schema({**STORES, **extra.schema}))
+    table = Table(schema=pl.Schema({**STORE_FIGURES, **extra.schema}))
     windows = len(context.windows.names)
     hours_ids = _hours_in_force(context)
     at_once = max(1, ROWS_AT_ONCE // windows)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 from reference import naive, naive_windows
-from report_world import AS_OF, AS_OF_US, GIVEN, import_world, spans, zone_of
 from support.importing import import_file
+from support.report_world import AS_OF, AS_OF_US, GIVEN, import_world, spans, zone_of
 from support.scene import settings_in
 
 from storewatch.domain.enums import ReportTable, Section
 from storewatch.domain.instants import DAY_US, instant_of
 from storewatch.installation import Installation, compute_report, open_installation
-from storewatch.reports.compute.computing import compute_content
+from storewatch.reports.assembly import compute_content
+from storewatch.reports.compute.collectors import collect_and_merge
 from storewatch.reports.compute.content import FIGURES, SPREAD, Content
+from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.shards import ReportInputs
 from storewatch.reports.request.request import ReportRequest, read_request
 from storewatch.stores.evidence import StoreList
@@ -326,15 +329,13 @@ def test_shards_and_folder_give_the_same_content(world: Installation, tmp_path: 
     )
     steps: list[tuple[int, int]] = []
     chosen = inputs.store_list.store_ids
-    whole = compute_content(everything(**more), inputs, chosen, catalog=world.catalog)
+    whole = compute_content(ReportContext.of(everything(**more), inputs, folder=None), chosen, catalog=world.catalog)
+    in_shards = partial(collect_and_merge, progress=lambda done, total: steps.append((done, total)), shard_rows=300)
     parts = compute_content(
-        everything(**more),
-        inputs,
+        ReportContext.of(everything(**more), inputs, tmp_path),
         chosen,
         catalog=world.catalog,
-        folder=tmp_path,
-        progress=lambda done, total: steps.append((done, total)),
-        shard_rows=300,
+        compute_shards=in_shards,
     )
     assert len({total for _, total in steps}) >= 1
     assert max(total for _, total in steps) > 1
