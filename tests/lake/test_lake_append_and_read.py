@@ -208,8 +208,8 @@ def test_lake_refuses_what_it_cannot_use_and_says_what_to_do(tmp_path: Path) -> 
     for url, sentence in {
         str(tmp_path / "a%20b"): "Choose a folder without one",
         str(tmp_path / "file"): "Check the folder and its permissions",
-        str(tmp_path / "photos"): "Give storewatch an empty folder",
-        str(tmp_path / "other"): "Give storewatch a folder of its own",
+        str(tmp_path / "photos"): "holds other files and no lake",
+        str(tmp_path / "other"): "but not a lake of storewatch",
         "/proc/nowhere": "Check the folder and its permissions",
         "bogus://bucket/polls": "Check the URL",
     }.items():

@@ -108,7 +108,7 @@ def test_optimize_vacuums_replaced_files_only_after_the_retention(
     assert lake.optimize(now=now, retention=timedelta(0)).files_vacuumed == 8
     assert len(list((tmp_path / "lake").rglob("day=*/*.parquet"))) == 4
     assert_frame_equal(lake.snapshot().read(*EVERYTHING), by_day(seen))
-    with pytest.raises(InvalidInputError, match="past its retention"):
+    with pytest.raises(InvalidInputError, match="older than the retention"):
         old.read(*EVERYTHING)
 
 

@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 
 from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.instants import instant_us
-from storewatch.lake import Keys, Lake, Removed, Stretch
+from storewatch.lake import Keys, Lake, Removed, TimeRange
 from storewatch.lake.storage import CONFIGURATION, FIRST_SCHEMA, PARTITION
 
 Frame = Callable[..., pl.DataFrame]
@@ -35,9 +35,9 @@ def keys(*pairs: tuple[str, str]) -> Keys:
     return Keys(keys=pl.DataFrame(rows, schema=schema, orient="row"))
 
 
-def stretch(first: str, end: str, *stores: str) -> Stretch:
+def stretch(first: str, end: str, *stores: str) -> TimeRange:
     from_us, to_us = (instant_us(datetime.fromisoformat(each).replace(tzinfo=UTC)) for each in (first, end))
-    return Stretch(store_ids=stores or None, from_us=from_us, to_us=to_us)
+    return TimeRange(store_ids=stores or None, from_us=from_us, to_us=to_us)
 
 
 @pytest.fixture

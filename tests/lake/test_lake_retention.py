@@ -47,7 +47,7 @@ def test_deleted_days_are_gone_for_good_after_the_vacuum(lake: Lake, random_obse
     assert lake.optimize(now=now).files_vacuumed == 0
     assert lake.optimize(now=now, retention=timedelta(0)).files_vacuumed == 4
     assert (lake.snapshot().rows, lake.snapshot().newest_us()) == (0, None)
-    with pytest.raises(InvalidInputError, match="past its retention"):
+    with pytest.raises(InvalidInputError, match="older than the retention"):
         before.read(*EVERYTHING)
 
 

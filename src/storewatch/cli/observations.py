@@ -15,7 +15,7 @@ from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import EARLIEST, LATEST, format_instant, instant_us
 
 if TYPE_CHECKING:
-    from storewatch.lake import Keys, Stretch
+    from storewatch.lake import Keys, TimeRange
     from storewatch.stores.observations import Deletion
 
 observations = typer.Typer(
@@ -107,9 +107,9 @@ def delete(
 
 def _choice(
     store_ids: list[str], from_: str | None, to: str | None, at: str | None, keys: Path | None
-) -> "Keys | Stretch":
+) -> "Keys | TimeRange":
     from storewatch.ingest.poll_keys import read_keys
-    from storewatch.lake import Keys, Stretch
+    from storewatch.lake import Keys, TimeRange
 
     if (keys is None) == (not store_ids):
         raise InvalidInputError("Name the polls to delete with --store-id, or with a file of --keys.")
@@ -121,11 +121,11 @@ def _choice(
         if from_ or to:
             raise InvalidInputError("Use --at for one instant, or --from and --to for a range.")
         instant = read_instant(at, "at")
-        return Stretch(store_ids=tuple(store_ids), from_us=instant_us(instant), to_us=instant_us(instant) + 1)
+        return TimeRange(store_ids=tuple(store_ids), from_us=instant_us(instant), to_us=instant_us(instant) + 1)
     if from_ is None or to is None:
         raise InvalidInputError("Name the range of time with --from and --to, or one instant with --at.")
     from_us, to_us = _range(from_, to)
-    return Stretch(store_ids=tuple(store_ids), from_us=from_us, to_us=to_us)
+    return TimeRange(store_ids=tuple(store_ids), from_us=from_us, to_us=to_us)
 
 
 def _range(from_: str | None, to: str | None) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""From observations to sorted Parquet files of the table."""
+"""Write observations as sorted Parquet files of the table."""
 
 import json
 import re
@@ -28,10 +28,10 @@ _NAME = re.compile(r"/([0-9a-f]{32}-[0-9]{5})-[0-9]{5}\.parquet$")
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Files that together are sorted and without repeats, known by their names.
+    """Files that together are sorted and without repeats. Their names tell that they belong together.
 
-    write: 32 hex digits of the append or rewrite; number: of the run in that write. The files of a run follow each
-    other by store_id in the order of their last number.
+    write: 32 hex digits of the append or rewrite. number: of the run in that write. The last number in a file's name is
+    its place in the run, which is sorted by store_id.
     """
 
     write: str
@@ -42,7 +42,7 @@ class Run:
 
 
 def is_one_run(paths: pl.Series) -> bool:
-    """Return whether the files of a day are exactly one run written by `write_run`; nothing but their names is read."""
+    """Return whether the files of a day are exactly one run written by `write_run`. Only their names are read."""
     runs = {match[1] if (match := _NAME.search(path)) else path for path in paths}
     return len(runs) == 1 and _NAME.search(paths[0]) is not None
 
@@ -76,14 +76,14 @@ def with_details(observations: pl.DataFrame, import_key: int | None = None) -> p
 def write_run(
     storage: Storage, run: Run, observations: pl.DataFrame, first_part: int = 0, *, import_key: int | None = None
 ) -> list[AddAction]:
-    """Sort observations and store them as files that wait for their commit.
+    """Sort observations, write them as files of a run, and return the actions that commit these files.
 
-    import_key: of all observations, if they have no such column.
+    first_part: number of the first file. import_key: of all observations, if they have no such column.
     """
     with tempfile.TemporaryDirectory(prefix="storewatch-") as scratch:
-        # Only deltalake's writer encodes the times as wanted, and it also knows Delta's statistics: it writes a table
-        # of its own into the scratch folder, whose log says what it wrote.
-        # Details that are missing are added to the sorted rows: they need no sorting.
+        # Only deltalake's writer encodes times with DELTA_BINARY_PACKED and computes Delta's statistics. It writes a
+        # separate table into the scratch folder; the log of that table lists the files.
+        # Missing details are added after sorting, because they need no sorting.
         rows = with_details(pl.concat(sort_days(observations)), import_key)
         write_deltalake(
             scratch,

@@ -14,7 +14,7 @@ from storewatch.domain.errors import ReadOnlyError
 from storewatch.lake.files import Run, write_run
 from storewatch.lake.optimizing import COMPACTED_KEPT, Optimized, compact, delete_before, optimize, tidy
 from storewatch.lake.overwritten import Overwritten
-from storewatch.lake.removing import Choice, OfImport, Removed, Stretch, remove
+from storewatch.lake.removing import Choice, OfImport, Removed, TimeRange, remove
 from storewatch.lake.snapshot import Snapshot
 from storewatch.lake.storage import LOG_KEPT, Storage, listing
 from storewatch.telemetry import COMMIT_ROWS, COMMIT_SECONDS
@@ -38,9 +38,10 @@ class Lake:
         rows_at_once: int = ROWS_AT_ONCE,
         read_only: bool = False,
     ) -> None:
-        """Open the lake in a folder or at an object-store URL; other credentials come from the environment.
+        """Open the lake in a folder or at an object-store URL.
 
-        rows_at_once: what an append or a rewrite sorts in memory, and so the size of its files (about 10 MB).
+        storage_options: for the object store; other credentials come from the environment.
+        rows_at_once: how many rows an append or a rewrite sorts in memory, and so the size of its files (about 10 MB).
         read_only: refuse every change with a ReadOnlyError; a lake that does not exist yet is still created empty.
         """
         self._storage = Storage.at(url, storage_options)
@@ -52,8 +53,8 @@ class Lake:
         """Return the `loaded_at` of observations that are accepted now.
 
         This is the machine's clock, but later than every `loaded_at` that this process knows to be in the lake: those
-        it found there first, and those before its last commit. So of two observations of one store and instant the
-        later accepted one counts, also after the clock was set back.
+        that were there at its start, and those before its last commit. So of two observations of one store and instant
+        the one accepted later counts, even after the clock was set back.
         """
         if not self._storage.loading.is_known:
             self._storage.loading.note(listing(self._storage.open()))
@@ -62,11 +63,11 @@ class Lake:
     def append(self, batches: Iterable[pl.DataFrame], *, import_key: int | None = None) -> int:
         """Add observations (OBSERVATIONS each, with any of DETAILS) in one commit and return its version.
 
-        import_key: of all observations; what they take the place of is kept, so that `undo` can bring it back.
+        import_key: of all observations; the observations that they replace are kept, so that `undo` can restore them.
 
-        Durable when it returns; all or nothing when it does not. Memory is bounded by rows_at_once and one batch.
-        Without any row nothing is committed and the current version is returned. Raises LakeConflictError, and
-        InvalidInputError when the lake cannot be written.
+        The commit is durable when this returns; after an error all or nothing is stored. Memory is bounded by
+        rows_at_once and one batch. Without any row nothing is committed and the current version is returned.
+        Raises LakeConflictError, and InvalidInputError when the lake cannot be written.
         """
         storage = self._writable()
         if not self._is_checked:
@@ -84,13 +85,13 @@ class Lake:
             raise
         if not files:
             return storage.open().version()
-        # Opened as late as this: while many rows were written the log may have been shortened.
+        # Opened only now: while many rows were written, the log may have been shortened.
         table = storage.open()
         if import_key is not None:
             before = Snapshot(version=table.version(), storage=storage, listing=listing(table))
             Overwritten(storage).keep(before, files, write, import_key)
         committed = storage.commit(table, files)
-        assert committed is not None  # noqa: S101 - only a replacement can be overtaken
+        assert committed is not None  # noqa: S101 - only the commit of a replacement can return None
         COMMIT_ROWS.observe(rows)
         COMMIT_SECONDS.observe(time.perf_counter() - begun)
         return committed
@@ -107,28 +108,28 @@ class Lake:
         retention: timedelta = timedelta(days=7),
         progress: Callable[[int, int], None] | None = None,
     ) -> Optimized:
-        """Merge, sort and drop repeats day by day, delete what is no longer needed and shorten the log.
+        """Merge and sort the observations of each day, drop repeats, delete unneeded files and shorten the log.
 
         A day before `now`'s UTC day becomes one sorted run of files; of later days only the newest small files are
-        merged. Days that are as they should be are skipped by the names of their files. Never in the way of appends:
-        a rewrite replaces exactly the files it read. retention: snapshots older than this may lose files (whole
-        hours, rounded up). progress: called with the days done and the days due.
+        merged. Days that need no rewrite are recognised by the names of their files. Appends are never blocked: a
+        rewrite replaces exactly the files that it read. retention: snapshots older than this may lose files (whole
+        hours, rounded up). progress: called with the number of days done and of all days to do.
         """
         return optimize(
             self._writable(), now=now, retention=retention, rows_at_once=self._rows_at_once, progress=progress
         )
 
     def compact(self, *, kept: timedelta = COMPACTED_KEPT) -> int:
-        """Merge the newest small files of every day that has many; return how many days.
+        """Merge the newest small files of every day that has many of them. Return how many days were merged.
 
-        For a process that appends all the time: called after every few commits it keeps a day at about 40 files, and
-        a row is rewritten log2(commits / 16) times. Drops repeats among the files it merges, never anything else.
-        kept: how long the merged files stay for those who read them.
+        For a process that appends all the time. Called after every few commits, this keeps a day at about 40 files, and
+        rewrites a row log2(commits / 16) times. Only repeats among the merged files are dropped.
+        kept: how long the merged files can still be read.
         """
         return compact(self._writable(), rows_at_once=self._rows_at_once, kept=kept)
 
     def tidy(self, *, log_kept: timedelta = LOG_KEPT) -> int:
-        """Delete the files that `compact` no longer keeps, and shorten the log; return how many files.
+        """Delete the files that `compact` no longer keeps, and shorten the log. Return how many files were deleted.
 
         For a process that appends all the time, after some hundred commits. log_kept: younger versions stay readable.
         """
@@ -144,37 +145,37 @@ class Lake:
     def undo(self, import_key: int, is_undone: Callable[[int], bool]) -> Removed:
         """Delete the observations of an import and restore those that it replaced, in one commit.
 
-        Exact after pushes and other imports of the same polls, and after `optimize`: observations that came later
-        stay, and nothing comes back where the import's own observation is no longer there. Called again it does
-        nothing. is_undone: whether the observations of another import do not count any more.
+        The result is exact after pushes and other imports of the same polls, and after `optimize`: observations that
+        were loaded later stay, and nothing is restored where the import's own observation is no longer in the lake. A
+        second call does nothing. is_undone: whether another import, by its key, was undone or never finished.
         """
         storage = self._writable()
         return remove(storage, OfImport(import_key=import_key), Overwritten(storage).restoring(import_key, is_undone))
 
     def forget_overwritten(self, is_kept: Callable[[int], bool]) -> int:
-        """Delete what is kept to undo imports, but for the kept ones (by key); return how many files."""
+        """Delete the files kept to undo imports, except those of the kept imports (by key). Return how many files."""
         return Overwritten(self._writable()).forget(is_kept)
 
     def move_store(self, source: str, target: str) -> int:
         """Move all observations of a store to another id, in one commit. Return how many were moved.
 
-        Of observations of both at one instant the one loaded later wins. Without any nothing is committed.
+        Of two observations at one instant the one loaded later wins. Without observations nothing is committed.
         """
-        everything = Stretch(store_ids=(source,), from_us=-ALL_TIME_US, to_us=ALL_TIME_US)
+        everything = TimeRange(store_ids=(source,), from_us=-ALL_TIME_US, to_us=ALL_TIME_US)
         moved = pl.lit(target).alias("store_id")
         return remove(self._writable(), everything, lambda gone: gone.with_columns(moved)).observations
 
     def files_unused(self, retention: timedelta) -> int:
-        """Count what `optimize` with this retention would delete at this moment, killed writers' files left out."""
+        """Count the files that `optimize` with this retention would delete now, without the files of killed writers."""
         hours = math.ceil(retention / timedelta(hours=1))
         return len(self._storage.open().vacuum(hours, enforce_retention_duration=False))
 
     def rows_before(self, day: date) -> int:
-        """Count what `delete_before` would drop."""
+        """Count the observations that `delete_before` would delete, repeats included."""
         return int(self.snapshot().listing.filter(pl.col("day") < day)["rows"].sum())
 
     def delete_before(self, day: date) -> int:
-        """Drop every UTC day before `day` in one commit; return how many observations that were, repeats included.
+        """Delete every UTC day before `day` in one commit. Return how many observations were deleted, repeats included.
 
         Older snapshots can still be read until the files are vacuumed (the retention of `optimize`).
         """
@@ -187,7 +188,7 @@ class Lake:
 
 
 def _gather(batches: Iterable[pl.DataFrame], rows_at_once: int) -> Iterator[pl.DataFrame]:
-    """Join small batches until they are worth sorting. Not all of them need have the same details."""
+    """Join batches until they have at least rows_at_once rows. Not all batches need have the same details."""
     held: list[pl.DataFrame] = []
     rows = 0
     for batch in batches:

@@ -1,4 +1,4 @@
-"""The order in which observations are loaded, whatever the machine's clock does."""
+"""The order in which observations are loaded, also when the machine's clock is set back."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class LoadingOrder:
-    """Instants for `loaded_at`: each later than those before it, and than those that were noted."""
+    """Instants for `loaded_at`. Each is later than all instants before it and than all noted instants."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -29,7 +29,7 @@ class LoadingOrder:
             self._newest_us = max(self._newest_us or 0, newest if isinstance(newest, int) else 0)
 
     def next(self, now: datetime) -> datetime:
-        """Return the clock's instant, or the first microsecond after all before it."""
+        """Return `now`, or the microsecond after the latest instant if `now` is not later than that."""
         with self._lock:
             self._newest_us = max((now - _EPOCH) // _MICROSECOND, (self._newest_us or 0) + 1)
             return _EPOCH + self._newest_us * _MICROSECOND

@@ -1,4 +1,4 @@
-"""Keeping the table small, sorted and quick to open."""
+"""Keep the table small, sorted and quick to open."""
 
 import math
 from collections.abc import Callable
@@ -21,21 +21,21 @@ from storewatch.lake.storage import FILES_REMEMBERED, Storage, listing
 SAMPLE_EVERY: Final = 64
 SAMPLE_STRIDE: Final = 39
 REWRITE_ATTEMPTS: Final = 5
-# As many new files of a day are worth a merge. With 8 merges cost twice as much, with 32 a report reads more files.
+# A day with as many new files is merged. With 8, merging costs twice as much; with 32, a report reads more files.
 COMPACT_FILES: Final = 16
 # Files from this size on are left to `optimize`: rewriting them again and again would cost more than it saves.
 LARGE_ROWS: Final = 1_000_000
-# A day of pushing replaces a million small files. Kept for longer they would make the log slow, and no report takes
-# longer than this to read its version.
+# A day of pushing replaces a million small files. If they were kept for longer, the log would become slow. No report
+# takes longer than this to read its version.
 COMPACTED_KEPT: Final = timedelta(minutes=30)
-# No append takes longer from its first file to its commit.
+# An append takes less time than this from its first file to its commit.
 LONGEST_APPEND: Final = timedelta(days=1)
 ALWAYS: Final = (-(2**63), 2**63 - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optimized:
-    """What `optimize` did; `version` is the newest after it."""
+    """What `optimize` did. version: the newest version after it."""
 
     days_rewritten: int
     days_compacted: int
@@ -53,7 +53,7 @@ def optimize(
     rows_at_once: int,
     progress: Callable[[int, int], None] | None,
 ) -> Optimized:
-    """See `Lake.optimize`."""
+    """Do the work of `Lake.optimize`."""
     today = now.astimezone(UTC).date()
     before = _snapshot(storage)
     days = [day for day in before.days if not _due(before, day, today).is_empty()]
@@ -86,11 +86,11 @@ def _snapshot(storage: Storage) -> Snapshot:
 
 
 def _due(snapshot: Snapshot, day: date, today: date) -> pl.DataFrame:
-    """The files of a day that one sorted run should replace; empty when the day is as it should be.
+    """Return the files of a day that one sorted run should replace; none when the day needs no rewrite.
 
-    A closed day becomes one run as a whole. A day that still grows keeps its large old files: the newest files are
-    merged as far back as each step at least doubles, so a row is rewritten at most log2(rows) times and at most
-    log2(rows) files stay.
+    A closed day becomes one run as a whole. A day that still grows keeps its large old files. Its newest files are
+    merged, back to the first file that has no more rows than all files after it together. So a row is rewritten at most
+    log2(rows) times, and at most log2(rows) files stay.
     """
     files = snapshot.listing.filter(pl.col("day") == day)
     if day < today:
@@ -100,19 +100,19 @@ def _due(snapshot: Snapshot, day: date, today: date) -> pl.DataFrame:
 
 def _newest_small(files: pl.DataFrame) -> pl.DataFrame:
     rows = files["rows"].to_list()
-    after = list(accumulate(reversed(rows), initial=0))[-2::-1]  # of each file, the rows of those that came later
+    after = list(accumulate(reversed(rows), initial=0))[-2::-1]  # for each file, the rows of all later files
     first = next((i for i in range(len(rows) - 1) if rows[i] <= after[i]), len(rows))
     return files[first:]
 
 
 def _worth_compacting(snapshot: Snapshot, day: date) -> pl.DataFrame:
-    """The newest small files of a day once they are many, else none."""
+    """Return the newest small files of a day if they are at least COMPACT_FILES, else none."""
     due = _newest_small(snapshot.listing.filter(pl.col("day") == day, pl.col("rows") < LARGE_ROWS))
     return due if due.height >= COMPACT_FILES else due.clear()
 
 
 def compact(storage: Storage, *, rows_at_once: int, kept: timedelta) -> int:
-    """See `Lake.compact`."""
+    """Do the work of `Lake.compact`."""
     snapshot = _snapshot(storage)
     days = [day for day in snapshot.days if not _worth_compacting(snapshot, day).is_empty()]
     worth = (partial(_worth_compacting, day=day) for day in days)
@@ -120,7 +120,7 @@ def compact(storage: Storage, *, rows_at_once: int, kept: timedelta) -> int:
 
 
 def tidy(storage: Storage, *, log_kept: timedelta) -> int:
-    """See `Lake.tidy`."""
+    """Do the work of `Lake.tidy`."""
     deleted = _vacuum_once(storage.open(), FILES_REMEMBERED)
     table = storage.open()
     storage.checkpoint(table)
@@ -129,7 +129,7 @@ def tidy(storage: Storage, *, log_kept: timedelta) -> int:
 
 
 def delete_before(storage: Storage, day: date) -> int:
-    """See `Lake.delete_before`."""
+    """Do the work of `Lake.delete_before`."""
     for _ in range(REWRITE_ATTEMPTS):
         table = storage.open()
         old = listing(table).filter(pl.col("day") < day)
@@ -147,7 +147,7 @@ def _replace_due(
     *,
     kept: timedelta = FILES_REMEMBERED,
 ) -> bool:
-    """Replace the files that are due by one run; False when another process had done it already."""
+    """Replace the chosen files by one run. Return False when another process has done so already."""
     for _ in range(REWRITE_ATTEMPTS):
         snapshot = _snapshot(storage)
         due = choose(snapshot)
@@ -156,12 +156,12 @@ def _replace_due(
         written = _rewrite(replace(snapshot, listing=due), rows_at_once)
         if storage.commit(storage.open(), written, replaced=due, kept=kept) is not None:
             return True
-        # What was written stays for the vacuum: a commit whose answer got lost may have made it part of the table.
+        # The written files are left to the vacuum: a commit whose answer was lost may have made them part of the table.
     raise LakeConflictError(f"Other processes kept rewriting the same day of the lake {storage.url}. Try again.")
 
 
 def _rewrite(due: Snapshot, rows_at_once: int) -> list[AddAction]:
-    """Write the files' observations as one run, a range of stores at a time."""
+    """Write the observations of the files as one run, one range of stores after the other."""
     run = Run(write=uuid4().hex, number=0)
     written: list[AddAction] = []
     for stores in _store_ranges(due, rows_at_once):
@@ -171,10 +171,10 @@ def _rewrite(due: Snapshot, rows_at_once: int) -> list[AddAction]:
 
 
 def _store_ranges(due: Snapshot, rows_at_once: int) -> list[tuple[str, str | None]]:
-    """Ranges of store ids that hold at most about rows_at_once observations each."""
+    """Return ranges [first, end) of store ids with at most about rows_at_once observations each."""
     if due.rows <= rows_at_once:
         return [("", None)]
-    # Every file is sampled from another offset: one of few rows would otherwise always give its lowest store.
+    # Every file is sampled from another offset. Otherwise a file of few rows would always contribute its lowest store.
     sample = pl.concat(
         due.scan(file)
         .select(pl.col("store_id").gather_every(SAMPLE_EVERY, offset=number * SAMPLE_STRIDE % SAMPLE_EVERY))
@@ -189,13 +189,13 @@ def _vacuum(storage: Storage, retention: timedelta) -> int:
     """Delete the files that no version younger than `retention` needs; return how many."""
     table = storage.open()
     deleted = _vacuum_once(table, retention)
-    # The full form also finds what killed writers left, and would find what a slow one has yet to commit.
+    # The full vacuum also finds files of killed writers. It must not find files that a slow writer has yet to commit.
     return len(deleted | _vacuum_once(table, max(retention, LONGEST_APPEND), full=True))
 
 
 def _vacuum_once(table: DeltaTable, age: timedelta, *, full: bool = False) -> set[str]:
     hours = math.ceil(age / timedelta(hours=1))
-    # A vacuum makes two commits even when it finds nothing: look first.
+    # A vacuum makes two commits even when it finds nothing, so a dry run comes first.
     if not table.vacuum(hours, enforce_retention_duration=False, full=full):
         return set()
     deleted = set(table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=full))

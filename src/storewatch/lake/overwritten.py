@@ -1,7 +1,7 @@
-"""What imports took the place of: kept beside the table, so that an import can be undone after its rows were merged.
+"""Keep the observations that imports replace, so that an import can be undone after its rows were merged.
 
-`optimize` drops repeated observations. So before an import is committed, the observations that it takes the place of
-are written to files of their own; they go when the import can no longer be undone.
+`optimize` drops repeated observations. So before an import is committed, the observations that it replaces are written
+to separate files beside the table. The files are deleted when the import can no longer be undone.
 """
 
 import re
@@ -19,26 +19,26 @@ from storewatch.lake.snapshot import Snapshot
 from storewatch.lake.storage import Storage
 
 KEY: Final = ("store_id", "observed_at")
-_FOLDER: Final = "_overwritten"  # Delta leaves folders alone that begin with an underscore
-_NO_FILES: Final = "expanded paths were empty"  # the sentence of Polars
+_FOLDER: Final = "_overwritten"  # Delta ignores folders that begin with an underscore
+_NO_FILES: Final = "expanded paths were empty"  # the message of Polars
 _NAME: Final = re.compile(rf"{_FOLDER}/(-?[0-9]+)-[0-9a-f]+-[0-9]+\.parquet$")
 
 
 def counting(observations: pl.DataFrame) -> pl.DataFrame:
-    """Return of each store and instant the observation that counts, ordered by store and instant."""
+    """Return the observation that counts for each store and instant, ordered by store and instant."""
     return observations.sort("loaded_at", maintain_order=True).unique(KEY, keep="last", maintain_order=True).sort(KEY)
 
 
 class Overwritten:
-    """The observations that imports took the place of."""
+    """The observations that imports have replaced."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
     def keep(self, before: Snapshot, added: Iterable[AddAction], write: str, import_key: int) -> None:
-        """Store what the added files of an import take the place of; durable when it returns.
+        """Write durably the observations that the added files of an import replace.
 
-        before: the lake without them. write: 32 hex digits of the append.
+        before: the lake without the added files. write: 32 hex digits of the append.
         """
         days: dict[str, list[str]] = {}
         for file in added:
@@ -49,7 +49,7 @@ class Overwritten:
                 continue
             keys = before.collect(before.scan(pl.DataFrame({"path": new})).select(KEY)).unique()
             rows = counting(self._rows_with(before, known, keys))
-            # A repeated attempt of the same import finds its own rows; what those took the place of is kept already.
+            # A repeated attempt of the same import finds its own rows. The rows that those replaced are kept already.
             rows = rows.filter(pl.col("import_key").ne_missing(import_key))
             if not rows.is_empty():
                 data = BytesIO()
@@ -57,10 +57,10 @@ class Overwritten:
                 self._storage.put(f"{_FOLDER}/{import_key}-{write}-{number}.parquet", data.getvalue())
 
     def restoring(self, import_key: int, is_undone: Callable[[int], bool]) -> Callable[[pl.DataFrame], pl.DataFrame]:
-        """Return the function that finds what comes back for observations of an import.
+        """Return the function that finds the observations to restore for deleted observations of an import.
 
-        is_undone: whether the observations of another import do not count any more; then what those took the place of
-        comes back.
+        is_undone: whether another import, by its key, was undone or never finished; then the observations that it
+        replaced are restored instead of its own.
         """
         kept: dict[int, pl.DataFrame] = {}
 
@@ -82,7 +82,7 @@ class Overwritten:
         return lambda gone: find(import_key, gone.select(KEY))
 
     def forget(self, is_kept: Callable[[int], bool]) -> int:
-        """Delete the files of the imports that are not kept; return how many files."""
+        """Delete the files of the imports that are not kept. Return how many files were deleted."""
         gone = [path for path in self._paths() if not is_kept(_import_of(path))]
         self._storage.remove(gone)
         return len(gone)
@@ -113,7 +113,7 @@ class Overwritten:
         return sorted(path for path in found if _NAME.search(path))
 
     def _listed(self) -> list[str]:
-        """List the files in an object store; Polars is the only library here that lists a folder of one."""
+        """List the files in an object store. Only Polars, of the libraries used here, can list a folder of one."""
         every = pl.scan_parquet(
             self._storage.scannable(f"{_FOLDER}/*.parquet"),
             storage_options=self._storage.options,

@@ -1,4 +1,4 @@
-"""Taking observations out of the lake: some files are replaced by what stays of them, in one commit."""
+"""Delete observations: replace files by their remaining observations, in one commit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,17 +19,17 @@ _ATTEMPTS: Final = 5
 
 
 class Choice(Protocol):
-    """Which observations: those of some files that a condition chooses."""
+    """A choice of observations: the files that may hold them, and a condition on rows."""
 
     def files(self, files: pl.DataFrame) -> pl.DataFrame:
-        """Return the files of a listing that may hold any of them."""
+        """Return the files of a listing that may hold chosen observations."""
 
     def rows(self, observations: pl.DataFrame) -> pl.Series:
-        """Return for each of the observations whether it is chosen."""
+        """Return for each observation whether it is chosen: Boolean[N]."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stretch:
+class TimeRange:
     """The observations of some stores (None: all) with from_us <= observed_at < to_us."""
 
     store_ids: tuple[str, ...] | None
@@ -72,7 +72,7 @@ class Keys:
 
 @dataclass(frozen=True, kw_only=True)
 class OfImport:
-    """The observations that an import brought."""
+    """The observations that an import loaded."""
 
     import_key: int
 
@@ -85,19 +85,19 @@ class OfImport:
 
 @dataclass(frozen=True, kw_only=True)
 class Removed:
-    """What was taken out of the lake. version: of its commit, None without one; restored: what came back instead."""
+    """How many observations were deleted, and restored in their place. version: of the commit, None without one."""
 
     version: int | None
     observations: int
     restored: int = 0
 
 
-# The rows taken out of one file (DETAILED_OBSERVATIONS) -> those that take their place.
+# The rows deleted from one file (DETAILED_OBSERVATIONS) -> the rows that take their place.
 Restoring = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 def find(snapshot: Snapshot, choice: Choice) -> pl.DataFrame:
-    """Read the chosen observations as DETAILED_OBSERVATIONS, of repeated ones the one that counts, in order."""
+    """Read the chosen observations as DETAILED_OBSERVATIONS by store and instant; of repeats the one that counts."""
     found = [
         rows.filter(choice.rows(rows))
         for file in choice.files(snapshot.listing).iter_slices(1)
@@ -109,7 +109,7 @@ def find(snapshot: Snapshot, choice: Choice) -> pl.DataFrame:
 def remove(storage: Storage, choice: Choice, restoring: Restoring | None = None) -> Removed:
     """Delete the chosen observations, and repeated loads of them, in one commit.
 
-    Durable when it returns; nothing has changed when it does not. Raises LakeConflictError.
+    The commit is durable when this returns; after an error nothing has changed. Raises LakeConflictError.
     """
     for _ in range(_ATTEMPTS):
         table = storage.open()
@@ -122,12 +122,12 @@ def remove(storage: Storage, choice: Choice, restoring: Restoring | None = None)
         version = storage.commit(table, changes.added, pl.concat(changes.replaced), deleting=True, in_place=False)
         if version is not None:
             return Removed(version=version, observations=changes.removed, restored=changes.restored)
-        # What was written stays for the vacuum: a commit whose answer got lost may have made it part of the table.
+        # The written files are left to the vacuum: a commit whose answer was lost may have made them part of the table.
     raise LakeConflictError(f"Other processes kept rewriting the same days of the lake {storage.url}. Try again.")
 
 
 class _Changes:
-    """The files of one commit."""
+    """The files that one commit adds and replaces."""
 
     def __init__(self, snapshot: Snapshot, restoring: Restoring | None) -> None:
         self._snapshot, self._restoring, self._write = snapshot, restoring, uuid4().hex
@@ -140,11 +140,11 @@ class _Changes:
 
     @property
     def removed(self) -> int:
-        """The number of observations taken out, repeats not counted."""
+        """The number of deleted observations, repeats not counted."""
         return pl.concat(self._keys).n_unique() if self._keys else 0
 
     def add(self, file: pl.DataFrame, choice: Choice) -> None:
-        """Write what stays of a file, and what comes back for the rest."""
+        """Write the remaining observations of a file, and those that are restored for the deleted ones."""
         rows = self._snapshot.collect(self._snapshot.scan(file, detailed=True))
         chosen = choice.rows(rows)
         if not chosen.any():
@@ -154,10 +154,10 @@ class _Changes:
         self._keys.append(gone.select(KEY))
         self._write_run(rows.filter(~chosen), int(file["order"].item()))
         if self._restoring is not None:
-            back = self._restoring(gone)
-            self.restored += back.height
-            # Repeats of one instant keep the order of their loading; only equal ones go by the order of files.
-            self._write_run(back, self._next_order)
+            restored = self._restoring(gone)
+            self.restored += restored.height
+            # Repeats of one instant are ordered by loaded_at; only equal loaded_at are ordered by the order of files.
+            self._write_run(restored, self._next_order)
 
     def _write_run(self, rows: pl.DataFrame, order: int) -> None:
         if rows.is_empty():

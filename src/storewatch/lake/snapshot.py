@@ -1,4 +1,4 @@
-"""One version of the lake, and reading it."""
+"""Read one version of the lake."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from storewatch.lake.storage import Storage, listing
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Snapshot:
-    """Every observation as of one version, whatever is appended or optimised meanwhile.
+    """All observations of one version. Later appends and rewrites do not change them.
 
-    It stays readable until a vacuum removes the files that later versions no longer need (the retention of
+    A version stays readable until a vacuum removes files that later versions no longer need (the retention of
     `Lake.optimize`).
-    listing: its files (storage.LISTING), in the order of day and commit.
+    listing: the files (storage.LISTING), in the order of day and commit.
     """
 
     version: int
@@ -28,7 +28,7 @@ class Snapshot:
 
     @property
     def rows(self) -> int:
-        """Rows of its files: observations, and repeats that no `optimize` has dropped yet."""
+        """The number of rows in the files: observations, and repeats that no `optimize` has dropped yet."""
         return int(self.listing["rows"].sum())
 
     @property
@@ -45,7 +45,7 @@ class Snapshot:
         return tuple(self.listing["day"].unique().sort())
 
     def count_observations(self) -> int:
-        """Count observations without repeats; reads the days that are not one sorted run (yet)."""
+        """Count the observations without repeats. Only days that are not one sorted run are read."""
         days = self.listing.group_by("day").agg("path", pl.col("rows").sum())
         done = pl.Series([is_one_run(paths) for paths in days["path"]], dtype=pl.Boolean)
         counted = int(days.filter(done)["rows"].sum())
@@ -55,8 +55,8 @@ class Snapshot:
         return counted
 
     def newest_us(self) -> int | None:
-        """Return the newest observed_at, None when there is none."""
-        # Statistics are cut to the millisecond, so the files within the newest one must be asked.
+        """Return the newest observed_at in us, None when there are no observations."""
+        # Statistics are cut to the millisecond, so the files of the newest millisecond must be read.
         newest = pl.col("to_us") == pl.col("to_us").max()
         candidates = self.listing.filter(newest | pl.col("to_us").is_null())
         if candidates.is_empty():
@@ -75,7 +75,7 @@ class Snapshot:
         """Read the observations with from_us <= observed_at <= to_us as OBSERVATIONS, or DETAILED_OBSERVATIONS.
 
         stores: a tuple (first, end) is the range of ids first <= id < end by their UTF-8 bytes (None: no end); a list
-        is exactly those ids. Rows come by day, within a day by file, within a file by (store_id, observed_at).
+        is exactly those ids. Rows are ordered by day, within a day by file, within a file by (store_id, observed_at).
         """
         files = files_within(self.listing, from_us, to_us)
         conditions: list[pl.Expr] = []
@@ -97,7 +97,7 @@ class Snapshot:
                 return (DETAILED_OBSERVATIONS if detailed else OBSERVATIONS).to_frame()
             lowest, highest = min(stores, key=str.encode), max(stores, key=str.encode)
             files = files.filter(may_hold(pl.col("last_store") >= lowest), may_hold(pl.col("first_store") <= highest))
-            # The range is what row groups are skipped by.
+            # The range condition lets Polars skip row groups.
             conditions += [
                 pl.col("store_id").is_between(pl.lit(lowest), pl.lit(highest)),
                 pl.col("store_id").is_in(list(stores)),
@@ -114,8 +114,8 @@ class Snapshot:
     def store_ids(self, since: int | None = None) -> pl.Series:
         """Return the distinct store ids, sorted by their UTF-8 bytes.
 
-        since: look only into the files added after that version (all, when it is no longer readable), so ids that
-        were there before may be missing.
+        since: read only the files added after that version (all files, when it is no longer readable), so ids of
+        earlier files may be missing.
         """
         files = self.listing
         if since is not None and since >= 0:
@@ -127,14 +127,14 @@ class Snapshot:
         return self.collect(self.scan(files).select(pl.col("store_id").unique()))["store_id"].sort()
 
     def collect(self, scan: pl.LazyFrame) -> pl.DataFrame:
-        """Read a scan of this version. Raises InvalidInputError when a file of it is gone."""
+        """Read a scan of this version. Raises InvalidInputError when one of its files is missing or damaged."""
         try:
             return scan.collect()
         except (FileNotFoundError, pl.exceptions.PolarsError) as error:
             if self.storage.open().version() > self.version:
-                advice = "is past its retention: files of it are deleted. Use the newest version"
+                advice = "is older than the retention: some of its files are deleted. Use the newest version"
             else:
-                advice = "cannot be read: a file of it is missing or damaged. Restore the lake from a backup"
+                advice = "cannot be read: one of its files is missing or damaged. Restore the lake from a backup"
             raise InvalidInputError(f"Version {self.version} of the lake {self.storage.url} {advice}.") from error
 
     def scan(self, files: pl.DataFrame, *, detailed: bool = False) -> pl.LazyFrame:
@@ -165,7 +165,7 @@ def files_within(files: pl.DataFrame, from_us: int, to_us: int) -> pl.DataFrame:
 
 
 def may_hold(condition: pl.Expr) -> pl.Expr:
-    """Return the condition on a file's statistics; a file without the statistic may hold anything."""
+    """Return the condition, true where the file has no such statistic: then the file may hold anything."""
     return condition.fill_null(value=True)
 
 

@@ -1,4 +1,4 @@
-"""Where the table lies: a folder or an object store. Opens it, puts files there and commits them."""
+"""Open the Delta table in a folder or an object store, write its files and commit them."""
 
 import json
 import os
@@ -23,26 +23,26 @@ from storewatch.domain.columns import DETAILS, OBSERVATIONS
 from storewatch.domain.errors import InvalidInputError, LakeConflictError
 from storewatch.lake.loading import LoadingOrder
 
-# Loses every one of these only against writers that commit without a pause for about ten seconds.
+# All attempts fail only while other writers commit without a pause for about ten seconds.
 COMMIT_ATTEMPTS: Final = 60
 LONGEST_PAUSE_S: Final = 0.25
-# Opening reads every commit since the last one: 8 ms at 100, 2 ms at 20.
+# Opening the table reads every commit since the last checkpoint: 8 ms for 100 commits, 2 ms for 20.
 CHECKPOINT_EVERY: Final = 20
-# More than the writers that may be between their commit and its fsync at one moment.
+# More than the number of writers that can be between their commit and its fsync at one moment.
 UNSYNCED_COMMITS: Final = 16
 
 PARTITION: Final = ["day"]
-# Lakes of earlier releases have no details; their columns are added by the first commit.
+# Lakes of earlier releases have no details; the first commit adds these columns.
 _FIRST_COLUMNS: Final = pl.Schema({**OBSERVATIONS, "day": pl.Date()})
 FIRST_SCHEMA: Final = Schema.from_arrow(Table(_FIRST_COLUMNS.to_frame()).schema)
 DELTA_SCHEMA: Final = Schema.from_arrow(Table(pl.Schema({**_FIRST_COLUMNS, **DETAILS}).to_frame()).schema)
-# How long the log remembers a dropped file, and so how long a lite vacuum can find it.
+# How long the log names a dropped file, and so how long a vacuum of the log can find the file.
 FILES_REMEMBERED: Final = timedelta(days=7)
 CONFIGURATION: Final = {
     "delta.logRetentionDuration": "interval 7 days",
     "delta.deletedFileRetentionDuration": f"interval {FILES_REMEMBERED.days} days",
 }
-# A writer that was stopped between reading the log and its commit must find the commits it missed.
+# A writer that pauses between reading the log and its commit must still find the commits that it missed.
 LOG_KEPT: Final = timedelta(hours=1)
 
 LISTING: Final = pl.Schema(
@@ -66,11 +66,11 @@ LISTING: Final = pl.Schema(
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """The address of the table, in the spelling of each library.
+    """The place of the table: a folder or an object store.
 
-    url: as the user wrote it; delta_url: for deltalake; folder: the local folder, None for an object store.
-    synced: what this process knows to be durable in the folder: another fsync would wait for the disk again.
-    loading: the order in which observations are loaded.
+    url: as the user wrote it. delta_url: as deltalake needs it. folder: the local folder, None for an object store.
+    synced: names in the folder that are known to be durable, so that they need no other fsync. loading: the order in
+    which observations are loaded.
     """
 
     url: str
@@ -82,7 +82,7 @@ class Storage:
 
     @classmethod
     def at(cls, url: str, options: dict[str, str] | None) -> "Storage":
-        """Accept a path or any URL that deltalake knows."""
+        """Return the storage at a path or at any URL that deltalake supports. Raises InvalidInputError."""
         if "://" in url and not url.startswith("file://"):
             return cls(url=url, delta_url=url.rstrip("/"), folder=None, options=options)
         folder = Path(unquote(urlsplit(url).path) if "://" in url else url).expanduser().resolve()
@@ -95,14 +95,14 @@ class Storage:
         return cls(url=url, delta_url=folder.as_uri(), folder=folder, options=options)
 
     def scannable(self, path: str) -> str:
-        """Where Polars finds a file of the table."""
+        """Return the path or URL at which Polars finds a file of the table."""
         return str(self.folder / path) if self.folder else f"{self.delta_url}/{path}"
 
     def open(self, version: int | None = None) -> DeltaTable:
         """Open the newest or the given version; a table that does not exist yet is created empty.
 
-        Raises InvalidInputError when it cannot be opened or created, is something else than a lake of storewatch, or
-        no longer has the version.
+        Raises InvalidInputError when the table cannot be opened or created, is not a lake of storewatch, or no longer
+        has the version.
         """
         try:
             table = DeltaTable(self.delta_url, version=version, storage_options=self.options)
@@ -121,17 +121,17 @@ class Storage:
             raise self.unusable(error) from error
         if table.metadata().partition_columns != PARTITION or table.schema() not in (DELTA_SCHEMA, FIRST_SCHEMA):
             raise InvalidInputError(
-                f"{self.url} is a Delta table of something else. Give storewatch a folder of its own."
+                f"{self.url} is a Delta table, but not a lake of storewatch. Choose an empty folder."
             )
         return table
 
     def unusable(self, error: Exception) -> InvalidInputError:
-        """The sentence for an address that cannot be opened or written."""
+        """Return the error for a place that cannot be opened or written."""
         what = "folder and its permissions" if self.folder else "URL, its credentials and that the bucket exists"
         return InvalidInputError(f"The lake {self.url} cannot be used ({_reason(error)}). Check the {what}.")
 
     def put(self, path: str, data: bytes) -> None:
-        """Store a new file, durably; nothing refers to it before it is committed."""
+        """Write a new file durably. It becomes part of the table only when it is committed."""
         try:
             if self.folder is None:
                 handler = DeltaFileSystemHandler(table_uri=self.delta_url, options=self.options)
@@ -153,7 +153,7 @@ class Storage:
             raise self.unusable(error) from error
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Take back files that were never committed; one that stays is vacuumed later."""
+        """Delete files that were never committed. A file that cannot be deleted now is vacuumed later."""
         handler = DeltaFileSystemHandler(table_uri=self.delta_url, options=self.options)
         for path in paths:
             with suppress(OSError, DeltaError):
@@ -169,13 +169,15 @@ class Storage:
         in_place: bool = True,
         kept: timedelta = FILES_REMEMBERED,
     ) -> int | None:
-        """Add files to the table, and drop those they replace, in one commit; return its version.
+        """Add files to the table, and drop the files that they replace, in one commit. Return its version.
 
-        table: brought up to date here. replaced: rows of a `listing`. deleting: their observations go for good.
-        in_place: the added files take the place of the newest replaced one; False: they have their places already.
-        kept: after this the files are dropped from the log and by a vacuum. Returns None when one of them is no longer
-        in the table: somebody else replaced it. Every attempt is a compare-and-set of the next version, and adding a
-        file again is the same as adding it once, so an attempt that failed after it had committed does no harm.
+        table: is brought up to date here. replaced: rows of a `listing`. deleting: the replaced files hold observations
+        that the added files do not hold. in_place: the added files take the place of the newest replaced file in the
+        order of commits; False: their order is set already. kept: how long the replaced files can still be read.
+        Returns None when another process has replaced one of the files already. Raises LakeConflictError, and
+        InvalidInputError when the lake cannot be written.
+        Every attempt is a compare-and-set of the next version. Adding a file twice is the same as adding it once, so an
+        attempt that failed after its commit does no harm.
         """
         for attempt in range(COMMIT_ATTEMPTS):
             try:
@@ -200,17 +202,17 @@ class Storage:
                 continue
             except (OSError, DeltaError) as error:
                 raise self.unusable(error) from error
-            version = table.version() + 1  # the commit leaves `table` as it was
+            version = table.version() + 1  # the commit does not update `table`
             self.sync_log(version)
             if version % CHECKPOINT_EVERY == 0:
-                # Only makes opening faster, and another writer may be at it.
+                # A checkpoint only makes opening faster, and another writer may write it at this moment.
                 with suppress(DeltaError, OSError):
                     self.checkpoint(table)
             return version
-        raise LakeConflictError(f"Other writers kept winning the commits of the lake {self.url}. Try again.")
+        raise LakeConflictError(f"Other writers committed to the lake {self.url} first at every attempt. Try again.")
 
     def checkpoint(self, table: DeltaTable) -> None:
-        """Write the list of files into one file, so that opening need not read every commit."""
+        """Write the list of files to one file, so that opening need not read every commit."""
         table.update_incremental()
         table.create_checkpoint()
         if self.folder:
@@ -220,12 +222,12 @@ class Storage:
     def shorten_log(self, table: DeltaTable, kept: timedelta) -> None:
         """Drop the commits and checkpoints before the newest checkpoint that is older than `kept`."""
         if self.folder is None:
-            table.cleanup_metadata()  # by the table's own, longer time
+            table.cleanup_metadata()  # uses the longer time of the table's configuration
             return
         until_s = time.time() - kept.total_seconds()
         log = self.folder / "_delta_log"
         old = [file.name[:20] for file in log.glob("*.checkpoint.parquet") if file.stat().st_mtime < until_s]
-        # Of two processes at once the one with the older checkpoint may have written this last.
+        # When two processes wrote it at once, it may name the older checkpoint.
         opened_from = json.loads((log / "_last_checkpoint").read_bytes())["version"]
         first = min(max(old, default=""), f"{opened_from:020}")
         for file in log.iterdir():
@@ -235,7 +237,7 @@ class Storage:
     def sync_log(self, version: int) -> None:
         """Make the log durable up to `version`: deltalake writes it without fsync.
 
-        The commits before it may be of writers that have not synced theirs yet, and the table needs them all.
+        Other writers may not have synced their commits before it yet, and the table needs all of them.
         """
         if self.folder is None:
             return
@@ -262,12 +264,12 @@ class Storage:
     def _holds_something_else(folder: Path) -> bool:
         if not folder.is_dir() or all(entry.name.startswith(("_", ".")) for entry in folder.iterdir()):
             return False
-        # Looked for last: a process that creates the table at this moment writes its log before its files.
+        # Checked last: a process that creates the table at this moment writes its log before its files.
         return not (folder / "_delta_log").is_dir()
 
     def _create(self) -> DeltaTable:
         if self.folder and self._holds_something_else(self.folder):
-            raise InvalidInputError(f"{self.url} holds other files and no lake. Give storewatch an empty folder.")
+            raise InvalidInputError(f"{self.url} holds other files and no lake. Choose an empty folder.")
         try:
             DeltaTable.create(
                 self.delta_url,
@@ -293,9 +295,9 @@ class Storage:
 def listing(table: DeltaTable) -> pl.DataFrame:
     """List the files of a version: LISTING, in the order of day and commit.
 
-    `from_us` and `to_us` enclose the instants of a file, and no row is loaded after `loaded_to_us`: Delta keeps
-    instants cut to the millisecond. The keys of the imports that brought its rows lie between `first_import` and
-    `last_import`, both null where none did. `has_details`: whether any row has a reason or a source.
+    The instants of a file lie in [from_us, to_us], and no row is loaded after `loaded_to_us`: these are bounds, because
+    Delta cuts instants to the millisecond. `first_import` and `last_import`: the lowest and highest import_key of the
+    rows, null where no row has one. `has_details`: whether any row has a reason or a source.
     """
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
     if actions.is_empty():
@@ -325,7 +327,7 @@ def _import_range(actions: pl.DataFrame) -> list[pl.Expr]:
 
 
 def _has_details(actions: pl.DataFrame) -> pl.Expr:
-    """Files of earlier releases have neither the columns nor numbers of their nulls."""
+    """Return whether any row has details. Files of earlier releases have no details and no statistics of them."""
     nulls = [name for name in ("null_count.reason", "null_count.source") if name in actions.columns]
     some = [(pl.col(name) < pl.col("num_records")).fill_null(value=False) for name in nulls]
     return pl.any_horizontal(pl.lit(value=False), *some).alias("has_details")
@@ -340,24 +342,24 @@ def _in_order(
     in_place: bool,
     kept: timedelta,
 ) -> list[AddAction | RemoveAction]:
-    """Stamp the files with their place in the order of commits.
+    """Set the order of the files among all files: their modification time, which increases with every commit.
 
-    It is kept as their modification time, made strictly increasing: of two observations loaded at the same instant
-    the later committed one wins. A rewritten file takes the place of the newest file in it.
+    So of two observations loaded at the same instant the one committed later wins. A rewritten file takes the order of
+    the newest file that it replaces.
     """
     if replaced is None:
         newest = files["order"].max()
         floor = newest + 1 if isinstance(newest, int) else 0
         return [replace(file, modification_time=max(file.modification_time, floor)) for file in added]
-    place = replaced["order"].max()
-    assert isinstance(place, int)  # noqa: S101 - a rewrite replaces at least one file
+    newest = replaced["order"].max()
+    assert isinstance(newest, int)  # noqa: S101 - a rewrite replaces at least one file
     # Vacuum and checkpoints compare this with the machine's clock, so it is the machine's clock.
     dropped_ms = time.time_ns() // 1_000_000 - (FILES_REMEMBERED - kept) // timedelta(milliseconds=1)
     removals = [
         RemoveAction(path, deleting, dropped_ms, size, {"day": str(day)})
         for path, size, day in replaced.select("path", "size_bytes", "day").iter_rows()
     ]
-    placed = [replace(file, modification_time=place) for file in added] if in_place else added
+    placed = [replace(file, modification_time=newest) for file in added] if in_place else added
     return [*placed, *removals]
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 from fastapi import APIRouter, Request
 
-from storewatch.lake import Keys, Stretch
+from storewatch.lake import Keys, TimeRange
 from storewatch.stores.observations import delete_observations, preview_deletion
 from storewatch.web.api.observations.models import DeletionBody, DeletionModel
 from storewatch.web.api.targeting import NO_STORE
@@ -45,8 +45,8 @@ def delete_wrong_observations(
     return DeletionModel.of(done, dry_run=False)
 
 
-def _of_stores(choice: Keys | Stretch, sent: list[str], known: list[str]) -> Keys | Stretch:
+def _of_stores(choice: Keys | TimeRange, sent: list[str], known: list[str]) -> Keys | TimeRange:
     """Return the choice with the ids of the stores that the sent ids name."""
-    if isinstance(choice, Stretch):
+    if isinstance(choice, TimeRange):
         return replace(choice, store_ids=tuple(known))
     return Keys(keys=choice.keys.with_columns(pl.col("store_id").replace(sent, known)).unique())

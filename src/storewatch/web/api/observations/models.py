@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.instants import instant_us
 from storewatch.ingest.pushed import SHOWN_REJECTS
-from storewatch.lake import Keys, Stretch
+from storewatch.lake import Keys, TimeRange
 from storewatch.reports.request.parameters import StoreId
 from storewatch.stores.observations import Deletion
 from storewatch.web.parameters import invalid, required_instant
@@ -88,7 +88,7 @@ class DeletionBody(BaseModel):
             return [self.store_id]
         return list(dict.fromkeys(each.store_id for each in self.observations or []))
 
-    def choice(self) -> Keys | Stretch:
+    def choice(self) -> Keys | TimeRange:
         """Return which observations to delete. Raises a 422 unless the body names them in exactly one way."""
         if self.observations is None:
             if self.store_id is None or self.from_ is None or self.to is None:
@@ -97,7 +97,7 @@ class DeletionBody(BaseModel):
             to_us = instant_us(required_instant(self.to, "body", "to"))
             if from_us >= to_us:
                 raise invalid("to must be later than from", "body", "to")
-            return Stretch(store_ids=(self.store_id,), from_us=from_us, to_us=to_us)
+            return TimeRange(store_ids=(self.store_id,), from_us=from_us, to_us=to_us)
         if self.store_id is not None or self.from_ is not None or self.to is not None:
             raise invalid("name a store_id with from and to, or list observations, not both", "body", "observations")
         rows = [
