@@ -1,7 +1,7 @@
-"""Up, down, unknown and planned time of stores: in windows, in buckets, and as stretches of one status.
+"""Compute up, down, unknown and planned time of stores: in windows, in buckets, and as stretches of one status.
 
-Memory is proportional to the stores and observations of a call. No store's figures depend on another store, so a caller
-bounds the memory by calling with one shard of stores after the other.
+Memory is proportional to the stores and observations of a call. The figures of a store do not depend on other stores.
+A caller bounds the memory by passing one shard of stores after the other.
 """
 
 from dataclasses import dataclass
@@ -93,9 +93,9 @@ def spans(
     from_us: int,
     to_us: int,
 ) -> Spans:
-    """List the maximal stretches of one status of every store in `[from_us, to_us)`, planned ones among them.
+    """List the maximal stretches of one status of every store in `[from_us, to_us)`, planned stretches included.
 
-    No stretch of another status reaches over the edge of a session.
+    Stretches that are not planned never cross the edge of a session.
     """
     stores, sessions = walk_inputs(inputs), inputs.sessions
     check_order(np.array([from_us, to_us]))

@@ -13,16 +13,16 @@ from storewatch.engine.polling import count_unpolled, poll_gaps
 
 def compile_kernels() -> None:
     """Compile every kernel, or load it from the cache on disk, so that the first report does not wait."""
-    nothing, zero = np.empty(0, np.int64), np.zeros(1, np.int64)
+    empty, zero = np.empty(0, np.int64), np.zeros(1, np.int64)
     evidence = group_evidence(np.zeros(1, np.uint32), zero, np.ones(1, np.uint8), zero, 1)
     sessions = Sessions(
         offsets=np.zeros(2, np.int64),
-        open_us=nothing,
-        close_us=nothing,
+        open_us=empty,
+        close_us=empty,
         calendar_of=zero,
         planned_offsets=np.zeros(2, np.int64),
-        planned_start_us=nothing,
-        planned_end_us=nothing,
+        planned_start_us=empty,
+        planned_end_us=empty,
     )
     inputs = EngineInputs(evidence=evidence, sessions=sessions, as_of_us=1, policy=FILL)
     window = np.array([[0, 1]], np.int64)

@@ -1,4 +1,4 @@
-"""The observations of stores in the engine's order, what reclassifies down time, and which range can matter."""
+"""Bring observations and reclassifications into the engine's order; compute the range of observations that matter."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class Reclassified:
-    """What the down time of S stores counts as, in some stretches (SEMANTICS 20).
+    """Stretches in which the down time of S stores counts as another status (SEMANTICS 20).
 
     offsets: int64[S+1]; start_us, end_us: int64[N], disjoint and ascending inside a store; status: uint8[N], any but
     DOWN.
@@ -69,8 +69,8 @@ def group_evidence(
 def group_reclassified(rows: pl.DataFrame, store_ids: pl.Series) -> Reclassified:
     """Sort reclassifications by store, in the order of `store_ids`, and by time.
 
-    rows: columns.RECLASSIFICATIONS. Where rows overlap, the later row counts (SEMANTICS 20): one with the status DOWN
-    undoes earlier ones. Rows of other stores and empty stretches are left out.
+    rows: columns.RECLASSIFICATIONS. Where rows overlap, the later row counts (SEMANTICS 20). A row with the status DOWN
+    undoes earlier rows. Rows of other stores and empty stretches are left out.
     """
     places = store_ids.rename("store_id").to_frame().with_row_index("place")
     known = rows.join(places, on="store_id", maintain_order="left").sort("place", maintain_order=True)

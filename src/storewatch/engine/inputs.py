@@ -1,4 +1,4 @@
-"""The inputs of the engine: check what the kernels take on trust, and build their tuples of arrays."""
+"""The inputs of the engine: check them for the kernels, which check nothing, and build tuples of arrays."""
 
 from dataclasses import dataclass
 
@@ -28,10 +28,10 @@ class EngineInputs:
 
 
 def walk_inputs(inputs: EngineInputs) -> walk.Stores:
-    """Return the inputs of the kernels in `walk`. Raises ValueError unless all are of the same number of stores."""
+    """Return the inputs of the kernels in `walk`. Raises ValueError unless all have the same number of stores."""
     evidence, sessions = inputs.evidence, inputs.sessions
     count = len(evidence.offsets) - 1
-    changed = inputs.reclassified or _nothing_reclassified(count)
+    changed = inputs.reclassified or _no_reclassifications(count)
     _check_stores(evidence, sessions)
     if len(changed.offsets) - 1 != count:
         raise ValueError(f"evidence has {count} stores, reclassifications {len(changed.offsets) - 1}")
@@ -56,7 +56,7 @@ def walk_inputs(inputs: EngineInputs) -> walk.Stores:
 
 
 def polled_inputs(evidence: Evidence, sessions: Sessions) -> polls.PolledStores:
-    """Return the inputs of the kernels in `polls`. Raises ValueError unless both are of the same number of stores."""
+    """Return the inputs of the kernels in `polls`. Raises ValueError unless both have the same number of stores."""
     _check_stores(evidence, sessions)
     return polls.PolledStores(
         session_offsets=frozen(sessions.offsets, np.int64),
@@ -69,7 +69,7 @@ def polled_inputs(evidence: Evidence, sessions: Sessions) -> polls.PolledStores:
 
 
 def checked_windows(windows_us: Int64s, zone_of: Int64s, sessions: Sessions) -> tuple[Int64s, Int64s]:
-    """Return windows, int64[Z,2], and the window of each store, int64[S], once they are known to fit together.
+    """Check windows, int64[Z,2], and the window of each store, int64[S], and return both for the kernels.
 
     Raises InvalidInputError if a window ends before it starts, ValueError if shapes or indexes do not fit.
     """
@@ -99,8 +99,8 @@ def _check_stores(evidence: Evidence, sessions: Sessions) -> None:
         raise ValueError(f"evidence has {count} stores, sessions {len(sessions.calendar_of)}")
 
 
-def _nothing_reclassified(stores: int) -> Reclassified:
-    nothing = np.empty(0, np.int64)
+def _no_reclassifications(stores: int) -> Reclassified:
+    empty = np.empty(0, np.int64)
     return Reclassified(
-        offsets=np.zeros(stores + 1, np.int64), start_us=nothing, end_us=nothing, status=np.empty(0, np.uint8)
+        offsets=np.zeros(stores + 1, np.int64), start_us=empty, end_us=empty, status=np.empty(0, np.uint8)
     )

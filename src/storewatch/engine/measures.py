@@ -1,7 +1,7 @@
 """Ratios of exact totals, roll-ups over stores, and the one rounding (SEMANTICS 11-13, 19).
 
-Totals are int64[..., 4] microseconds, last axis by Status. A ratio with a zero denominator is NaN: nothing is known,
-and a view shows nothing, never 0 % or 100 %.
+Totals are int64[..., 4] microseconds, last axis by Status. A ratio with a zero denominator is NaN. Views
+show it as empty, never as 0 % or 100 %.
 """
 
 from dataclasses import dataclass
@@ -34,11 +34,11 @@ class Measures:
 
 @dataclass(frozen=True, kw_only=True)
 class RollUp:
-    """One window over all stores: ratios of sums, and how the stores spread around them.
+    """One window over all stores: ratios of sums, and the distribution of the stores.
 
     totals_us: int64[4]. median, p5, p95: of the availability of the stores where it is known (linear interpolation).
     without_downtime: the share of stores without downtime among the stores with business time other than planned time.
-    Each is NaN where there is no such store.
+    Each is NaN if no store counts for it.
     """
 
     totals_us: Int64s
@@ -63,7 +63,7 @@ def measure(totals_us: Int64s) -> Measures:
 
 
 def roll_up(totals_us: Int64s) -> RollUp:
-    """Sum one window over stores: int64[S,4]. An int64 of microseconds holds 292,000 store-years."""
+    """Sum one window over stores. totals_us: int64[S,4]. An int64 of microseconds holds 292,000 store-years."""
     stores = measure(totals_us)
     known = stores.availability[~np.isnan(stores.availability)]
     p5, median, p95 = np.quantile(known, (0.05, 0.5, 0.95)) if len(known) else (np.nan,) * 3

@@ -1,4 +1,4 @@
-"""Outages of stores (SEMANTICS 14, 21), and how late stores opened and how early they closed."""
+"""Find outages of stores (SEMANTICS 14, 21), and measure how late stores opened and how early they closed."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -12,7 +12,7 @@ from storewatch.domain.instants import DAY_US
 from storewatch.engine.inputs import EngineInputs, checked_windows, walk_inputs
 from storewatch.engine.kernels import walk
 
-# How far `outages` looks around its window: over a week with one session.
+# How far `outages` looks before and after its window: more than a week, for stores with one session a week.
 LOOKAROUND_US: Final = 8 * DAY_US
 NO_INSTANT: Final[int] = walk.NO_INSTANT
 
@@ -66,7 +66,7 @@ def outages(
     min_duration_us: outages with less down time, up time on both sides and neither side cut by the window are left out.
     The kernel looks LOOKAROUND_US before and after the window, to know whether an outage began earlier or continues.
     Sessions and evidence must cover the `evidence_range` of the window. They should also cover that of the window with
-    LOOKAROUND_US more on both sides: where they do not, an outage is taken to begin or end with them.
+    LOOKAROUND_US more on both sides: where they do not, an outage begins or ends where they do.
     """
     stores = walk_inputs(inputs)
     windows_us, zone_of = checked_windows(windows_us, zone_of, inputs.sessions)

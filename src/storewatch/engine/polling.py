@@ -1,4 +1,4 @@
-"""How the stores are polled: the gaps between polls, and blind spots, in which most open stores go unpolled."""
+"""Measure how stores are polled: gaps between polls, and blind spots, in which most open stores are not polled."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ from storewatch.engine.opening.sessions import Sessions
 # A store is unpolled where its business time between two polls is longer than this.
 BLIND_AFTER_US: Final = 3 * HOUR_US
 BLIND_SPOT_MINUTES: Final = 10
-# With fewer open stores there is no majority to judge by: of one or two stores, one is most of them.
+# With fewer open stores "most" means little: of one or two stores, one is most of them.
 BLIND_SPOT_STORES: Final = 10
 
 # The last axis of what `poll_gaps` returns.
@@ -51,8 +51,8 @@ def count_unpolled(
 
     A store is unpolled in the open minutes of gaps (see `poll_gaps`) longer than blind_after_us. Stores without any
     observation do not count. A minute counts by its first instant.
-    unpolled, opened: int64[M+1] for M minutes, zero at first. The changes of the counts are added to them, so that one
-    pair of arrays can take shard after shard.
+    unpolled, opened: int64[M+1] for M minutes, zero at first. The changes of the counts are added to them, so that
+    shard after shard can be added to one pair of arrays.
     """
     stores = polled_inputs(evidence, sessions)
     minutes = -((from_us - to_us) // MINUTE_US)
@@ -62,7 +62,7 @@ def count_unpolled(
 
 
 def blind_spots(unpolled: Int64s, opened: Int64s) -> list[tuple[int, int, int]]:
-    """List the stretches of BLIND_SPOT_MINUTES or more in which more than half of the open stores go unpolled.
+    """List the stretches of BLIND_SPOT_MINUTES or more in which more than half of the open stores are unpolled.
 
     Only minutes with at least BLIND_SPOT_STORES open stores count. unpolled, opened: the arrays that `count_unpolled`
     added to. Returns (first minute, minute after the last, most unpolled) of each.

@@ -1,4 +1,4 @@
-"""Kernels for the polls themselves: bring them into order, measure the gaps between them, count unpolled stores."""
+"""Kernels for polls: sort them, measure the gaps between them, count unpolled stores."""
 
 from typing import NamedTuple
 
@@ -117,7 +117,7 @@ def _poll_points(stores, store, from_us, to_us, as_of_us, at_us, clock_us):
     """List the points between which gaps are measured: the window's start, the evidence in it, its end or as_of.
 
     at_us: instants; clock_us: the business time since the window's start; both with space for the evidence and two.
-    Returns the number of points, and of all polls in the window.
+    Returns the number of points, and the number of all polls in the window.
     """
     calendar = stores.calendar_of[store]
     session, last = stores.session_offsets[calendar], stores.session_offsets[calendar + 1]
@@ -146,7 +146,7 @@ def _poll_points(stores, store, from_us, to_us, as_of_us, at_us, clock_us):
 
 @njit(cache=True, nogil=True)
 def _most_rows(stores):
-    """Return the number of polls of the store that has most."""
+    """Return the number of polls of the store that has the most polls."""
     most = 0
     for store in range(len(stores.calendar_of)):
         most = max(most, stores.row_offsets[store + 1] - stores.row_offsets[store])

@@ -1,12 +1,12 @@
 """Kernels for status over time: sessions x evidence -> stretches of one status -> totals, spans, outages.
 
-Each kernel is a plain loop over stores. It writes the stretches of one store into a small scratch and reads them from
-there, so they stay in the processor's cache: all stores' stretches at once would be written to memory and read back.
+Each kernel is a plain loop over stores. It writes the stretches of one store to a small scratch and reads them there:
+they stay in the processor's cache. The stretches of all stores at once would go to memory and back.
 
 The five calls of `_stretches` are written out on purpose. One helper that takes `stores` and `scratch` was measured
 with 14,089 stores of 130 polls, 60 alternating pairs in one process, time of the thread: `window_totals` takes 31 %
 longer with a plain helper, 27 % with inline="always", 23 % with forceinline=True; `bucket_totals` 20 to 25 %,
-`outages` 10 to 15 %. Handing over a tuple counts the references of its 24 arrays up and down, atomically, once a store.
+`outages` 10 to 15 %. Passing a tuple changes the reference counts of its 24 arrays, atomically, once a store.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """The distinct calendars of stores: weekly hours, zone and changes.
 
-Stores share few of them (14,089 real stores have 2,085), so sessions are computed once a calendar, and stores point at
-theirs.
+Many stores share a calendar (14,089 real stores have 2,085), so sessions are computed once a calendar. Each store has
+the index of its calendar.
 """
 
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ from storewatch.engine.opening.changes import (
 from storewatch.engine.opening.stretches import Stretches
 
 _FAR_DAYS: Final = 10_000 * 366  # beyond any date, either way from 1970
-_ALWAYS_OPEN: Final = -1  # stands for a null weekly_hours_id; those of the catalog are positive
+_ALWAYS_OPEN: Final = -1  # replaces a null weekly_hours_id; the ids of the catalog are positive
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calendars:
     """The distinct calendars of a list of stores.
 
-    weekly: local days since 1970 in which one pattern of weekly hours holds, by calendar; dates of special hours are
-    not among them. pattern: int64[M], the pattern of each of these stretches.
+    weekly: stretches of local days since 1970 in which one pattern of weekly hours holds, without the dates of special
+    hours. pattern: int64[M], the pattern of each of these stretches.
     pattern_offsets: int64[P+1], the rows of pattern p are pattern_offsets[p]:pattern_offsets[p+1].
     start_s, end_s: int32[N], open spans in seconds of the local week from Monday 00:00, merged and sorted.
     special: rows of special hours, in seconds of the local clock since its 1970. closures: in us, may overlap.
-    lives: the time in business, in seconds of the local clock since its 1970; calendars without one are always in it.
+    lives: the time in business, in seconds of the local clock since its 1970; a calendar without one always is.
     zones: the distinct zone names; zone_of_calendar: int64[C], index into them.
     calendar_of: int64[S], the calendar of each store.
     """
@@ -72,9 +72,9 @@ def assign_calendars(stores: pl.DataFrame, weekly_hours: pl.DataFrame, changes: 
     calendar_of = keys.join(distinct, on=keys.columns, how="left", nulls_equal=True, maintain_order="left")["calendar"]
     changed = distinct.select("calendar", "change_set").join(rows, on="change_set")
     versions, special, closures, lives = (changed.filter(kind=kind) for kind in (VERSION, SPECIAL, CLOSURE, LIFE))
-    given = weekly_hours.select("weekly_hours_id", "intervals")
+    known = weekly_hours.select("weekly_hours_id", "intervals")
     always = [{"start_s": 0, "end_s": WEEK_SECONDS}]
-    patterns = pl.concat([given, pl.DataFrame([(_ALWAYS_OPEN, always)], given.schema, orient="row")])
+    patterns = pl.concat([known, pl.DataFrame([(_ALWAYS_OPEN, always)], known.schema, orient="row")])
     spans = patterns["intervals"].explode(empty_as_null=False).struct.unnest()
     weekly = _weekly_days(distinct, versions, special).join(
         patterns.with_row_index("pattern").drop("intervals"), on="weekly_hours_id", maintain_order="left"

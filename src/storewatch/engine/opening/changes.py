@@ -1,4 +1,4 @@
-"""What changes the weekly hours of stores: dated versions, special hours of one date, planned closures, their life."""
+"""Changes of the weekly hours of stores: dated versions, special hours of one date, closures, and store lives."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,7 +11,7 @@ from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, LIVES, SPECIAL_H
 VERSION: Final = 0  # first day, weekly_hours_id
 SPECIAL: Final = 1  # day, start_s, end_s
 CLOSURE: Final = 2  # start and end in us
-LIFE: Final = 3  # first day in business (null: always was), first day out of business (null: still is)
+LIFE: Final = 3  # first day in business (null: no first day), first day out of business (null: none)
 
 _CHANGE_SETS: Final = pl.Schema(
     {"change_set": pl.UInt32, "kind": pl.Int8, "first": pl.Int64, "second": pl.Int64, "third": pl.Int64}
@@ -20,7 +20,7 @@ _CHANGE_SETS: Final = pl.Schema(
 
 @dataclass(frozen=True, kw_only=True)
 class HoursChanges:
-    """What changes the weekly hours of stores: frames of columns.HOURS_VERSIONS, SPECIAL_HOURS, CLOSURES and LIVES."""
+    """Changes of the weekly hours of stores: frames of columns.HOURS_VERSIONS, SPECIAL_HOURS, CLOSURES and LIVES."""
 
     versions: pl.DataFrame
     special: pl.DataFrame
@@ -40,9 +40,9 @@ NO_CHANGES: Final = HoursChanges(
 def number_change_sets(stores: pl.DataFrame, changes: HoursChanges) -> tuple[pl.Series, pl.DataFrame]:
     """Number the distinct sets of changes that stores have.
 
-    stores: one row a store, with store_id if there are changes.
-    Returns change_set (null: none) of each store, and the rows of the sets: change_set, kind (VERSION, SPECIAL, CLOSURE
-    or LIFE), first, second, third.
+    stores: one row a store; store_id is required if there are changes.
+    Returns the change_set of each store (null: no changes), and the rows of the sets: change_set, kind (VERSION,
+    SPECIAL, CLOSURE or LIFE), first, second, third.
     """
     content = ["kind", "first", "second", "third"]
     if changes.is_empty:

@@ -1,4 +1,4 @@
-"""Calendars to sessions: the open time of every calendar in UTC, and the open time that planned closures take."""
+"""Turn calendars into sessions: the open time of every calendar in UTC, and the open time that closures take away."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ from storewatch.engine.opening.zones import EPOCH_WEEKDAY, first_instants
 
 @dataclass(frozen=True, kw_only=True)
 class Sessions:
-    """The open time of every calendar inside one range, in UTC (SEMANTICS 6), and the open time that closures took.
+    """The open time of every calendar inside one range, in UTC (SEMANTICS 6), and the open time taken by closures.
 
     offsets: int64[C+1]; open_us, close_us: int64[N], disjoint, not touching, ascending inside a calendar.
-    planned_offsets: int64[C+1]; planned_start_us, planned_end_us: int64[P], the same, and disjoint from the sessions;
-    none unless closures are honoured.
+    planned_offsets: int64[C+1]; planned_start_us, planned_end_us: int64[P], the same for planned time, disjoint from
+    the sessions; empty unless closures are honoured.
     calendar_of: int64[S], the calendar of each store.
     """
 
@@ -39,7 +39,7 @@ def open_sessions(
 
     Sessions that touch are one (SEMANTICS 6); a boundary becomes an instant by SEMANTICS 5.
     """
-    # Local days differ from UTC days by up to 14 hours, and hours can run into the next day: two days more each way.
+    # Local days differ from UTC days by up to 14 hours, and hours can run into the next day: two more days each way.
     local = _in_business(calendars, _local_hours(calendars, from_us // DAY_US - 2, to_us // DAY_US + 3))
     hours = _to_utc(calendars, local)
     sessions, planned = unite(hours.clip(from_us, to_us)), NO_STRETCHES
@@ -61,9 +61,9 @@ def open_sessions(
 
 
 def in_business_in(calendars: Calendars, spans_us: Int64s) -> npt.NDArray[np.bool_]:
-    """Return which stores are in business in a part of any of the windows of their zone: bool[S].
+    """Return which stores are in business at any time in the windows of their zone: bool[S].
 
-    spans_us: int64[Z,W,2], the windows [start, end) in each of the calendars' zones.
+    spans_us: int64[Z,W,2], the windows [start, end) of each zone of the calendars.
     """
     lives = calendars.lives
     touched = np.ones(len(calendars.zone_of_calendar), bool)

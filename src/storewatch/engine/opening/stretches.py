@@ -1,4 +1,4 @@
-"""Stretches `[start, end)` of many calendars as arrays: clip them, unite them, cut some out of others."""
+"""Stretches `[start, end)` of many calendars as arrays: clip them, unite them, divide them by others."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -63,7 +63,7 @@ def divide(sessions: Stretches, closures: Stretches) -> tuple[Stretches, Stretch
 
 
 def repeat_index(counts: Int64s) -> tuple[Int64s, Int64s]:
-    """Repeat each index i of `counts` counts[i] times; return these, and beside each its number 0, 1, 2 ..."""
+    """Repeat each index i of `counts` counts[i] times. Return these, and the number 0, 1, 2 ... of each repetition."""
     index = np.repeat(np.arange(len(counts)), counts)
     return index, np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
 
@@ -74,7 +74,7 @@ def group_offsets(groups: Int64s, count: int) -> Int64s:
 
 
 def _ascending(calendar: Int64s, values: Int64s) -> tuple[Int64s, Int64s]:
-    # Weekly hours come in order already. Checking that takes a tenth of the time of sorting them.
+    # Weekly hours are usually in order already. Checking this takes a tenth of the time of sorting.
     if ((calendar[1:] > calendar[:-1]) | ((calendar[1:] == calendar[:-1]) & (values[1:] >= values[:-1]))).all():
         return calendar, values
     order = np.lexsort((values, calendar))

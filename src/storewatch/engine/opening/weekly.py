@@ -1,4 +1,4 @@
-"""Weekly hours on the local wall clock: rows of a store to intervals of the local week and back (SEMANTICS 2)."""
+"""Turn rows of weekly hours on the local clock into intervals of the local week, and back (SEMANTICS 2)."""
 
 from collections.abc import Iterable
 

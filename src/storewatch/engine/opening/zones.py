@@ -1,7 +1,7 @@
-"""Local time to instants and back, by the IANA zones of the tzdata wheel (SEMANTICS 5).
+"""Convert local time to instants and back, by the IANA zones of the tzdata wheel (SEMANTICS 5).
 
-A zone is a list of periods with one UTC offset each. Where the clock is set forward, the local times in between are
-read never; where it is set back, they are read twice. One rule covers both: a local time becomes the first instant at
+A zone is a list of periods with one UTC offset each. Where the clock is set forward, it never shows the local times in
+between; where it is set back, it shows them twice. One rule covers both: a local time becomes the first instant at
 which the clock reads that time or later.
 """
 
@@ -20,7 +20,7 @@ EPOCH_WEEKDAY: Final = 3  # 1970-01-01 was a Thursday
 
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _FOREVER_US: Final = np.iinfo(np.int64).max
-# Two days off the ends of what datetime holds, so that no UTC offset leads beyond them.
+# Two days inside the range of datetime, so that adding a UTC offset stays inside it.
 _FIRST_DAY: Final = date(1, 1, 3).toordinal() - _EPOCH_ORDINAL
 _LAST_DAY: Final = date(9999, 12, 28).toordinal() - _EPOCH_ORDINAL
 
@@ -115,6 +115,6 @@ def offset_changes(zone: str, first_day: int, last_day: int) -> tuple[Int64s, In
 
 @lru_cache(maxsize=1024)
 def _zone_info(name: str) -> ZoneInfo:
-    # From the wheel's own files, never the machine's: a report must be the same on every machine.
+    # From the files of the wheel, never from the machine's: a report must be the same on every machine.
     with (ZONES_FOLDER / "zoneinfo" / name).open("rb") as file:
         return ZoneInfo.from_file(file, key=name)
