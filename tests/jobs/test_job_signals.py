@@ -102,7 +102,7 @@ def test_lost_connection_is_replaced(postgres_url: str, caplog: pytest.LogCaptur
         )
     # The last words of the server end one wait, the end of the connection the next.
     assert seconds_waited(signals) + seconds_waited(signals) < LONG_S
-    assert "queue is asked instead" in caplog.text
+    assert "queue is queried instead" in caplog.text
     assert seconds_waited(signals) < LONG_S  # connected again
     catalog.jobs.create("a", JobKind.REPORT, {}, NOW)
     assert seconds_waited(signals) < LONG_S

@@ -1,4 +1,4 @@
-"""The catalog: what we know of stores, imports and reports, in SQLite or PostgreSQL."""
+"""The catalog: stores, imports, jobs, keys and settings of stores, in SQLite or PostgreSQL."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -76,7 +76,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
-    """What storewatch knows, as opposed to what was seen: one database, and a repository for each subject in it.
+    """One database with everything that storewatch knows except polls, and a repository for each subject in it.
 
     Each method of a repository is one transaction. `find` returns None when the object does not exist.
     """
@@ -128,10 +128,10 @@ class Catalog:
         )
 
     def close(self) -> None:
-        """Close the database's connections; one that a thread still uses is closed when the thread returns it."""
+        """Close the connections. A connection that a thread still uses is closed when the thread returns it."""
         self.database.close()
 
     def version(self) -> int:
-        """Return the number of commits that changed anything reports are computed from, polls aside."""
+        """Return the number of commits that changed inputs of reports other than polls."""
         with self.database.reading() as connection:
             return read_version(connection)

@@ -1,4 +1,4 @@
-"""Annotations: what somebody knows of a stretch of a store, and what its down time counts as because of it."""
+"""Annotations: cause and note of a stretch of a store's time, and what down time counts as there."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +20,7 @@ from storewatch.domain.texts import clean_id
 
 @dataclass(frozen=True, kw_only=True)
 class NewAnnotation:
-    """An annotation of a store in [start_at, end_at); reclassify_as: what down time counts as there."""
+    """An annotation of a store in [start_at, end_at). reclassify_as: what down time counts as there."""
 
     store_id: str
     start_at: datetime
@@ -40,12 +40,12 @@ class Annotation(NewAnnotation):
 
 
 class AnnotationRepository(Repository):
-    """What somebody knows of stores."""
+    """The annotations of stores. Each method with a scope sees only the stores of the scope."""
 
     def create(self, annotation: NewAnnotation, scope: Scope = ALL_STORES) -> Annotation:
         """Add an annotation.
 
-        Raises InvalidInputError when it ends before it starts, UnknownStoreError when the store is not there.
+        Raises InvalidInputError when it does not end after it starts, UnknownStoreError when there is no such store.
         """
         _check(annotation)
         with self._database.writing() as connection:
@@ -66,9 +66,9 @@ class AnnotationRepository(Repository):
         before: int | None = None,
         limit: int = 100,
     ) -> list[Annotation]:
-        """The newest annotations of the caller's stores, of one store, that touch [from_, to).
+        """List annotations of the caller's stores that touch [from_, to), the newest first.
 
-        before: an annotation_id, for only older ones.
+        store_id: of this store only. before: an annotation_id; only older annotations are listed.
         """
         query = select(annotations).order_by(annotations.c.annotation_id.desc()).limit(limit)
         query = _visible(query, scope)
@@ -90,9 +90,9 @@ class AnnotationRepository(Repository):
             return _annotation(row) if row else None
 
     def update(self, annotation_id: int, changes: Mapping[str, Any], scope: Scope = ALL_STORES) -> Annotation | None:
-        """Change fields of an annotation and return it; None when there is none for the caller.
+        """Change fields of an annotation and return it, or None when the scope has no annotation with this id.
 
-        changes: any of start_at, end_at, cause, note, reclassify_as. Raises InvalidInputError as `create_annotation`.
+        changes: any of start_at, end_at, cause, note, reclassify_as. Raises InvalidInputError as `create`.
         """
         query = _visible(select(annotations).where(annotations.c.annotation_id == annotation_id), scope)
         with self._database.writing() as connection:

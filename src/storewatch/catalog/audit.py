@@ -1,4 +1,4 @@
-"""The audit log: who did what, when, from where, on which object, and what became of it. Triggers refuse changes."""
+"""The audit log: who did what, when, from where, on which object, with which outcome. Triggers refuse changes."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,8 +13,10 @@ from storewatch.catalog.db.schema import audit
 
 @dataclass(frozen=True, kw_only=True)
 class AuditEntry:
-    """One thing that was done or tried. actor_id is a key_id, None where no key was asked for; outcome is one of
-    done, refused and failed."""
+    """An action that was done or tried.
+
+    actor_id: a key_id, None where no key was required. outcome: a value of AuditOutcome.
+    """
 
     at: datetime
     actor_id: str | None
@@ -30,14 +32,14 @@ class AuditEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRow(AuditEntry):
-    """An entry as the log holds it."""
+    """An entry as it is stored, with its id."""
 
     audit_id: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditFilter:
-    """Which entries are wanted: None takes all; [from_, to)."""
+    """Conditions on entries; None is no condition. Their time is in [from_, to)."""
 
     actor: str | None = None  # key_id or name
     action: str | None = None
@@ -49,7 +51,7 @@ class AuditFilter:
 
 
 class AuditRepository(Repository):
-    """The audit log's two use cases."""
+    """Append entries to the audit log and list them."""
 
     def append(self, entries: Sequence[AuditEntry]) -> None:
         """Write entries, all in one transaction."""
@@ -57,7 +59,7 @@ class AuditRepository(Repository):
             connection.execute(insert(audit), [asdict(entry) for entry in entries])
 
     def list_(self, wanted: AuditFilter, *, before: int | None = None, limit: int) -> list[AuditRow]:
-        """The newest entries that are wanted, the newest first; `before` an audit_id only older ones."""
+        """List the entries that satisfy the filter, the newest first. before: an audit_id; lists only older entries."""
         query = select(audit).order_by(audit.c.audit_id.desc()).limit(limit)
         for column in ("action", "object_type", "object_id", "outcome"):
             if (value := getattr(wanted, column)) is not None:

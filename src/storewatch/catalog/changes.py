@@ -1,4 +1,4 @@
-"""What changes the hours and the figures of stores, resolved to stores (rules 17-20 of docs/semantics.md)."""
+"""Read the changes of hours and the reclassifications of stores, with labels resolved to stores (SEMANTICS 17-20)."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, or_, select
 
 from storewatch.catalog.db.rows import read_rows
 from storewatch.catalog.db.schema import annotations, closures, hours_versions, special_hours, store_lives
-from storewatch.catalog.targeting import ids_asked, only_of, read_targeted_rows
+from storewatch.catalog.targeting import read_targeted_rows, rows_of_stores, select_ids
 from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, INSTANT, LIVES, RECLASSIFICATIONS, SPECIAL_HOURS
 from storewatch.domain.enums import Reclassification, Status
 from storewatch.engine.opening.changes import HoursChanges
@@ -21,7 +21,7 @@ _STATUS: Final = {
 
 
 def read_changes(connection: Connection, store_ids: pl.Series) -> HoursChanges:
-    """Read what changes the weekly hours of these stores."""
+    """Read the changes of the weekly hours of these stores."""
     return HoursChanges(
         versions=_read_versions(connection, store_ids),
         special=_read_special(connection, store_ids),
@@ -31,10 +31,10 @@ def read_changes(connection: Connection, store_ids: pl.Series) -> HoursChanges:
 
 
 def read_reclassifications(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
-    """Read what down time of these stores counts as: columns.RECLASSIFICATIONS in the order of creation."""
+    """Read the reclassifications of these stores (columns.RECLASSIFICATIONS) in the order of creation."""
     counts_as = func.coalesce(annotations.c.reclassify_as, Reclassification.DOWN.value)
     query = select(annotations.c.store_id, annotations.c.start_at, annotations.c.end_at, counts_as)
-    ids = ids_asked(connection, store_ids)
+    ids = select_ids(connection, store_ids)
     if ids is not None:
         query = query.where(annotations.c.store_id.in_(ids))
     found = read_rows(
@@ -44,7 +44,7 @@ def read_reclassifications(connection: Connection, store_ids: pl.Series) -> pl.D
     )
     if found.is_empty():
         return RECLASSIFICATIONS.to_frame()
-    return only_of(store_ids, found).with_columns(
+    return rows_of_stores(store_ids, found).with_columns(
         pl.col("status").replace_strict(
             {word.value: int(status) for word, status in _STATUS.items()}, return_dtype=RECLASSIFICATIONS["status"]
         )
@@ -53,25 +53,26 @@ def read_reclassifications(connection: Connection, store_ids: pl.Series) -> pl.D
 
 def _read_versions(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
     query = select(hours_versions.c.store_id, hours_versions.c.valid_from, hours_versions.c.weekly_hours_id)
-    ids = ids_asked(connection, store_ids)
+    ids = select_ids(connection, store_ids)
     if ids is not None:
         query = query.where(hours_versions.c.store_id.in_(ids))
-    return only_of(store_ids, read_rows(connection, query.order_by(*hours_versions.primary_key), HOURS_VERSIONS))
+    return rows_of_stores(store_ids, read_rows(connection, query.order_by(*hours_versions.primary_key), HOURS_VERSIONS))
 
 
 def _read_lives(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
     dates = store_lives.c.opened_on, store_lives.c.closed_on
     query = select(store_lives.c.store_id, *dates).where(or_(*(each.is_not(None) for each in dates)))
-    ids = ids_asked(connection, store_ids)
+    ids = select_ids(connection, store_ids)
     if ids is not None:
         query = query.where(store_lives.c.store_id.in_(ids))
-    return only_of(store_ids, read_rows(connection, query.order_by(store_lives.c.store_id), LIVES))
+    return rows_of_stores(store_ids, read_rows(connection, query.order_by(store_lives.c.store_id), LIVES))
 
 
 def _read_special(connection: Connection, store_ids: pl.Series) -> pl.DataFrame:
     """Read special hours: a store's own rows of a date replace those of its labels.
 
-    Of several labels all open times count, and closed only where none has a time."""
+    Of several labels all open times count. A date is closed only where no label has a time.
+    """
     columns = pl.Schema({name: dtype for name, dtype in SPECIAL_HOURS.items() if name != "store_id"})
     rows = read_targeted_rows(connection, special_hours, columns, store_ids)
     if rows.is_empty:

@@ -1,4 +1,4 @@
-"""Planned closures: from one instant to another a store, the stores of a label or all of them are closed on purpose."""
+"""Planned closures: a store, the stores of a label or all stores are closed on purpose between two instants."""
 
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -9,14 +9,14 @@ from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.schema import closures
 from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.names import label_problem, require_store
-from storewatch.catalog.targeting import Target, is_visible
+from storewatch.catalog.targeting import Target, visibility
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewClosure(Target):
-    """A closure [start_at, end_at). created_by: a key_id or a name, None where nobody was asked for a key."""
+    """A closure [start_at, end_at). created_by: a key_id or a name, None where no key was required."""
 
     start_at: datetime
     end_at: datetime
@@ -33,18 +33,20 @@ class Closure(NewClosure):
 
 
 class ClosureRepository(Repository):
-    """What is closed on purpose."""
+    """The planned closures."""
 
     def create(self, closure: NewClosure, scope: Scope = ALL_STORES, *, allow_unknown: bool = False) -> Closure:
-        """Add a closure. allow_unknown: also of a label that no store carries yet.
+        """Add a closure. allow_unknown: also for a label that no store carries yet.
 
-        Raises InvalidInputError when it ends before it starts, or is of a store and a label at once, UnknownStoreError
-        when it is of a store that is not there, InvalidParameterError when no store carries its label.
+        Raises InvalidInputError when the closure does not end after it starts, or names a store and a label at once,
+        UnknownStoreError when there is no such store, InvalidParameterError when no store carries its label.
         """
         if closure.start_at >= closure.end_at:
             raise InvalidInputError("A closure must end after it starts.")
         if (closure.label is None) != (closure.value is None) or None not in (closure.store_id, closure.label):
-            raise InvalidInputError("A closure is of a store_id, of a label and its value, or, with neither, of all.")
+            raise InvalidInputError(
+                "A closure is for a store_id, for a label and its value, or, with neither, for all stores."
+            )
         with self._database.writing() as connection:
             lock_stores(connection)
             if closure.store_id is not None:
@@ -66,17 +68,20 @@ class ClosureRepository(Repository):
         before: int | None = None,
         limit: int = 100,
     ) -> list[Closure]:
-        """The newest closures that bear on stores of the caller, and on one store; `before` a closure_id older ones."""
+        """List closures that apply to stores of the scope, the newest first.
+
+        store_id: that apply to this store too. before: a closure_id; only older closures are listed.
+        """
         query = select(closures).order_by(closures.c.closure_id.desc()).limit(limit)
-        query = query.where(*is_visible(closures, scope, store_id))
+        query = query.where(*visibility(closures, scope, store_id))
         if before is not None:
             query = query.where(closures.c.closure_id < before)
         with self._database.reading() as connection:
             return [Closure(**row) for row in connection.execute(query).mappings()]
 
     def find(self, closure_id: int, scope: Scope = ALL_STORES) -> Closure | None:
-        """Return a closure that bears on stores of the caller."""
-        query = select(closures).where(closures.c.closure_id == closure_id, *is_visible(closures, scope, None))
+        """Return the closure with this id if it applies to stores of the scope, else None."""
+        query = select(closures).where(closures.c.closure_id == closure_id, *visibility(closures, scope, None))
         with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
             return Closure(**row) if row else None

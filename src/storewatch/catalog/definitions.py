@@ -1,4 +1,4 @@
-"""Report definitions: what a report is asked for, under a name."""
+"""Report definitions: the parameters of a report, saved under a name."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from storewatch.catalog.db.schema import report_definitions
 
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """A report that is asked for by its name."""
+    """The parameters of a report under a name."""
 
     name: str
     parameters: dict[str, Any]
@@ -22,17 +22,17 @@ class Definition:
 
 
 class DefinitionRepository(Repository):
-    """The saved reports."""
+    """The report definitions."""
 
     def create(self, definition: Definition) -> bool:
-        """Add a definition; False when there is one of this name."""
+        """Add a definition. Return False when there is a definition with this name."""
         with self._database.writing() as connection:
             adding = INSERTS[connection.dialect.name](report_definitions).values({**vars(definition)})
             kept = {"preserve_rowcount": True}
             return connection.execute(adding.on_conflict_do_nothing(), execution_options=kept).rowcount == 1
 
     def replace(self, definition: Definition) -> bool:
-        """Keep a definition in the place of any other of its name; True when there was none."""
+        """Store a definition. It replaces an earlier one of the same name. Return whether the name is new."""
         row = {**vars(definition)}
         with self._database.writing() as connection:
             adding = INSERTS[connection.dialect.name](report_definitions).values(row)
@@ -42,7 +42,7 @@ class DefinitionRepository(Repository):
             return known is None
 
     def list_(self) -> list[Definition]:
-        """All definitions by name."""
+        """List all definitions by name."""
         with self._database.reading() as connection:
             found = connection.execute(select(report_definitions).order_by(report_definitions.c.name)).mappings()
             return [Definition(**row) for row in found]

@@ -11,7 +11,7 @@ from storewatch.catalog.db import schema
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write_rows
 from storewatch.catalog.db.state import lock_stores, move_version
-from storewatch.catalog.targeting import Target, is_visible, known_id, read_targeted_rows
+from storewatch.catalog.targeting import Target, known_id, read_targeted_rows, visibility
 from storewatch.domain.columns import SALES, SPECIAL_ROWS, TARGET, TARGETS
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.labels import ALL_STORES, Scope
@@ -19,9 +19,10 @@ from storewatch.domain.labels import ALL_STORES, Scope
 
 @dataclass(frozen=True, kw_only=True)
 class EntryForm:
-    """dated: an entry holds the rows of a target for one date, otherwise all rows of the target.
+    """How entries of one kind are stored.
 
-    distinct: of the rows of an entry that are equal in these columns the last counts.
+    dated: an entry is the rows of a target for one date, otherwise all rows of the target. distinct: of the rows of an
+    entry that are equal in these columns the last counts.
     """
 
     table: Table
@@ -31,6 +32,7 @@ class EntryForm:
 
     @property
     def row_id(self) -> str:
+        """The name of the column that numbers the rows."""
         return str(next(iter(self.table.primary_key)).name)
 
 
@@ -50,7 +52,7 @@ class EntryRepository(Repository):
     """
 
     def replace(self, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
-        """Replace the entries of each target that `rows` name; special hours by target and date.
+        """Replace the entries of each target that `rows` name; special hours are replaced by target and date.
 
         rows: ENTRIES[kind]; times as in columns.SPECIAL_HOURS, 0 < objective <= 1, amount_per_hour >= 0. A missing
         store is added. Returns how many rows changed.
@@ -70,18 +72,18 @@ class EntryRepository(Repository):
         after: int = 0,
         limit: int = 100,
     ) -> pl.DataFrame:
-        """A page of ENTRIES[kind], the id of each row (special_hours_id, target_id, sale_id) before them."""
+        """Read a page of ENTRIES[kind]. The first column is the row's id (special_hours_id, target_id, sale_id)."""
         form = FORMS[kind]
         row_id = form.table.c[form.row_id]
         query = select(row_id, *(form.table.c[name] for name in form.schema)).order_by(row_id).limit(limit)
-        query = query.where(row_id > after, *is_visible(form.table, scope, store_id))
+        query = query.where(row_id > after, *visibility(form.table, scope, store_id))
         with self._database.reading() as connection:
             return read_rows(connection, query, pl.Schema({form.row_id: pl.Int64(), **form.schema}))
 
     def delete(self, kind: EntryKind, target: Target, *, first: date = date.min, last: date = date.max) -> int:
-        """Delete the entries of a target; return how many rows.
+        """Delete the entries of a target. Return how many rows were deleted.
 
-        first, last: of special hours only those of these dates, both included.
+        first, last: delete only the special hours of these dates, both included.
         """
         form = FORMS[kind]
         with self._database.writing() as connection:
@@ -98,9 +100,9 @@ class EntryRepository(Repository):
             return removed
 
     def read_targets(self, store_ids: pl.Series) -> pl.DataFrame:
-        """Return store_id and objective of the stores that have any.
+        """Return store_id and objective of the stores that have a target.
 
-        The store's own goes before those of its labels; of those the highest counts.
+        A store's own target wins over those of its labels; of these the highest counts.
         """
         with self._database.reading() as connection:
             rows = read_targeted_rows(connection, schema.targets, pl.Schema({"objective": pl.Float64}), store_ids)
@@ -108,9 +110,9 @@ class EntryRepository(Repository):
         return pl.concat([rows.of_stores, highest.join(rows.of_stores, on="store_id", how="anti")])
 
     def read_sales(self, store_ids: pl.Series) -> pl.DataFrame:
-        """Return store_id, weekday, hour and amount_per_hour of the stores that have any; nulls hold for all.
+        """Return store_id, weekday, hour and amount_per_hour of the stores that have sales; a null holds for all.
 
-        The store's own go before those of its labels; of those the first label by name counts.
+        A store's own rows win over those of its labels; of these the rows of the first label by name count.
         """
         columns = pl.Schema({name: dtype for name, dtype in SALES.items() if name not in TARGET})
         with self._database.reading() as connection:
@@ -120,7 +122,7 @@ class EntryRepository(Repository):
 
 
 def write_entries(connection: Connection, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
-    """Replace the entries that `rows` name, add the missing stores; return how many rows changed."""
+    """Replace the entries that `rows` name and add the missing stores. Return how many rows changed."""
     form = FORMS[kind]
     latest = rows.select(form.schema.names()).unique([*TARGET, *form.distinct], keep="last", maintain_order=True)
     named = latest.select(pl.col("store_id").drop_nulls().unique().sort())

@@ -16,7 +16,7 @@ from storewatch.domain.labels import ALL_STORES, Scope
 
 
 class FallbackRepository(Repository):
-    """Stores that have a default because their rows were rejected."""
+    """The fallbacks: stores with a default setting because their rows were rejected."""
 
     def list_(self, scope: Scope = ALL_STORES) -> pl.DataFrame:
         """Read FALLBACKS of the stores of a scope, by store_id."""
@@ -27,7 +27,7 @@ class FallbackRepository(Repository):
 def read_fallbacks(
     connection: Connection, store_ids: pl.Series | None = None, scope: Scope = ALL_STORES
 ) -> pl.DataFrame:
-    """Read FALLBACKS of these stores (None: all) that are in force: no other input named the hours or the zone."""
+    """Read the FALLBACKS of these stores (None: all) that apply: the hours or the zone were not set since then."""
     query = _in_force()
     if store_ids is not None:
         query = query.where(fallbacks.c.store_id.in_(store_ids.to_list()))
@@ -39,9 +39,9 @@ def read_fallbacks(
 def write_fallbacks(
     connection: Connection, setting: Setting, given: pl.DataFrame | None, rejected: pl.DataFrame | None, now: datetime
 ) -> int:
-    """Note the stores whose rows were rejected, and forget those that are given or set back; return how many changed.
+    """Add fallbacks for stores whose rows were rejected, and delete those of written stores. Return how many changed.
 
-    given: store_id of the stores that are written. rejected: store_id and reason.
+    given: store_id of the stores whose setting is written. rejected: store_id and reason.
     """
     changed = 0
     if given is not None and given.height and connection.execute(select(1).select_from(fallbacks).limit(1)).first():
@@ -60,7 +60,7 @@ def _in_force() -> Select[Any]:
     is_dated = exists(select(1).where(hours_versions.c.store_id == fallbacks.c.store_id))
     return (
         select(*(fallbacks.c[name] for name in FALLBACKS.names()))
-        # A store that nothing has named yet will have the default too.
+        # A store that no input has named yet will have the default too.
         .outerjoin(stores, stores.c.store_id == fallbacks.c.store_id)
         .where(
             or_(

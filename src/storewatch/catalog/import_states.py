@@ -1,7 +1,7 @@
-"""What imports change in the catalog, as comparable states: before the import, after it, and now.
+"""Read and write the states of what imports change in the catalog: before the import, after it, and now.
 
 A state is a frame of `key` (a JSON list: a store_id; or store_id, label, value and for special hours the date) and
-`value` (JSON). A key without any row has the value of a store or target of which nothing is known.
+`value` (JSON). A key without any row has the value of a store or target without any data.
 """
 
 import json
@@ -34,7 +34,7 @@ State = dict[str, str]
 class Subject:
     """A part of the catalog that imports write.
 
-    read: the states of some keys; write: give keys the states of a frame; both within a transaction.
+    read: return the states of some keys. write: set keys to these states. Both run within a transaction.
     """
 
     read: Callable[[Connection, list[str]], State]
@@ -76,7 +76,7 @@ def store_ids_of(changes: StoreChanges) -> pl.Series:
 
 
 def missing_stores(connection: Connection, store_ids: pl.Series) -> list[str]:
-    """Return those of these ids that are no stores."""
+    """Return the ids that belong to no store."""
     known: set[str] = set()
     for batch in store_ids.rename("store_id").to_frame().iter_slices(BATCH_ROWS):
         found = select(stores.c.store_id).where(stores.c.store_id.in_(select_rows(connection, stores, batch)))
@@ -85,7 +85,7 @@ def missing_stores(connection: Connection, store_ids: pl.Series) -> list[str]:
 
 
 def store_of(key: str) -> str:
-    """Return the store or the label and value that a key is about, for people."""
+    """Return the store_id, or the label=value, of a key, as people read it."""
     parts = [part for part in json.loads(key)[:3] if part is not None]
     return parts[0] if len(parts) == 1 else "=".join(parts)
 
@@ -166,8 +166,8 @@ def _write_dates(connection: Connection, states: State, now: datetime, column: s
     dates = _ids(states).with_columns(pl.Series(column, _parsed(states.values()), pl.String).str.to_date())
     write_rows(connection, stores, dates.select("store_id").sort("store_id"), registered_at=now)
     write_rows(connection, store_lives, dates.sort("store_id"), replace=column)
-    nothing = store_lives.c.opened_on.is_(None), store_lives.c.closed_on.is_(None)
-    connection.execute(delete(store_lives).where(*nothing))
+    has_no_date = store_lives.c.opened_on.is_(None), store_lives.c.closed_on.is_(None)
+    connection.execute(delete(store_lives).where(*has_no_date))
 
 
 def _read_labels(connection: Connection, keys: list[str]) -> State:
@@ -229,14 +229,14 @@ def _write_entries(connection: Connection, states: State, now: datetime, kind: E
 
 
 def _targets(keys: list[str], kind: EntryKind) -> list[tuple[list[str], pl.DataFrame]]:
-    """Return the columns and values that name these keys, of stores and of labels, in batches."""
+    """Return the columns and the values of these keys in batches: first keys of stores, then keys of labels."""
     names = _entry_key(kind)
     frame = pl.DataFrame(_parsed(keys), schema=dict.fromkeys(names, pl.String), orient="row")
     dated = [name for name in names if name not in TARGET]
-    of = (["store_id", *dated], ["label", "value", *dated])
+    targets = (["store_id", *dated], ["label", "value", *dated])
     return [
         (target, batch)
-        for target in of
+        for target in targets
         for batch in frame.filter(pl.col(target[0]).is_not_null()).select(target).iter_slices(BATCH_ROWS)
         if batch.height
     ]
@@ -247,7 +247,7 @@ def _text(value: object) -> str | None:
 
 
 def read_rows_of(connection: Connection, table: Table, ids: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
-    """Read these columns of the rows of some stores; ids: a column store_id."""
+    """Read the columns of `schema` from the rows of some stores. ids: one column, store_id."""
     query = select(*(table.c[name] for name in schema))
     batches = ids.iter_slices(BATCH_ROWS)
     found = [

@@ -1,4 +1,4 @@
-"""The imports: which files brought what, and the rows they could not bring."""
+"""The imports: their files, the number of rows of each, and the rejected rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -18,10 +18,10 @@ from storewatch.domain.columns import FILE_REJECTS
 
 @dataclass(frozen=True, kw_only=True)
 class ImportNotes:
-    """What was found out about an import, in words.
+    """Notes about an import for users.
 
-    assumed: sentences about how its files were read. ignored: the columns that belong to no table. new_stores: how many
-    stores were not known before; new_store_ids: the first of them.
+    assumed: sentences about how the files were read. ignored: the columns that belong to no table. new_stores: how many
+    stores were new; new_store_ids: the first of them.
     """
 
     assumed: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class ImportNotes:
 
     @classmethod
     def of(cls, stored: dict[str, Any] | None) -> Self:
-        """Return the notes as they are stored; members of later versions are left out."""
+        """Return the notes from their stored form. Members of later versions are left out."""
         known = {each.name for each in fields(cls)}
         found: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
@@ -43,10 +43,10 @@ class ImportNotes:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportRecord:
-    """What became of the rows of one table; the counts are of data rows.
+    """The counts of one imported table: data rows in all, accepted and rejected.
 
-    file: the names of the files. table_name: a value of ImportTable. job_id: of the job that imported it, None where
-    none did.
+    file: the names of the files. table_name: a value of ImportTable. job_id: of the job that imported the table, None
+    where no job did.
     """
 
     file: str
@@ -61,9 +61,9 @@ class ImportRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class NewImport:
-    """An import to be committed, with everything that it changes.
+    """An import to commit, with everything that it changes.
 
-    rejected_rows: frames of FILE_REJECTS. changes.lake_version, the one that holds the polls, is kept with the import.
+    rejected_rows: frames of FILE_REJECTS. changes.lake_version: the version that holds the polls; the import stores it.
     """
 
     record: ImportRecord
@@ -73,7 +73,7 @@ class NewImport:
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedImport(ImportRecord):
-    """An import as the catalog keeps it. `lake_version` is that of its polls, if it had any."""
+    """An import as it is stored. lake_version: the version that holds its polls, None without polls."""
 
     import_id: int
     imported_at: datetime
@@ -83,7 +83,7 @@ class FinishedImport(ImportRecord):
 
 @dataclass(frozen=True, kw_only=True)
 class StoredReject:
-    """A row that an import rejected: its 1-based line, its text, why, and the file that it was in."""
+    """A row that an import rejected: its 1-based line, its text, the reason, and its file."""
 
     reject_id: int
     line: int
@@ -92,12 +92,12 @@ class StoredReject:
     file: str
 
 
-# Rejects of earlier versions do not name the file, for their imports had one.
+# Rejects of earlier versions do not name the file, because their imports had one file.
 _FILE: Final[ColumnElement[str]] = func.coalesce(rejects.c.file, imports.c.file).label("file")
 
 
 class ImportRepository(Repository):
-    """The use cases around imported files."""
+    """Store imports, and list them and their rejected rows."""
 
     def create(
         self,
@@ -117,25 +117,25 @@ class ImportRepository(Repository):
             return [_create(connection, each, now) for each in new]
 
     def list_(self, limit: int = 100) -> list[FinishedImport]:
-        """The latest imports, the newest first."""
+        """List the latest imports, the newest first."""
         query = select(imports).order_by(imports.c.import_id.desc()).limit(limit)
         with self._database.reading() as connection:
             return [_finished(row) for row in connection.execute(query).mappings()]
 
     def find(self, import_id: int) -> FinishedImport | None:
-        """Return one import, None when there is none with this id."""
+        """Return the import with this id, or None."""
         with self._database.reading() as connection:
             row = connection.execute(select(imports).where(imports.c.import_id == import_id)).mappings().first()
             return _finished(row) if row else None
 
     def list_by_job(self, job_id: str) -> list[FinishedImport]:
-        """What the job imported, in its order; nothing when it has not (yet)."""
+        """List the imports of a job in their order; none before the job has committed them."""
         query = select(imports).where(imports.c.job_id == job_id).order_by(imports.c.import_id)
         with self._database.reading() as connection:
             return [_finished(row) for row in connection.execute(query).mappings()]
 
     def read_rejects(self, import_id: int, limit: int = 1000) -> pl.DataFrame:
-        """The first rows (FILE_REJECTS) that the import rejected, in the order of files and lines."""
+        """Read the first rejected rows (FILE_REJECTS) of an import, in the order of files and lines."""
         query = _rejects([import_id], limit, rejects.c.line, rejects.c.row, rejects.c.reason, _FILE)
         with self._database.reading() as connection:
             return read_rows(connection, query, FILE_REJECTS)
@@ -143,7 +143,7 @@ class ImportRepository(Repository):
     def list_rejects(
         self, import_ids: Sequence[int], *, after: int | None = None, limit: int = 100
     ) -> list[StoredReject]:
-        """A page of what the imports rejected, by file and line; after: reject_id of the last one seen."""
+        """List rejected rows of imports by file and line. after: reject_id of the last row of the previous page."""
         query = _rejects(import_ids, limit, rejects.c.reject_id, rejects.c.line, rejects.c.row, rejects.c.reason, _FILE)
         if after is not None:
             query = query.where(rejects.c.reject_id > after)

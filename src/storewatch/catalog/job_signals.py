@@ -1,7 +1,7 @@
-"""Wait until a job may have been queued, without asking the queue again and again.
+"""Wait until a job may have been queued, without querying the queue again and again.
 
 PostgreSQL notifies every listening connection at the commit that queued a job. SQLite counts commits of other
-connections and processes; reading the count takes 3 microseconds, asking the queue 500.
+connections and processes; reading the count takes 3 microseconds, querying the queue 500.
 """
 
 import logging
@@ -41,10 +41,10 @@ class JobSignals(ABC):
 
     @abstractmethod
     def wait(self, timeout_s: float) -> None:
-        """Return when a job may have been queued since the last call, after `wake`, and at the latest after timeout_s.
+        """Wait until a job may have been queued since the last call, until `wake`, or for timeout_s.
 
-        It may return early without a reason. While the database does not answer it returns after RECONNECT_SECONDS, so
-        that the caller asks the queue itself.
+        This may return early without a reason. While the database does not answer, it returns after RECONNECT_SECONDS,
+        so that the caller queries the queue itself.
         """
 
     @abstractmethod
@@ -71,7 +71,7 @@ class _SqliteSignals(JobSignals):
                 if left <= 0 or self._woken.wait(min(LOOK_SECONDS, left)):
                     break
         except sqlite3.Error as error:
-            log.warning("commits of other processes are not seen, the queue is asked instead: %s", error)
+            log.warning("commits of other processes are not seen, the queue is queried instead: %s", error)
             self.close()
             self._woken.wait(min(RECONNECT_SECONDS, timeout_s))
         self._woken.clear()
@@ -86,7 +86,7 @@ class _SqliteSignals(JobSignals):
 
     def _has_changed(self) -> bool:
         if self._connection is None:
-            # Outside the pool: the count is of the connection, and this one must not hold a transaction open.
+            # Not from the pool: the count belongs to one connection, which must not hold a transaction open.
             self._connection = sqlite3.connect(f"file:{quote(self._database)}?mode=rw", uri=True, isolation_level=None)
         before = self._version
         self._version = self._connection.execute("PRAGMA data_version").fetchone()[0]
@@ -108,18 +108,18 @@ class _PostgresSignals(JobSignals):
         errors = (self._engine.dialect.loaded_dbapi.Error, DBAPIError, OSError)
         try:
             if self._connection is None:
-                self._listen()  # what was queued before this sent its notification to nobody, so ask the queue now
+                self._listen()  # a job queued before this was notified to nobody, so the caller queries now
             else:
                 self._select(timeout_s)
         except errors as error:
             if not self._is_lost:
-                log.warning("no notifications from the database, the queue is asked instead: %s", error)
+                log.warning("no notifications from the database, the queue is queried instead: %s", error)
             self._is_lost = True
             self._disconnect()
             self._select(min(RECONNECT_SECONDS, timeout_s))
 
     def wake(self) -> None:
-        with suppress(OSError):  # full: it will wake anyway; closed: nobody waits
+        with suppress(OSError):  # full: the thread wakes anyway; closed: no thread waits
             self._waking.send(b"\0")
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The jobs: the ledger of all work in the background, and the queue from which workers take it."""
+"""The jobs: the record of all background work, and the queue from which workers take jobs."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -29,9 +29,9 @@ from storewatch.domain.labels import ALL_STORES, Label, Scope
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One job. What is None is not known (yet), or in this state never.
+    """One job. A field is None where it is not known, not known yet, or has no meaning in this state.
 
-    What `parameters` and `result` hold is the business of the kind. progress: 0 ... 1.
+    The kind decides what `parameters` and `result` hold. progress: 0 ... 1.
     """
 
     job_id: str
@@ -66,10 +66,10 @@ class Job:
 
 
 class JobRepository(Repository):
-    """The life of jobs.
+    """Create, claim, end, list and delete jobs.
 
-    A worker holds the job that it runs by (worker_id, attempts). When a job was taken from a worker that seemed dead,
-    later changes by that worker are refused (False) and change nothing.
+    A worker holds the job that it runs, by (worker_id, attempts). After a job was taken from a worker that seemed dead,
+    changes by that worker return False and change nothing.
     """
 
     def create(
@@ -83,7 +83,7 @@ class JobRepository(Repository):
         scope: Scope = ALL_STORES,
         request_id: str | None = None,
     ) -> None:
-        """Accept a job: when this returns, it will be run even if the process dies."""
+        """Accept a job. After this returns, the job will run even if this process dies."""
         with self._database.writing() as connection:
             insert_job(
                 connection,
@@ -108,9 +108,9 @@ class JobRepository(Repository):
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[Job]:
-        """The newest jobs first.
+        """List jobs, the newest first.
 
-        scope: only those created under it; after: (created_at, job_id) of the last one seen.
+        scope: only jobs created under this scope. after: (created_at, job_id) of the last job of the previous page.
         """
         query = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.job_id.desc()).limit(limit)
         if kind is not None:
@@ -124,7 +124,7 @@ class JobRepository(Repository):
         return self._select(query)
 
     def count(self, scope: Scope = ALL_STORES) -> dict[JobKind, dict[JobState, int]]:
-        """How many jobs of each kind are in each state; kinds and states without any are left out."""
+        """Count the jobs of each kind in each state. Kinds and states without jobs are left out."""
         query = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
         if scope.label is not None:
             query = query.where(jobs.c.scope_label == scope.label.name, jobs.c.scope_value == scope.label.value)
@@ -135,30 +135,30 @@ class JobRepository(Repository):
         return counts
 
     def oldest_queued_at(self) -> datetime | None:
-        """When the job was accepted that has waited longest; None when nothing waits."""
+        """Return when the oldest queued job was accepted; None when no job is queued."""
         with self._database.reading() as connection:
             query = select(jobs.c.created_at).where(jobs.c.state == JobState.QUEUED)
             return connection.execute(query.order_by(jobs.c.created_at).limit(1)).scalar()
 
     def find_finished(self, fingerprint: str) -> Job | None:
-        """The newest complete job with this fingerprint."""
+        """Return the newest complete job with this fingerprint, or None."""
         query = select(jobs).where(jobs.c.fingerprint == fingerprint, jobs.c.state == JobState.COMPLETE)
         return next(iter(self._select(query.order_by(jobs.c.finished_at.desc(), jobs.c.job_id).limit(1))), None)
 
     def list_finished_before(self, before: datetime, kind: JobKind) -> list[Job]:
-        """The jobs of a kind that ended before an instant, however they ended; the oldest first."""
+        """List the jobs of a kind that ended before an instant, in any state, the oldest first."""
         query = select(jobs).where(jobs.c.kind == kind, jobs.c.state.in_(ENDED), jobs.c.finished_at < before)
         return self._select(query.order_by(jobs.c.finished_at, jobs.c.job_id))
 
     def claim(self, worker_id: str, kinds: Collection[JobKind], now: datetime) -> Job | None:
-        """Take the oldest job of these kinds that may run now; None when there is none."""
+        """Take the oldest queued job of these kinds that may run now. Return None when there is none."""
         due = and_(
             jobs.c.state == JobState.QUEUED,
             jobs.c.kind.in_(kinds),
             or_(jobs.c.retry_at.is_(None), jobs.c.retry_at <= now),
         )
         query = select(jobs.c.job_id).where(due).order_by(jobs.c.created_at, jobs.c.job_id).limit(1)
-        with self._database.reading() as connection:  # most often nothing waits: no lock for that
+        with self._database.reading() as connection:  # usually no job waits, and then no lock is taken
             if connection.execute(query).scalar() is None:
                 return None
         with self._database.writing() as connection:
@@ -191,38 +191,41 @@ class JobRepository(Repository):
         return open_job_signals(self._database.engine)
 
     def list_held(self, worker_id: str) -> dict[tuple[str, int], bool]:
-        """The (job_id, attempts) that a worker holds, and whether somebody asked to cancel it."""
+        """Return the jobs that a worker holds, by (job_id, attempts), and whether their cancellation was requested."""
         query = select(jobs.c.job_id, jobs.c.attempts, jobs.c.cancel_requested).where(
             jobs.c.worker_id == worker_id, jobs.c.state == JobState.RUNNING
         )
         with self._database.reading() as connection:
-            return {(job_id, attempts): asked for job_id, attempts, asked in connection.execute(query)}
+            return {(job_id, attempts): requested for job_id, attempts, requested in connection.execute(query)}
 
     def set_progress(self, job: Job, progress: float) -> bool:
+        """Set the progress of a held job, 0 ... 1. Return False when the job is not held any more."""
         return self._change(job, progress=progress)
 
     def complete(self, job: Job, result: Mapping[str, Any], now: datetime, *, fingerprint: str | None = None) -> bool:
+        """End a held job as complete. Return False when the job is not held any more."""
         return self._end(
             job, state=JobState.COMPLETE, result=dict(result), fingerprint=fingerprint, progress=1.0, finished_at=now
         )
 
     def fail(self, job: Job, error: str, now: datetime) -> bool:
+        """End a held job as failed. Return False when the job is not held any more."""
         return self._end(job, state=JobState.FAILED, error=error, finished_at=now)
 
     def cancel(self, job: Job, now: datetime) -> bool:
-        """The worker that holds the job has stopped it."""
+        """End a held job as cancelled. Return False when the job is not held any more."""
         return self._end(job, state=JobState.CANCELLED, finished_at=now)
 
     def retry(self, job: Job, error: str, retry_at: datetime) -> bool:
-        """Put a held job back into the queue after a try that failed for the reason `error`."""
+        """Put a held job back into the queue after an attempt that failed for the reason `error`."""
         return self._end(job, state=JobState.QUEUED, error=error, retry_at=retry_at)
 
     def hand_back(self, job: Job) -> bool:
-        """Put a held job back into the queue as if it had not been tried."""
+        """Put a held job back into the queue. The attempt does not count."""
         return self._end(job, state=JobState.QUEUED, attempts=job.attempts - 1)
 
     def request_cancel(self, job_id: str, now: datetime) -> bool:
-        """Cancel a queued job at once, ask the worker of a running one to stop; False when it had ended already."""
+        """Cancel a queued job at once, or request that a running one stops. Return False when the job had ended."""
         this = jobs.c.job_id == job_id
         with self._database.writing() as connection:
             queued = (
@@ -236,7 +239,7 @@ class JobRepository(Repository):
             return connection.execute(running).rowcount == 1
 
     def delete(self, job_id: str) -> bool:
-        """Remove a job that has ended; False when there is no such job or it has not ended."""
+        """Delete a job that has ended. Return False when no ended job has this id."""
         with self._database.writing() as connection:
             ended = and_(jobs.c.job_id == job_id, jobs.c.state.in_(ENDED))
             return connection.execute(delete(jobs).where(ended)).rowcount == 1
@@ -298,10 +301,10 @@ def insert_job(
 def release_jobs(
     connection: Connection, held: ColumnElement[bool], *, max_attempts: Mapping[JobKind, int], now: datetime
 ) -> int:
-    """Take running jobs from their workers, which are dead, and return how many go back into the queue.
+    """Take running jobs from their dead workers. Return how many go back into the queue.
 
-    One that was tried as often as `max_attempts` allows for its kind fails: it may be what kills the process. One to be
-    cancelled is cancelled.
+    A job that was tried as often as `max_attempts` allows for its kind fails: it may be the cause of the deaths. A job
+    whose cancellation was requested is cancelled.
     """
     running = and_(held, jobs.c.state == JobState.RUNNING)
     cancelled = update(jobs).where(running, jobs.c.cancel_requested)

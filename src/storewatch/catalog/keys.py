@@ -1,4 +1,4 @@
-"""The API keys, each as the SHA-256 of its text."""
+"""The API keys. Only the SHA-256 of a key's text is stored."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -11,7 +11,7 @@ from storewatch.catalog.db.schema import api_keys
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey:
-    """One key. role is viewer, operator or admin; created_by the key_id of its maker, None from the command line."""
+    """One key. role: a value of Role. created_by: the key_id of its creator, None for the command line."""
 
     key_id: str
     name: str
@@ -30,7 +30,7 @@ class ApiKey:
 
 
 class KeyRepository(Repository):
-    """The life of keys. A key is never deleted: the audit log names it."""
+    """Create, find, list and revoke keys. A key is never deleted, because the audit log names it."""
 
     def create(self, key: ApiKey) -> None:
         with self._database.writing() as connection:
@@ -42,7 +42,7 @@ class KeyRepository(Repository):
         return ApiKey(**row) if row else None
 
     def list_(self, *, after: tuple[datetime, str] | None = None, limit: int = 1000) -> list[ApiKey]:
-        """Keys in the order of (created_at, key_id), those after `after`."""
+        """List keys in the order of (created_at, key_id). after: this pair of the last key of the previous page."""
         query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.key_id).limit(limit)
         if after is not None:
             at, key_id = after
@@ -52,20 +52,20 @@ class KeyRepository(Repository):
             return [ApiKey(**row) for row in connection.execute(query).mappings()]
 
     def revoke(self, key_id: str, now: datetime) -> bool:
-        """Revoke a key; False if there is none, or it was revoked already."""
+        """Revoke a key. Return False when there is no such key or it was revoked already."""
         alive = (api_keys.c.key_id == key_id) & api_keys.c.revoked_at.is_(None)
         with self._database.writing() as connection:
             return connection.execute(update(api_keys).where(alive).values(revoked_at=now)).rowcount == 1
 
     def touch(self, key_id: str, now: datetime, *, unless_since: datetime) -> bool:
-        """Note that a key was used now; False if a use after `unless_since` is noted already."""
+        """Record that a key was used now. Return False when a use after `unless_since` is recorded already."""
         used = api_keys.c.last_used_at
         stale = (api_keys.c.key_id == key_id) & or_(used.is_(None), used <= unless_since)
         with self._database.writing() as connection:
             return connection.execute(update(api_keys).where(stale).values(last_used_at=now)).rowcount == 1
 
     def count_usable(self, now: datetime) -> int:
-        """How many keys are neither revoked nor expired."""
+        """Count the keys that are neither revoked nor expired."""
         expires = api_keys.c.expires_at
         query = select(func.count()).where(api_keys.c.revoked_at.is_(None), or_(expires.is_(None), expires > now))
         with self._database.reading() as connection:

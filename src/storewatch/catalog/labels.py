@@ -1,4 +1,4 @@
-"""The labels of stores: any key=value that reports, lists and scopes choose by."""
+"""The labels of stores: key=value pairs by which reports, lists and scopes choose stores."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ class LabelRepository(Repository):
     """The labels of all stores."""
 
     def read_values(self, label: str) -> pl.DataFrame:
-        """Read who carries a label, and its value: store_id and value, by store_id."""
+        """Read the stores that carry a label: store_id and value, by store_id."""
         with self._database.reading() as connection:
             query = select(store_labels.c.store_id, store_labels.c.value).where(store_labels.c.label == label)
             return read_rows(
@@ -38,7 +38,7 @@ class LabelRepository(Repository):
 
 
 def labels_frame(of_stores: dict[str, dict[str, str]]) -> pl.DataFrame:
-    """Make LABELS of plain objects."""
+    """Return labels, by store_id and then by label, as a frame of LABELS."""
     rows = [
         (store_id, [{"label": label, "value": value} for label, value in sorted(labels.items())])
         for store_id, labels in of_stores.items()
@@ -49,9 +49,9 @@ def labels_frame(of_stores: dict[str, dict[str, str]]) -> pl.DataFrame:
 def replace_labels(
     connection: Connection, labels: pl.DataFrame, now: datetime, names: tuple[str, ...] | None = None
 ) -> int:
-    """Replace the labels (LABELS) of the stores named, add the missing stores; return how many labels changed.
+    """Replace the labels (LABELS) of stores and add the missing stores. Return how many rows changed.
 
-    names: only labels of these names are replaced; None: all.
+    names: replace only labels with these names; None: all labels.
     """
     latest = labels.unique("store_id", keep="last").sort("store_id")
     changed = write_rows(connection, stores, latest.select("store_id"), registered_at=now)
@@ -70,7 +70,7 @@ def replace_labels(
 
 
 def read_labels(connection: Connection, store_ids: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Read the labels of a page of stores; a store without any is left out."""
+    """Read the labels of a page of stores, by store_id and label. A store without labels is left out."""
     found: dict[str, dict[str, str]] = {}
     query = (
         select(store_labels.c.store_id, store_labels.c.label, store_labels.c.value)

@@ -1,4 +1,4 @@
-"""Column mappings: which column of a kind of file holds which field, under a name."""
+"""Column mappings: saved under a name, they say which column of a file holds which field."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from storewatch.catalog.db.schema import column_mappings
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnMapping:
-    """Columns of files by the fields that they hold. columns: name in the header -> name of the field."""
+    """Which columns of a file hold which fields. columns: name in the header -> name of the field."""
 
     name: str
     columns: dict[str, str]
@@ -23,21 +23,21 @@ class ColumnMapping:
 class ColumnMappingRepository(Repository):
     """The saved column mappings."""
 
-    def save(self, mapping: ColumnMapping) -> None:
-        """Keep a mapping in the place of any other of its name."""
+    def replace(self, mapping: ColumnMapping) -> None:
+        """Store a mapping. It replaces an earlier mapping of the same name."""
         row = {**vars(mapping)}
         with self._database.writing() as connection:
             adding = INSERTS[connection.dialect.name](column_mappings).values(row)
             connection.execute(adding.on_conflict_do_update(index_elements=[column_mappings.c.name], set_=row))
 
     def list_(self) -> list[ColumnMapping]:
-        """Read all mappings by name."""
+        """List all mappings by name."""
         with self._database.reading() as connection:
             found = connection.execute(select(column_mappings).order_by(column_mappings.c.name)).mappings()
             return [ColumnMapping(**row) for row in found]
 
     def find(self, name: str) -> ColumnMapping | None:
-        """Read one mapping, None when there is none of this name."""
+        """Return the mapping with this name, or None."""
         with self._database.reading() as connection:
             query = select(column_mappings).where(column_mappings.c.name == name)
             row = connection.execute(query).mappings().first()

@@ -1,4 +1,4 @@
-"""Names of labels, values and stores: whether they exist, and which existing names are nearest to one that does not."""
+"""Check that names of labels, values and stores exist, and find the existing names nearest to an unknown one."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
@@ -22,7 +22,7 @@ _LISTED: Final = 10
 _COMPARED: Final = 2_000
 _BESIDE: Final = 50
 _COMPARED_LENGTH: Final = 64
-# Of many unknown stores at once so many are compared.
+# For so many of the unknown stores of one call the nearest ids are found.
 _EXPLAINED: Final = 20
 _STORE_ID: Final = pl.Schema({"store_id": pl.String})
 
@@ -31,7 +31,7 @@ TargetKey = tuple[str | None, str | None, str | None]
 
 
 class NameRepository(Repository):
-    """Checks of names that a request or a command uses. A caller with a scope learns names of its own stores only."""
+    """Check the names in a request or a command. A caller with a scope sees only the names of its own stores."""
 
     def check_label(self, label: Label, scope: Scope = ALL_STORES) -> None:
         """Raise InvalidInputError, with the nearest names, unless a store of the scope carries this label and value."""
@@ -60,10 +60,10 @@ class NameRepository(Repository):
             return named
 
     def unknown_targets(self, targets: pl.DataFrame, *, allow_unknown: bool = False) -> dict[TargetKey, str]:
-        """Return why targets (columns.TARGET) do not exist, by target; those that exist are left out.
+        """Return why targets (columns.TARGET) do not exist, by target. Targets that exist are left out.
 
-        The reasons of the first stores have the nearest ids; finding them takes a while. allow_unknown: labels need
-        not exist.
+        Only the reasons of the first stores contain the nearest ids, because finding them takes a while. allow_unknown:
+        labels need not exist.
         """
         labels = targets.filter(pl.col("label").is_not_null() & (not allow_unknown))
         with self._database.reading() as connection:
@@ -79,7 +79,7 @@ def require_store(connection: Connection, store_id: str, scope: Scope) -> str:
 
 
 def label_problem(connection: Connection, label: Label, scope: Scope) -> str | None:
-    """Return the sentence that says that no store of the scope carries this label and value; None when one does."""
+    """Return the message that no store of the scope carries this label and value; None when a store does."""
     name, value = store_labels.c.label, store_labels.c.value
     carried = select(1).where(name == label.name, value == label.value, *_in_scope(scope)).limit(1)
     if connection.execute(carried).first() is not None:
@@ -95,8 +95,8 @@ def label_problem(connection: Connection, label: Label, scope: Scope) -> str | N
 def _unknown_stores(connection: Connection, targets: pl.DataFrame) -> Iterator[tuple[TargetKey, str]]:
     ids = targets.select(pl.col("store_id").drop_nulls())
     for batch in ids.iter_slices(BATCH_ROWS):
-        asked = select_rows(connection, stores, batch)
-        known = read_rows(connection, select(stores.c.store_id).where(stores.c.store_id.in_(asked)), _STORE_ID)
+        wanted = select_rows(connection, stores, batch)
+        known = read_rows(connection, select(stores.c.store_id).where(stores.c.store_id.in_(wanted)), _STORE_ID)
         for number, store_id in enumerate(
             batch.join(known, on="store_id", how="anti", maintain_order="left")["store_id"]
         ):
@@ -133,7 +133,7 @@ def _name_problem(connection: Connection, wanted: str, scope: Scope) -> str | No
 
 
 def _nearest(connection: Connection, names: Select[Any], column: ColumnElement[str], wanted: str) -> list[str]:
-    """Return the names that are most like `wanted`, upper and lower case alike, the nearest first."""
+    """Return the names that are most like `wanted`, the nearest first. Upper and lower case are the same."""
     after = connection.execute(names.where(column >= wanted).distinct().order_by(column).limit(_BESIDE)).scalars()
     before = connection.execute(names.where(column < wanted).distinct().order_by(column.desc()).limit(_BESIDE))
     found = dict.fromkeys([*_first(connection, names, column, _COMPARED), *after, *before.scalars()])

@@ -1,4 +1,4 @@
-"""The schedules: jobs that are asked for again and again."""
+"""The schedules: when jobs are created again and again."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,17 +29,17 @@ class Schedule:
 
 
 class ScheduleRepository(Repository):
-    """What is done when."""
+    """The schedules of jobs."""
 
     def create(self, schedule: Schedule) -> bool:
-        """Add a schedule; False when there is one of this name."""
+        """Add a schedule. Return False when there is a schedule with this name."""
         with self._database.writing() as connection:
             row = {**vars(schedule)}
             adding = INSERTS[connection.dialect.name](schedules).values(row).on_conflict_do_nothing()
             return connection.execute(adding, execution_options={"preserve_rowcount": True}).rowcount == 1
 
     def list_(self) -> list[Schedule]:
-        """All schedules by name."""
+        """List all schedules by name."""
         return self._select_schedules(select(schedules).order_by(schedules.c.name))
 
     def find(self, name: str) -> Schedule | None:
@@ -50,7 +50,7 @@ class ScheduleRepository(Repository):
             return connection.execute(delete(schedules).where(schedules.c.name == name)).rowcount == 1
 
     def run(self, schedule: Schedule, due_at: datetime, job_id: str, now: datetime) -> bool:
-        """Accept the job of the run due at `due_at`; False when another process did, or the schedule is gone."""
+        """Accept the job that is due at `due_at`. Return False when another process did, or the schedule is gone."""
         same = (
             (schedules.c.name == schedule.name)
             & (schedules.c.created_at == schedule.created_at)

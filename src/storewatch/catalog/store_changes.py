@@ -19,11 +19,12 @@ from storewatch.domain.enums import EntryKind, Setting
 
 @dataclass(frozen=True, kw_only=True)
 class StoreChanges:
-    """What to write of the stores named in these tables. None leaves what is known as it is.
+    """What to write for the stores named in these tables. None changes nothing.
 
     hours: the rows of `weekly_intervals`. hours_from: the local date from which they hold, earlier hours being kept;
     None replaces all hours, dated ones too. zones: columns.TIMEZONES. A null in hours or zones is the default again.
-    lives: new dates of stores by their column of LIVES, opened_on or closed_on; null is none. The other date stays.
+    lives: new dates of stores, by the column of LIVES (opened_on or closed_on); a null removes the date. The other date
+    stays.
     labels: LABELS, all labels of each store. label_updates: names of labels and LABELS; of each store only the labels
     of these names are replaced, after `labels`. entries: the rows of each kind as in `write_entries`. store_ids: stores
     to add where they are missing. Of several rows of a store in zones or labels the last counts.

@@ -1,4 +1,4 @@
-"""Moving what is known of one store to another one: the catalog's part of renaming and merging stores."""
+"""Move the data of a store in the catalog to another store, for renaming and merging stores."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from storewatch.catalog.db.schema import (
 )
 from storewatch.domain.enums import Setting
 
-# Tables whose rows of one store belong together by these columns: an entry of both stores must be equal.
+# Tables whose rows of one store form entries by these columns. An entry that both stores have must be equal.
 _ENTRIES: Final[dict[str, tuple[Table, tuple[str, ...]]]] = {
     "label": (store_labels, ("label",)),
     "opened_on and closed_on": (store_lives, ()),
@@ -28,7 +28,7 @@ _ENTRIES: Final[dict[str, tuple[Table, tuple[str, ...]]]] = {
     "target": (targets, ()),
     "sales": (sales, ()),
 }
-# Tables whose rows may overlap, so that those of both stores are kept.
+# Tables whose rows may overlap: the rows of both stores are kept.
 _OVERLAPPING: Final = (closures, annotations)
 _HOURS: Final = "weekly_hours_id"
 
@@ -36,51 +36,52 @@ _Rows = dict[tuple[Any, ...], set[tuple[Any, ...]]]
 
 
 def merge_conflicts(connection: Connection, source: str, target: str) -> list[str]:
-    """Return what two stores have with different values, in words."""
+    """Return the names of the values in which two stores differ, as people read them."""
     return list(_conflicts(connection, source, target))
 
 
 def move_store(connection: Connection, source: str, target: str) -> None:
-    """Move everything that is known of a store to another one without conflicts, and delete the store."""
-    known, kept = (_fields(connection, store_id) for store_id in (source, target))
-    taken = {name: value for name, value in known.items() if kept[name] is None and value is not None}
-    if taken:
-        connection.execute(update(stores).where(stores.c.store_id == target).values(taken))
+    """Move all data of a store to another store, and delete the store. There must be no conflicts."""
+    of_source, of_target = (_fields(connection, store_id) for store_id in (source, target))
+    missing = {name: value for name, value in of_source.items() if of_target[name] is None and value is not None}
+    if missing:
+        connection.execute(update(stores).where(stores.c.store_id == target).values(missing))
     for table, key in (*_ENTRIES.values(), (hours_versions, ("valid_from",))):
         _move_entries(connection, table, key, source, target)
     _move_fallbacks(connection, source, target)
     for table in _OVERLAPPING:
         connection.execute(update(table).where(table.c.store_id == source).values(store_id=target))
-    connection.execute(delete(stores).where(stores.c.store_id == source))  # and what both stores had alike
+    connection.execute(delete(stores).where(stores.c.store_id == source))  # and the rows that both stores had
 
 
 def _conflicts(connection: Connection, source: str, target: str) -> Iterator[str]:
-    known, kept = (_fields(connection, store_id) for store_id in (source, target))
-    if None not in (known["timezone"], kept["timezone"]) and known["timezone"] != kept["timezone"]:
+    of_source, of_target = (_fields(connection, store_id) for store_id in (source, target))
+    zones = of_source["timezone"], of_target["timezone"]
+    if None not in zones and zones[0] != zones[1]:
         yield "timezone"
     hours = [
         (fields[_HOURS], _rows(connection, hours_versions, ("valid_from",), store_id))
-        for fields, store_id in ((known, source), (kept, target))
+        for fields, store_id in ((of_source, source), (of_target, target))
     ]
     if (None, {}) not in hours and hours[0] != hours[1]:
         yield "weekly hours"
     for what, (table, key) in _ENTRIES.items():
-        mine, theirs = (_rows(connection, table, key, store_id) for store_id in (source, target))
+        rows, others = (_rows(connection, table, key, store_id) for store_id in (source, target))
         yield from (
-            " ".join([what, *map(str, entry)]) for entry in mine if entry in theirs and mine[entry] != theirs[entry]
+            " ".join([what, *map(str, entry)]) for entry in rows if entry in others and rows[entry] != others[entry]
         )
 
 
 def _move_entries(connection: Connection, table: Table, key: tuple[str, ...], source: str, target: str) -> None:
-    theirs = _rows(connection, table, key, target)
+    of_target = _rows(connection, table, key, target)
     for entry in _rows(connection, table, key, source):
-        if entry not in theirs:
+        if entry not in of_target:
             is_entry = (table.c[name] == value for name, value in zip(key, entry, strict=True))
             connection.execute(update(table).where(table.c.store_id == source, *is_entry).values(store_id=target))
 
 
 def _move_fallbacks(connection: Connection, source: str, target: str) -> None:
-    """Move the reasons why the store has a default, where it still is the default of the other store."""
+    """Move the fallbacks of a store where the other store has the default of the setting too."""
     fields = _fields(connection, target)
     for setting, column in ((Setting.WEEKLY_HOURS, _HOURS), (Setting.TIMEZONE, "timezone")):
         is_noted = fallbacks.c.setting == setting.value
@@ -99,7 +100,7 @@ def _fields(connection: Connection, store_id: str) -> dict[str, Any]:
 
 
 def _rows(connection: Connection, table: Table, key: tuple[str, ...], store_id: str) -> _Rows:
-    """Return the rows of a store by their entry, without their ids."""
+    """Return the rows of a store by entry, without the store_id and the number of the row."""
     columns = [column.name for column in table.columns if column.name not in ("store_id", *_ids(table))]
     found: _Rows = defaultdict(set)
     for row in connection.execute(select(table).where(table.c.store_id == store_id)).mappings():

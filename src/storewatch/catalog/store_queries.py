@@ -1,4 +1,4 @@
-"""Queries of stores: searched, filtered, sorted, page by page, with all that reports need to know of them."""
+"""Queries of stores: search, filter, sort, page, and read everything that reports need about stores."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -19,12 +19,13 @@ from storewatch.domain.labels import Label
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.opening.changes import HoursChanges
 
+# The sort key of the last store of a page: (store_id,), or (name or None, store_id) in an order by name.
 Place = tuple[str | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreFilter:
-    """Which stores: all of these conditions hold.
+    """Conditions on stores; all of them must hold.
 
     labels: pairs of label and value that the store carries; a caller's scope is one more of them. search: a part of
     the id or the name, upper and lower case alike. zone: by its name, the default included. in_business_on: a date on
@@ -40,11 +41,11 @@ class StoreFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class StoreRows:
-    """Some stores at one moment, in the order asked for.
+    """Some stores at one moment, in the requested order.
 
-    frame: STORES; patterns: PATTERNS, those that a weekly_hours_id points to; labels: of the stores that have any, but
-    none where all stores are read. changes: what changes their hours, reclassifications: and their down time, both of
-    these stores only. fallbacks: FALLBACKS of these stores.
+    frame: STORES. patterns: PATTERNS of every weekly_hours_id used. labels: by store_id; empty if all stores are read.
+    changes: changes of their hours. reclassifications: RECLASSIFICATIONS of their down time.
+    fallbacks: FALLBACKS of these stores.
     """
 
     catalog_version: int
@@ -57,7 +58,7 @@ class StoreRows:
 
 
 def read_store_rows(connection: Connection, frame: pl.DataFrame, *, whole: bool = False) -> StoreRows:
-    """whole: `frame` is all stores."""
+    """Read everything about the stores of `frame` (STORES). whole: `frame` holds all stores."""
     ids = frame["store_id"]
     changes = read_changes(connection, ids)
     hours_ids = pl.concat([frame["weekly_hours_id"], changes.versions["weekly_hours_id"]]).drop_nulls().unique()
@@ -74,9 +75,9 @@ def read_store_rows(connection: Connection, frame: pl.DataFrame, *, whole: bool 
 
 
 def matching(where: StoreFilter) -> tuple[Select[Any], ColumnElement[str]]:
-    """Select STORES of the filter, and the column of their ids to sort by.
+    """Select STORES of the filter. Also return the column of store_id to sort by.
 
-    With a label it is the label index's own column, in whose order the rows are found without sorting.
+    With a label this is the column of the label index: in its order the rows are found without sorting.
     """
     query = select(stores.c.store_id, stores.c.weekly_hours_id, stores.c.timezone).select_from(stores)
     key: ColumnElement[str] = stores.c.store_id
@@ -100,7 +101,7 @@ def matching(where: StoreFilter) -> tuple[Select[Any], ColumnElement[str]]:
 
 
 def _after_prefix(prefix: str) -> str:
-    """The end of the range of texts that begin with `prefix`, by their UTF-8 bytes."""
+    """Return the end of the range of texts that begin with `prefix`, by their UTF-8 bytes."""
     return prefix + chr(0x10FFFF)
 
 
@@ -111,7 +112,7 @@ def _has_name(part: str) -> ColumnElement[bool]:
 
 
 def _contains(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
-    # Both databases fold only A to Z by themselves.
+    # Without help both databases ignore the case of A to Z only.
     spellings = dict.fromkeys((part, part.lower(), part.upper(), part.title()))
     return or_(*(column.icontains(spelling, autoescape=True) for spelling in spellings))
 
@@ -159,11 +160,13 @@ def _by_name(
 
 
 def read_stores(connection: Connection) -> pl.DataFrame:
+    """Read all stores (STORES) by store_id."""
     query = select(stores.c.store_id, stores.c.weekly_hours_id, stores.c.timezone).order_by(stores.c.store_id)
     return read_rows(connection, query, STORES)
 
 
 def read_patterns(connection: Connection, *where: ColumnElement[bool]) -> pl.DataFrame:
+    """Read the weekly hours (PATTERNS) that satisfy the conditions, by weekly_hours_id."""
     columns = weekly_hours.c.weekly_hours_id, weekly_hours.c.intervals
     query = select(*columns).where(*where).order_by(weekly_hours.c.weekly_hours_id)
     texts = read_rows(connection, query, pl.Schema({"weekly_hours_id": pl.Int64, "intervals": pl.String}))

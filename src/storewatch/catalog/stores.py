@@ -1,4 +1,4 @@
-"""The stores: lists of them, one of them, and how they change."""
+"""The stores: list, find, create, change, merge and delete them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ from storewatch.domain.texts import clean_id
 
 
 class StoreRepository(Repository):
-    """The stores: lists of them, one of them, and how they change."""
+    """List, find, create, change, merge and delete stores."""
 
     def count(self) -> int:
         with self._database.reading() as connection:
@@ -57,7 +57,7 @@ class StoreRepository(Repository):
             return connection.execute(select(1).select_from(store_lives).limit(1)).first() is not None
 
     def lake_version_known(self) -> int:
-        """The lake version up to which every polled store is registered; -1 at first."""
+        """Return the lake version up to which every polled store is registered; -1 at first."""
         with self._database.reading() as connection:
             known: int = connection.execute(select(catalog_state.c.lake_version_known)).scalar_one()
             return known
@@ -70,7 +70,7 @@ class StoreRepository(Repository):
     def list_(
         self, where: StoreFilter, *, order: StoreOrder = StoreOrder.ID, after: Place = (), limit: int
     ) -> StoreRows:
-        """Read the first stores after a place: (store_id,), in an order by name (name or None, store_id)."""
+        """Read the first stores after a place (`store_queries.Place`)."""
         with self._database.reading() as connection:
             return read_store_rows(connection, read_in_order(connection, where, order, after, limit))
 
@@ -79,8 +79,8 @@ class StoreRepository(Repository):
         query, _ = matching(StoreFilter(labels=scope.labels))
         with self._database.reading() as connection:
             found = read_rows(connection, query.where(stores.c.store_id.in_(store_ids)), STORES)
-            asked = pl.DataFrame({"store_id": store_ids}, schema={"store_id": pl.String})
-            return read_store_rows(connection, asked.join(found, on="store_id", maintain_order="left"))
+            wanted = pl.DataFrame({"store_id": store_ids}, schema={"store_id": pl.String})
+            return read_store_rows(connection, wanted.join(found, on="store_id", maintain_order="left"))
 
     def known_ids(self, store_ids: Sequence[str]) -> list[str]:
         """Return the ids of the stores that these texts name, whether these exist or not (`known_id`)."""
@@ -90,17 +90,17 @@ class StoreRepository(Repository):
             return [known_id(connection, store_id) for store_id in store_ids]
 
     def find(self, store_id: str, scope: Scope = ALL_STORES) -> StoreRows | None:
-        """Read one store, None when there is none with this id in the scope."""
+        """Read one store. Return None when the scope has no store with this id."""
         rows = self.select([store_id], scope)
         return rows if rows.frame.height else None
 
     def list_ids(self, where: StoreFilter, *, order: StoreOrder = StoreOrder.ID, after: Place = ()) -> pl.Series:
-        """Read the ids of all stores of the filter after a place, which is that of `list_stores`."""
+        """Read the ids of all stores of the filter after a place, as in `list_`."""
         with self._database.reading() as connection:
             return read_in_order(connection, where, order, after, None)["store_id"]
 
     def filter_ids(self, store_ids: pl.Series, scope: Scope) -> pl.Series:
-        """Return those of these ids that are stores of the scope."""
+        """Return the ids that belong to stores of the scope."""
         in_scope = ids_carrying(scope.labels)
         with self._database.reading() as connection:
             found = [
@@ -116,18 +116,18 @@ class StoreRepository(Repository):
     def register(
         self, store_ids: pl.Series, *, lake_version: int | None = None, expected: int | None = None, now: datetime
     ) -> int:
-        """Add the stores that are missing and return how many were. lake_version, expected: as in StoreChanges."""
+        """Add the missing stores. Return how many were added. lake_version, expected: as in StoreChanges."""
         changes = StoreChanges(store_ids=store_ids, lake_version=lake_version, expected=expected)
         with self._database.recording() as connection:
             return change_stores(connection, changes, now)
 
     def replace(self, changes: StoreChanges, *, now: datetime) -> int:
-        """Write changes of any stores, add the missing stores and return how many rows changed."""
+        """Write changes of any stores and add the missing stores. Return how many rows changed."""
         with self._database.writing() as connection:
             return change_stores(connection, changes, now)
 
     def create(self, store_id: str, changes: StoreChanges | None = None, *, now: datetime) -> bool:
-        """Add a store with what is known of it. Return False and change nothing when it exists.
+        """Add a store with its data. Return False and change nothing when the store exists.
 
         changes: of this store only.
         """
@@ -148,10 +148,10 @@ class StoreRepository(Repository):
         scope: Scope = ALL_STORES,
         now: datetime,
     ) -> bool:
-        """Change what is known of a store. Return False when the scope has no store with this id.
+        """Change the data of a store. Return False when the scope has no store with this id.
 
-        changes: of this store only, without labels. labels: those to set, or to remove where the value is None; the
-        store keeps its other labels. Raises InvalidParameterError where it would close before it opens.
+        changes: of this store only, without labels. labels: the labels to set, or to remove where the value is None;
+        the store keeps its other labels. Raises InvalidParameterError where the store would close before it opens.
         """
         with self._database.writing() as connection:
             lock_stores(connection)
@@ -181,10 +181,10 @@ class StoreRepository(Repository):
                 raise StoreExistsError(new_id)
 
     def merge(self, store_id: str, into: str, *, lake_version: int, now: datetime) -> bool:
-        """Move everything that is known of a store to another one, which is added where it is missing.
+        """Move all data of a store to another store, which is added where it is missing.
 
-        lake_version: the lake holds no polls of the store. False, and nothing changed, when the catalog knows of a
-        later one: then there may be new polls of the store. Raises as `check_merge`.
+        lake_version: a version of the lake without polls of the store. Returns False and changes nothing when the
+        catalog has registered a later version: it may hold new polls of the store. Raises the errors of `check_merge`.
         """
         with self._database.writing() as connection:
             lock_stores(connection)
@@ -199,10 +199,10 @@ class StoreRepository(Repository):
             return True
 
     def delete(self, store_id: str, *, lake_version: int) -> bool:
-        """Forget a store with its hours, zone and labels.
+        """Delete a store with its hours, zone and labels.
 
-        lake_version: where nothing was seen of it. False, and nothing changed, when the catalog knows of a later one:
-        then it may have been seen meanwhile.
+        lake_version: a version of the lake without polls of the store. Returns False and changes nothing when the
+        catalog has registered a later version: it may hold polls of the store.
         """
         with self._database.writing() as connection:
             lock_stores(connection)
@@ -215,6 +215,6 @@ class StoreRepository(Repository):
 
 
 def _check_life(connection: Connection, store_id: str) -> None:
-    never = store_lives.c.closed_on <= store_lives.c.opened_on
-    if connection.execute(select(1).where(store_lives.c.store_id == store_id, never)).first() is not None:
+    is_reversed = store_lives.c.closed_on <= store_lives.c.opened_on
+    if connection.execute(select(1).where(store_lives.c.store_id == store_id, is_reversed)).first() is not None:
         raise InvalidParameterError("closed_on", "closed_on must be a date after opened_on.")

@@ -13,8 +13,8 @@ from storewatch.domain.columns import TARGET
 from storewatch.domain.labels import Label, Scope
 from storewatch.domain.texts import clean_id
 
-# Up to so many stores are asked for by their ids; of more, everything is read.
-ASKED_BY_ID: Final = 10_000
+# Up to so many stores are selected by their ids. For more, the rows of all stores are read.
+MAX_SELECTED_IDS: Final = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,16 +43,16 @@ class TargetedRows:
         return self.of_stores.is_empty() and self.of_labels.is_empty() and self.of_all.is_empty()
 
 
-def ids_asked(connection: Connection, store_ids: pl.Series) -> Select[Any] | None:
-    """Select these ids, one parameter in all; None when they are so many that all stores are better read."""
-    if store_ids.len() > ASKED_BY_ID:
+def select_ids(connection: Connection, store_ids: pl.Series) -> Select[Any] | None:
+    """Select these ids, with one parameter for all. Return None when reading all stores is faster."""
+    if store_ids.len() > MAX_SELECTED_IDS:
         return None
     return select_rows(connection, stores, store_ids.rename("store_id").to_frame())
 
 
-def only_of(store_ids: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
-    """Keep the rows of these stores."""
-    if rows.is_empty():  # the usual case, in which 1 M ids need not be hashed for nothing (0.1 s)
+def rows_of_stores(store_ids: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of these stores."""
+    if rows.is_empty():  # the usual case: hashing 1 M ids would take 0.1 s
         return rows
     return rows.join(store_ids.rename("store_id").to_frame(), on="store_id", how="semi", maintain_order="left")
 
@@ -69,7 +69,7 @@ def ids_carrying(labels: Iterable[Label]) -> Select[Any]:
 def known_id(connection: Connection, store_id: str) -> str:
     """Return the id of the store that a text names: the text where a store has exactly this id, else the cleaned text.
 
-    Ids that were stored by earlier releases may have characters that are cleaned away now.
+    Ids stored by earlier releases may have characters that are removed now.
     """
     cleaned = clean_id(store_id)
     if cleaned == store_id:
@@ -78,8 +78,8 @@ def known_id(connection: Connection, store_id: str) -> str:
     return cleaned if exact is None else store_id
 
 
-def bears_on(table: Table, ids: Select[Any]) -> ColumnElement[bool]:
-    """Return whether a row applies to any of these stores."""
+def applies_to(table: Table, ids: Select[Any]) -> ColumnElement[bool]:
+    """Return the condition that a row of `table` applies to any of these stores."""
     carried = select(store_labels.c.label, store_labels.c.value).where(store_labels.c.store_id.in_(ids))
     return or_(
         table.c.store_id.in_(ids),
@@ -88,22 +88,22 @@ def bears_on(table: Table, ids: Select[Any]) -> ColumnElement[bool]:
     )
 
 
-def is_visible(table: Table, scope: Scope, store_id: str | None) -> list[ColumnElement[bool]]:
-    """The conditions for a row that bears on a store that carries all these labels, and on this store."""
-    conditions = [bears_on(table, ids_carrying(scope.labels))] if scope.is_limited else []
+def visibility(table: Table, scope: Scope, store_id: str | None) -> list[ColumnElement[bool]]:
+    """Return the conditions that a row of `table` applies to a store of the scope, and to this store."""
+    conditions = [applies_to(table, ids_carrying(scope.labels))] if scope.is_limited else []
     if store_id is not None:
         conditions.append(
-            bears_on(table, select(stores.c.store_id).where(stores.c.store_id.in_([store_id, clean_id(store_id)])))
+            applies_to(table, select(stores.c.store_id).where(stores.c.store_id.in_([store_id, clean_id(store_id)])))
         )
     return conditions
 
 
 def read_targeted_rows(connection: Connection, table: Table, columns: pl.Schema, store_ids: pl.Series) -> TargetedRows:
     """Read these columns of the rows of `table` that apply to these stores."""
-    ids = ids_asked(connection, store_ids)
+    ids = select_ids(connection, store_ids)
     found = select(*(table.c[name] for name in (*TARGET, *columns))).order_by(*table.primary_key)
     if ids is not None:
-        found = found.where(bears_on(table, ids))
+        found = found.where(applies_to(table, ids))
     rows = read_rows(connection, found, pl.Schema({**TARGET, **columns}))
     if rows.is_empty():  # the usual case: a millisecond less for a single store
         return TargetedRows(
@@ -113,8 +113,8 @@ def read_targeted_rows(connection: Connection, table: Table, columns: pl.Schema,
     of_labels = rows.filter(is_of_label).drop("store_id")
     carriers = _read_carriers(connection, table, ids) if of_labels.height else TARGET.to_frame()
     return TargetedRows(
-        of_stores=only_of(store_ids, rows.filter(is_of_store).drop("label", "value")),
-        of_labels=only_of(store_ids, carriers)
+        of_stores=rows_of_stores(store_ids, rows.filter(is_of_store).drop("label", "value")),
+        of_labels=rows_of_stores(store_ids, carriers)
         .join(of_labels, on=["label", "value"], maintain_order="right")
         .drop("value"),
         of_all=rows.filter(~is_of_store & ~is_of_label).drop(list(TARGET)),
@@ -122,7 +122,7 @@ def read_targeted_rows(connection: Connection, table: Table, columns: pl.Schema,
 
 
 def _read_carriers(connection: Connection, table: Table, ids: Select[Any] | None) -> pl.DataFrame:
-    """Read who carries the labels that `table` names: TARGET."""
+    """Read the stores that carry labels named in `table`: store_id, label and value (TARGET)."""
     named = select(table.c.label, table.c.value).where(table.c.label.is_not(None)).distinct()
     query = select(store_labels.c.store_id, store_labels.c.label, store_labels.c.value)
     query = query.where(tuple_(store_labels.c.label, store_labels.c.value).in_(named))

@@ -1,4 +1,4 @@
-"""Undoing imports: what the catalog was before each of them is kept for a while."""
+"""Undo imports: the states of the catalog before each import are kept for UNDO_KEPT."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from storewatch.catalog.store_changes import StoreChanges, change_stores
 from storewatch.domain.enums import ImportTable, Setting
 from storewatch.domain.errors import ImportChangedError, ImportNotKeptError, UnknownImportError
 
-# How long an import can be undone; what is needed for it is deleted after that.
+# How long an import can be undone. After that the data needed for it are deleted.
 UNDO_KEPT: Final = timedelta(days=30)
 _STATES: Final = pl.Schema({"key": pl.String, "before": pl.String, "after": pl.String})
 
@@ -39,19 +39,19 @@ def change_undoably(connection: Connection, import_id: int, changes: StoreChange
     for subject, each in keys.items():
         after = SUBJECTS[subject].read(connection, each)
         rows = {"key": each, "before": [before[subject][key] for key in each], "after": [after[key] for key in each]}
-        _keep(connection, import_id, subject, pl.DataFrame(rows, schema=_STATES))
-    # Kept even without any: this says that the import can be undone.
+        _write_states(connection, import_id, subject, pl.DataFrame(rows, schema=_STATES))
+    # Written even without new stores: this row shows that the import can be undone.
     added = pl.DataFrame({"key": new_stores}, schema={"key": pl.String})
-    _keep(connection, import_id, NEW_STORES, added.with_columns(before=pl.lit(""), after=pl.lit("")))
-    _forget_old(connection, now)
+    _write_states(connection, import_id, NEW_STORES, added.with_columns(before=pl.lit(""), after=pl.lit("")))
+    _delete_old_states(connection, now)
     return changed
 
 
 class UndoRepository(Repository):
-    """Imports that are undone."""
+    """Undo imports in the catalog."""
 
     def check(self, import_ids: Sequence[int]) -> None:
-        """Check that the catalog can return to what it was before these imports.
+        """Check that these imports can be undone.
 
         Raises UnknownImportError, ImportNotKeptError, and ImportChangedError, which names the later change.
         """
@@ -62,11 +62,11 @@ class UndoRepository(Repository):
     def undo(
         self, import_ids: Sequence[int], *, polled: Callable[[pl.Series], pl.Series], lake_version: int, now: datetime
     ) -> bool:
-        """Return the catalog to what it was before these imports, the last first, and mark them as undone.
+        """Restore the states of the catalog before these imports, the last import first, and mark them as undone.
 
-        Stores that they added go, where nothing else names them. polled: those of some ids that the lake of this
-        version has observations of. Returns False, and nothing has changed, when the catalog knows of a later version
-        of the lake. Raises what `check` raises.
+        Stores that the imports added are deleted where nothing else names them. polled: returns which of some ids have
+        observations in this version of the lake. Returns False and changes nothing when the catalog has registered a
+        later version of the lake. Raises the errors of `check`.
         """
         with self._database.writing() as connection:
             lock_stores(connection)
@@ -77,7 +77,7 @@ class UndoRepository(Repository):
                 for subject, changed in states.items():
                     SUBJECTS[subject].write(connection, changed, now)
                 _remove_stores(connection, import_id, polled)
-                _forget_fallbacks(connection, import_id)
+                _delete_fallbacks(connection, import_id)
                 connection.execute(delete(import_states).where(import_states.c.import_id == import_id))
                 connection.execute(update(imports).where(imports.c.import_id == import_id).values(undone_at=now))
             move_version(connection)
@@ -97,18 +97,18 @@ class UndoRepository(Repository):
             return found is None or found[0] is not None
 
 
-def _keep(connection: Connection, import_id: int, subject: str, states: pl.DataFrame) -> None:
+def _write_states(connection: Connection, import_id: int, subject: str, states: pl.DataFrame) -> None:
     data = BytesIO()
     states.write_parquet(data, compression="zstd")
     connection.execute(insert(import_states).values(import_id=import_id, subject=subject, data=data.getvalue()))
 
 
-def _kept(connection: Connection, import_id: int) -> dict[str, pl.DataFrame]:
+def _read_states(connection: Connection, import_id: int) -> dict[str, pl.DataFrame]:
     query = select(import_states.c.subject, import_states.c.data).where(import_states.c.import_id == import_id)
     return {subject: pl.read_parquet(BytesIO(data)) for subject, data in connection.execute(query)}
 
 
-def _forget_old(connection: Connection, now: datetime) -> None:
+def _delete_old_states(connection: Connection, now: datetime) -> None:
     old = select(imports.c.import_id).where(imports.c.imported_at < now - UNDO_KEPT)
     connection.execute(delete(import_states).where(import_states.c.import_id.in_(old)))
 
@@ -123,7 +123,7 @@ def _states_to_restore(connection: Connection, import_id: int, together: Sequenc
         raise UnknownImportError(str(import_id))
     if row["undone_at"] is not None:
         return {}
-    kept = _kept(connection, import_id)
+    kept = _read_states(connection, import_id)
     if row["accepted"] and not kept:
         raise ImportNotKeptError(import_id)
     restored = {}
@@ -161,7 +161,7 @@ def _check_present(connection: Connection, imported_at: datetime, subject: str, 
 
 
 def _last_change(connection: Connection, object_id: str, since: datetime) -> str:
-    """Return in words what the audit log has of an object after an instant."""
+    """Return in words the last action of the audit log on an object after an instant."""
     query = (
         select(audit.c.action, audit.c.actor_name, audit.c.at)
         .where(audit.c.object_id == object_id, audit.c.at >= since)
@@ -173,23 +173,23 @@ def _last_change(connection: Connection, object_id: str, since: datetime) -> str
 
 
 def _remove_stores(connection: Connection, import_id: int, polled: Callable[[pl.Series], pl.Series]) -> None:
-    """Delete the stores that an import added and of which nothing else is known."""
-    kept = _kept(connection, import_id).get(NEW_STORES)
-    if kept is None:
+    """Delete the stores that an import added and that have no other data and no polls."""
+    added = _read_states(connection, import_id).get(NEW_STORES)
+    if added is None:
         return
-    ids = kept["key"].rename("store_id")
-    unseen = ids.filter(~ids.is_in(polled(ids).implode())).to_frame()
-    nothing_known: list[ColumnElement[bool]] = [
+    ids = added["key"].rename("store_id")
+    unpolled = ids.filter(~ids.is_in(polled(ids).implode())).to_frame()
+    has_no_data: list[ColumnElement[bool]] = [
         column.is_(None) for column in stores.c if column.name not in ("store_id", "registered_at")
     ]
-    nothing_known += [~exists().where(table.c.store_id == stores.c.store_id) for table in _tables_of_stores()]
-    for batch in unseen.iter_slices(BATCH_ROWS):
-        mine = stores.c.store_id.in_(select_rows(connection, stores, batch))
-        connection.execute(delete(stores).where(mine, *nothing_known))
+    has_no_data += [~exists().where(table.c.store_id == stores.c.store_id) for table in _tables_of_stores()]
+    for batch in unpolled.iter_slices(BATCH_ROWS):
+        is_added = stores.c.store_id.in_(select_rows(connection, stores, batch))
+        connection.execute(delete(stores).where(is_added, *has_no_data))
 
 
-def _forget_fallbacks(connection: Connection, import_id: int) -> None:
-    """Forget the stores whose rows the import rejected."""
+def _delete_fallbacks(connection: Connection, import_id: int) -> None:
+    """Delete the fallbacks of stores whose rows the import rejected."""
     query = select(imports.c.table_name, imports.c.imported_at).where(imports.c.import_id == import_id)
     table_name, imported_at = connection.execute(query).one()
     setting = {ImportTable.WEEKLY_HOURS: Setting.WEEKLY_HOURS, ImportTable.TIMEZONES: Setting.TIMEZONE}.get(table_name)

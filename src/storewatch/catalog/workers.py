@@ -24,10 +24,10 @@ class WorkerRecord:
 
 
 class WorkerRepository(Repository):
-    """Who is there to run jobs."""
+    """The workers that are registered."""
 
     def beat(self, worker: WorkerRecord, now: datetime) -> None:
-        """Record that a worker is alive. A worker that is not registered (any more) is registered."""
+        """Record that a worker is alive. A worker that is not registered, or not any more, is registered."""
         with self._database.writing() as connection:
             beat = update(workers).where(workers.c.worker_id == worker.worker_id).values(beat_at=now)
             if connection.execute(beat).rowcount == 0:
@@ -41,15 +41,15 @@ class WorkerRepository(Repository):
                 connection.execute(insert(workers).values(row))
 
     def list_(self) -> list[WorkerRecord]:
-        """The workers that registered and did not leave, the oldest first."""
+        """List the registered workers, the oldest first."""
         query = select(workers).order_by(workers.c.started_at, workers.c.worker_id)
         with self._database.reading() as connection:
             return [WorkerRecord(**row) for row in connection.execute(query).mappings()]
 
     def remove(self, worker: WorkerRecord, *, max_attempts: Mapping[JobKind, int], now: datetime) -> int:
-        """Declare a worker dead and return how many of its jobs go back into the queue.
+        """Remove a dead worker. Return how many of its jobs go back into the queue.
 
-        Nothing happens when it has beaten since `worker` was read.
+        Nothing happens when the worker had a heartbeat since `worker` was read.
         """
         same = (workers.c.worker_id == worker.worker_id) & (workers.c.beat_at == worker.beat_at)
         with self._database.writing() as connection:
@@ -58,7 +58,7 @@ class WorkerRepository(Repository):
             return release_jobs(connection, jobs.c.worker_id == worker.worker_id, max_attempts=max_attempts, now=now)
 
     def release_orphans(self, *, max_attempts: Mapping[JobKind, int], now: datetime) -> int:
-        """Take back the running jobs of workers that are not registered; return how many go back into the queue."""
+        """Take running jobs from workers that are not registered. Return how many go back into the queue."""
         known = select(func.count()).where(workers.c.worker_id == jobs.c.worker_id).scalar_subquery()
         orphaned = (jobs.c.state == "running") & (known == 0)
         with self._database.reading() as connection:

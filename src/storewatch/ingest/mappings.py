@@ -62,7 +62,7 @@ def save_mapping(
         raise InvalidInputError(f"{name[:100]!r} is no name for a mapping; want 1 to 100 letters, digits, . _ or -.")
     if not columns:
         raise InvalidInputError(f"There is no mapping to save as {name}; give its columns with --map column=field.")
-    catalog.mappings.save(ColumnMapping(name=name, columns=dict(columns), created_by=created_by, created_at=now))
+    catalog.mappings.replace(ColumnMapping(name=name, columns=dict(columns), created_by=created_by, created_at=now))
 
 
 def mapped(names: Sequence[str], mapping: Mapping[str, str]) -> list[str]:

@@ -87,18 +87,18 @@ def test_open_of_a_newer_database_is_refused(catalog: Catalog, database_url: str
 
 def test_open_of_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("store_id,status\n" * 1000)
-    with pytest.raises(InvalidInputError, match=r"notes.txt cannot be used: file is not a database\. Give the path"):
+    with pytest.raises(InvalidInputError, match=r"notes.txt cannot be used: file is not a database\. Use the path"):
         Catalog.open(f"sqlite:///{tmp_path}/notes.txt")
 
 
 def test_open_of_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match=r"cannot be used: unable to open database file\. Give the path"):
+    with pytest.raises(InvalidInputError, match=r"cannot be used: unable to open database file\. Use the path"):
         Catalog.open(f"sqlite:///{tmp_path}")
 
 
 def test_open_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InvalidInputError, match=r"cannot be used: .*file.*\. Give the path"):
+    with pytest.raises(InvalidInputError, match=r"cannot be used: .*file.*\. Use the path"):
         Catalog.open(f"sqlite:///{tmp_path}/file/catalog.sqlite3")
 
 

@@ -1,4 +1,4 @@
-"""Opens and migrates the catalog's database, and runs transactions on it."""
+"""Open and migrate the catalog's database, and run transactions on it."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from storewatch.catalog.db.schema import HEAD
 from storewatch.domain.errors import CatalogUnavailableError, InvalidInputError, ReadOnlyError
 
-MIGRATION_LOCK: Final = 0x73746F7265  # "store"; any number that nobody else locks in this PostgreSQL database
+MIGRATION_LOCK: Final = 0x73746F7265  # "store" in ASCII; any number that no other program locks in this database
 LOCK_WAIT_SECONDS: Final = 30
 CONNECT_WAIT_SECONDS: Final = 10
 
 
 @contextmanager
 def _transaction(engine: Engine) -> Iterator[Connection]:
-    """One transaction; CatalogUnavailableError when the database is locked, read-only or does not answer."""
+    """Run one transaction. Raises CatalogUnavailableError when the database is locked, read-only or does not answer."""
     try:
         with engine.begin() as connection:
             yield connection
@@ -30,7 +30,7 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
         ) from error
 
 
-# PostgreSQL's default, READ COMMITTED, would see another state with each query.
+# With PostgreSQL's default, READ COMMITTED, each query could see another state.
 READ_OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "sqlite": {"sqlite_begin": "BEGIN"},
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
@@ -38,7 +38,7 @@ READ_OPTIONS: Final[dict[str, dict[str, Any]]] = {
 
 
 class Database:
-    """One open database. `reading()`, `writing()` and `recording()` are its transactions: one use case is one of them.
+    """One open database. `reading()`, `writing()` and `recording()` start a transaction; a use case has one.
 
     read_only: refuse `writing()`.
     """
@@ -52,8 +52,9 @@ class Database:
     def open(cls, url: str, *, read_only: bool = False) -> Self:
         """Connect to `url` (sqlite:///FILE or postgresql://...) and bring its tables up to date.
 
-        read_only: refuse `writing()` from then on; the tables are brought up to date before.
-        Raises InvalidInputError when there is no usable database there, CatalogVersionError when it is a newer one's.
+        read_only: refuse `writing()` after the tables were brought up to date.
+        Raises InvalidInputError when there is no usable database at `url`, CatalogVersionError when a newer storewatch
+        wrote it.
         """
         parsed = _parse(url)
         try:
@@ -75,21 +76,21 @@ class Database:
 
     @property
     def engine(self) -> Engine:
-        """Return the engine, for connections that are no transactions."""
+        """The engine, for connections outside of transactions."""
         return self._engine
 
     def close(self) -> None:
-        """Close the connections; one that a thread is still using is closed when it is given back."""
+        """Close the connections. A connection that a thread still uses is closed when the thread returns it."""
         pool = self._engine.pool
-        event.listen(pool, "checkin", _close_given_back)
+        event.listen(pool, "checkin", _close_returned)
         self._engine.dispose()
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """A transaction that sees one state of the database from its first query to its last."""
+        """Start a transaction that sees one state of the database from its first query to its last."""
         return _transaction(self._readers)
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """A transaction that is committed at the end of the block, or rolled back by an error in it.
+        """Start a transaction that is committed at the end of the block, or rolled back by an error in the block.
 
         Raises ReadOnlyError when the database was opened read-only.
         """
@@ -98,9 +99,9 @@ class Database:
         return _transaction(self._engine)
 
     def recording(self) -> AbstractContextManager[Connection]:
-        """A transaction like `writing()` that a read-only database allows too.
+        """Start a transaction like `writing()` that a read-only database allows too.
 
-        For what reading leaves behind: entries of the audit log, and the stores that the lake was found to hold.
+        For rows that reading writes: entries of the audit log, and stores that are found in the lake.
         """
         return _transaction(self._engine)
 
@@ -113,10 +114,10 @@ class Database:
         if self.is_up_to_date():
             return
         with self.writing() as connection:
-            if connection.dialect.name == "postgresql":  # SQLite: BEGIN IMMEDIATE has locked out the others already
+            if connection.dialect.name == "postgresql":  # on SQLite BEGIN IMMEDIATE has taken the lock already
                 connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             if (revision := _revision(connection)) != HEAD:
-                # Alembic is imported only here: a database that is up to date, the usual case, need not wait for it.
+                # Alembic is imported only here: a database that is up to date, the usual case, does not need it.
                 from storewatch.catalog.db.upgrade import upgrade  # noqa: PLC0415
 
                 upgrade(connection, revision, database=_display(url))
@@ -129,7 +130,7 @@ class Repository:
         self._database = database
 
 
-def _close_given_back(connection: Any, _record: object) -> None:
+def _close_returned(connection: Any, _record: object) -> None:
     if connection is not None:
         connection.close()
 
@@ -155,9 +156,7 @@ _WANTED_URL: Final = (
 def _unusable(url: URL, reason: str) -> str:
     reason = _hide_password(url, reason)
     if url.get_backend_name() == "sqlite":
-        advice = (
-            "Give the path of a storewatch catalog, or of a file that does not exist yet, in a folder you may write"
-        )
+        advice = "Use the path of a storewatch catalog, or of a file that does not exist yet, in a folder you may write"
     else:
         advice = "Check that the server runs, that the database exists and that the user may use it"
     return (
@@ -166,13 +165,13 @@ def _unusable(url: URL, reason: str) -> str:
 
 
 def _display(url: URL) -> str:
-    """The URL without user, password and query, any of which may hold a secret."""
+    """Return the URL without user, password and query, which may hold secrets."""
     name = url.get_backend_name()
     return URL.create(name, host=_host(url), port=url.port, database=url.database).render_as_string()
 
 
 def _host(url: URL) -> str | None:
-    """The host; an `@` that was not escaped leaves the end of the password before it."""
+    """Return the host. After an `@` that was not escaped, the end of the password would be part of it."""
     return url.host.rpartition("@")[2] if url.host else None
 
 
@@ -184,15 +183,15 @@ def _hide_password(url: URL, reason: str) -> str:
 
 def _create_sqlite(url: URL) -> Engine:
     Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-    # sqlite3's own BEGIN comes too late for a read to be repeatable and for a write to be sure of its lock.
+    # The automatic BEGIN of sqlite3 comes too late: reads would not be repeatable, and writes could lose their lock.
     engine = create_engine(url, connect_args={"timeout": LOCK_WAIT_SECONDS, "isolation_level": None})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
-        # Of several processes that switch a new file to WAL at once one may be told "locked"; another then does it.
+        # When several processes switch a new file to WAL at once, one may get "locked"; then another one switches it.
         with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode = WAL")
-        # NORMAL would forget the last commits in a power cut, and with them reports that were already accepted.
+        # With NORMAL a power cut could lose the last commits, and with them reports that were already accepted.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
 

@@ -1,4 +1,4 @@
-"""Columns into and out of SQL tables, many rows at once."""
+"""Write frames to SQL tables and read them, many rows at once."""
 
 from typing import Any, Final
 
@@ -15,10 +15,11 @@ INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgre
 def write_rows(
     connection: Connection, table: Table, rows: pl.DataFrame, *, replace: str | None = None, **constants: object
 ) -> int:
-    """Insert `rows`, whose columns are named like the table's, and return how many were written.
+    """Insert `rows`, whose columns are named like the table's. Return how many rows were written.
 
-    A row whose key exists already is left out or, if `replace` names a column, gives that column its value where it
-    differs. `constants` are values of further columns, the same for all rows. No two rows may have the same key.
+    A row whose key exists already is left out. If `replace` names a column, the existing row gets the new value of this
+    column where it differs. constants: values of further columns, the same for all rows. No two rows may have the same
+    key.
     """
     # One JSON parameter a batch: 1 M rows in 0.8 s, where executemany through SQLAlchemy took 2.6 s.
     return sum(_write(connection, table, batch, replace, constants) for batch in rows.iter_slices(BATCH_ROWS))
@@ -42,12 +43,12 @@ def _write(
 
 
 def select_rows(connection: Connection, table: Table, batch: pl.DataFrame) -> Select[Any]:
-    """Make `batch`, whose columns are named like the table's, something to select from: one parameter in all."""
+    """Return a query for the rows of `batch`, whose columns are named like the table's: one parameter for all rows."""
     document = literal(_without_nul(batch).write_json(), Text)
     if connection.dialect.name == "sqlite":
         each = func.json_each(document).table_valued("value")
         values = [func.json_extract(each.c.value, f"$.{name}") for name in batch.columns]
-        return select(*values).where(true())  # without WHERE, SQLite takes ON CONFLICT for a join's ON
+        return select(*values).where(true())  # without WHERE, SQLite reads ON CONFLICT as the ON of a join
     typed = [column(name, table.c[name].type) for name in batch.columns]
     return select(*func.json_to_recordset(cast(document, JSON)).table_valued(*typed).render_derived(with_types=True).c)
 

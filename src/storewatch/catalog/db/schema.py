@@ -1,4 +1,4 @@
-"""The tables of the catalog: what we know, as opposed to what was seen (the lake).
+"""The tables of the catalog.
 
 A new table is three edits: the table here, a migration in `migrations/versions`, and HEAD. A test migrates an empty
 database and compares it with this file.
@@ -36,7 +36,7 @@ HEAD: Final = "0007"  # the revision of `migrations/versions` that this code rea
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware UTC datetime with microseconds. SQLite has no zones and keeps UTC without saying so."""
+    """An aware UTC datetime with microseconds. SQLite stores no zone: its values are UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -55,7 +55,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class StoredText(TypeDecorator[str]):
-    """A text. U+FFFD takes the place of NUL, which broken files hold and PostgreSQL can neither store nor look for.
+    """A text. U+FFFD replaces NUL, which occurs in broken files and which PostgreSQL can neither store nor compare.
 
     No row is equal to a text with NUL, so a lookup never finds the row of the text with U+FFFD. `db.rows`, whose values
     are in one JSON parameter, calls `without_nul` itself.
@@ -116,17 +116,17 @@ stores = Table(
     Column("weekly_hours_id", BIG_ID, ForeignKey("weekly_hours.weekly_hours_id")),
     Column("timezone", TEXT),
     Column("registered_at", Instant, nullable=False),
-    sqlite_with_rowid=False,  # rows lie in the order of store_id, in which they are read
+    sqlite_with_rowid=False,  # stored in the order of store_id, in which rows are read
 )
 
-# Stores of which every row of hours, or of the time zone, in an import was rejected. It need not be a store yet, and
-# says something only as long as the setting is the default.
+# Stores for which an import rejected all rows of hours or of the time zone. The store need not exist yet. A row has a
+# meaning only while the store has the default of the setting.
 fallbacks = Table(
     "fallbacks",
     metadata,
     Column("store_id", BYTEWISE, primary_key=True),
     Column("setting", TEXT, primary_key=True),  # weekly_hours, timezone
-    Column("reason", TEXT, nullable=False),  # of the first row
+    Column("reason", TEXT, nullable=False),  # of the first rejected row
     Column("noted_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -153,12 +153,12 @@ imports = Table(
     Column("lake_version", BigInteger),
     Column("import_key", BigInteger, index=True),  # of its observations in the lake
     Column("undone_at", Instant),
-    Column("job_id", TEXT),  # null where the command line imported the file itself
+    Column("job_id", TEXT),  # null where a command imported the file without a job
     Column("notes", JSON),  # what was assumed and ignored; null in imports of earlier versions
     Index("imports_by_job", "job_id", "table_name", unique=True),
 )
 
-# What an import changed, for undoing it: Parquet of key, before and after; see catalog.undo.
+# The states that an import changed, to undo it: Parquet of key, before and after (catalog.import_states).
 import_states = Table(
     "import_states",
     metadata,
@@ -175,12 +175,12 @@ rejects = Table(
     Column("line", BigInteger, nullable=False),
     Column("row", TEXT, nullable=False),
     Column("reason", TEXT, nullable=False),
-    Column("file", TEXT),  # of the import's files; null in imports of earlier versions, which had one
+    Column("file", TEXT),  # null in imports of earlier versions, which had one file
     Index("rejects_by_import", "import_id", "reject_id"),
 )
 
-# Everything that runs in the background: reports, imports, optimize, retention (`kind`). What a kind's parameters and
-# result hold is that kind's business.
+# Everything that runs in the background: reports, imports, optimize, retention (`kind`). The kind decides what
+# parameters and result hold.
 jobs = Table(
     "jobs",
     metadata,
@@ -189,18 +189,18 @@ jobs = Table(
     Column("state", TEXT, nullable=False),  # queued, running, complete, failed, cancelled
     Column("parameters", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("created_by", TEXT),  # key_id; null where nobody was asked for a key
-    Column("scope_label", TEXT),  # what the creator may see, and so the job
+    Column("created_by", TEXT),  # key_id; null where no key was required
+    Column("scope_label", TEXT),  # the scope of the creator, and so of the job
     Column("scope_value", TEXT),
-    Column("request_id", TEXT),  # of the request that asked for it, for the logs
+    Column("request_id", TEXT),  # of the request that created the job, for the logs
     Column("retry_at", Instant),  # a queued job that failed before waits until then
-    Column("worker_id", TEXT, index=True),  # who runs it; null unless running
+    Column("worker_id", TEXT, index=True),  # the worker that runs the job; null unless running
     Column("started_at", Instant),
     Column("finished_at", Instant),
     Column("progress", Float, nullable=False),  # 0 ... 1
     Column("attempts", Integer, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
-    Column("fingerprint", TEXT, index=True),  # of a complete report: equal ones share a file
+    Column("fingerprint", TEXT, index=True),  # of a complete report: reports with equal fingerprints share a file
     Column("result", JSON),
     Column("error", TEXT),
     Index("jobs_by_state", "state", "kind"),
@@ -242,7 +242,7 @@ store_labels = Table(
     sqlite_with_rowid=False,
 )
 
-# A key is kept as the SHA-256 of its whole text; `key_id` is the public part that names it.
+# A key is stored as the SHA-256 of its whole text. `key_id` is the public part of the text, which names the key.
 api_keys = Table(
     "api_keys",
     metadata,
@@ -276,7 +276,7 @@ audit = Table(
     Column("detail", JSON),
 )
 
-# Weekly hours from a local date on; before the first of them stores.weekly_hours_id holds.
+# Weekly hours from a local date on. Before the first date of a store, stores.weekly_hours_id holds.
 hours_versions = Table(
     "hours_versions",
     metadata,
@@ -299,7 +299,7 @@ store_lives = Table(
 
 
 def _target() -> tuple[Column[str], ...]:
-    """A store, or the stores that carry label=value; all three null (where the table allows it) are all stores."""
+    """Return the columns of a target: a store, or the stores that carry label=value. All null: all stores."""
     return (
         Column("store_id", BYTEWISE, ForeignKey("stores.store_id", ondelete="CASCADE")),
         Column("label", BYTEWISE),
@@ -307,7 +307,7 @@ def _target() -> tuple[Column[str], ...]:
     )
 
 
-# Several rows a date; in seconds of it, as engine.columns.SPECIAL_HOURS. A closed date is one row with null times.
+# Several rows a date, in seconds of the date as in domain.columns.SPECIAL_HOURS. A closed date: one row, null times.
 special_hours = Table(
     "special_hours",
     metadata,
@@ -320,7 +320,7 @@ special_hours = Table(
     Index("special_hours_by_label", "label", "value", "date"),
 )
 
-# An id is never given twice, for the audit log names it.
+# An id is never used twice, because the audit log names it.
 closures = Table(
     "closures",
     metadata,

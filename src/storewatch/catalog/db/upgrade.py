@@ -1,4 +1,4 @@
-"""Runs the migrations. The only module that imports Alembic (0.26 s)."""
+"""Run the migrations. Only this module imports Alembic (0.26 s)."""
 
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 def upgrade(connection: Connection, revision: str | None, *, database: str) -> None:
     """Bring the database from `revision` to HEAD within the transaction of `connection`.
 
-    Raises CatalogVersionError, naming `database`, when no migration here knows the revision.
+    Raises CatalogVersionError, which names `database`, when the revision is not one of these migrations.
     """
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -25,6 +25,6 @@ def upgrade(connection: Connection, revision: str | None, *, database: str) -> N
     if revision is not None and revision not in known:
         raise CatalogVersionError(
             f"The database {database} was written by a newer storewatch: it is at revision {revision!r}, and this one "
-            f"knows none after {HEAD!r}. Install the newer storewatch, or point STOREWATCH_DATABASE_URL elsewhere."
+            f"supports none after {HEAD!r}. Install the newer storewatch, or use another STOREWATCH_DATABASE_URL."
         )
     command.upgrade(config, "head")

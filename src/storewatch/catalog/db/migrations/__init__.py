@@ -1,1 +1,1 @@
-"""The history of the schema, run by `catalog.db.database` when a database is behind it."""
+"""The migrations of the schema. `catalog.db.database` runs them when a database is older than this code."""

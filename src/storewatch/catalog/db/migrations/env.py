@@ -1,4 +1,4 @@
-"""Run by Alembic: migrate over the connection, and inside the transaction, that `catalog.db.database` hands over."""
+"""Run by Alembic: migrate on the connection, and inside the transaction, that `catalog.db.database` passes."""
 
 from alembic import context
 

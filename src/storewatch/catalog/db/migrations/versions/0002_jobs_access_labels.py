@@ -65,7 +65,7 @@ def _create_jobs() -> None:
         sa.Column("created_by", sa.Text()),
         sa.Column("last_run_at", INSTANT),
     )
-    # Every installation looks after its lake unless somebody decides otherwise.
+    # Every installation optimizes its lake once a day unless its users change the schedule.
     op.execute(
         "INSERT INTO schedules (name, kind, cron, timezone, parameters, enabled, created_at) "
         "VALUES ('optimize', 'optimize', '17 3 * * *', 'UTC', '{}', TRUE, CURRENT_TIMESTAMP)"

@@ -1,4 +1,4 @@
-"""Imports that can be undone: their key in the lake, and what was before them."""
+"""Imports that can be undone: their key in the lake, and the states before them."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Column mappings of imports under a name."""
+"""Saved column mappings of imports."""
 
 import sqlalchemy as sa
 from alembic import op
