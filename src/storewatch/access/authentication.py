@@ -21,7 +21,7 @@ MAX_REMEMBERED: Final = 10_000
 log = logging.getLogger(__name__)
 
 
-class Gate:
+class Authenticator:
     """Look up API keys in the catalog and remember valid ones for TRUST. A key revoked in this process ends at once."""
 
     def __init__(self, *, catalog: Catalog, clock: Callable[[], datetime]) -> None:

@@ -290,7 +290,7 @@ class StoreExistsError(ConflictError):
 
 
 class StoreInUseError(ConflictError):
-    """The lake holds polls of the store, so every report names it, whatever the catalog says (SEMANTICS 16)."""
+    """The lake holds polls of the store, so every report includes it, whatever the catalog holds (SEMANTICS 16)."""
 
     def __init__(self, store_id: str) -> None:
         super().__init__(

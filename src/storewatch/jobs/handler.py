@@ -1,4 +1,4 @@
-"""Describe a kind of job: how it runs, beside which other jobs, how often it is tried, and which parameters it has."""
+"""Describe a kind of job: how it runs, with which other jobs, how often it is tried, and which parameters it has."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ _NAME = re.compile(r"/([0-9a-f]{32}-[0-9]{5})-[0-9]{5}\.parquet$")
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Files that together are sorted and without repeats. Their names tell that they belong together.
+    """Files that together are sorted and without repeats. Their names show that they belong together.
 
     write: 32 hex digits of the append or rewrite. number: of the run in that write. The last number in a file's name is
     its place in the run, which is sorted by store_id.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from storewatch.access.audit import AuditWriter
-from storewatch.access.gate import Gate
+from storewatch.access.authentication import Authenticator
 from storewatch.access.rate_limits import RateLimiter
 from storewatch.installation import Installation
 from storewatch.stores.status import StatusReader
@@ -17,7 +17,7 @@ from storewatch.web.rate_limits import Rates
 class ServiceState:
     """Cached keys, request counts, audit entries that are not written yet, and cached figures."""
 
-    gate: Gate
+    authenticator: Authenticator
     rates: Rates
     audit_writer: AuditWriter
     status: StatusReader
@@ -29,7 +29,7 @@ class ServiceState:
         """Create the state of a service for an installation."""
         limits = installation.access.rates
         return cls(
-            gate=Gate(catalog=installation.catalog, clock=installation.clock),
+            authenticator=Authenticator(catalog=installation.catalog, clock=installation.clock),
             rates=Rates(RateLimiter(limits) if limits else None),
             audit_writer=AuditWriter(installation.catalog),
             status=StatusReader(home=installation.settings.home),
@@ -40,4 +40,4 @@ class ServiceState:
     def close(self) -> None:
         """Write the audit entries that are not written yet. Call this before the catalog is closed."""
         self.audit_writer.close()
-        self.gate.close()
+        self.authenticator.close()

@@ -81,8 +81,8 @@ async def _authenticate(scope: Scope) -> Principal | None:
         return ANYONE
     sent = _sent_key(headers)
     if sent is not None:
-        gate = state_of(scope).gate
-        return gate.remembered(sent) or await run_in_threadpool(gate.identify, sent)
+        authenticator = state_of(scope).authenticator
+        return authenticator.remembered(sent) or await run_in_threadpool(authenticator.identify, sent)
     if rules.keys is KeyRule.REQUIRED:
         raise MissingKeyError
     if rules.keys is KeyRule.LOOPBACK and any(name in headers for name in _FORWARDED):

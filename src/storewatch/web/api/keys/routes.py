@@ -74,4 +74,4 @@ def get_key(key_id: str, _: Admin, installation: Installed) -> KeyModel:
 def revoke(key_id: str, _: Admin, installation: Installed, state: State) -> None:
     """Revoke a key. This process refuses it at once, other processes within five seconds."""
     revoke_key(installation.catalog, key_id, installation.clock())
-    state.gate.forget(key_id)
+    state.authenticator.forget(key_id)
