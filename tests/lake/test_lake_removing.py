@@ -99,6 +99,33 @@ def test_undone_import_brings_back_what_it_took_the_place_of(
     assert filled.undo(7, NEVER) == Removed(version=None, observations=0)
 
 
+def test_polls_that_come_back_for_an_import_committed_twice_count_once(filled: Lake, observations: Frame) -> None:
+    before, days = seen(filled), LATER + timedelta(days=7)
+    rows = observations(("b", NOON, False, "2023-01-26T00:00:00"), ("new", NOON, False, "2023-01-26T00:00:00"))
+    for _ in range(2):  # as an import that was killed after its commit, and tried again
+        filled.append([rows], import_key=7)
+    undone = filled.undo(7, NEVER)
+    assert (undone.observations, undone.restored) == (2, 1)
+    assert (seen(filled), filled.snapshot().count_observations()) == (before, len(before))
+    filled.optimize(now=days)
+    assert (seen(filled), filled.snapshot().rows) == (before, len(before))
+
+
+@pytest.mark.parametrize("optimized", [False, True])
+def test_polls_that_come_back_are_not_written_where_they_still_lie(
+    filled: Lake, observations: Frame, *, optimized: bool
+) -> None:
+    filled.optimize(now=LATER)
+    before, rows = seen(filled), filled.snapshot().rows
+    filled.append([observations(("a", NOON, True, "2023-01-26T00:00:00"))], import_key=7)
+    filled.append([observations(("b", NOON, False, "2023-01-26T00:00:00"))], import_key=7)
+    if optimized:
+        filled.optimize(now=LATER)
+    undone = filled.undo(7, NEVER)
+    assert (undone.observations, undone.restored, filled.snapshot().rows) == (2, 2, rows)
+    assert seen(filled) == before
+
+
 @pytest.mark.parametrize("optimized", [False, True])
 def test_undone_import_leaves_what_was_pushed_after_it(filled: Lake, observations: Frame, *, optimized: bool) -> None:
     filled.append([observations(("b", NOON, False, "2023-01-26T00:00:00"))], import_key=7)

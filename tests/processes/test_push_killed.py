@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from support.real_processes import service
+from support.real_processes import answers, service
 from support.scene import settings_in
 from support.waiting import wait_for
 
@@ -66,6 +66,17 @@ def stored(home: Path) -> list[str]:
         return app.lake.snapshot().read(-(2**62), 2**62)["store_id"].to_list()
 
 
+def check_readable(client: httpx.Client, acknowledged: set[str]) -> None:
+    """Check that the store of each acknowledged push can be read as soon as the service is ready."""
+    wait_for(lambda: answers(client, "/readyz"))
+    listed = client.get("/v1/stores", params={"limit": 1_000}).json()["items"]
+    assert (
+        dict.fromkeys(acknowledged, SEEN_AT).items() <= {each["store_id"]: each["last_poll"] for each in listed}.items()
+    )
+    for store_id in sorted(acknowledged)[-3:]:
+        assert client.get(f"/v1/stores/{store_id}").status_code == 200
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_acknowledged_poll_outlives_a_kill_and_is_there_once(tmp_path: Path, seed: int) -> None:
     home = tmp_path / "home"
@@ -73,6 +84,7 @@ def test_every_acknowledged_poll_outlives_a_kill_and_is_there_once(tmp_path: Pat
     acknowledged: set[str] = set()
     for life in range(2):
         with service(home, "--no-worker") as (process, client):
+            check_readable(client, acknowledged)
             clients = Clients(client, f"life-{life}")
             enough = moments.randrange(20, 200)
             wait_for(lambda clients=clients, enough=enough: len(clients.acknowledged) >= enough)
@@ -82,6 +94,8 @@ def test_every_acknowledged_poll_outlives_a_kill_and_is_there_once(tmp_path: Pat
         assert clients.refused == []
         acknowledged |= set(clients.acknowledged)
         assert acknowledged <= registered(home)
+    with service(home, "--no-worker") as (_, client):
+        check_readable(client, acknowledged)
     found = stored(home)
     assert acknowledged <= set(found)
     assert len(found) == len(set(found))

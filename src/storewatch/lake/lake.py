@@ -163,7 +163,8 @@ class Lake:
         """
         everything = TimeRange(store_ids=(source,), from_us=-ALL_TIME_US, to_us=ALL_TIME_US)
         moved = pl.lit(target).alias("store_id")
-        return remove(self._writable(), everything, lambda gone: gone.with_columns(moved)).observations
+        restoring = lambda _, gone: (gone.height, gone.with_columns(moved))  # noqa: E731
+        return remove(self._writable(), everything, restoring).observations
 
     def files_unused(self, retention: timedelta) -> int:
         """Count the files that `optimize` with this retention would delete now, without the files of killed writers."""

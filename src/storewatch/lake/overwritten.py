@@ -56,9 +56,13 @@ class Overwritten:
                 rows.write_parquet(data, compression="zstd")
                 self._storage.put(f"{_FOLDER}/{import_key}-{write}-{number}.parquet", data.getvalue())
 
-    def restoring(self, import_key: int, is_undone: Callable[[int], bool]) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    def restoring(
+        self, import_key: int, is_undone: Callable[[int], bool]
+    ) -> Callable[[Snapshot, pl.DataFrame], tuple[int, pl.DataFrame]]:
         """Return the function that finds the observations to restore for deleted observations of an import.
 
+        The function takes a day of the lake and the deleted observations. It returns the number of restored
+        observations, and those of them that the day does not hold: until `optimize` it still holds most of them.
         is_undone: whether another import, by its key, was undone or never finished; then the observations that it
         replaced are restored instead of its own.
         """
@@ -79,7 +83,12 @@ class Overwritten:
             ]
             return pl.concat([stays, *deeper])
 
-        return lambda gone: find(import_key, gone.select(KEY))
+        def missing(day: Snapshot, gone: pl.DataFrame) -> tuple[int, pl.DataFrame]:
+            back = find(import_key, gone.select(KEY).unique())
+            present = self._rows_with(day, day.listing, back.select(KEY))
+            return back.height, back.join(present, on=back.columns, how="anti", nulls_equal=True, maintain_order="left")
+
+        return missing
 
     def forget(self, is_kept: Callable[[int], bool]) -> int:
         """Delete the files of the imports that are not kept. Return how many files were deleted."""

@@ -92,8 +92,9 @@ class Removed:
     restored: int = 0
 
 
-# The rows deleted from one file (DETAILED_OBSERVATIONS) -> the rows that take their place.
-Restoring = Callable[[pl.DataFrame], pl.DataFrame]
+# One day of a snapshot, and the rows deleted from it (DETAILED_OBSERVATIONS), repeats included -> the number of
+# observations that take their place, and those of them that must be written.
+Restoring = Callable[[Snapshot, pl.DataFrame], tuple[int, pl.DataFrame]]
 
 
 def find(snapshot: Snapshot, choice: Choice) -> pl.DataFrame:
@@ -115,8 +116,8 @@ def remove(storage: Storage, choice: Choice, restoring: Restoring | None = None)
         table = storage.open()
         snapshot = Snapshot(version=table.version(), storage=storage, listing=listing(table))
         changes = _Changes(snapshot, restoring)
-        for file in choice.files(snapshot.listing).iter_slices(1):
-            changes.add(file, choice)
+        for day in choice.files(snapshot.listing).partition_by("day", maintain_order=True):
+            changes.add_day(day, choice)
         if not changes.replaced:
             return Removed(version=None, observations=0)
         version = storage.commit(table, changes.added, pl.concat(changes.replaced), deleting=True, in_place=False)
@@ -133,31 +134,32 @@ class _Changes:
         self._snapshot, self._restoring, self._write = snapshot, restoring, uuid4().hex
         self.added: list[AddAction] = []
         self.replaced: list[pl.DataFrame] = []
-        self._keys: list[pl.DataFrame] = []
-        self.restored = 0
+        self.removed = self.restored = 0  # observations, repeats not counted
         newest = snapshot.listing["order"].max()
         self._next_order = newest + 1 if isinstance(newest, int) else 0
 
-    @property
-    def removed(self) -> int:
-        """The number of deleted observations, repeats not counted."""
-        return pl.concat(self._keys).n_unique() if self._keys else 0
+    def add_day(self, files: pl.DataFrame, choice: Choice) -> None:
+        """Write the remaining observations of some files of a day, and each restored one for the deleted ones once."""
+        taken = [gone for file in files.iter_slices(1) if not (gone := self._take(file, choice)).is_empty()]
+        if not taken:
+            return
+        gone = pl.concat(taken)
+        self.removed += gone.select(KEY).n_unique()
+        if self._restoring is not None:
+            listed = self._snapshot.listing.filter(pl.col("day") == files["day"][0])
+            restored, back = self._restoring(replace(self._snapshot, listing=listed), gone)
+            self.restored += restored
+            # Repeats of one instant are ordered by loaded_at; only equal loaded_at are ordered by the order of files.
+            self._write_run(back, self._next_order)
 
-    def add(self, file: pl.DataFrame, choice: Choice) -> None:
-        """Write the remaining observations of a file, and those that are restored for the deleted ones."""
+    def _take(self, file: pl.DataFrame, choice: Choice) -> pl.DataFrame:
+        """Write the remaining observations of a file, unless all remain. Return the deleted ones."""
         rows = self._snapshot.collect(self._snapshot.scan(file, detailed=True))
         chosen = choice.rows(rows)
-        if not chosen.any():
-            return
-        gone = rows.filter(chosen)
-        self.replaced.append(file)
-        self._keys.append(gone.select(KEY))
-        self._write_run(rows.filter(~chosen), int(file["order"].item()))
-        if self._restoring is not None:
-            restored = self._restoring(gone)
-            self.restored += restored.height
-            # Repeats of one instant are ordered by loaded_at; only equal loaded_at are ordered by the order of files.
-            self._write_run(restored, self._next_order)
+        if chosen.any():
+            self.replaced.append(file)
+            self._write_run(rows.filter(~chosen), int(file["order"].item()))
+        return rows.filter(chosen)
 
     def _write_run(self, rows: pl.DataFrame, order: int) -> None:
         if rows.is_empty():
