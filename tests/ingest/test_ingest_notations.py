@@ -39,6 +39,9 @@ AT = datetime(2023, 1, 23, 15, tzinfo=UTC)
         ("1674486000123456", AT.replace(microsecond=123456)),
         ("1674486000123456789", AT.replace(microsecond=123456)),
         ("\ufeff2023-01-23T15:00:00Z\u00a0", AT),
+        ("2023-01-23 9:05:00", AT.replace(hour=9, minute=5)),
+        ("2023-01-23T9:05Z", AT.replace(hour=9, minute=5)),
+        ("2023-01-23 9:5:00", None),
         ("Tue, 23 Jan 2023 15:00:00 GMT", None),
         ("Mon, 23 Jan 2023 15:00:00 EST", None),
         ("2023-01-23T15:00:00[UTC]", None),
@@ -84,7 +87,20 @@ def test_unit_of_numbers_since_1970_is_said() -> None:
         ("02:00", "26:00", (7200, None, False)),
         ("01:00", "26:30", (3600, None, False)),
         ("13:00 PM", "0 AM", (None, None, False)),
-        ("9.30", "0930", (None, None, False)),
+        ("0900", "1700", (32400, 61200, False)),
+        ("930", "22:00", (34200, 79200, False)),
+        ("1800", "2600", (64800, 7200, False)),
+        ("0900-1700", "", (32400, 61200, False)),
+        ("0000", "2400", (0, 86400, False)),
+        ("900", "1700", (None, None, False)),
+        ("1000", "1400", (None, None, False)),
+        ("540", "1020", (None, None, False)),
+        ("0960", "1700", (None, 61200, False)),
+        ("-", "\u2013", (None, None, True)),
+        ("Closed", "-", (None, None, True)),
+        ("n/a", "n/a", (None, None, False)),
+        ("09:00", "-", (32400, None, False)),
+        ("9.30", "17:00", (None, 61200, False)),
         ("09:00:00.5", "2023-01-23 09:00", (None, None, False)),
         ("9-5", "", (None, None, False)),
     ],
@@ -121,7 +137,7 @@ def read() -> Read:
         source = open_columns(frame.lazy(), "file.parquet", 1)
         (found,) = recognise("file.parquet", source.names).tables
         (block,) = source.blocks(found.positions)
-        return found.table.check(WeekdayReading(counting=WeekdayCounting.MONDAY0).apply(block.columns), NOW)
+        return found.table.check(WeekdayReading(counting=WeekdayCounting.MONDAY0).apply(block).columns, NOW)
 
     return check
 
@@ -204,15 +220,17 @@ def test_parquet_type_that_is_nothing_is_refused(read: Read) -> None:
         read(frame)
 
 
-@pytest.mark.parametrize("store_id", ["8.41954E+18", "8,41954E+18", "8.4e18", "1E+05", "-1.5e3"])
+@pytest.mark.parametrize(
+    "store_id", ["8.41954E+18", "8,41954E+18", "8.4e18", "1E+05", "-1.5e3", "1E5", "+1e5", "8e018"]
+)
 @pytest.mark.parametrize("check", [check_observations, check_hours, check_zones])
 def test_id_in_scientific_notation_is_rejected_in_every_table(check: Callable[..., CheckedRows], store_id: str) -> None:
     cells = {"observed_at": "2023-01-23T15:00:00Z", "status": "active", "timezone": "UTC", "day": "0"}
-    rows = pl.DataFrame({"store_id": [store_id, "1E5"]}).with_columns(
+    rows = pl.DataFrame({"store_id": [store_id, "12345e678"]}).with_columns(
         **{name: pl.lit(text) for name, text in cells.items()},
         start_time_local=pl.lit("09:00"),
         end_time_local=pl.lit("17:00"),
     )
     checked = check(rows, NOW)
-    assert checked.good["store_id"].to_list() == ["1E5"]
+    assert checked.good["store_id"].to_list() == ["12345e678"]
     assert "is a number in scientific notation" in checked.bad["reason"][0]

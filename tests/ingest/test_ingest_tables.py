@@ -14,7 +14,8 @@ Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]
 BASE = datetime(2023, 1, 22, 12, 9, 39, tzinfo=UTC)
 
 
-NO_END = "is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start"
+OR_CLOSED = "or both times empty, or Closed"
+NO_END = "is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start, " + OR_CLOSED
 
 
 @pytest.fixture
@@ -123,23 +124,32 @@ def test_ids_are_trimmed_and_at_most_255_characters(rows: Callable[..., object])
         ("-1,09:00:00,17:00:00", "day '-1' is not one of 0 (Monday) to 6 (Sunday)"),
         ("1.0,09:00:00,17:00:00", "day '1.0' is not one of 0 (Monday) to 6 (Sunday)"),
         (",09:00:00,17:00:00", "day '' is not one of 0 (Monday) to 6 (Sunday)"),
-        ("1,24:00:00,02:00:00", "start_time_local '24:00:00' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM"),
-        ("1,9 o'clock,02:00:00", "start_time_local '9 o'clock' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM"),
+        (
+            "1,24:00:00,02:00:00",
+            "start_time_local '24:00:00' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, " + OR_CLOSED,
+        ),
+        (
+            "1,9 o'clock,02:00:00",
+            "start_time_local '9 o'clock' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, " + OR_CLOSED,
+        ),
         (
             "1,09:00:00,33:00:01",
             "end_time_local '33:00:01' " + NO_END,
         ),
         (
             "1,09:00:00,49:00",
-            "end_time_local '49:00' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start",
+            "end_time_local '49:00' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start, "
+            + OR_CLOSED,
         ),
         (
             "1,09:00:00,10:60",
-            "end_time_local '10:60' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start",
+            "end_time_local '10:60' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start, "
+            + OR_CLOSED,
         ),
         (
             "1,09:00:00,",
-            "end_time_local '' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start",
+            "end_time_local '' is no time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start, "
+            + OR_CLOSED,
         ),
         (
             "1,09:00:00,09:00",

@@ -21,6 +21,8 @@ DETAIL_NAMES: Final = ("reason", "source")
 DECIMAL_NAMES: Final = ("objective", "amount_per_hour", "observed_at")
 # Those in which numbers are whole: some writers keep them as floating-point numbers.
 WHOLE_NAMES: Final = ("store_id", "day", "weekday", "hour")
+# Those that hold local dates, where a format has dates.
+DATE_NAMES: Final = ("date", "opened_on", "closed_on")
 # Larger whole numbers are rounded by floating-point numbers.
 EXACT_TO: Final = 2**53
 

@@ -178,8 +178,8 @@ def _with_weekdays(rows: _Rows, asked: WeekdayCounting | None) -> _Rows:
     reading = read_weekdays((block.columns[name] for block in blocks for name in names), asked)
     return replace(
         rows,
-        blocks=[replace(block, columns=reading.apply(block.columns)) for block in blocks],
-        assumed=() if reading.assumed is None else (reading.assumed,),
+        blocks=[reading.apply(block) for block in blocks],
+        assumed=reading.assumed,
     )
 
 

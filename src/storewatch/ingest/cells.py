@@ -16,8 +16,11 @@ MAX_BREAKING_ROWS: Final = 100
 LABEL_NAME: Final = "^[a-z0-9_.-]{1,64}$"
 
 # Digits are written [0-9]: \d would match those of every script, which neither casts nor dates read.
-# Long numbers as spreadsheets write them: with a decimal point or a sign in the exponent, which 1E5 does not have.
-_SCIENTIFIC: Final = r"^[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE][+-])[0-9]+(?:e\+0)?$"
+# Long numbers as spreadsheets and programs write them: one digit, or a decimal point or a sign anywhere. Ids of
+# hexadecimal digits (12345e678) have none of these.
+_SCIENTIFIC: Final = (
+    r"^(?:[+-][0-9]+[eE][+-]?|[0-9]+[eE][+-]|[+-]?[0-9]+[.,][0-9]+[eE][+-]?)[0-9]+(?:e\+0)?$|^[0-9][eE][0-9]{1,3}$"
+)
 # Both in one search over all ids. PostgreSQL has no NUL in text, and no reader of a report wants the others.
 _NO_ID: Final = rf"\p{{Cc}}|{_SCIENTIFIC}"
 _NUMBER: Final = r"^[0-9]{1,15}(\.[0-9]{1,15})?$"

@@ -19,7 +19,7 @@ from storewatch.ingest.cells import (
     stripped,
     stripped_value,
 )
-from storewatch.ingest.notations import TIME_WORDS, opening_times
+from storewatch.ingest.notations import are_opening_times, opening_problems, opening_times
 
 
 def check_special_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - they may be of any date
@@ -28,30 +28,13 @@ def check_special_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  #
     target, is_target, problems = _target(columns)
     parsed = columns.select(*target, dates("date")).with_columns(opening_times(*times))
     start_s, end_s = pl.col("start_s"), pl.col("end_s")
-    or_closed = "or both times empty, or Closed"
     problems += [
         pl.when(pl.col("date").is_null()).then(
             pl.format("date {} is no date: want a day from 1970 to 8999, e.g. 2026-12-24", quoted("date_found"))
         ),
-        pl.when((start_s < DAY_SECONDS).fill_null(value=False).not_()).then(
-            pl.format(
-                f"start_time_local {{}} is no time of day: want {TIME_WORDS}, {or_closed}",
-                quoted("start_time_local"),
-            )
-        ),
-        pl.when(end_s.is_null()).then(
-            pl.format(
-                f"end_time_local {{}} is no time of day: want {TIME_WORDS}, within 24 hours of the start, {or_closed}",
-                quoted("end_time_local"),
-            )
-        ),
-        pl.format(
-            "start and end are both {}: want an end after the start, or 00:00:00 twice for the whole day",
-            quoted("start_time_local"),
-        ),
+        *opening_problems(),
     ]
-    is_open = (start_s < DAY_SECONDS) & end_s.is_not_null() & ((start_s != end_s) | (start_s == 0))
-    right = is_target & pl.col("date").is_not_null() & (pl.col("is_closed") | is_open)
+    right = is_target & pl.col("date").is_not_null() & are_opening_times()
     until_s = pl.when(end_s >= END_OF_DAY_FROM_S).then(DAY_SECONDS).otherwise(end_s)
     into_next_day_s = pl.when(until_s <= start_s).then(DAY_SECONDS).otherwise(0)
     output = [pl.col(SPECIAL_ROWS.names()[:-1]), (until_s + into_next_day_s).cast(pl.Int32).alias("end_s")]
@@ -84,8 +67,8 @@ def check_sales(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
     target, is_target, problems = _target(columns)
     parsed = found.select(
         *target,
-        _small_number("weekday", "^[0-6]$"),
-        _small_number("hour", "^(0?[0-9]|1[0-9]|2[0-3])$"),
+        _small_number("weekday", "^([0-6])$"),
+        _small_number("hour", r"^(0?[0-9]|1[0-9]|2[0-3])(?:\.0+)?$"),
         numbers(stripped("amount_per_hour")).alias("amount_per_hour"),
         every_weekday=is_empty("weekday"),
         every_hour=is_empty("hour"),
@@ -117,4 +100,4 @@ def _target(columns: pl.DataFrame) -> tuple[list[pl.Expr], pl.Expr, list[pl.Expr
 
 def _small_number(column: str, pattern: str) -> pl.Expr:
     text = stripped(column)
-    return pl.when(text.str.contains(pattern)).then(text).cast(pl.Int8).alias(column)
+    return text.str.extract(pattern).cast(pl.Int8).alias(column)

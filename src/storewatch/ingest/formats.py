@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.blocks import DECIMAL_NAMES, EXACT_TO, WHOLE_NAMES, Block, Rows, Source, no_rejects
+from storewatch.ingest.blocks import DATE_NAMES, DECIMAL_NAMES, EXACT_TO, WHOLE_NAMES, Block, Rows, Source, no_rejects
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.lines import open_ndjson
 from storewatch.ingest.streams import BLOCK_BYTES, Stream
@@ -23,7 +23,6 @@ _TEXT_COLUMNS: Final = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 _COLUMN_NAMES: Final = {column for table in TABLES for column in (*table.columns, *table.optional)}
 _INSTANT_NAMES: Final = ("observed_at",)
 _TIME_NAMES: Final = ("start_time_local", "end_time_local")
-_DATE_NAMES: Final = ("date",)
 
 
 @contextmanager
@@ -90,7 +89,7 @@ def _as_found(file: str, name: str, found: str, dtype: pl.DataType) -> pl.Expr:
         text: pl.Expr | None = column.cast(pl.String)
     elif name in _TIME_NAMES:
         text = _time_of_day(column, dtype)
-    elif name in _DATE_NAMES:
+    elif name in DATE_NAMES:
         text = _date(column, dtype)
     elif name in _INSTANT_NAMES and isinstance(dtype, pl.Datetime):
         utc = column.dt.replace_time_zone("UTC") if dtype.time_zone is None else column.dt.convert_time_zone("UTC")

@@ -199,8 +199,7 @@ class _Reading:
         for name in self._tables.keys() & {*WEEKDAY_TABLES}:
             table = self._tables[name]
             table.weekdays = read_weekdays(_weekdays(self._parts, name), self._options.weekdays)
-            if table.weekdays.assumed:
-                table.assumed[table.weekdays.assumed] = None
+            table.assumed.update(dict.fromkeys(table.weekdays.assumed))
 
     def _notes(self, table: TableReading, catalog: Catalog) -> ImportNotes:
         new = self._new_stores(table, catalog)

@@ -8,14 +8,14 @@ from typing import Final
 import polars as pl
 
 from storewatch.domain.instants import DAY_SECONDS
-from storewatch.ingest.cells import clean_ids
+from storewatch.ingest.cells import clean_ids, quoted
 
 # Digits are written [0-9]: \d would match those of every script, which neither casts nor dates read.
 _COMMON_INSTANT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-5][0-9]\.[0-9]{6} UTC$"
 _COMMON_FORMAT: Final = "%Y-%m-%d %H:%M:%S.%6f UTC"
 # ISO 8601, also with the zone that Java adds in brackets, or as Go and Ruby print it: an offset, then the zone's name.
 _ISO_INSTANT: Final = (
-    r"(?i)^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(?::([0-5][0-9])(?:[.,]([0-9]+))?)?"
+    r"(?i)^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{1,2}:[0-9]{2})(?::([0-5][0-9])(?:[.,]([0-9]+))?)?"
     r" ?(?:(?:Z|UTC|GMT|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)(?:\[[A-Z0-9_/+-]+\])?"
     r"|([+-])([01][0-9]|2[0-3])([0-5][0-9]) [A-Z]{3,5}(?: m=[+-][0-9.]+)?)?$"
 )
@@ -39,7 +39,14 @@ _CLOCK: Final = r"^([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9])(?:\.0{1,9})?)?$"
 _TWELVE_HOURS: Final = r"(?i)^(1[0-2]|0?[1-9])(?::([0-5][0-9])(?::([0-5][0-9]))?)? ?([ap])(?:m|\.m\.)$"
 _RANGE: Final = r"^(.+?) ?[-\x{2013}\x{2014}] ?(.+)$"
 # In reasons.
-TIME_WORDS: Final = "HH:MM:SS, HH:MM or 9:00 AM"
+_TIME_WORDS: Final = "HH:MM:SS, HH:MM or 9:00 AM"
+_OR_CLOSED: Final = "or both times empty, or Closed"
+# 0900. Without a colon and a 0 before it, a number up to 6:00 of the next day may also count minutes since midnight.
+_DIGITS: Final = r"^([0-9]{1,2})([0-5][0-9])$"
+_NO_MINUTES: Final = r"^0[0-9]{3}$|[^0-9]"
+_MINUTES_UP_TO: Final = 30 * 60
+# What stands in an empty cell of a table that people write.
+_DASHES: Final = r"^[-\x{2013}\x{2014}]+$"
 _ALL_DAY: Final = r"(?i)^(?:open )?24 ?(?:hours|hrs|h)$"
 _CLOSED: Final = r"(?i)^closed$"
 
@@ -100,7 +107,7 @@ def _at_offset(
     sign, hours, minutes = offset
     micros = decimals.fill_null("").str.slice(0, 6).str.pad_end(6, "0")
     common = pl.concat_str(
-        date, pl.lit(" "), minute, pl.lit(":"), second.fill_null("00"), pl.lit("."), micros, pl.lit(" UTC")
+        date, pl.lit(" "), minute.str.zfill(5), pl.lit(":"), second.fill_null("00"), pl.lit("."), micros, pl.lit(" UTC")
     )
     offset_min = hours.fill_null("0").cast(pl.Int64) * 60 + minutes.fill_null("0").cast(pl.Int64)
     ahead = pl.duration(minutes=pl.when(sign == "-").then(-offset_min).otherwise(offset_min))
@@ -144,7 +151,8 @@ def opening_times(start: pl.Series, end: pl.Series) -> pl.DataFrame:
     """
     # Step by step: an expression that names an expression twice computes it twice, and here that doubled six times.
     # One row took 1.2 CPU-seconds, and 100,000 odd ones 31.
-    texts = pl.DataFrame([start.fill_null("").alias("start"), end.fill_null("").alias("end")])
+    start, end = (text.fill_null("").str.replace(_DASHES, "") for text in (start, end))
+    texts = pl.DataFrame([start.alias("start"), end.alias("end")])
     first, last = pl.col("start"), pl.col("end")
     same = last.str.to_lowercase() == first.str.to_lowercase()
     both = texts.select(
@@ -157,6 +165,7 @@ def opening_times(start: pl.Series, end: pl.Series) -> pl.DataFrame:
         pl.when("is_range").then("from").otherwise("start").alias("start"),
         pl.when("is_range").then("to").otherwise("end").alias("end"),
     )
+    ends = _with_colons(ends)
     read = pl.DataFrame(
         [
             seconds_of_day(ends["start"]).alias("start_s"),
@@ -171,4 +180,52 @@ def opening_times(start: pl.Series, end: pl.Series) -> pl.DataFrame:
         pl.when("is_all_day").then(0).otherwise("start_s").cast(pl.Int32).alias("start_s"),
         pl.when("is_all_day").then(0).otherwise(end_s).cast(pl.Int32).alias("end_s"),
         "is_closed",
+    )
+
+
+def opening_problems() -> list[pl.Expr]:
+    """What may be wrong with opening hours: of columns start_s and end_s, and the texts that they were read from."""
+    start_s, end_s = pl.col("start_s"), pl.col("end_s")
+    are_numbers = pl.all_horizontal(
+        pl.col(name).str.contains("^ *[0-9]{3,4} *$") for name in ("start_time_local", "end_time_local")
+    )
+    return [
+        pl.when(are_numbers & start_s.is_null()).then(
+            pl.format("{} may be a time or minutes since midnight: want 09:00", quoted("start_time_local"))
+        ),
+        pl.when((start_s < DAY_SECONDS).fill_null(value=False).not_()).then(
+            pl.format(
+                f"start_time_local {{}} is no time of day: want {_TIME_WORDS}, {_OR_CLOSED}", quoted("start_time_local")
+            )
+        ),
+        pl.when(end_s.is_null()).then(
+            pl.format(
+                f"end_time_local {{}} is no time of day: want {_TIME_WORDS}, within 24 hours of the start, "
+                f"{_OR_CLOSED}",
+                quoted("end_time_local"),
+            )
+        ),
+        pl.format(
+            "start and end are both {}: want an end after the start, or 00:00:00 twice for the whole day",
+            quoted("start_time_local"),
+        ),
+    ]
+
+
+def are_opening_times() -> pl.Expr:
+    """Whether opening hours are right: of columns start_s, end_s and is_closed."""
+    start_s, end_s = pl.col("start_s"), pl.col("end_s")
+    times = (start_s < DAY_SECONDS) & end_s.is_not_null() & ((start_s != end_s) | (start_s == 0))
+    return pl.col("is_closed") | times
+
+
+def _with_colons(times: pl.DataFrame) -> pl.DataFrame:
+    """Write 0900 as 09:00, in the columns start and end, where one of the two is no number of minutes."""
+    shows = (
+        text.str.contains(_NO_MINUTES) | (text.str.extract("^([0-9]{3,4})$").cast(pl.Int32) > _MINUTES_UP_TO)
+        for text in (pl.col("start"), pl.col("end"))
+    )
+    return times.with_columns(is_clock=pl.any_horizontal(shows)).select(
+        pl.when("is_clock").then(pl.col(name).str.replace(_DIGITS, "${1}:${2}")).otherwise(name).alias(name)
+        for name in ("start", "end")
     )

@@ -60,8 +60,8 @@ class TableReading:
         """
         columns = block.columns.select(columns_of(found, block))
         if self.weekdays is not None:
-            columns = self.weekdays.apply(columns)
-            block = replace(block, columns=columns)
+            block = self.weekdays.apply(replace(block, columns=columns))
+            columns = block.columns
         checked = _check_joined(found, block, now, allowed) if found.is_joined else _check(found, columns, now, allowed)
         if found.table.is_of_entries and not found.is_joined:
             checked = of_known_targets(checked, columns, unknown)

@@ -63,9 +63,9 @@ class Rejects:
         broken = block.broken
         for some in bad.iter_slices(_ROWS_AT_ONCE):
             lines, texts = block.origins(some["row"].to_numpy())
-            found = pl.DataFrame({"line": lines, "row": texts, "reason": some["reason"]}, REJECTS).filter(
-                pl.col("row") != ""
-            )
+            found = pl.DataFrame({"line": lines, "row": texts, "reason": some["reason"]}, REJECTS)
+            # A row of several weekdays is one row for each of them.
+            found = found.filter(pl.col("row") != "").unique(["line", "reason"], keep="first", maintain_order=True)
             last_line = lines.max(initial=0)
             self._add(pl.concat([broken.filter(pl.col("line") < last_line), found]).sort("line"), file)
             broken = broken.filter(pl.col("line") >= last_line)

@@ -1,8 +1,10 @@
 """The bytes of a file, unpacked and cut into blocks of whole records."""
 
+import codecs
 import gzip
 import re
 import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from io import BytesIO
@@ -22,6 +24,25 @@ _PARQUET_MAGIC: Final = b"PAR1"
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 Cut = Callable[[bytes, int], int]
+
+
+class _Utf16:
+    """UTF-16 with a byte order mark, as Excel saves it, as UTF-8. head: its first bytes; rest: those after them."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._rest, self._waiting = rest, head
+        # Half a surrogate pair becomes bytes that are no UTF-8: its row is rejected like any other that is not text.
+        self._decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
+        self._text = b""
+
+    def read(self, size: int) -> bytes:
+        while len(self._text) < size:
+            packed, self._waiting = self._waiting or self._rest.read(size), b""
+            self._text += self._decoder.decode(packed, not packed).encode("utf-8", "surrogatepass")
+            if not packed:
+                break
+        text, self._text = self._text[:size], self._text[size:]
+        return text
 
 
 class Stream:
@@ -76,6 +97,8 @@ class Stream:
     def read(self, size: int) -> bytes:
         try:
             return self._bytes.read(size)
+        except UnicodeDecodeError as error:
+            raise InvalidInputError(f"{self.name} is damaged or truncated UTF-16 text ({error.reason}).") from error
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InvalidInputError(
                 f"{self.name} is a damaged or truncated gzip file ({error}); nothing of it was imported."
@@ -116,8 +139,9 @@ class Stream:
         head = self.read(HEAD_BYTES)
         if not head:
             raise InvalidInputError(f"{self.name} is empty.")
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise InvalidInputError(f"{self.name} is UTF-16 text; save it as UTF-8 and import it again.")
+        if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            self._bytes = cast(BinaryIO, _Utf16(head, self._bytes))
+            head = self.read(HEAD_BYTES)
         head = head.removeprefix(b"\xef\xbb\xbf")
         if not head.strip():
             raise InvalidInputError(f"{self.name} is empty.")

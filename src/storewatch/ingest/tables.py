@@ -13,7 +13,6 @@ import polars as pl
 
 from storewatch.domain.columns import INSTANT, LABELS, LIVES, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
-from storewatch.domain.instants import DAY_SECONDS
 from storewatch.domain.timezones import timezone_named
 from storewatch.ingest.blocks import DETAIL_NAMES
 from storewatch.ingest.cells import (
@@ -29,7 +28,7 @@ from storewatch.ingest.cells import (
     stripped_value,
 )
 from storewatch.ingest.entry_tables import check_sales, check_special_hours, check_targets
-from storewatch.ingest.notations import TIME_WORDS, opening_times, read_instants
+from storewatch.ingest.notations import are_opening_times, opening_problems, opening_times, read_instants
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 MAX_DETAIL_LENGTH: Final = 200
@@ -135,28 +134,14 @@ def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
     parsed = columns.select(
         stripped("store_id"), pl.when(day.str.contains("^[0-6]$")).then(day).cast(pl.Int8).alias("day")
     ).with_columns(opening_times(*times))
-    start_s, end_s = pl.col("start_s"), pl.col("end_s")
     problems = [
         id_problem(),
         pl.when(pl.col("day").is_null()).then(
             pl.format("day {} is not one of 0 (Monday) to 6 (Sunday)", quoted("day_found"))
         ),
-        pl.when((start_s < DAY_SECONDS).fill_null(value=False).not_()).then(
-            pl.format(f"start_time_local {{}} is no time of day: want {TIME_WORDS}", quoted("start_time_local"))
-        ),
-        pl.when(end_s.is_null()).then(
-            pl.format(
-                f"end_time_local {{}} is no time of day: want {TIME_WORDS}, within 24 hours of the start",
-                quoted("end_time_local"),
-            )
-        ),
-        pl.format(
-            "start and end are both {}: want an end after the start, or 00:00:00 twice for the whole day",
-            quoted("start_time_local"),
-        ),
+        *opening_problems(),
     ]
-    is_open = (start_s < DAY_SECONDS) & end_s.is_not_null() & ((start_s != end_s) | (start_s == 0))
-    right = is_id() & pl.col("day").is_not_null() & (pl.col("is_closed") | is_open)
+    right = is_id() & pl.col("day").is_not_null() & are_opening_times()
     originals = columns.select(pl.col("day").alias("day_found"), "start_time_local", "end_time_local")
     return split(parsed, right, problems, originals, list(WEEKLY_HOURS))
 

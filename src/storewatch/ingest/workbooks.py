@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile
 
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.blocks import DECIMAL_NAMES, Block, Source
+from storewatch.ingest.blocks import DATE_NAMES, DECIMAL_NAMES, Block, Source
 from storewatch.ingest.lines import Line, line_blocks
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _value(cell: object, name: str) -> str | None:
         )
     if name in _TIME_NAMES and isinstance(cell, datetime | timedelta):
         return _clock(cell)
-    if name == "date" and isinstance(cell, datetime) and cell.time() == time.min:
+    if name in DATE_NAMES and isinstance(cell, datetime) and cell.time() == time.min:
         return cell.date().isoformat()
     return _text(cell)
 
