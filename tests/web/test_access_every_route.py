@@ -15,7 +15,7 @@ from support.scene import settings_in
 from storewatch.domain.enums import Role
 from storewatch.installation import Installation, open_installation, prepare_service
 from storewatch.web import security
-from storewatch.web.middleware.access import PUBLIC_FOLDER, PUBLIC_PATHS
+from storewatch.web.middleware.access import CHANGE_BY_GET, PUBLIC_FOLDER, PUBLIC_PATHS
 from storewatch.web.service import create_service
 
 NO_KEY = PUBLIC_PATHS
@@ -145,6 +145,19 @@ def test_every_change_and_every_download_is_audited(service: FastAPI) -> None:
         if not any("audited" in getattr(call, "__qualname__", "") for call in asked(route.dependant)):
             unseen.append((sorted(route.methods), route.path))
     assert unseen == []
+
+
+def test_gets_that_change_something_are_listed_as_such(service: FastAPI) -> None:
+    """GETs that are audited and are no download: other web sites must not be able to make a browser send them."""
+    changing = set()
+    for route in walk(service.routes):
+        if isinstance(route, APIRoute) and "GET" in route.methods and route.path not in NO_KEY:
+            content = (route.responses.get(200) or {}).get("content", {})
+            is_audited = any("audited" in getattr(call, "__qualname__", "") for call in asked(route.dependant))
+            is_download = EXPORTS & set(content) or route.path.startswith("/get_report")
+            if is_audited and not is_download:
+                changing.add(route.path)
+    assert changing == CHANGE_BY_GET
 
 
 def test_every_route_documents_its_problems_its_name_and_its_key(service: FastAPI) -> None:

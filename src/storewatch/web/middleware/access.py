@@ -29,6 +29,10 @@ PUBLIC_FOLDER: Final = "/static-offline-docs/"
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # Paths where POST only reads, so viewers may use it.
 READ_BY_POST: Final = frozenset({"/get_report"})
+# Paths where GET changes something. A page of another web site can make a browser send it: as a link, a form, an image.
+CHANGE_BY_GET: Final = frozenset({"/trigger_report"})
+# The values of Sec-Fetch-Site for a request that a page of another origin caused.
+_OTHER_SITES: Final = frozenset({"cross-site", "same-site"})
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
@@ -74,7 +78,7 @@ async def _authenticate(scope: Scope) -> Principal | None:
     installation = installation_of(scope)
     rules = installation.access
     headers = Headers(scope=scope)
-    _check_origin(headers, rules)
+    _check_origin(scope, headers, rules)
     if scope["path"] in PUBLIC_PATHS or scope["path"].startswith(PUBLIC_FOLDER):
         return None
     if scope["path"] == "/metrics" and installation.settings.metrics_open:
@@ -90,10 +94,12 @@ async def _authenticate(scope: Scope) -> Principal | None:
     return ANYONE
 
 
-def _check_origin(headers: Headers, rules: AccessRules) -> None:
+def _check_origin(scope: Scope, headers: Headers, rules: AccessRules) -> None:
     """Refuse requests from other web sites if users of this machine need no key.
 
-    A web page may let its own host name point to 127.0.0.1 (DNS rebinding), or send a POST to http://127.0.0.1.
+    A web page may let its own host name point to 127.0.0.1 (DNS rebinding), or send a POST to http://127.0.0.1. A
+    request that changes something is refused from every other site, even as a navigation. Browsers send Sec-Fetch-Site
+    (`none` for an address that a person typed); other clients send neither it nor Origin.
     """
     if rules.keys is not KeyRule.LOOPBACK:
         return
@@ -101,11 +107,19 @@ def _check_origin(headers: Headers, rules: AccessRules) -> None:
     if not _is_this_host(_host_name(f"//{host}"), rules):
         raise ForeignHostError(host)
     origin = headers.get("origin")
-    if origin is None:
-        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
-            raise ForeignOriginError("another web site")
-    elif not {origin, "*"} & {*rules.cors_origins} and not _is_this_host(_host_name(origin), rules):
+    if origin is not None and {origin, "*"} & {*rules.cors_origins}:
+        return
+    if origin is not None and not _is_this_host(_host_name(origin), rules):
         raise ForeignOriginError(origin)
+    site = headers.get("sec-fetch-site", "").lower()
+    if _changes(scope) and site in _OTHER_SITES:
+        raise ForeignOriginError(origin or "another web site")
+    if origin is None and site == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+        raise ForeignOriginError("another web site")
+
+
+def _changes(scope: Scope) -> bool:
+    return scope["method"] not in READING or scope["path"] in CHANGE_BY_GET
 
 
 def _is_this_host(name: str, rules: AccessRules) -> bool:
