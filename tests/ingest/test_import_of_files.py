@@ -326,6 +326,7 @@ def test_zip_is_imported_like_a_folder(write: Write, bring: Import, sqlite_catal
     [
         (zipped(a__csv=b"0" * (80 << 20)), "would unpack from"),
         (zipped(**{f"{number}__csv": "x" for number in range(MAX_MEMBERS + 1)}), "holds 1,001 files"),
+        (zipped(**{"x" * 60_000 + f"{number}.csv": "" for number in range(40)}), "holds too many files"),
         (zipped(notes__pdf="x"), "holds no file to import"),
         (zipped(a__csv=POLLS)[:-30], "damaged or protected zip"),
         (zipped(), "holds no file to import"),

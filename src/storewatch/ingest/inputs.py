@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Self
@@ -23,6 +24,8 @@ MAX_RATIO: Final = 100
 MAX_UNPACKED_BYTES: Final = 4 << 30
 ALWAYS_UNPACKED_BYTES: Final = 64 << 20
 MAX_WORKBOOK_BYTES: Final = 1 << 30
+# The list of the members is read at once, whatever the archive says of their number; each becomes an object.
+MAX_DIRECTORY_BYTES: Final = 2 << 20
 
 _ZIP_MAGIC: Final = b"PK\x03\x04"
 _EMPTY_ZIP: Final = b"PK\x05\x06"
@@ -144,11 +147,24 @@ def _is_zip(path: Path) -> bool:
         return False
 
 
+class _TooMuchAtOnceError(Exception):
+    """More than MAX_DIRECTORY_BYTES were to be read at once."""
+
+
+class _BoundedFile(FileIO):
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_DIRECTORY_BYTES:
+            raise _TooMuchAtOnceError
+        return super().read(size) or b""
+
+
 @contextmanager
 def _archive(file: InputFile) -> Iterator[ZipFile]:
     try:
-        with ZipFile(file.path) as archive:
+        with _BoundedFile(file.path) as bounded, ZipFile(bounded) as archive:
             yield archive
+    except _TooMuchAtOnceError:
+        raise InvalidInputError(f"{file.name} holds too many files; at most {MAX_MEMBERS:,} are unpacked.") from None
     # RuntimeError: it wants a password. NotImplementedError: packed by a method that Python does not know.
     except (BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError) as error:
         raise InvalidInputError(f"{file.name} is a damaged or protected zip file ({error}).") from error

@@ -1,18 +1,17 @@
 """The bytes of a file, unpacked and cut into blocks of whole records."""
 
 import codecs
-import gzip
 import re
-import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self, cast
+from typing import BinaryIO, Final, Protocol, Self, cast
 
 from storewatch.domain.errors import InvalidInputError
+from storewatch.ingest.decompressing import BrokenCompressionError, DecompressedFile
 
 BLOCK_BYTES: Final = 32 << 20
 # A block of very short lines would need far more memory as columns than as bytes.
@@ -26,10 +25,14 @@ _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 Cut = Callable[[bytes, int], int]
 
 
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 class _Utf16:
     """UTF-16 with a byte order mark, as Excel saves it, as UTF-8. head: its first bytes; rest: those after them."""
 
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+    def __init__(self, head: bytes, rest: _Readable) -> None:
         self._rest, self._waiting = rest, head
         # Half a surrogate pair becomes bytes that are no UTF-8: its row is rejected like any other that is not text.
         self._decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
@@ -56,7 +59,7 @@ class Stream:
         if body is not None:
             self.total_bytes, self.is_parquet, self._opened = len(body), False, ExitStack()
             self._raw: BinaryIO = BytesIO(body)
-            self._bytes: BinaryIO = self._raw
+            self._bytes: _Readable = self._raw
             self.head = self._checked_head()
             return
         with ExitStack() as opened:
@@ -75,7 +78,7 @@ class Stream:
             magic = raw.peek(4)[:4]
             self.is_parquet = magic == _PARQUET_MAGIC
             if magic.startswith(_GZIP_MAGIC):
-                self._bytes = cast(BinaryIO, opened.enter_context(gzip.open(raw, "rb")))
+                self._bytes = DecompressedFile(cast(BinaryIO, raw), "gzip")
             elif path.suffix.lower() == ".gz":
                 raise InvalidInputError(f"{self.name} is not a gzip file, although its name says so.")
             self.head = b"" if self.is_parquet else self._checked_head()
@@ -99,7 +102,7 @@ class Stream:
             return self._bytes.read(size)
         except UnicodeDecodeError as error:
             raise InvalidInputError(f"{self.name} is damaged or truncated UTF-16 text ({error.reason}).") from error
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except BrokenCompressionError as error:
             raise InvalidInputError(
                 f"{self.name} is a damaged or truncated gzip file ({error}); nothing of it was imported."
             ) from error
@@ -140,7 +143,7 @@ class Stream:
         if not head:
             raise InvalidInputError(f"{self.name} is empty.")
         if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-            self._bytes = cast(BinaryIO, _Utf16(head, self._bytes))
+            self._bytes = _Utf16(head, self._bytes)
             head = self.read(HEAD_BYTES)
         head = head.removeprefix(b"\xef\xbb\xbf")
         if not head.strip():

@@ -1,27 +1,24 @@
 """Limit the size of request bodies, and decompress them."""
 
 import sys
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final
 
+from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from storewatch.ingest.decompressing import CODINGS, BrokenCompressionError, Decompressor
 from storewatch.web.body_limits import BodyLimit, bytes_allowed, declared_limit
 from storewatch.web.dependencies import installation_of
 from storewatch.web.problems import problem
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-PIECE_BYTES: Final = 256 * 1024  # decompressed at a time, in 1 ms during which the event loop waits
-_WINDOW_LOG: Final = 23  # RFC 9659: a zstd frame of HTTP needs no more than 8 MiB of memory
+PIECE_BYTES: Final = 256 * 1024  # decompressed at a time
+# A part of a body up to this size is decompressed at once, which takes less time than to wake a thread.
+INLINE_BYTES: Final = 4_000
 
 
 class BodyLimitMiddleware:
@@ -42,7 +39,7 @@ class BodyLimitMiddleware:
         limit = _Limit(scope, self._bytes_of or bytes_allowed(installation_of(scope).settings))
         headers = Headers(scope=scope)
         coding = headers.get("content-encoding", "identity").strip().lower()
-        if coding not in ("identity", *_UNPACKERS):
+        if coding not in ("identity", *CODINGS):
             await _unknown_coding(coding)(scope, receive, send)
             return
         length = headers.get("content-length", "")
@@ -50,7 +47,7 @@ class BodyLimitMiddleware:
         if length.isdecimal() and not limit.allows(int(length) if len(length) < 20 else sys.maxsize):
             await _too_large(limit.bytes)(scope, receive, send)
             return
-        if coding in _UNPACKERS:
+        if coding in CODINGS:
             scope = {**scope, "headers": list(scope["headers"])}
             for name in ("Content-Encoding", "Content-Length"):
                 del MutableHeaders(scope=scope)[name]
@@ -100,40 +97,47 @@ class _Body:
     def __init__(self, receive: Receive, limit: _Limit, coding: str) -> None:
         self.refusal: Response | None = None
         self._receive, self._limit = receive, limit
-        self._unpacker = _Unpacker(coding) if coding in _UNPACKERS else None
-        self._pieces: Iterator[bytes] = iter(())
+        self._decompressor = Decompressor(coding) if coding in CODINGS else None
+        self._fed_bytes = 0  # of the newest part that has come; 0 when nothing of it is left
         self._wire_bytes = self._bytes = 0
         self._ended = False
 
     async def receive(self) -> Message:
-        if self._unpacker is None:
+        if self._decompressor is None:
             message = await self._receive()
             if message["type"] == "http.request":
                 self._count(wire=len(message.get("body", b"")))
             return message
         try:
-            return await self._unpack(self._unpacker)
-        except (zlib.error, zstd.ZstdError, EOFError) as error:
+            return await self._decompress(self._decompressor)
+        except BrokenCompressionError as error:
             self._refuse(
                 problem(HTTPStatus.BAD_REQUEST, "broken-encoding", f"The body cannot be decompressed: {error}.")
             )
             raise AssertionError from error  # not reached
 
-    async def _unpack(self, unpacker: "_Unpacker") -> Message:
+    async def _decompress(self, decompressor: Decompressor) -> Message:
         while True:
-            for piece in self._pieces:
-                self._count(unpacked=len(piece))
-                return {"type": "http.request", "body": piece, "more_body": True}
+            while self._fed_bytes:
+                if self._fed_bytes <= INLINE_BYTES:
+                    piece = decompressor.read(PIECE_BYTES)
+                else:
+                    piece = await run_sync(decompressor.read, PIECE_BYTES)
+                self._fed_bytes *= len(piece) == PIECE_BYTES
+                if piece:
+                    self._count(unpacked=len(piece))
+                    return {"type": "http.request", "body": piece, "more_body": True}
             if self._ended:
-                self._unpacker = None
-                unpacker.finish()
+                self._decompressor = None
+                decompressor.finish()
                 return {"type": "http.request", "body": b"", "more_body": False}
             message = await self._receive()
             if message["type"] != "http.request":
                 return message
             data = message.get("body", b"")
             self._count(wire=len(data))
-            self._pieces = unpacker.feed(data)
+            decompressor.feed(data)
+            self._fed_bytes = len(data)
             self._ended = not message.get("more_body", False)
 
     def _count(self, *, wire: int = 0, unpacked: int = 0) -> None:
@@ -145,68 +149,6 @@ class _Body:
     def _refuse(self, refusal: Response) -> None:
         self.refusal = refusal
         raise _RefusedError(refusal.status_code)
-
-
-class _Codec(Protocol):
-    @property
-    def ended(self) -> bool: ...
-
-    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
-        """Decompress a piece of `data`. Return the piece, the rest of `data`, and whether to step again."""
-
-
-class _Gzip:
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(wbits=31)
-
-    @property
-    def ended(self) -> bool:
-        return self._member.eof
-
-    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
-        piece = self._member.decompress(data, PIECE_BYTES)
-        left = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-        return piece, left, bool(left) or (len(piece) == PIECE_BYTES and not self._member.eof)
-
-
-class _Zstd:
-    def __init__(self) -> None:
-        self._frame = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
-
-    @property
-    def ended(self) -> bool:
-        return self._frame.eof
-
-    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
-        piece = self._frame.decompress(data, PIECE_BYTES)
-        if self._frame.eof:
-            return piece, self._frame.unused_data, bool(self._frame.unused_data)
-        return piece, b"", not self._frame.needs_input
-
-
-_UNPACKERS: Final[dict[str, type[_Gzip | _Zstd]]] = {"gzip": _Gzip, "x-gzip": _Gzip, "zstd": _Zstd}
-
-
-class _Unpacker:
-    """Decompress gzip members or zstd frames, one after the other, piece by piece."""
-
-    def __init__(self, coding: str) -> None:
-        self._coding = coding
-        self._codec: _Codec | None = None
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        again = bool(data)
-        while again:
-            if self._codec is None or self._codec.ended:
-                self._codec = _UNPACKERS[self._coding]()
-            piece, data, again = self._codec.step(data)
-            if piece:
-                yield piece
-
-    def finish(self) -> None:
-        """Raise EOFError if the body ends inside a member or frame."""
-        if self._codec is not None and not self._codec.ended:
-            raise EOFError("it ends too early")
 
 
 def _too_large(limit: int) -> Response:
