@@ -93,8 +93,10 @@ def with_reasons(outages: pl.DataFrame, polls: pl.DataFrame | None) -> pl.DataFr
 
 
 def reason_words(polls: int | None, reason: str | None, of_reason: int | None) -> str:
-    """Return why an outage was, as `3 of 4: paused by the restaurant`; empty where no reason was given."""
-    return "" if not reason else f"{of_reason:,} of {polls:,}: {reason}"
+    """Return the reason of an outage, as `3 of 4 inactive polls: paused by the restaurant`; empty without a reason."""
+    if not reason:
+        return ""
+    return f"{of_reason:,} of {polls:,} inactive poll{'' if polls == 1 else 's'}: {reason}"
 
 
 def _in_session(sessions: Sessions, store: Int64s, at_us: Int64s) -> npt.NDArray[np.bool_]:

@@ -64,7 +64,7 @@ def test_summary_sheet_has_the_figures_of_every_section(tmp_path: Path) -> None:
         "Outages": (5, 3),
         "Outage time (h)": (24_960.345677 / 3600, 2.733333333),
         "Longest outage (h)": (12_299.999999 / 3600, 6000 / 3600),
-        "Late opens": (4, 4),
+        "Late openings": (4, 4),
         "Polls": (504, 504),
         "Repeated polls": (12, 12),
         "Lost sales": (3703.5, 3703.5),

@@ -93,16 +93,16 @@ def test_pdf_cover_rounds_the_figures_of_every_window_once(name: str, tmp_path: 
 def test_pdf_states_what_it_was_computed_from(tmp_path: Path) -> None:
     text = " ".join(text_of(written(plain_content(), tmp_path)).split())
 
-    for said in (
-        "had been polled by 2023-01-25T18:13:22.479220Z and nothing later",
-        "observed: a poll speaks for up to 3 hours",
+    for sentence in (
+        "uses the polls up to 2023-01-25T18:13:22.479220Z and no later ones",
+        "observed: a poll counts for up to 3 hours",
         "Planned closures honoured: shown as planned",
         "Annotations applied",
-        "Data lake 12, catalog 34",
+        "Data lake version 12, catalog version 34",
         "Computed by storewatch 1.0.0, tzdata 2026.1",
-        "Stores 4, all that are known",
+        "Stores 4, all known stores",
     ):
-        assert said in text
+        assert sentence in text
 
 
 def test_pdf_of_a_whole_report_has_a_section_for_each_table(tmp_path: Path) -> None:
@@ -125,8 +125,15 @@ def test_pdf_of_a_whole_report_has_a_section_for_each_table(tmp_path: Path) -> N
 def test_pdf_of_one_store_is_a_sheet_with_its_days(tmp_path: Path) -> None:
     cover = text_of(written(sheet_content(), tmp_path)).split("1 / ")[0]
 
-    for said in ("Store cafe-lisboa", "Time zone Europe/Lisbon", "Brand Ünder", "DAY BY DAY", "Sun 22 Jan", "missed"):
-        assert said in cover
+    for sentence in (
+        "Store cafe-lisboa",
+        "Time zone Europe/Lisbon",
+        "Brand Ünder",
+        "DAY BY DAY",
+        "Sun 22 Jan",
+        "missed",
+    ):
+        assert sentence in cover
 
 
 @pytest.mark.parametrize("asked", [{"by": None, "include": ()}, {"by": Breakdown.MONTH}], ids=["plain", "by month"])
@@ -163,7 +170,7 @@ def test_pdf_of_one_store_draws_the_last_days_of_a_long_window(tmp_path: Path) -
 def test_pdf_marks_bounds_that_go_on_below_the_axis(tmp_path: Path) -> None:
     text = " ".join(text_of(written(whole_content(), tmp_path)).split())
     assert "bounds go on below" in text
-    assert "bounds cut at 90 %, they go down to 72.50 %" in text
+    assert "bounds are cut at 90 %; the lowest is 72.50 %" in text
 
     whole = whole_content()
     trend = whole.tables[ReportTable.TREND]
@@ -175,7 +182,7 @@ def test_pdf_marks_bounds_that_go_on_below_the_axis(tmp_path: Path) -> None:
 def test_pdf_of_no_store_writes_a_dash_and_never_zero_percent(tmp_path: Path) -> None:
     text = text_of(written(empty_content(), tmp_path))
 
-    assert "Nothing is known of this window." in text
+    assert "Nothing is known about this window." in text
     assert "0.00 %" not in text
 
 
@@ -211,9 +218,11 @@ def test_pdf_has_the_pages_of_its_paper(paper: Paper, size: tuple[int, int], tmp
 
 @pytest.mark.parametrize(
     ("judged_us", "sentence"),
-    [(0, "Too few stores are open at a time to tell."), (60_000_000, "None: polls kept coming.")],
+    [(0, "Too few stores are open at the same time to find blind spots."), (60_000_000, "No blind spot was found.")],
 )
-def test_pdf_without_blind_spots_says_whether_it_could_tell(judged_us: int, sentence: str, tmp_path: Path) -> None:
+def test_pdf_without_blind_spots_states_whether_stores_were_enough_to_find_them(
+    judged_us: int, sentence: str, tmp_path: Path
+) -> None:
     content = whole_content()
     summary = content.tables[ReportTable.SUMMARY].read().with_columns(feed_judged_us=pl.lit(judged_us))
     tables = {ReportTable.SUMMARY: table(summary.schema, summary), ReportTable.BLIND_SPOTS: table(BLIND_SPOTS, [])}
@@ -223,10 +232,11 @@ def test_pdf_without_blind_spots_says_whether_it_could_tell(judged_us: int, sent
     assert sentence in text
 
 
-def test_pdf_says_how_much_of_an_outage_the_feed_was_silent_and_what_a_correction_does(tmp_path: Path) -> None:
+def test_pdf_shows_part_of_session_and_cause_of_outages_and_effect_of_corrections(tmp_path: Path) -> None:
     text = " ".join(text_of(written(whole_content(), tmp_path)).split())
 
-    assert re.search(r"the feed silent for \d+\.\d\d h of it", text)
+    assert "in the middle 3 of 4 inactive polls: paused by the restaurant" in text
+    assert re.search(r"no polls from the feed for \d+\.\d\d h", text)
     assert "open 84.00 h" in text
     assert "open 75.00 h" in text
 

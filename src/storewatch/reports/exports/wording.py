@@ -1,4 +1,4 @@
-"""The report in words, for forms that people read: its subject, its rules, how to read it."""
+"""The texts of forms that people read: the subject of the report, its rules, how to read it."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -19,29 +19,30 @@ _CLOSURES_BRIEFLY: Final = {
 _ANNOTATIONS_BRIEFLY: Final = {AnnotationMode.APPLY: "applied", AnnotationMode.IGNORE: "ignored"}
 
 _BUSINESS: Final = (
-    "Time counts only while a store is open by its hours, on its own clock: the weekly hours that held on the date, or "
-    "the special hours of the date. A store without hours counts as open day and night. It is up, down, unknown or "
-    "planned; these add up to it exactly."
+    "Only the time in which a store is open counts. Its weekly hours on the date, or the special hours of the date, "
+    "decide this, on the clock of the store. A store without hours counts as open day and night. Business time is up, "
+    "down, unknown or planned; these add up to it exactly."
 )
 _AVAILABILITY: Final = (
-    "Up time as a share of up and down time, that is, of the time that is known. Coverage is the share of the business "
-    "time, planned time left out, that is known: the lower it is, the less the availability says. The bounds, at least "
-    "and at most, say what the availability would be if all unknown time had been down, or all of it up. For many "
-    "stores these are ratios of sums, never means of percentages. What has nothing to divide by stays empty."
+    "Availability is up time as a share of up and down time, that is, of the known time. Coverage is the share of the "
+    "business time without planned time that is known: the lower it is, the less certain is the availability. The "
+    "bounds, at least and at most, are the availability if all unknown time had been down, or all of it up. For many "
+    "stores these are ratios of sums, never means of percentages. A ratio with nothing to divide by is empty."
 )
 _CLOSURES: Final = {
-    ClosureMode.HONOUR: "Closures, entered beforehand or afterwards, are cut out of the business hours. The open time "
-    "that they cover is shown as planned: neither up nor down, and outside availability and coverage.",
-    ClosureMode.EXCLUDE: "Closures are cut out of the business hours and counted nowhere.",
-    ClosureMode.IGNORE: "Closures were ignored: the report reads as if none had been planned.",
+    ClosureMode.HONOUR: "Business time in planned closures, entered before or after they happened, is shown as "
+    "planned: neither up nor down, and outside availability and coverage.",
+    ClosureMode.EXCLUDE: "Planned closures are cut out of the business hours and counted nowhere.",
+    ClosureMode.IGNORE: "Planned closures were ignored: the time in them counts like any other.",
 }
 _ANNOTATIONS: Final = {
-    AnnotationMode.APPLY: "Operators may say of a stretch that its down time was planned, is unknown, or was no outage "
-    "(it then counts as up). Up and unknown time stay, and the polls never change.",
+    AnnotationMode.APPLY: "An annotation can state that the down time of a store in a stretch was planned, is unknown, "
+    "or was no outage (then it counts as up). Up and unknown time stay the same, and polls never change.",
     AnnotationMode.IGNORE: "Annotations were ignored: the figures are those of the polls alone.",
 }
 _SALES: Final = (
-    "Sales per business hour, as given, times the hours down. The bounds take unknown time as all up and all down."
+    "Sales per business hour times the hours down. Unknown time counts as up for the lower bound and as down for the "
+    "upper bound; the estimate takes it to be down as often as the known time."
 )
 
 
@@ -83,7 +84,7 @@ def objective(target_percent: float) -> str:
 
 
 def briefly(asked: ReportRequest) -> dict[str, str]:
-    """Return short texts on how the report counts, and the parameters that no other text covers."""
+    """Return short texts about how the report counts, and the parameters that no other text shows."""
     others = {
         each.name.replace("_", " ").capitalize(): ", ".join(value) if isinstance(value, tuple) else str(value)
         for each in parameters_of(type(asked))
@@ -91,25 +92,27 @@ def briefly(asked: ReportRequest) -> dict[str, str]:
         if each.name not in _IN_WORDS and value != each.default
     }
     return {
-        "Policy": f"{asked.policy.value}: a poll speaks for up to {span(asked.chosen_policy.max_gap_us)}",
+        "Policy": f"{asked.policy.value}: a poll counts for up to {span(asked.chosen_policy.max_gap_us)}",
         "Planned closures": _CLOSURES_BRIEFLY[asked.closures],
         "Annotations": _ANNOTATIONS_BRIEFLY[asked.annotations],
     } | others
 
 
 def in_words(content: Content) -> list[str]:
-    """Return a few lines on what the report covers and how it counts."""
+    """Return a few lines about what the report covers and how it counts."""
     request = content.request
-    whose = f"in the time of {request.timezone}" if request.timezone else "on each store's own clock"
+    clock = f"in the time zone {request.timezone}" if request.timezone else "on each store's own clock"
     stores = "1 store" if content.stores == 1 else f"{content.stores:,} stores"
     lines = [
-        f"{stores}, as of {instant_of(content.as_of_us):%Y-%m-%d %H:%M:%S} UTC; local times are {whose}.",
+        f"{stores}, as of {instant_of(content.as_of_us):%Y-%m-%d %H:%M:%S} UTC; local times are {clock}.",
         " ".join(f"{name} {words}." for name, words in briefly(request).items()),
     ]
     if content.clock_warning is not None:
         lines.append(f"Warning: {content.clock_warning.text}")
     if request.target is not None:
-        lines.append(f"Target: an availability of {objective(request.target)}, where a store has none of its own.")
+        lines.append(
+            f"Target: an availability of {objective(request.target)}, for stores without a target of their own."
+        )
     return lines
 
 
@@ -124,38 +127,38 @@ def rules(content: Content) -> dict[str, str]:
         "Planned time": _CLOSURES[asked.closures],
         "Annotations": _ANNOTATIONS[asked.annotations],
         **dict(_asked_for(asked)),
-        "As of": f"The report uses what had been polled by {as_of} and nothing later. The same data, parameters "
-        "and versions give the same report."
+        "As of": f"The report uses the polls up to {as_of} and no later ones. The same data, parameters and "
+        "versions result in the same report."
         + (f" Warning: {content.clock_warning.text}" if content.clock_warning else ""),
     }
 
 
 def _polls(asked: ReportRequest) -> str:
     if asked.policy.value == FILL.name:
-        caution = "It fills the business hours, so coverage says little about how often stores were polled."
+        caution = "This policy leaves little time unknown, so coverage does not show how often stores were polled."
     else:
-        caution = "It admits what was not seen, so read each availability with its coverage."
+        caution = "This policy leaves time without a near poll unknown, so read each availability with its coverage."
     return (
-        "A poll says that a store was active or inactive at an instant. It speaks for the time until the next poll, "
-        f"and the first of a session for the time since opening, up to {span(asked.chosen_policy.max_gap_us)} away "
-        f"(policy “{asked.policy.value}”); what no poll speaks for is unknown. {caution} Polls outside the business "
-        "hours say nothing about them."
+        "A poll shows that a store was active or inactive at an instant. It counts for the time until the next poll, "
+        "and the first poll of a session also for the time since opening, up to "
+        f"{span(asked.chosen_policy.max_gap_us)} away (policy “{asked.policy.value}”). Time for which no poll counts "
+        f"is unknown. {caution} Polls outside the business hours do not count."
     )
 
 
 def _asked_for(asked: ReportRequest) -> Iterator[tuple[str, str]]:
     if asked.target is not None:
         met = (
-            f"{objective(asked.target)} for stores without one of their own; met when the availability reaches "
-            "it. The error budget is the down time that it allows."
+            f"{objective(asked.target)} for stores without a target of their own. A target is met when the "
+            "availability reaches it. The error budget is the down time that the target allows."
         )
         yield "Target", met
     if Section.OUTAGES in asked.include:
-        least = f" Shorter than {asked.min_duration} is left out." if asked.min_duration else ""
+        least = f" Outages shorter than {asked.min_duration} are left out." if asked.min_duration else ""
         outage = (
-            "An outage is an unbroken stretch of down time. Closed or planned time in between does not end it and is "
-            "not part of its length; up or unknown time ends it. Outages are cut to the window. The poll that opened "
-            f"one is the first that saw the store down: the outage may begin earlier.{least}"
+            "An outage is down time that no up or unknown time interrupts. Closed or planned time does not end it and "
+            "is not part of its length. Outages are cut to the window. An outage may have begun before the first "
+            f"inactive poll.{least}"
         )
         yield "Outages", outage
     if Section.LOST_SALES in asked.include:

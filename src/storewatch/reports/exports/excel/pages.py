@@ -15,9 +15,9 @@ from storewatch.reports.exports.header import header
 from storewatch.reports.exports.wording import rules, spoken
 
 _CELLS: Final = {
-    "Without downtime": "Of the stores that had business time, the share of those without any down time.",
-    "Instants": "Times headed (UTC) are UTC; those headed (local) are what the store's own clock read.",
-    "Numbers": "Cells hold unrounded numbers; their format rounds. Durations are in minutes or hours, as headed.",
+    "Stores without downtime": "The share of stores without any down time, among the stores with business time.",
+    "Instants": "Columns marked (UTC) have UTC times. Columns marked (local) have times of the store's own clock.",
+    "Numbers": "Cells hold unrounded numbers; the format rounds them. Durations are in minutes (min) or hours (h).",
 }
 _QUIET_ZERO: Final = '#,##0.0;-#,##0.0;"·"'
 _HEAT: Final = {"type": "3_color_scale", "min_color": "#FFFFFF", "mid_color": "#F6C9A0", "max_color": "#DE7A32"}

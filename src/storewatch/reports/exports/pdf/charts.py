@@ -34,7 +34,7 @@ def trend_blocks(reading: Reading) -> list[Block]:
     first = {
         "kind": "trend",
         "title": "Over time",
-        "lead": f"Availability by {by}, with its bounds; below it the hours down. What is not known is not drawn.",
+        "lead": f"Availability by {by}, with its bounds, and the hours down below it. Unknown times have no line.",
         "charts": charts[:1],
         "more": "",
     }
@@ -51,7 +51,7 @@ def _chart(window: str, rows: list[Row], by: Breakdown) -> Block:
     lowest = min((row["availability_lowest"] for row in shown if row["availability_lowest"] is not None), default=1.0)
     notes = [f"the last {words.count(len(shown))} of {words.count(len(rows))} {by}s"] if len(shown) < len(rows) else []
     if lowest < floor:
-        notes.append(f"bounds cut at {_axis(floor)}, they go down to {words.percent(lowest)}")
+        notes.append(f"bounds are cut at {_axis(floor)}; the lowest is {words.percent(lowest)}")
     step = -(-len(shown) // _TICKS)
     return {
         "name": words.plain(window),
@@ -82,7 +82,7 @@ def _compared(windows: list[Row]) -> Block:
     return {
         "kind": "compared",
         "title": "The windows compared",
-        "lead": "Availability of the time that is known; the pale bar spans its bounds.",
+        "lead": "Availability of the known time. The pale bar shows its bounds.",
         "floor": floor,
         "grid": [[part / 4, _axis(floor + (1 - floor) * part / 4)] for part in range(5)],
         "rows": [
@@ -128,11 +128,11 @@ def days_block(reading: Reading) -> Block | None:
     if not days:
         return None
     shown = days[-_MOST_DAYS:]
-    note = "On the store's clock; white is closed."
+    note = "Times are on the store's clock. White: closed."
     if len(shown) < len(days):
         note += f" The last {len(shown)} of {len(days)} days."
     if any(each.length_us != DAY_US for each in shown):
-        note += " Where clocks change, a skipped hour is white, and one that is read twice is as wide as any other."
+        note += " Where clocks change, a skipped hour is white, and a repeated hour is as wide as any other."
     seen = {each.status for day in shown for each in day.stretches}
     return {
         "kind": "days",

@@ -13,7 +13,7 @@ _PARTS: Final = (("up", "Up"), ("down", "Down"), ("unknown", "Unknown"), ("plann
 _ASSUMED: Final = {
     SettingSource.GIVEN: "",
     SettingSource.DEFAULT: " (assumed, {})",
-    SettingSource.REJECTED: " (assumed, as the rows were rejected)",
+    SettingSource.REJECTED: " (assumed, because the rows were rejected)",
 }
 
 
@@ -42,7 +42,7 @@ def cover(reading: Reading) -> dict[str, Any]:
 
 def _caution(main: Row) -> str:
     if main["availability"] is None:
-        return "Nothing is known of this window."
+        return "Nothing is known about this window."
     bounds = words.between(main["availability_lowest"], main["availability_highest"])
     return f"of the time that is known; coverage {words.percent(main['coverage'])}, bounds {bounds}"
 
@@ -67,11 +67,11 @@ def _tiles(reading: Reading) -> list[dict[str, str]]:
     main, counts = reading.main, reading.counts
     tiles = [
         _tile("Hours down", words.hours(main["down_us"]), f"of {words.hours(main['business_us'])} business hours"),
-        _tile("No downtime", words.percent(main["share_without_downtime"]), "of stores with hours"),
+        _tile("No downtime", words.percent(main["share_without_downtime"]), "of stores with business hours"),
         _tile(
             "Median store",
             words.percent(main["availability_median"]),
-            f"p5 {words.percent(main['availability_p5'])}, p95 {words.percent(main['availability_p95'])}",
+            f"90 % of stores: {words.percent(main['availability_p5'])} to {words.percent(main['availability_p95'])}",
         ),
     ]
     if counts.outages is not None:
@@ -79,11 +79,13 @@ def _tiles(reading: Reading) -> list[dict[str, str]]:
             _tile(
                 "Outages",
                 words.count(counts.outages),
-                f"the longest {words.hours(counts.longest_us)} h" if counts.outages else "",
+                f"longest {words.hours(counts.longest_us)} h" if counts.outages else "",
             )
         )
     if counts.met is not None:
-        tiles.append(_tile("Target met", words.count(counts.met), f"of {words.count(counts.judged)} stores with one"))
+        tiles.append(
+            _tile("Target met", words.count(counts.met), f"of {words.count(counts.judged)} stores with a target")
+        )
     if "lost_sales" in main:
         tiles.append(_tile("Lost sales", words.money(main["lost_sales"]), _bounds(main)))
     return tiles
@@ -101,11 +103,18 @@ def _store_tiles(reading: Reading) -> list[dict[str, str]]:
         )
     if row.get("target") is not None:
         verdict = {True: "met", False: "missed", None: words.NOTHING}[row["target_met"]]
-        left = f"{words.minutes(row['error_budget_left_us'])} min of {words.minutes(row['error_budget_us'])} left"
-        tiles.append(_tile(f"Target {words.objective(row['target'])}", verdict, f"error budget: {left}"))
+        tiles.append(_tile(f"Target {words.objective(row['target'])}", verdict, _error_budget(row)))
     if "lost_sales" in row:
         tiles.append(_tile("Lost sales", words.money(row["lost_sales"]), _bounds(row)))
     return tiles
+
+
+def _error_budget(row: Row) -> str:
+    budget_us, left_us = row["error_budget_us"], row["error_budget_left_us"]
+    if left_us is None:
+        return ""
+    state = "over" if left_us < 0 else "left of"
+    return f"{words.minutes(abs(left_us))} min {state} the error budget of {words.minutes(budget_us)} min"
 
 
 def _bounds(row: Row) -> str:
@@ -153,12 +162,12 @@ def _windows(reading: Reading) -> dict[str, Any]:
 def _facts(reading: Reading) -> list[list[str]]:
     content, asked = reading.content, reading.content.request
     versions = content.versions
-    own = "the store's own" if reading.store else "each store's own; windows show the first and last instant of all"
+    own = "the store's own" if reading.store else "each store's own; windows show the earliest start and latest end"
     return [
         *([] if reading.store else [["Stores", _selection(asked, content.stores)]]),
         ["Clock", words.shown(asked.timezone) if asked.timezone else own],
         *([name, text] for name, text in briefly(asked).items()),
-        ["Data", f"lake {versions.lake}, catalog {versions.catalog}"],
+        ["Data", f"lake version {versions.lake}, catalog version {versions.catalog}"],
         ["Computed by", f"storewatch {versions.software}, tzdata {versions.tzdata}"],
     ]
 
@@ -172,4 +181,4 @@ def _selection(asked: ReportRequest, stores: int) -> str:
         f"the {words.count(asked.worst)} worst" if asked.worst else "",
     ]
     chosen = ", ".join(part for part in parts if part)
-    return f"{words.count(stores)} ({chosen})" if chosen else f"{words.count(stores)}, all that are known"
+    return f"{words.count(stores)} ({chosen})" if chosen else f"{words.count(stores)}, all known stores"

@@ -1,4 +1,4 @@
-"""The tables behind the figures: worst stores, groups, outages, blind spots, the hours doctor, figures of one store."""
+"""The tables of a PDF: worst stores, groups, outages, blind spots, the hours doctor, figures of one store."""
 
 from typing import Any, Final
 
@@ -10,12 +10,14 @@ from storewatch.stores.reasons import NOT_GIVEN, reason_words
 
 LONGEST_OUTAGES: Final = 40
 _GROUPS, _EVENTS, _SPOTS, _FINDINGS, _REASONS = 40, 20, 20, 25, 40
+# Which part of a session an outage covers.
 _POSITIONS: Final = {
     "late_open": "late opening",
     "early_close": "early closing",
     "middle": "in the middle",
     "whole": "whole session",
 }
+_STATES: Final = {"ongoing": "still down", "continues": "continues after the window"}
 
 Block = dict[str, Any]
 
@@ -62,7 +64,7 @@ def _worst(reading: Reading) -> Block:
         "Worst stores",
         columns,
         cells,
-        lead=f"{words.plain(reading.window)}: the lowest availability. The bars compare what is missing to 100 %.",
+        lead=f"{words.plain(reading.window)}: the lowest availability. A longer bar is further below 100 %.",
         more="" if cells else "No store is known to have been down.",
     )
 
@@ -83,7 +85,7 @@ def _groups(reading: Reading) -> Block | None:
     ]
     cells: list[list[Cell]] = [
         [
-            "without" if row["group"] is None else words.shown(row["group"]),
+            f"no {words.plain(by).lower()}" if row["group"] is None else words.shown(row["group"]),
             down_bar(row["availability"], lowest),
             words.count(row["stores"]),
             words.percent(row["coverage"]),
@@ -98,7 +100,7 @@ def _groups(reading: Reading) -> Block | None:
         f"By {words.plain(by).lower()}",
         columns,
         cells,
-        lead=f"{words.plain(reading.window)}: ratios of sums, lowest first. The bars compare what is missing to 100 %.",
+        lead=f"{words.plain(reading.window)}: ratios of sums, lowest first. A longer bar is further below 100 %.",
         more=more_of(len(cells), found, "groups"),
     )
 
@@ -119,8 +121,9 @@ def _outages(reading: Reading) -> Block | None:
         *([] if alone else [column("Store", "name")]),
         column("From, to (UTC)", "text"),
         column("Down, h", "number"),
-        column("On the wall, h", "number"),
-        column("What", "prose"),
+        column("Start to end, h", "number"),
+        column("In the session", "text"),
+        column("Cause", "prose"),
     ]
     cells: list[list[Cell]] = [
         [
@@ -128,11 +131,12 @@ def _outages(reading: Reading) -> Block | None:
             {"text": _until(row), "sub": f"{words.moment(row['start_local'])} on the store's clock"},
             words.hours(row["down_us"]),
             words.hours(row["wall_us"]),
-            _what(row),
+            _place(row),
+            _cause(row),
         ]
         for row in rows
     ]
-    order = "in their order" if alone and found <= LONGEST_OUTAGES else "the longest"
+    order = "by time" if alone and found <= LONGEST_OUTAGES else "the longest"
     least = reading.content.request.min_duration
     left_out = f"; shorter than {words.shown(least)} left out" if least else ""
     return table(
@@ -173,7 +177,7 @@ def _reasons(reading: Reading) -> Block | None:
         "Down time by reason",
         columns,
         cells,
-        lead=f"{words.plain(reading.window)}: what the polls said when they found a store inactive.",
+        lead=f"{words.plain(reading.window)}: the reasons that came with inactive polls.",
         more=more_of(len(cells), found, "reasons") if cells else "No store was down.",
     )
 
@@ -184,14 +188,26 @@ def _until(row: Row) -> str:
     return f"{words.moment(start_at)} to {f'{end_at:%H:%M}' if same_day else words.moment(end_at)}"
 
 
-def _what(row: Row) -> Cell:
-    state = {"ongoing": "still down", "continues": "goes on after the window"}.get(row["state"], "")
-    parts = [_POSITIONS.get(row["position"], ""), "began before the window" if row["began_before"] else "", state]
-    remarks = [words.shown(text, words.LONGEST_NOTE) for text in (row["cause"], row["note"]) if text]
-    why = reason_words(row["inactive_polls"], row["reason"], row["reason_polls"])
-    parts.append(words.shown(why, words.LONGEST_NOTE) if why else "")
-    parts.append(f"the feed silent for {words.hours(row['blind_us'])} h of it" if row["blind_us"] else "")
-    return {"text": ", ".join(part for part in parts if part) or words.NOTHING, "sub": ": ".join(remarks)}
+def _place(row: Row) -> Cell:
+    """Return the part of the session that an outage covers, and whether the window cuts it."""
+    cuts = ["began before the window" if row["began_before"] else "", _STATES.get(row["state"], "")]
+    return {
+        "text": _POSITIONS.get(row["position"], words.NOTHING),
+        "sub": ", ".join(cut for cut in cuts if cut),
+    }
+
+
+def _cause(row: Row) -> Cell:
+    """Return what is known about the cause of an outage: reasons of polls, its annotation, silence of the feed."""
+    annotation = ": ".join(words.shown(text, words.LONGEST_NOTE) for text in (row["cause"], row["note"]) if text)
+    reason = reason_words(row["inactive_polls"], row["reason"], row["reason_polls"])
+    known = [
+        words.shown(reason, words.LONGEST_NOTE) if reason else "",
+        annotation,
+        f"no polls from the feed for {words.hours(row['blind_us'])} h" if row["blind_us"] else "",
+    ]
+    first, *rest = [text for text in known if text] or [words.NOTHING]
+    return {"text": first, "sub": "; ".join(rest)}
 
 
 def _mass_outages(reading: Reading) -> Block | None:
@@ -203,7 +219,7 @@ def _mass_outages(reading: Reading) -> Block | None:
         column("Began (UTC)", "text"),
         column("Last ended (UTC)", "text"),
         column("Stores", "number"),
-        column("With the label", "number"),
+        column("Stores with the label", "number"),
         column("Down, h", "number"),
     ]
     cells: list[list[Cell]] = [
@@ -221,8 +237,8 @@ def _mass_outages(reading: Reading) -> Block | None:
         "Mass outages",
         columns,
         cells,
-        lead=f"{words.plain(reading.window)}: outages of many stores that share a label and began together.",
-        more=more_of(len(cells), found, "events") if cells else "None was recognised.",
+        lead=f"{words.plain(reading.window)}: outages of many stores with the same label that began together.",
+        more=more_of(len(cells), found, "events") if cells else "No mass outage was found.",
     )
 
 
@@ -251,13 +267,15 @@ def _blind_spots(reading: Reading) -> Block | None:
         for row in rows
     ]
     none = (
-        "None: polls kept coming." if reading.main["feed_judged_us"] else "Too few stores are open at a time to tell."
+        "No blind spot was found."
+        if reading.main["feed_judged_us"]
+        else "Too few stores are open at the same time to find blind spots."
     )
     return table(
         "Blind spots of the feed",
         columns,
         cells,
-        lead=f"{words.plain(reading.window)}: most stores went unpolled at once, which says nothing of them.",
+        lead=f"{words.plain(reading.window)}: times in which most open stores were not polled.",
         more=more_of(len(cells), found, "blind spots") if cells else none,
     )
 
@@ -269,7 +287,7 @@ def _doctor(reading: Reading) -> Block | None:
     columns = [
         column("Store", "name"),
         column("What the polls say", "prose"),
-        column("What would fit", "prose"),
+        column("Hours that would fit", "prose"),
         column("Confidence", "number"),
         column("Availability", "number"),
         column("Corrected", "number"),
@@ -289,8 +307,8 @@ def _doctor(reading: Reading) -> Block | None:
         "Hours doctor",
         columns,
         cells,
-        lead="Stores whose polls contradict their hours. These are suggestions; nothing was changed.",
-        more=more_of(len(cells), found, "findings") if cells else "No store's polls contradict its hours.",
+        lead="Stores whose polls contradict their hours. The corrections are suggestions; nothing was changed.",
+        more=more_of(len(cells), found, "findings") if cells else "No polls contradict the hours of their store.",
     )
 
 
@@ -310,24 +328,24 @@ _STORE_TABLES: Final[dict[str, list[tuple[str, str, Any]]]] = {
         ("down_us", "Used, min", words.minutes),
         ("error_budget_left_us", "Left, min", words.minutes),
     ],
-    "Against the period before": [
+    "Compared with the period before": [
         ("before_availability", "Availability before", words.percent),
         ("availability", "Availability", words.percent),
         ("availability_change", "Change, points", words.points),
     ],
-    "Against its peers": [
-        ("peer_group", "Peers", words.shown),
-        ("peer_availability", "Their availability", words.percent),
+    "Compared with its peers": [
+        ("peer_group", "Peer group", words.shown),
+        ("peer_availability", "Availability of the group", words.percent),
         ("peer_difference", "Difference, points", words.points),
         ("peer_rank", "Rank", words.count),
-        ("peer_stores", "Of", words.count),
+        ("peer_stores", "Stores in the group", words.count),
     ],
     "Outages in business time": [
         ("outages", "Outages", words.count),
         ("outage_us", "Outage time, h", words.hours),
         ("longest_outage_us", "Longest, h", words.hours),
         ("mean_outage_us", "Mean, h", words.hours),
-        ("mttr_us", "To repair (MTTR), h", words.hours),
+        ("mttr_us", "Mean time to repair (MTTR), h", words.hours),
         ("mtbf_us", "Between failures (MTBF), h", words.hours),
     ],
     "Openings and closings": [
@@ -366,4 +384,4 @@ def _store_tables(store: list[Row]) -> list[Block]:
         for title, figures in _STORE_TABLES.items()
         if figures[0][0] in store[0]
     ]
-    return [{"kind": "section", "title": "The figures behind it"}, *tables] if tables else []
+    return [{"kind": "section", "title": "Figures of each window"}, *tables] if tables else []

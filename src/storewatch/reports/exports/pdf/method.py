@@ -10,8 +10,8 @@ from storewatch.reports.exports.pdf.tables import column, table
 from storewatch.reports.exports.wording import rules
 
 _FIGURES: Final = (
-    "Each is rounded once, half up, to two decimals; only what is exactly 100 % or 0 % reads so. A dash means that "
-    "nothing is known."
+    "Each figure is rounded once, half up, to two decimals. A ratio is shown as 100 % or 0 % only if it "
+    "is exactly that. A dash means that the figure is unknown."
 )
 
 
@@ -43,7 +43,7 @@ def exact_blocks(reading: Reading) -> list[dict[str, Any]]:
                 ]
                 for row in reading.windows
             ],
-            lead="All stores together. Every form of the report says the same to the last digit.",
+            lead="All stores together. Every form of the report has the same totals, to the last digit.",
         ),
         table(
             "Exact ratios",
