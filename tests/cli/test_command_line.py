@@ -221,7 +221,7 @@ def test_status_counts_repeated_polls_once(home: Path, tmp_path: Path) -> None:
 
 
 def test_report_takes_as_of_policy_gap_and_format(home: Path) -> None:
-    options = ("--as-of", "2023-01-23 16:00:00", "--policy", "observed", "--max-gap", "90m", "--format", "json")
+    options = ("--as-of", "1674489600", "--policy", "observed", "--max-gap", "90m", "--format", "json")
     header = json.loads(storewatch("report", *options, home=home).stdout)["report"]
     assert (header["as_of"], header["policy"], header["max_gap_seconds"]) == ("2023-01-23T16:00:00Z", "observed", 5400)
 

@@ -6,9 +6,14 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from storewatch.domain.enums import WeekdayCounting
 from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instant_notations import EPOCH, ISO_INSTANT, MAIL_INSTANT, read_instant
+from storewatch.domain.instants import parse_instant
+from storewatch.domain.texts import clean_id
 from storewatch.ingest.cells import CheckedRows
 from storewatch.ingest.formats import open_columns
 from storewatch.ingest.headers import recognise
@@ -55,6 +60,27 @@ AT = datetime(2023, 1, 23, 15, tzinfo=UTC)
 def test_instants_of_other_programs(text: str, instant: datetime | None) -> None:
     beside = "2023-01-22 12:09:39.388884 UTC"
     assert read_instants(pl.Series([beside, text]))[0].to_list()[1] == instant
+    if instant is None:
+        with pytest.raises(InvalidInputError, match="is not an instant"):
+            parse_instant(text)
+    else:
+        assert parse_instant(text) == instant
+
+
+@given(
+    st.sampled_from([ISO_INSTANT, MAIL_INSTANT, EPOCH]).flatmap(
+        lambda pattern: st.from_regex(pattern, fullmatch=True, alphabet=st.characters(codec="ascii"))
+    ),
+    st.booleans(),
+)
+def test_parameters_are_read_as_files_are(text: str, with_blanks: bool) -> None:
+    text = f"\u00a0{text} " if with_blanks else text
+    (of_file,) = read_instants(pl.Series([text]))[0].to_list()
+    try:
+        found = read_instant(clean_id(text))
+    except (ValueError, OverflowError):
+        found = None
+    assert found == of_file
 
 
 def test_unit_of_numbers_since_1970_is_said() -> None:

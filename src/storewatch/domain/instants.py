@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.instant_notations import read_instant
+from storewatch.domain.texts import clean_id
 
 SECOND_US: Final = 1_000_000
 MINUTE_US: Final = 60 * SECOND_US
@@ -41,17 +43,19 @@ def instant_of(microseconds: int) -> datetime:
 
 
 def parse_instant(text: str) -> datetime:
-    """Read an instant: ISO 8601, or as in the public data set (`2023-01-25 18:13:22.47922 UTC`); no zone means UTC.
+    """Read an instant in any notation that files may have, or a date or basic format of ISO 8601.
 
-    Raises InvalidInputError.
+    No zone means UTC. Numbers since 1970 have 10 digits in seconds, 13 in milliseconds, 16 in microseconds, 19 in
+    nanoseconds. Raises InvalidInputError.
     """
-    stripped = text.strip().removesuffix("UTC").strip()
+    cleaned = clean_id(text)
     try:
-        instant = datetime.fromisoformat(stripped)
+        instant = read_instant(cleaned) or datetime.fromisoformat(cleaned.removesuffix("UTC").strip())
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidInputError(
-            f"{text!r} is not an instant; write it as 2023-01-25T18:13:22Z, with a zone or in UTC."
+            f"{text!r} is not an instant; write it as 2023-01-25T18:13:22Z, with an offset or in UTC, as in mail "
+            "(25 Jan 2023 18:13:22 GMT), or as a number of 10, 13, 16 or 19 digits since 1970."
         ) from None
 
 

@@ -7,28 +7,13 @@ from typing import Final
 
 import polars as pl
 
+from storewatch.domain.instant_notations import DAYS, EPOCH, ISO_INSTANT, MAIL_INSTANT, MONTHS
 from storewatch.domain.instants import DAY_SECONDS
 from storewatch.ingest.cells import clean_ids, quoted
 
 # Digits are written [0-9]: \d would match those of every script, which neither casts nor dates read.
 _COMMON_INSTANT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-5][0-9]\.[0-9]{6} UTC$"
 _COMMON_FORMAT: Final = "%Y-%m-%d %H:%M:%S.%6f UTC"
-# ISO 8601, also with the zone that Java adds in brackets, or as Go and Ruby print it: an offset, then the zone's name.
-_ISO_INSTANT: Final = (
-    r"(?i)^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{1,2}:[0-9]{2})(?::([0-5][0-9])(?:[.,]([0-9]+))?)?"
-    r" ?(?:(?:Z|UTC|GMT|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)(?:\[[A-Z0-9_/+-]+\])?"
-    r"|([+-])([01][0-9]|2[0-3])([0-5][0-9]) [A-Z]{3,5}(?: m=[+-][0-9.]+)?)?$"
-)
-# RFC 5322, 3.3 (mail and HTTP).
-_MAIL_INSTANT: Final = (
-    r"(?i)^(?:(Mon|Tue|Wed|Thu|Fri|Sat|Sun), ?)?([0-9]{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
-    r"([0-9]{4}) ([0-9]{2}:[0-9]{2})(?::([0-5][0-9]))? (?:GMT|UTC|UT|Z|([+-])([01][0-9]|2[0-3])([0-5][0-9]))"
-    r"(?: \([A-Z]{1,5}\))?$"
-)
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-# Whole seconds of 2001 to 2286 have ten digits, milliseconds thirteen, and so on.
-_EPOCH: Final = r"^([0-9]{10}(?:[0-9]{3}){0,3})(?:\.([0-9]{1,12}))?$"
 _EPOCH_UNITS: Final = {10: "seconds", 13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}
 _NO_INSTANT: Final = pl.lit(None, pl.Datetime("us", "UTC"))
 
@@ -67,7 +52,7 @@ def read_instants(texts: pl.Series) -> tuple[pl.Series, list[str]]:
         rest = clean_ids(texts[others])
         found = found.scatter(others, read(rest))
         if read is _epoch:
-            digits = rest.str.extract(_EPOCH).str.len_bytes().drop_nulls().unique().sort()
+            digits = rest.str.extract(EPOCH).str.len_bytes().drop_nulls().unique().sort()
             units = [_EPOCH_UNITS[length] for length in digits]
     return found, units
 
@@ -82,18 +67,18 @@ def _common(texts: pl.Series) -> pl.Series:
 
 
 def _iso(texts: pl.Series) -> pl.Series:
-    parts = texts.str.extract_groups(_ISO_INSTANT).struct.unnest()
+    parts = texts.str.extract_groups(ISO_INSTANT).struct.unnest()
     date, minute, second, decimals, *offset, sign, hours, minutes = (pl.col(name) for name in parts.columns)
     offsets = [pl.coalesce(pair) for pair in zip(offset, (sign, hours, minutes), strict=True)]
     return _at_offset(parts, date, (minute, second, decimals), offsets)
 
 
 def _mail(texts: pl.Series) -> pl.Series:
-    parts = texts.str.extract_groups(_MAIL_INSTANT).struct.unnest()
+    parts = texts.str.extract_groups(MAIL_INSTANT).struct.unnest()
     weekday, day, month, year, minute, second, *offsets = (pl.col(name) for name in parts.columns)
-    months = month.str.to_lowercase().replace_strict(_MONTHS, range(1, 13), default=None, return_dtype=pl.Int8)
+    months = month.str.to_lowercase().replace_strict(MONTHS, range(1, 13), default=None, return_dtype=pl.Int8)
     date = pl.concat_str(year, months.cast(pl.String).str.zfill(2), day.str.zfill(2), separator="-")
-    names = weekday.str.to_lowercase().replace_strict(_DAYS, range(1, 8), default=None, return_dtype=pl.Int8)
+    names = weekday.str.to_lowercase().replace_strict(DAYS, range(1, 8), default=None, return_dtype=pl.Int8)
     # A weekday that is not the date's shows that one of the two is wrong.
     agrees = names.is_null() | (date.str.to_date("%Y-%m-%d", strict=False).dt.weekday() == names)
     return _at_offset(parts, pl.when(agrees).then(date), (minute, second, pl.lit(None, pl.String)), offsets)
@@ -115,7 +100,7 @@ def _at_offset(
 
 
 def _epoch(texts: pl.Series) -> pl.Series:
-    parts = texts.str.extract_groups(_EPOCH).struct.unnest()
+    parts = texts.str.extract_groups(EPOCH).struct.unnest()
     whole, decimals = (pl.col(name) for name in parts.columns)
     # Seconds, then six digits of microseconds, whatever the unit was.
     digits = (whole + decimals.fill_null("")).str.pad_end(16, "0").str.slice(0, 16)
