@@ -43,7 +43,7 @@ REQUEST_SECONDS: Final = Histogram(
     registry=REGISTRY,
 )
 IN_FLIGHT: Final = Gauge("storewatch_http_requests_in_flight", "Requests being answered.", registry=REGISTRY)
-# reason: crowded (closed to make room for another), full (no room), slow-head or large-head.
+# reason: crowded (closed to make room for another), full (no room), slow-head, large-head or malformed.
 CONNECTIONS_CLOSED: Final = Counter(
     "storewatch_connections_closed", "Connections closed by a limit.", ("reason",), registry=REGISTRY
 )

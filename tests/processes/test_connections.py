@@ -123,6 +123,27 @@ def test_head_that_is_too_large_is_refused(client: httpx.Client) -> None:
         assert sent.recv(20).startswith(b"HTTP/1.1 431 ")
 
 
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4",
+        "Content-Length: 4\r\nContent-Length: 5",
+        "Transfer-Encoding: chunked, identity",
+        "Content-Length: 4\rX: y",
+    ],
+)
+def test_request_of_two_lengths_is_refused_with_what_follows_it(client: httpx.Client, lengths: str) -> None:
+    with connect(client) as sent:
+        head = f"POST /v1/observations HTTP/1.1\r\nHost: 127.0.0.1\r\n{lengths}\r\n\r\n"
+        sent.sendall(head.encode() + b"0\r\n\r\n" + WHOLE)
+        answer = _everything(sent).decode()
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert answer.count("HTTP/1.1 ") == 1
+    assert "urn:storewatch:problem:malformed-request" in answer
+    assert "x-content-type-options: nosniff" in answer
+
+
 def test_connection_that_is_idle_is_closed_and_one_in_use_is_kept(client: httpx.Client) -> None:
     with connect(client) as sent:
         for _ in range(3):

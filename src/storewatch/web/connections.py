@@ -15,6 +15,7 @@ from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from storewatch import telemetry
+from storewatch.web.middleware.security_headers import SecurityHeadersMiddleware
 from storewatch.web.problems import problem
 
 # For what is no connection: files of the lake and of reports, the database, the listener.
@@ -144,6 +145,12 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.cycle.response_complete and not self.transport.is_closing():
             self._begin_waiting()
 
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as uvicorn declares it
+        """Refuse a request that is not HTTP/1.1, such as one that states its length twice (request smuggling)."""
+        self._refuse(
+            "malformed", problem(HTTPStatus.BAD_REQUEST, "malformed-request", "The request is not valid HTTP/1.1.")
+        )
+
     def cut(self, reason: str) -> None:
         """Close the connection at once, without an answer. reason: for the metric."""
         telemetry.CONNECTIONS_CLOSED.labels(reason).inc()
@@ -172,11 +179,12 @@ class LimitedProtocol(HttpToolsProtocol):
         telemetry.CONNECTIONS_CLOSED.labels(reason).inc()
         self._refused = True
         self._end_waiting()
+        answer.headers.update(SecurityHeadersMiddleware.ALWAYS)
         answer.headers["Connection"] = "close"
         head = [f"HTTP/1.1 {answer.status_code} {HTTPStatus(answer.status_code).phrase}".encode()]
         head += [name + b": " + value for name, value in answer.raw_headers]
         self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
-        if reason == "full":
+        if reason in ("full", "malformed"):
             self.transport.close()
         else:
             # What is closed with data unread resets the connection, and the client may never see the answer.

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from storewatch.domain.errors import (
     BrokenError,
@@ -99,6 +99,20 @@ def problem_responses(*statuses: int, **described: str) -> dict[int | str, dict[
     }
 
 
+class _ProblemResponse(JSONResponse):
+    """A problem document. Its name goes into the state of the request, for the log line of the request."""
+
+    media_type = PROBLEM
+
+    def __init__(self, name: str, body: dict[str, Any], status: int) -> None:
+        super().__init__(body, status_code=status)
+        self._name = name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["problem"] = self._name
+        await super().__call__(scope, receive, send)
+
+
 def problem(status: int, name: str, detail: str, **members: Any) -> JSONResponse:
     """Return a problem document. name: the end of its stable `type`."""
     body = {
@@ -110,7 +124,7 @@ def problem(status: int, name: str, detail: str, **members: Any) -> JSONResponse
     }
     if (request_id := current_request_id()) is not None:
         body["request_id"] = request_id
-    return JSONResponse(body, status_code=status, media_type=PROBLEM)
+    return _ProblemResponse(name, body, status)
 
 
 def problem_of(error: StorewatchError) -> JSONResponse:

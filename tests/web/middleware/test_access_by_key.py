@@ -1,5 +1,6 @@
 """Who is let in, by key and by where the request comes from."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -157,6 +158,25 @@ def test_loopback_follows_links_and_its_own_pages(app: Installation) -> None:
             assert client.get("/v1/me", headers=headers).status_code == 200
 
 
+def test_log_names_why_a_request_was_refused_and_which_key(
+    app: Installation, client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    viewer, revoked = key_of(app, Role.VIEWER), key_of(app)
+    revoke_key(app.catalog, revoked[3:13], datetime.now(UTC))
+    for key in ("", "sw_nonsense", revoked, viewer):
+        client.get("/v1/keys", headers=bearer(key) if key else {})
+    names = ("status", "problem", "key_id", "refused_key_id")
+    lines = [[getattr(line, name, None) for name in names] for line in caplog.records if line.message == "request"]
+    assert lines == [
+        [401, "missing-key", None, None],
+        [401, "invalid-key", None, None],
+        [401, "invalid-key", None, revoked[3:13]],
+        [403, "role-too-low", viewer[3:13], None],
+    ]
+    assert revoked not in caplog.text
+
+
 def test_cors_is_off_unless_origins_are_listed(app: Installation) -> None:
     key, origin = key_of(app), "https://dashboard.example.com"
     ask = {"Origin": origin, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
@@ -185,7 +205,8 @@ def test_every_answer_carries_the_security_headers(app: Installation, client: Te
         assert response.headers["x-content-type-options"] == "nosniff"
         assert response.headers["x-frame-options"] == "DENY"
         assert response.headers["referrer-policy"] == "no-referrer"
-        assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+        policy = response.headers["content-security-policy"].split("; ")
+        assert {"default-src 'none'", "object-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} <= {*policy}
         assert "strict-transport-security" not in response.headers
     assert "script-src" not in client.get("/").headers["content-security-policy"]
     assert "script-src 'self'" in client.get("/docs").headers["content-security-policy"]
@@ -194,7 +215,7 @@ def test_every_answer_carries_the_security_headers(app: Installation, client: Te
 
 def test_https_is_to_stay_https(app: Installation) -> None:
     with serving(app, REQUIRED, base_url="https://storewatch.example.com") as client:
-        assert client.get("/").headers["strict-transport-security"] == "max-age=31536000"
+        assert client.get("/").headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
 
 
 def test_viewers_upload_is_refused_unread_and_audited(app: Installation) -> None:

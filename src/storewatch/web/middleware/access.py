@@ -8,6 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storewatch.access import ANYONE, AccessRules, KeyRule, Principal
+from storewatch.access.keys import public_id
 from storewatch.access.rules import is_loopback
 from storewatch.domain.enums import Role
 from storewatch.domain.errors import (
@@ -85,8 +86,7 @@ async def _authenticate(scope: Scope) -> Principal | None:
         return ANYONE
     sent = _sent_key(headers)
     if sent is not None:
-        authenticator = state_of(scope).authenticator
-        return authenticator.remembered(sent) or await run_in_threadpool(authenticator.identify, sent)
+        return await _identify(scope, sent)
     if rules.keys is KeyRule.REQUIRED:
         raise MissingKeyError
     if rules.keys is KeyRule.LOOPBACK and any(name in headers for name in _FORWARDED):
@@ -153,3 +153,16 @@ def _sent_key(headers: Headers) -> str | None:
     if len(sent) > 1:
         raise InvalidKeyError
     return sent.pop() if sent else None
+
+
+async def _identify(scope: Scope, sent: str) -> Principal:
+    """Return the caller of a key. If the key is refused, the log line of the request has its id."""
+    authenticator = state_of(scope).authenticator
+    if (known := authenticator.remembered(sent)) is not None:
+        return known
+    try:
+        return await run_in_threadpool(authenticator.identify, sent)
+    except InvalidKeyError:
+        if (key_id := public_id(sent)) is not None:
+            scope["state"]["refused_key_id"] = key_id
+        raise

@@ -80,7 +80,9 @@ def _record(scope: Scope, answer: _Answer, seconds: float) -> None:
     status = answer.status or CLIENT_GONE
     telemetry.REQUESTS.labels(method, route, status).inc()
     telemetry.REQUEST_SECONDS.labels(method, route).observe(seconds)
-    principal = scope["state"].get("principal")
+    state = scope["state"]
+    principal = state.get("principal")
+    refusal = {name: state[name] for name in ("problem", "refused_key_id") if name in state}
     log.log(
         logging.DEBUG if route in _PROBES else logging.INFO,
         "request",
@@ -92,6 +94,7 @@ def _record(scope: Scope, answer: _Answer, seconds: float) -> None:
             "bytes": answer.bytes,
             "key_id": principal and principal.key_id,
             "address": scope["client"][0] if scope.get("client") else None,
+            **refusal,
         },
     )
 

@@ -17,12 +17,13 @@ class SecurityHeadersMiddleware:
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Content-Security-Policy": (
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+            "default-src 'none'; object-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; "
+            "base-uri 'none'; form-action 'none'"
         ),
     }
     # The pages of FastAPI start with an inline script, and Redoc uses a worker.
     DOCS_POLICY: Final = (
-        "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+        "default-src 'none'; object-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data:; connect-src 'self'; worker-src blob:; frame-ancestors 'none'; base-uri 'none'"
     )
 
@@ -43,7 +44,7 @@ class SecurityHeadersMiddleware:
                 for name, value in self.ALWAYS.items():
                     headers.setdefault(name, value)
                 if scope["scheme"] == "https":
-                    headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+                    headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
                 if state.get("principal", ANYONE).key_id is not None:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
