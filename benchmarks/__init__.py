@@ -1,1 +1,1 @@
-"""The budgets of storewatch, measured: `python -m benchmarks`. Over budget or not, it exits with 0."""
+"""Measurements of the budgets of storewatch: `python -m benchmarks`. It exits with 0, also over budget."""

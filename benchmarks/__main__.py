@@ -33,10 +33,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="run-", dir=DATA_DIR) as folder:
         home = Path(folder, "home")
         lines = [*_command_line(csv, home), *_forms(home), *_kernels()]
-        say("the engine, DuckDB and pandas (about a minute)")
+        announce("the engine, DuckDB and pandas (about a minute)")
         compared = _child("benchmarks.comparison", home, home / REPORT)
         lines += _engine(compared)
-        say("the service")
+        announce("the service")
         served = _child("benchmarks.service", "reports", home, REPORTS)
         lines += _service(served)
         lines += _loaded(_child("benchmarks.service", "loaded", home, REPORTS))
@@ -55,16 +55,16 @@ def main() -> None:
     sys.stdout.write(render_tables(results))
     if options.write:
         write_page(results)
-        say(f"written to {PAGE}")
+        announce(f"written to {PAGE}")
 
 
-def say(what: str) -> None:
+def announce(what: str) -> None:
     print(f"… {what}", file=sys.stderr, flush=True)
 
 
 def _command_line(csv: Path, home: Path) -> Iterator[Line]:
     """Import into `home` and report from it; the report stays there."""
-    say("import, report and optimize from the command line")
+    announce("import, report and optimize from the command line")
     yield of_runs("`storewatch --help`", [run(STOREWATCH, "--help") for _ in range(10)], limit=150, unit="ms")
     imports = []
     for _ in range(3):
@@ -85,8 +85,8 @@ def _command_line(csv: Path, home: Path) -> Iterator[Line]:
 
 
 def _forms(home: Path) -> Iterator[Line]:
-    """Write the report of a week in its forms; with outages and without in turn, so that noise meets both."""
-    say("reports in every form")
+    """Write the report of a week in each form, with and without outages in turn, so that noise affects both."""
+    announce("reports in every form")
     week = ("report", "--windows", "last_week", "--rolling", "--home", home)
     outages = ("--include", "outages")
     plain, with_outages = [], []
@@ -105,7 +105,7 @@ def _forms(home: Path) -> Iterator[Line]:
 
 
 def _ninety_days(folder: Path) -> Iterator[Line]:
-    say("90 days (some minutes to build, once)")
+    announce("90 days (some minutes to build, once)")
     home = ninety_days_home()
     days = ("--windows", "last_90_days", "--rolling", "--by", "day", "--table", "buckets")
     runs = [run(STOREWATCH, "report", "--home", home, *days, "--output", folder / "days.parquet") for _ in range(3)]
@@ -129,7 +129,7 @@ def _bytes_per_poll(what: str, home: Path) -> Line:
 
 def _kernels() -> Iterator[Line]:
     """Compile into an empty cache, then load from it, in processes of their own."""
-    say("compiling the kernels")
+    announce("compiling the kernels")
     with tempfile.TemporaryDirectory() as cache:
         runs = [run(STOREWATCH, "compile", environment={"NUMBA_CACHE_DIR": cache}) for _ in range(6)]
     seconds = [float(match[1]) for each in runs if (match := re.search(r"ready in ([\d.]+) s", each.output))]
@@ -181,19 +181,19 @@ def _loaded(served: dict[str, Any]) -> Iterator[Line]:
 
 def _pushed(*, commits: int) -> Iterator[Line]:
     """Measure pushed polls; commits: how many the lake gets one after the other, 0 to leave that out."""
-    say("pushed polls" + (f", and {commits:,} commits (some minutes)" if commits else ""))
+    announce("pushed polls" + (f", and {commits:,} commits (some minutes)" if commits else ""))
     for line in _child("benchmarks.pushing", "--json", "--commits", commits):
         yield Line(**line)
 
 
 def _million(source: Path, name: str) -> Iterator[Line]:
-    """Measure the million stores, building them first (minutes) when they are not there from a run before."""
+    """Measure the million stores; build them first (minutes) unless an earlier run did."""
     folder = DATA_DIR / f"million-{name}"
     home, complete = folder / "home", folder / COMPLETE
     if not complete.is_file():
-        say("building a million stores (some minutes, once)")
+        announce("building a million stores (some minutes, once)")
         built = _child("benchmarks.million", source, home)
-        say(f"built in {built['seconds']:.0f} s; optimizing")
+        announce(f"built in {built['seconds']:.0f} s; optimizing")
         optimized = run(STOREWATCH, "optimize", "--home", home)
         first = run(STOREWATCH, "report", "--home", home, "--output", folder / REPORT)
         complete.write_text(
@@ -201,7 +201,7 @@ def _million(source: Path, name: str) -> Iterator[Line]:
                 {"optimize": [optimized.seconds, optimized.peak_bytes], "first": [first.seconds, first.peak_bytes]}
             )
         )
-    say("a million stores")
+    announce("a million stores")
     kept = json.loads(complete.read_text())
     runs = [run(STOREWATCH, "report", "--home", home, "--output", folder / REPORT) for _ in range(3)]
     yield of_runs("classic report of 1 M stores, whole process", runs, limit=12, limit_bytes=2048 * MIB)
@@ -224,7 +224,7 @@ def _million(source: Path, name: str) -> Iterator[Line]:
 
 
 def _child(module: str, *arguments: Path | int | str) -> Any:
-    """Run a module of ours in a process of its own, so that this one stays small (see `run`)."""
+    """Run a module of the benchmarks in a new process, so that this one stays small (see `run`)."""
     return json.loads(run(sys.executable, "-m", module, *map(str, arguments)).output.splitlines()[-1])
 
 

@@ -1,4 +1,4 @@
-"""The engine beside its rivals, in one process on the same data. As a program: prints what it found as JSON."""
+"""The engine compared with its rivals, in one process on the same data. As a program: prints its findings as JSON."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ from storewatch.stores.evidence import StoreList
 
 
 class Case:
-    """The data of one installation, as the engine and its rivals take it."""
+    """The data of one installation, as input of the engine and its rivals."""
 
     def __init__(self, home: Path) -> None:
         with open_installation(installation_at(home)) as app:
@@ -95,10 +95,10 @@ def compare(home: Path, report: Path) -> dict[str, Any]:
     ask_pandas(OBSERVED)
     written = pl.read_csv(report).select(pl.exclude("store_id")).to_numpy()
     for policy in (FILL, OBSERVED):
-        ours = _engine(case, evidence, sessions, policy)
+        own = _engine(case, evidence, sessions, policy)
         answers_of = {"duckdb": duck.totals(case.question(policy)), "pandas": answers[policy.name]}
         for rival, theirs in answers_of.items():
-            found[f"{rival}_{policy.name}_differ"] = _differ(theirs, ours)
+            found[f"{rival}_{policy.name}_differ"] = _differ(theirs, own)
             if policy is FILL:
                 found[f"{rival}_report_differ"] = int((_classic(theirs) != written).any(axis=1).sum())
     return found
@@ -109,13 +109,13 @@ def _engine(case: Case, evidence: Evidence, sessions: Sessions, policy: Policy) 
     return totals(inputs, case.windows_us)
 
 
-def _differ(theirs: Int64s, ours: Int64s) -> int:
+def _differ(theirs: Int64s, own: Int64s) -> int:
     """Count the stores with any figure that is not equal to the microsecond."""
-    return int((theirs != ours).any(axis=(1, 2)).sum())
+    return int((theirs != own).any(axis=(1, 2)).sum())
 
 
 def _classic(totals_us: Int64s) -> Any:
-    """Lay out totals as the six figures of the classic report."""
+    """Return totals as the six figures of the classic report."""
     units = (MINUTE_US, HOUR_US, HOUR_US)
     return np.column_stack(
         [

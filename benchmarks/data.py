@@ -1,4 +1,4 @@
-"""The data that is measured on, made once and kept in benchmarks/data."""
+"""The data for the measurements, made once and kept in benchmarks/data."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ REAL_DAYS: Final = 7.9  # 1.84 M polls at the simulator's rate, as many as the p
 
 
 def real_size_csv() -> Path:
-    """Give the folder of three CSV files of the size of the public data set, simulating them if they are missing."""
+    """Return the folder of three CSV files of the size of the public data set; simulate them if they are missing."""
     folder = DATA_DIR / "real-size"
     if not (folder / COMPLETE).is_file():
         run(STOREWATCH, "simulate", "--stores", str(REAL_STORES), "--days", str(REAL_DAYS), "--out", folder)
@@ -26,7 +26,7 @@ def real_size_csv() -> Path:
 
 
 def ninety_days_home() -> Path:
-    """Give the installation of LONG_DAYS days of the real stores, LONG_POLLS polls, building it if it is missing."""
+    """Return the installation of LONG_DAYS days of the real stores, LONG_POLLS polls; build it if it is missing."""
     folder = DATA_DIR / "ninety-days"
     if not (folder / COMPLETE).is_file():
         run(sys.executable, "-m", "benchmarks.ninety_days", folder)
@@ -35,5 +35,5 @@ def ninety_days_home() -> Path:
 
 
 def installation_at(home: Path) -> Settings:
-    """Name an installation by its folder alone, whatever the environment says."""
+    """Return the settings of an installation in a folder, whatever the environment variables are."""
     return Settings.from_environment(home, {})

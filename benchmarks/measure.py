@@ -1,4 +1,4 @@
-"""Running a command and knowing how long it took and how much memory it needed."""
+"""Run a command and measure its time and memory."""
 
 import os
 import statistics
@@ -25,10 +25,10 @@ class Run:
 
 
 def run(*command: str | Path, environment: Mapping[str, str] | None = None) -> Run:
-    """Run a command to its end; raises RuntimeError with what it wrote when it fails.
+    """Run a command to its end. Raises RuntimeError with its output when it fails.
 
-    Linux counts the memory of the process that starts another one as that one's too, so whoever calls this must stay
-    smaller than what it measures: everything large runs in processes of its own.
+    Linux counts the memory of the starting process as memory of the new one, so the caller must stay smaller than the
+    measured process: everything large runs in separate processes.
     """
     with tempfile.TemporaryFile() as output:
         begun = time.perf_counter()
@@ -65,8 +65,9 @@ def seconds_of(work: Callable[[], object], times: int) -> list[float]:
 class Line:
     """One line of the table.
 
-    values: in `unit`, one a repetition; the median counts. limit: what it must not exceed, or reach if `at_least`.
-    shows_p99: the slowest of a hundred says more than the extremes.
+    values: in `unit`, one for each repetition; the median counts. limit: the most that the median may be, or the least
+    if `at_least`.
+    shows_p99: the slowest of a hundred is more useful than the extremes.
     """
 
     what: str
@@ -98,7 +99,7 @@ class Line:
 def of_runs(
     what: str, runs: Sequence[Run], *, limit: float | None = None, limit_bytes: int | None = None, unit: str = "s"
 ) -> Line:
-    """Make the line of whole processes: their seconds (or ms) and the largest of their peaks."""
+    """Return the line of whole processes: their seconds (or ms) and the largest of their peaks."""
     factor = 1000 if unit == "ms" else 1
     return Line(
         what=what,

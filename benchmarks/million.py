@@ -47,8 +47,8 @@ def build_million(source: Path, home: Path) -> float:
 def _copies_of(polls: pl.DataFrame, stores: int) -> Iterator[pl.DataFrame]:
     for first in range(0, MILLION, stores):
         ids = _new_ids(first, stores)
-        ours = polls.filter(pl.col("place") < len(ids))
-        yield ours.select(ids.gather(ours["place"]), "observed_at", "active", "loaded_at")
+        kept = polls.filter(pl.col("place") < len(ids))
+        yield kept.select(ids.gather(kept["place"]), "observed_at", "active", "loaded_at")
 
 
 def _register(app: Installation, stores: pl.DataFrame, weekly_hours: pl.DataFrame, version: int, now: datetime) -> None:

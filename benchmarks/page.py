@@ -18,7 +18,7 @@ PACKAGES: Final = ("storewatch", "numba", "numpy", "polars", "deltalake", "duckd
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Where and when. load: processes that wanted a core, averaged over a minute."""
+    """The machine and time of a run. load: processes that needed a core, averaged over a minute."""
 
     at: datetime
     load: float
@@ -41,7 +41,7 @@ def machine() -> Machine:
 
 
 def render_tables(results: Results) -> str:
-    """Lay out both tables and the machine as Markdown."""
+    """Return both tables and the machine as Markdown."""
     return "\n".join([*_where(results), "", *budgets(results.lines), "", *_rivals(results), ""])
 
 
@@ -62,7 +62,7 @@ def _where(results: Results) -> Iterator[str]:
 
 
 def budgets(lines: Iterable[Line]) -> Iterator[str]:
-    """Lay out lines as rows of a Markdown table."""
+    """Return lines as rows of a Markdown table."""
     yield "| what | budget | measured: median (least to most, runs) | peak memory | |"
     yield "|---|---|---|---|---|"
     for line in lines:
@@ -140,7 +140,7 @@ bodies in 15 minutes, and 21,000 requests in 25 minutes, on 2 cores that had oth
   Before each report another process has appended one poll, so everything but the list of stores is read and computed
   again. A second report of the same data takes the finished file.
 - **While polls are pushed**: eight clients push requests of 100 polls as fast as they are answered, all of them of
-  the newest day, into a service on a copy of the data; reports are asked for meanwhile as in the line before.
+  the newest day, into a service on a copy of the data; reports are requested meanwhile as in the line before.
 - **A store's timeline** is a week of one store, another store each time.
 - **Pushed polls** go into an empty service on this machine, from clients on the same cores. A request is answered when
   its polls are durable; the lake is compacted meanwhile. The 5,000 commits of one day are made without HTTP, one after

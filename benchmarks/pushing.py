@@ -83,7 +83,7 @@ BODIES: dict[PushFormat, Callable[[pl.DataFrame], bytes]] = {
 
 @contextmanager
 def service(home: Path) -> Iterator[int]:
-    """Run the service with an empty home; gives its port."""
+    """Run the service with an empty home folder; yields its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -179,7 +179,7 @@ def measure_singles(port: int, requests_each: int) -> Iterator[Line]:
 
 
 def measure_steady(home: Path, commits: int) -> Iterator[Line]:
-    """Commits of 100 polls each on one day, compacted as they come; then a report, and one on the compacted lake."""
+    """Measure commits of 100 polls on one day, compacted meanwhile; then a report, and one on the compacted lake."""
     start = datetime(2026, 3, 2, tzinfo=UTC)
     step = timedelta(seconds=80_000 / commits)
     now = start

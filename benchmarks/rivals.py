@@ -1,4 +1,5 @@
-"""The rules of the status between polls (SEMANTICS 9) as they would be written without an engine of one's own.
+"""The rules of the status between polls (SEMANTICS 9) as they would be written without this engine.
+Both rivals get what is hard for them ready-made: polls in their own memory, stores as small integers, and the
 
 Both rivals get what is hard for them ready-made: polls in their own memory, stores as small integers, and the sessions
 in UTC. Both return what the engine's `totals` does where nothing is planned: int64[S,W,4] microseconds by Status.
@@ -18,7 +19,7 @@ from storewatch.domain.enums import Status
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What is asked: the windows int64[W,2], the data's "now", and how far a poll speaks for the time around it."""
+    """The windows int64[W,2], the data's "now", and how far a poll counts for the time around it."""
 
     windows_us: Int64s
     as_of_us: int
@@ -26,7 +27,7 @@ class Question:
 
 
 def pandas_totals(polls: pd.DataFrame, sessions: pd.DataFrame, stores: pd.DataFrame, question: Question) -> Int64s:
-    """Group by store, and answer one store after the other.
+    """Group by store, and compute one store after the other.
 
     polls: store, observed_us, active, loaded_us; sessions: calendar, open_us, close_us; stores: store (its place),
     calendar.
@@ -43,7 +44,7 @@ def pandas_totals(polls: pd.DataFrame, sessions: pd.DataFrame, stores: pd.DataFr
 
 
 def _one_store(polls: pd.DataFrame, sessions: pd.DataFrame, question: Question) -> Int64s:
-    """Cut the time wherever an answer can change, and ask the rules, word for word, at the start of every piece."""
+    """Cut the time where the status can change, and apply the rules, word for word, at the start of each piece."""
     gap_us, opens, closes = question.max_gap_us, sessions["open_us"].to_numpy(), sessions["close_us"].to_numpy()
     session = opens.searchsorted(polls["observed_us"], side="right") - 1
     inside = (session >= 0) & (polls["observed_us"] < closes[session])
@@ -109,8 +110,8 @@ class DuckDB:
 
 
 # A gap lies between two neighbours among the polls of a session and its edges. The poll on its left reaches max_gap
-# forward, the one on its right max_gap back, what neither reaches is unknown (2). The left one has the first word,
-# except before the first poll of a session, where the session's own speaks.
+# forward, the one on its right max_gap back, what neither reaches is unknown (2). The left one decides,
+# except before the first poll of a session, where that poll decides.
 QUERY: Final = """
 WITH opened AS (SELECT store, open_us, close_us FROM stores JOIN sessions USING (calendar)),
 evidence AS (

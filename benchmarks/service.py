@@ -35,7 +35,7 @@ PUSHED_POLLS: Final = 100
 
 
 def measure_service(home: Path, *, times: int) -> dict[str, Any]:
-    """Trigger reports in a running service and poll for each until its file has arrived; then ask for timelines.
+    """Trigger reports in a running service and poll for each until its file has arrived; then request timelines.
 
     Before each fresh report one more poll is appended to the lake by this process, as another writer would, so the
     service has to follow the lake, compute and write a file; without it, it takes the finished file again.
@@ -53,7 +53,7 @@ def measure_service(home: Path, *, times: int) -> dict[str, Any]:
 
 
 def measure_timelines(home: Path, *, times: int) -> dict[str, Any]:
-    """Ask a running service for the newest week of one store after the other."""
+    """Request the newest week of one store after the other from a running service."""
     with _service(home) as (connection, peak):
         timeline = _timelines_ms(connection, Lake(str(home / "lake")), times)
     return {"timeline_ms": timeline, "peak_bytes": peak[0]}
@@ -79,7 +79,7 @@ def measure_loaded(home: Path, *, times: int) -> dict[str, Any]:
 
 @contextmanager
 def _pushing(port: int, lake: Lake) -> Iterator[list[int]]:
-    """Push polls of the newest day until the end; the list gets the number of polls of each request answered."""
+    """Push polls of the newest day until the end; append the number of polls of each answered request to the list."""
     snapshot = lake.snapshot()
     newest, store_ids = instant_of(snapshot.newest_us() or 0), snapshot.store_ids().to_list()
     answered: list[int] = []
@@ -127,7 +127,7 @@ def _timelines_ms(connection: http.client.HTTPConnection, lake: Lake, times: int
 
 @contextmanager
 def _service(home: Path) -> Iterator[tuple[http.client.HTTPConnection, list[int]]]:
-    """Serve `home`; when the service has stopped, the list holds its largest resident size in bytes."""
+    """Serve `home`; after the service has stopped, the list has its largest resident size in bytes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -158,7 +158,7 @@ def _connect(process: subprocess.Popen[bytes], port: int) -> http.client.HTTPCon
 
 
 def _append_one(lake: Lake, number: int) -> None:
-    """Append a poll that was not there, a minute older than the newest."""
+    """Append a new poll, a minute older than the newest."""
     snapshot = lake.snapshot()
     observed_at = instant_of(snapshot.newest_us() or 0) - timedelta(minutes=1, microseconds=number)
     poll = (snapshot.store_ids()[0], observed_at, True, datetime.now(UTC))

@@ -1,6 +1,6 @@
-"""What every test has: databases and installations of tests/support, and how many random worlds a run tries.
+"""Fixtures of all tests: databases and installations of tests/support, and the number of random worlds in a run.
 
-How many random worlds a run tries: STOREWATCH_HYPOTHESIS=ci (the default), few or thorough.
+The number of random worlds: STOREWATCH_HYPOTHESIS=ci (the default), few or thorough.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What users can call or set is documented; renew the generated pages with `python tests/test_docs.py`."""
+"""Checks that commands, routes and settings are documented; `python tests/test_docs.py` renews the generated pages."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def help_of(*command: str) -> str:
 
 
 def openapi_of(folder: Path) -> dict[str, Any]:
-    """What /openapi.json gives; `folder` is for an installation of its own."""
+    """Return the content of /openapi.json. folder: for a new installation."""
     with open_installation(settings_in(folder)) as app:
         return create_service(prepare_service(app, with_worker=False)).openapi()
 

@@ -1,4 +1,4 @@
-"""What a log line looks like, and that no secret gets into one."""
+"""The form of log lines, and that none contains a secret."""
 
 import io
 import json

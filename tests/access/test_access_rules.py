@@ -1,4 +1,4 @@
-"""Where the service listens decides whether it asks for keys."""
+"""The address on which the service listens decides whether it requires keys."""
 
 from datetime import UTC, datetime, timedelta
 

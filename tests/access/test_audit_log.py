@@ -1,4 +1,4 @@
-"""The audit log: append-only in each kind of catalog, filtered, written in batches and sums."""
+"""The audit log: append-only in each kind of catalog, filtered, written in batches, and repeated entries summed."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Who comes in with which key, and for how long."""
+"""Authentication by key, and how long a result is cached."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Annotations of stretches of a store, and what they make of its down time."""
+"""Annotations of stretches of a store, and their effect on its down time."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -83,13 +83,13 @@ def test_annotation_that_cannot_be_is_refused(stores: Catalog, new: NewAnnotatio
 
 
 def test_reclassifications_come_in_the_order_of_creation(stores: Catalog) -> None:
-    for created_at, said in (
+    for created_at, status in (
         (NOW + HOUR, Reclassification.PLANNED),
         (NOW, Reclassification.UNKNOWN),
         (NOW + HOUR, Reclassification.NOT_AN_OUTAGE),
         (NOW, Reclassification.DOWN),
     ):
-        stores.annotations.create(annotation(created_at=created_at, reclassify_as=said))
+        stores.annotations.create(annotation(created_at=created_at, reclassify_as=status))
     stores.annotations.create(annotation("b", reclassify_as=Reclassification.PLANNED))
     span = ("a", NOW, NOW + HOUR)
     of_a = [(*span, status) for status in (Status.UNKNOWN, Status.DOWN, Status.PLANNED, Status.UP)]

@@ -1,4 +1,4 @@
-"""Versions of weekly hours, special hours and closures: what is kept, and what it comes to for each store."""
+"""Versions of weekly hours, special hours and closures: what is stored, and the hours of each store that result."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -89,7 +89,7 @@ def test_dated_hours_leave_the_earlier_ones_and_undated_ones_replace_all(catalog
 
 def test_version_moves_only_when_dated_hours_changed(catalog: Catalog) -> None:
     found = []
-    for said, first in (
+    for rows, first in (
         (MORNING, DECEMBER),
         (MORNING, DECEMBER),
         (EVENING, DECEMBER),
@@ -97,7 +97,7 @@ def test_version_moves_only_when_dated_hours_changed(catalog: Catalog) -> None:
         (None, None),
         (None, None),
     ):
-        catalog.stores.replace(StoreChanges(hours=hours(a=said), hours_from=first), now=NOW)
+        catalog.stores.replace(StoreChanges(hours=hours(a=rows), hours_from=first), now=NOW)
         found.append(catalog.version())
     assert found == [1, 1, 2, 3, 4, 4]
 

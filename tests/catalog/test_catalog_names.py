@@ -37,9 +37,9 @@ def test_names_that_exist_pass(stores: Catalog) -> None:
     ],
 )
 def test_label_that_no_store_has_is_refused(stores: Catalog, label: Label, scope: Scope, sentence: str) -> None:
-    with pytest.raises(InvalidInputError) as told:
+    with pytest.raises(InvalidInputError) as raised:
         stores.names.check_label(label, scope)
-    assert str(told.value) == sentence
+    assert str(raised.value) == sentence
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_label_that_no_store_has_is_refused(stores: Catalog, label: Label, scope
 def test_store_that_does_not_exist_is_refused(
     stores: Catalog, store_id: str, scope: Scope, nearest: str | None
 ) -> None:
-    with pytest.raises(UnknownStoreError) as told:
+    with pytest.raises(UnknownStoreError) as raised:
         stores.names.require_stores(["shop-0000", store_id], scope)
-    text = str(told.value)
+    text = str(raised.value)
     assert text.startswith(f"There is no store with the id {store_id!r}")
     assert nearest is None or nearest in text
     assert ("Cafe" in text) == (nearest == "Cafe-1")

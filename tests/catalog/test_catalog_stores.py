@@ -31,7 +31,7 @@ def ids(*store_ids: str) -> pl.Series:
 
 
 def known(catalog: Catalog) -> dict[str, tuple[list[tuple[int, int]] | None, str | None]]:
-    """What the catalog knows, as plain objects: store -> (weekly intervals, zone)."""
+    """Return the stores of the catalog as plain objects: store -> (weekly intervals, zone)."""
     rows = catalog.stores.read_all()
     intervals = {key: [(i["start_s"], i["end_s"]) for i in value] for key, value in rows.patterns.iter_rows()}
     intervals[None] = None

@@ -1,4 +1,4 @@
-"""Commands on an installation: what they print, and what they note in the audit log."""
+"""Commands on an installation: what they print, and their audit entries."""
 
 import subprocess
 from pathlib import Path
@@ -22,14 +22,14 @@ def printed(home: Path, *arguments: str | Path) -> list[str]:
 
 
 def mistake(home: Path, *arguments: str | Path) -> str:
-    """The one sentence of a command that the user got wrong."""
+    """Return the error message of a command that the user called wrongly."""
     done = storewatch(home, *arguments)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     return done.stderr.removeprefix("storewatch: ").removesuffix("\n")
 
 
 def noted(home: Path) -> list[tuple[str, str | None]]:
-    """What the audit log says was done to what, the oldest first."""
+    """Return the actions and objects in the audit log, the oldest first."""
     with open_installation(Settings.from_environment(home, {})) as app:
         newest_first = app.catalog.audit.list_(AuditFilter(), limit=100)
         return [(entry.action, entry.object_id) for entry in reversed(newest_first)]

@@ -253,6 +253,6 @@ def test_commands_that_fail_have_done_nothing_and_leave_no_entries(home: Path) -
 
 
 def test_only_home_opens_installations() -> None:
-    """Another file could open one for changes and forget the audit entry."""
+    """Check that no other file opens an installation: it could change data without an audit entry."""
     files = Path(str(storewatch.cli.__file__)).parent.glob("*.py")
     assert [file.name for file in files if "open_installation" in file.read_text(encoding="utf-8")] == ["home.py"]

@@ -261,8 +261,8 @@ def test_status_and_optimize_tell_what_is_there(home: Path) -> None:
     assert re.fullmatch(
         r"\d+ days sorted, \d+ compacted; files \d+ -> \d+; \d+ old files removed; lake version \d+\n", optimized.stdout
     )
-    told = dict(line.split(":", 1) for line in storewatch("status", home=home).stdout.splitlines())
-    assert [told[name].strip() for name in ("stores", "polls", "days covered", "newest poll")] == [
+    shown = dict(line.split(":", 1) for line in storewatch("status", home=home).stdout.splitlines())
+    assert [shown[name].strip() for name in ("stores", "polls", "days covered", "newest poll")] == [
         "3",
         "6",
         "1 (2023-01-23 to 2023-01-23)",

@@ -120,9 +120,9 @@ def test_silences_beyond_the_longest_are_counted(home: Path) -> None:
         "Warning: as_of 2023-01-23T18:00:00Z does not fit the polls: of 12 polled stores only 0"
     )
     lines = done.stdout.splitlines()
-    said = [line for line in lines if line.startswith("The feed was silent from ")]
-    assert len(said) == 3
-    assert said == sorted(said)
+    silences = [line for line in lines if line.startswith("The feed was silent from ")]
+    assert len(silences) == 3
+    assert silences == sorted(silences)
     assert lines[4] == "... and 12 shorter silences; see blind_seconds of each outage."
 
 
@@ -136,17 +136,17 @@ def test_doctor_says_once_what_it_sees_in_most_stores(home: Path) -> None:
     hours = [f"s{number},{day},09:00:00,17:00:00" for number in range(5) for day in range(7)]
     bring(home, "s.csv", "store_id,status,timestamp_utc", *polls)
     bring(home, "s_hours.csv", "store_id,dayOfWeek,start_time_local,end_time_local", *hours)
-    said = "5 of 5 stores are active in most polls outside their hours, so this is how they are polled"
+    evidence = "5 of 5 stores are active in most polls outside their hours, so this is how they are polled"
     assert printed(home, "doctor")[:2] == [
         "all stores: active outside",
-        f"  evidence    {said} rather than when they open",
+        f"  evidence    {evidence} rather than when they open",
     ]
 
 
 def test_doctor_without_findings_says_so(home: Path) -> None:
-    told = "Nothing contradicts the hours of the 3 stores, 2022-12-24 18:00 to 2023-01-23 18:00 UTC."
+    sentence = "Nothing contradicts the hours of the 3 stores, 2022-12-24 18:00 to 2023-01-23 18:00 UTC."
     assert printed(home, "doctor") == [
-        told,
+        sentence,
         "1 of the 3 stores in hours, zones or labels have no polls: ghost",
         "1 of the 2 polled stores have no hours (open 24x7): bar",
     ]

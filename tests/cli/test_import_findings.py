@@ -1,4 +1,4 @@
-"""What an import says about its files, and where that is shown until it is put right."""
+"""The findings of an import about its files, and where they are shown until they are corrected."""
 
 import json
 from pathlib import Path

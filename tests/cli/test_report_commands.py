@@ -1,4 +1,4 @@
-"""What reports are asked for with options, where they go, and reports that are made again."""
+"""Options of reports, where the files are written, and reports that are verified."""
 
 import json
 import os
@@ -29,9 +29,9 @@ def home(labelled_home: Path) -> Path:
 
 
 def test_every_member_of_a_report_is_an_option() -> None:
-    with pytest.raises(InvalidParameterError) as told:
+    with pytest.raises(InvalidParameterError) as raised:
         read_request({"?": 1})
-    members = str(told.value).split("it takes ")[1].removesuffix(".").split(", ")
+    members = str(raised.value).split("it takes ")[1].removesuffix(".").split(", ")
     assert set(options_of(ReportRequest)) == {*members, "as_of", "definition"}
 
 
@@ -208,7 +208,7 @@ def test_saved_report_is_run_by_its_name_and_options_go_first(home: Path, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("a b", "--by", "day"), "'a b' is no name for a report"),
+        (("a b", "--by", "day"), "'a b' is not a name for a report"),
         (("weekly", "--format", "csv", "--by", "day"), "--format: csv is the classic seven columns"),
     ],
 )
@@ -269,7 +269,7 @@ def test_verify_of_what_is_no_report_says_what_is_missing(home: Path, tmp_path: 
     file.write_text(REPORT)
     assert mistake(home, "verify", file).startswith(f"There is no {file}.manifest.json")
     (tmp_path / "r.csv.manifest.json").write_text("{")
-    assert mistake(home, "verify", file).startswith("This is no manifest of a report")
+    assert mistake(home, "verify", file).startswith("This file is not a manifest")
 
 
 def test_verify_of_a_lake_version_that_is_gone_says_so(home: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One rule for what people cannot see in ids and labels, for single texts and for columns."""
+"""One rule for invisible characters in ids and labels, for single texts and for columns."""
 
 import sys
 import unicodedata

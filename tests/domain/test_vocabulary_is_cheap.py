@@ -1,4 +1,4 @@
-"""Everything may import the vocabulary: it loads the standard library and the list of time zones, nothing else."""
+"""Importing `domain` is cheap: it loads the standard library and the list of time zones, nothing else."""
 
 import subprocess
 import sys

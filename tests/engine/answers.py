@@ -1,4 +1,4 @@
-"""Ask the engine about the stores of a world, and the twin the same; both answer in the twin's words."""
+"""The answers of the engine and of the naive twin for the stores of a world, in the same form."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -149,7 +149,7 @@ def naive_totals(world: World) -> Totals:
 
 
 def engine_buckets(world: World, by: str, changes: Changes | None = None, cells: int | None = None) -> Totals:
-    """cells: the buckets are dealt to so many cells in turn."""
+    """Return the totals of the buckets. cells: the buckets count in so many cells in turn."""
     policy, calendars = policy_of(world), calendars_of(world.stores)
     last_day = world.first_day + timedelta(days=world.days - 1)
     edges = np.array([local_edges(zone, world.first_day, last_day, by) for zone in calendars.zones], np.int64)
@@ -240,14 +240,14 @@ def in_words(answer: np.ndarray) -> Totals:
 
 
 def zone_windows(world: World, calendars: Calendars) -> np.ndarray:
-    """Give every zone a window of the world, in turn: int64[Z,2]."""
+    """Return a window of the world for each zone, in turn: int64[Z,2]."""
     return np.array(
         [world.windows[number % len(world.windows)] for number in range(len(calendars.zones))], np.int64
     ).reshape(-1, 2)
 
 
 def store_windows(world: World) -> list[tuple[int, int]]:
-    """The window that `zone_windows` gives each store."""
+    """Return the window of each store, as `zone_windows` assigns them."""
     zones = sorted({store.timezone for store in world.stores})
     return [world.windows[zones.index(store.timezone) % len(world.windows)] for store in world.stores]
 

@@ -1,4 +1,4 @@
-"""What must hold in any world, whatever the right numbers are."""
+"""Properties that hold in any world, whatever the right numbers are."""
 
 from dataclasses import replace
 from datetime import timedelta

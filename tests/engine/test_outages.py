@@ -1,4 +1,4 @@
-"""Outages, openings and reclassifications: the twin's answers in random worlds, and each word of the rules by hand."""
+"""Outages, openings and reclassifications: compared with the twin in random worlds, and each rule by hand."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,7 +36,7 @@ TWO_DAYS = (row(0, "09:00", "12:00"), row(1, "09:00", "12:00"))
 
 @st.composite
 def annotated(draw: st.DrawFn) -> tuple[World, Changes]:
-    """A world and what its annotations say of each store, crowded around its polls."""
+    """A world and the annotations of each store, many of them near its polls."""
     world = draw(worlds(min_stores=1, changing=True))
     changes = []
     for each in world.stores:
@@ -123,7 +123,7 @@ def ask(
     min_minutes: int = 0,
     closures: tuple[tuple[int, int], ...] = (),
 ) -> list[Outage]:
-    """The outages of a store that is open on two mornings, by the `fill` policy; the twin says the same."""
+    """Return the outages, equal to those of the twin, of a store open on two mornings, by the `fill` policy."""
     one = replace(store(rows, polls), closures=closures)
     world = world_of(one, window, as_of)
     found = engine_outages(world, [changes], min_minutes * MINUTE_US)
@@ -344,8 +344,8 @@ def test_openings_closing_at_the_end_of_the_window_or_at_as_of_counts(end: str, 
 
 
 def test_reclassified_later_row_wins_and_other_stores_are_left_out() -> None:
-    said = [("b", 0, 10, Status.UP), ("x", 0, 9, Status.UP), ("b", 4, 6, Status.PLANNED), ("a", 3, 3, Status.UP)]
-    rows = pl.DataFrame(said, dict.fromkeys(RECLASSIFICATIONS, pl.Int64) | {"store_id": pl.String}, orient="row")
+    changed = [("b", 0, 10, Status.UP), ("x", 0, 9, Status.UP), ("b", 4, 6, Status.PLANNED), ("a", 3, 3, Status.UP)]
+    rows = pl.DataFrame(changed, dict.fromkeys(RECLASSIFICATIONS, pl.Int64) | {"store_id": pl.String}, orient="row")
     found = group_reclassified(rows.cast(RECLASSIFICATIONS), pl.Series(["a", "b"]))
     assert found.offsets.tolist() == [0, 0, 3]
     assert list(zip(found.start_us.tolist(), found.end_us.tolist(), found.status.tolist(), strict=True)) == [

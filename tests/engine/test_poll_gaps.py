@@ -1,4 +1,4 @@
-"""How well stores are polled: the twin's answers in random worlds, and the rules by hand."""
+"""The gaps between polls: compared with the twin in random worlds, and the rules by hand."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,4 @@
-"""SEMANTICS 8-11 branch by branch, with the edges of every limit; the twin answers the same questions."""
+"""SEMANTICS 8-11 branch by branch, with the edges of every limit, compared with the twin."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -41,7 +41,7 @@ def in_clock(spans: Sequence[Span]) -> list[str]:
 
 @pytest.fixture(params=[engine_spans, naive_spans], ids=["engine", "twin"])
 def ask(request: pytest.FixtureRequest) -> Ask:
-    """Answer with the stretches of one Monday in UTC."""
+    """Return the stretches of one Monday in UTC."""
 
     def answer(
         rows: Sequence[Row], polls: dict[str, str], gap_us: int = FILL_US, as_of: str = f"{DAY} 23:00"
@@ -170,7 +170,7 @@ def test_status_no_rows_is_open_around_the_clock(ask: Ask) -> None:
 
 
 def test_status_midnight_does_not_end_a_session() -> None:
-    """Were Monday and Tuesday two sessions, Tuesday's own poll would speak for Tuesday from 00:00 (rule 9.2)."""
+    """If Monday and Tuesday were two sessions, Tuesday's poll would decide Tuesday from 00:00 (rule 9.2)."""
     polls = {f"{DAY} 23:50": "down", "2023-01-24 00:10": "up"}
     for rows in ((), (row(0, "20:00", "24:00"), row(1, "00:00", "04:00")), (row(0, "20:00", "04:00"),)):
         one = store(rows, polls)

@@ -1,4 +1,4 @@
-"""CSV in all its dialects: the same rows whatever the dress, and every bad row by itself."""
+"""CSV in all its dialects: the same rows in every dialect, and a bad row never affects its neighbours."""
 
 import csv
 import gzip
@@ -171,7 +171,7 @@ def test_csv_header_alone_is_a_file_without_rows(file: Callable[..., Path], pars
 
 
 def fate(rows: list[str], around: list[str], header: str, file: Callable[..., Path], parse: Parse) -> object:
-    """What becomes of rows when `around` stands before, between and after them: the good ones, the rejects."""
+    """Return the good rows and the rejects when `around` is before, between and after the rows."""
     lines = [header, *around]
     for row in rows:
         lines += [row, *around]
@@ -180,7 +180,7 @@ def fate(rows: list[str], around: list[str], header: str, file: Callable[..., Pa
     return [row for row in good if row[0] not in of_around], [reject[1:] for reject in bad if "ragged" not in reject[1]]
 
 
-# Rows of one line, near to what a broken writer makes of quotes, backslashes, blanks and carriage returns.
+# Rows on one line, as broken programs write quotes, backslashes, blanks and carriage returns.
 ODD_FIELDS = [
     '"12"3"4"',
     '"Joe "Big" Pizza"',

@@ -1,4 +1,4 @@
-"""Special hours, targets and sales as they come in, and hours that are valid from a date."""
+"""Imports of special hours, targets and sales, and of hours that are valid from a date."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time

@@ -1,4 +1,4 @@
-"""A file into the catalog and the lake: everything good of it, or nothing."""
+"""Import a file into the catalog and the lake: all good rows or nothing."""
 
 import gzip
 import random

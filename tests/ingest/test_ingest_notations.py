@@ -1,4 +1,4 @@
-"""Notations that other programs write: read where they can mean one thing only."""
+"""Notations that other programs write: read if they have only one meaning."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""stores.csv, the fourth table: what its header is, which rows can be right, and what becomes of the labels."""
+"""stores.csv, the fourth table: its header, its valid rows, and the effect on labels."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which rows can be right (SEMANTICS 1-4), and which table a header is."""
+"""Which rows are valid (SEMANTICS 1-4), and which table a header belongs to."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

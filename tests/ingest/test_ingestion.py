@@ -177,7 +177,9 @@ def test_polls_of_known_stores_need_no_catalog(
     with pytest.raises(CatalogUnavailableError):
         ingestion.submit(pushed("new")).result()
     ingestion.stop()
-    assert len(polls()) == 2  # what cannot be registered now is stored all the same, and may be sent again
+    assert (
+        len(polls()) == 2
+    )  # polls whose stores cannot be registered now are stored all the same, and may be sent again
 
 
 def test_commits_are_compacted_as_they_come(sqlite_catalog: Catalog, lake: Lake, now: datetime, polls: Polls) -> None:

@@ -1,4 +1,4 @@
-"""Whatever stands in a cell, a row is read or rejected with a reason: no parser of any table raises.
+"""A row with any text in a cell is read or rejected with a reason: no parser of any table raises.
 
 20,000 inputs a run; a million with STOREWATCH_NIGHTLY=1 (`make nightly`).
 """

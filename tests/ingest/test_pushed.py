@@ -23,7 +23,7 @@ def nobody(ids: pl.Series, label: tuple[str, str]) -> pl.Series:
 
 @pytest.fixture
 def push(now: datetime) -> Callable[..., tuple[list[tuple[str, str, bool]], CheckedRequest]]:
-    """Read and check one body: the good rows, and what became of all."""
+    """Read and check one body; return the good rows and the result."""
 
     def run(
         body: bytes | object, form: PushFormat = PushFormat.JSON

@@ -1,4 +1,4 @@
-"""Values that no parser reads: rejected with a reason, and nobody else's rows are hurt by them."""
+"""Values that no parser reads: rejected with a reason, without an effect on other rows."""
 
 import re
 from collections.abc import Callable

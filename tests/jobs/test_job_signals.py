@@ -1,4 +1,4 @@
-"""A worker learns of queued jobs without asking for them, on each kind of database."""
+"""A worker gets a signal of queued jobs without polling the queue, on each kind of database."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ catalog.close()
 
 @pytest.fixture
 def signals(catalog: Catalog) -> Iterator[JobSignals]:
-    """The signals of a queue that was asked already: nothing has changed since."""
+    """The signals of a queue that was read already: nothing has changed since."""
     signals = catalog.jobs.open_signals()
     signals.wait(0)
     yield signals

@@ -1,4 +1,4 @@
-"""One worker in this process, with work that the test steers; tests/processes has real ones, really killed."""
+"""One worker in this process, with work that the test controls; tests/processes really kills real workers."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ def clock() -> datetime:
 
 
 class Steered:
-    """Does what the test says, and remembers which jobs were begun and tidied."""
+    """Work that the test controls; it remembers which jobs were begun and cleaned up."""
 
     def __init__(self, do: Callable[[RunningJob], dict[str, int] | None]) -> None:
         self.begun: list[str] = []

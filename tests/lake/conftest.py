@@ -60,7 +60,7 @@ def random_observations() -> Callable[[int, int], pl.DataFrame]:
 
 @pytest.fixture
 def object_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Run an S3 server with an empty bucket; its credentials are in the environment. Gives the bucket's URL."""
+    """Run an S3 server with an empty bucket; its credentials are in the environment. Yields the URL of the bucket."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

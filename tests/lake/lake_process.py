@@ -1,4 +1,4 @@
-"""What the other processes of the tests do with a lake: `python lake_process.py ROLE URL ARGUMENT`."""
+"""The other processes of the tests of a lake: `python lake_process.py ROLE URL ARGUMENT`."""
 
 import sys
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def append(lake: Lake, writer: str) -> None:
 
 
 def append_slowly(lake: Lake, writer: str) -> None:
-    """One commit of many runs; tells how far it is."""
+    """Append in one commit of many runs, and print the progress."""
 
     def batches() -> Iterator[pl.DataFrame]:
         for number in range(APPENDS):

@@ -84,7 +84,7 @@ def test_append_killed_after_a_line_left_all_or_nothing(tmp_path: Path, line: st
     process.communicate()
     whole = pl.concat([before, everything_of("killed")])
     seen = lake.snapshot().read(*EVERYTHING)
-    # Between its last line and the kill it may have committed; what it said it committed must be there.
+    # It may have committed between its last line and the kill; each commit that it printed must be there.
     assert seen.height in ({whole.height} if line == "committed" else {before.height, whole.height})
     lake.append([batch("after", 0)])
     lake.optimize(now=NOW)

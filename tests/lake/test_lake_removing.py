@@ -200,13 +200,13 @@ def test_lake_of_an_earlier_release_is_read_and_gets_its_columns_with_the_first_
 
 
 def test_details_stay_with_their_observation_through_optimize(lake: Lake, observations: Frame) -> None:
-    said = [("out of hours", "ubereats"), (None, None)]
-    for number, (reason, source) in enumerate(said):
+    details = [("out of hours", "ubereats"), (None, None)]
+    for number, (reason, source) in enumerate(details):
         rows = observations((f"s{number}", NOON, False, LOADED))
         lake.append([rows.with_columns(reason=pl.lit(reason, pl.String), source=pl.lit(source, pl.String))])
     lake.optimize(now=LATER)
     rows = lake.snapshot().read(-(2**62), 2**62, detailed=True).sort("store_id")
-    assert rows.select("reason", "source").rows() == said
+    assert rows.select("reason", "source").rows() == details
     assert lake.snapshot().read(-(2**62), 2**62).schema == OBSERVATIONS
 
 

@@ -120,11 +120,11 @@ def test_two_threads_append_and_compact_and_lose_nothing(tmp_path: Path, random_
     seen = seen_today(random_observations, 120)
 
     def push(rows: pl.DataFrame) -> None:
-        ours = Lake(str(tmp_path / "lake"))
+        compacting_lake = Lake(str(tmp_path / "lake"))
         for number, batch in enumerate(rows.iter_slices(1), 1):
-            ours.append([batch])
+            compacting_lake.append([batch])
             if number % 8 == 0:
-                ours.compact()
+                compacting_lake.compact()
 
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(push, (seen[:60], seen[60:])))

@@ -1,7 +1,7 @@
 """A worker as a process of its own, for tests that kill it: `python job_process.py HOME DATABASE_URL MODE`.
 
-MODE die: the process is killed when a job begins; die late: when its work is done and nobody knows of it yet. slow: a
-job takes for ever, until it is stopped. run: as in production. Prints a line when a job begins.
+MODE die: the process is killed when a job begins; die late: when its work is done but not recorded. slow: a job runs
+until it is stopped. run: as in production. Prints a line when a job begins.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Two services and two workers on one PostgreSQL, pushed to and asked for reports, while one after the other is killed.
+"""Two services and two workers on one PostgreSQL receive polls and create reports, while one after the other is killed.
 
 STOREWATCH_CHAOS_SECONDS=60 for longer; STOREWATCH_CHAOS_SEED for other moments; STOREWATCH_CHAOS_PAUSE=0.5-1.5 for more
 kills.
@@ -90,7 +90,7 @@ class Site:
             self.end(name)
 
     def is_up(self) -> bool:
-        """Whether all four are there, and both services answer."""
+        """Return whether all four processes run, and both services answer."""
         if any(process.poll() is not None for process in self._processes.values()):
             return False
         with httpx.Client(timeout=10) as client:
@@ -98,7 +98,7 @@ class Site:
 
 
 class Clients:
-    """Push polls and ask for reports at whichever service answers, and remember what was promised."""
+    """Push polls and create reports at any service that answers, and remember what was acknowledged."""
 
     def __init__(self, urls: list[str], seed: int) -> None:
         self.acknowledged: list[Poll] = []
@@ -116,7 +116,7 @@ class Clients:
             thread.start()
 
     def stop(self) -> None:
-        """Begin nothing more; what was begun is sent until somebody acknowledges it."""
+        """Start nothing new; what was started is sent until a service acknowledges it."""
         self._stopping.set()
         for thread in self._threads:
             thread.join(timeout=60)
@@ -129,7 +129,7 @@ class Clients:
                     self._push(client, f"store-{number}", chance)
                 else:
                     self._ask(client, chance)
-            except Exception as error:  # noqa: BLE001 - told by the test
+            except Exception as error:  # noqa: BLE001 - the test reports it
                 self.unexpected.append(repr(error))
 
     def _push(self, client: httpx.Client, stores: str, chance: random.Random) -> None:
@@ -145,7 +145,7 @@ class Clients:
             self._stores |= {store_id for store_id, _, _ in polls}
 
     def _ask(self, client: httpx.Client, chance: random.Random) -> None:
-        """Ask for a report and wait for its end, so that the workers always have some, and never many."""
+        """Create a report and wait for its end, so that the workers always have some reports, and never many."""
         while not self._stopping.is_set():
             path, body = chance.choice([("/trigger_report", None), ("/v1/reports", {"format": "csv"})])
             stores = len(self._stores)
@@ -162,7 +162,7 @@ class Clients:
         return answer.status_code == 200 and answer.json()["state"] in ENDED
 
     def _send(self, client: httpx.Client, chance: random.Random, path: str, body: Any) -> dict[str, Any]:
-        """Send it until it is acknowledged: to one, to the other, to the first ..."""
+        """Send a request until it is acknowledged, to both services in turn."""
         urls = chance.sample(self._urls, 2)
         while True:
             url = urls[0]

@@ -1,4 +1,4 @@
-"""The client of the API guide, run against a real service."""
+"""The client of the API guide, run with a real service."""
 
 import importlib.util
 import os
@@ -36,7 +36,7 @@ def load() -> ModuleType:
 
 @contextmanager
 def service(home: Path) -> Iterator[str]:
-    """Serve `home` to whoever brings a key; gives the address."""
+    """Serve `home` with required keys; yields the address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -60,7 +60,7 @@ def is_open(port: int) -> bool:
 
 @contextmanager
 def answering(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[tuple[str, list[str]]]:
-    """A server with these answers, one a request, the last ever after; gives its address and what is asked."""
+    """Run a server that sends these answers in turn, then the last one again; yields its address and the requests."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

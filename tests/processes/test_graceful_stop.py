@@ -1,4 +1,4 @@
-"""SIGTERM ends a real service within ten seconds, whatever its clients and its jobs are at, and loses nothing."""
+"""SIGTERM ends a real service within ten seconds, whatever its clients and jobs do, and loses nothing."""
 
 import json
 import os
@@ -40,7 +40,7 @@ class Service:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def stop(self, exit_code: int = 0) -> float:
-        """Send SIGTERM and give the seconds until the process has ended by itself."""
+        """Send SIGTERM and return the seconds until the process has ended."""
         begun = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(timeout=30) == exit_code
@@ -137,7 +137,7 @@ def test_report_that_takes_long_is_handed_back_and_made_by_the_next(tmp_path: Pa
         import_scene(app, tmp_path / "files")
         home = app.settings.home
         with service(home, STOREWATCH_DATABASE_URL=postgres_url) as running, psycopg.connect(postgres_url) as locking:
-            locking.execute("LOCK TABLE stores")  # and so the report cannot read them
+            locking.execute("LOCK TABLE stores")  # so the report cannot read them
             report_id = running.client.post("/trigger_report").json()["report_id"]
             wait_for(lambda: app.catalog.jobs.find(report_id).state is JobState.RUNNING)
             assert running.stop() < PATIENCE_SECONDS

@@ -1,4 +1,4 @@
-"""Jobs whose processes are really killed, on each kind of database; the constants are short, the code is the same."""
+"""Jobs whose processes are really killed, on each kind of database, with shorter time constants than in production."""
 
 import os
 import signal

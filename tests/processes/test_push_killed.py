@@ -1,4 +1,4 @@
-"""Polls pushed to a real process that is really killed: what was acknowledged is there."""
+"""Polls pushed to a real process that is really killed: acknowledged polls are stored."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Whose word about the client's address a real service takes."""
+"""The client's address behind a proxy: which proxies a real service trusts."""
 
 import os
 import socket
@@ -41,7 +41,7 @@ def _lives(client: httpx.Client) -> bool:
 
 
 def seen_from(client: httpx.Client, key: str, forwarded: str) -> str:
-    """The address that the audit log has of a request."""
+    """Return the client address in the audit log of a request."""
     headers = {**bearer(key), "X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"}
     exported = client.get("/v1/audit", params={"format": "ndjson", "limit": 1}, headers=headers)
     assert exported.status_code == 200

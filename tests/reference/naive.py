@@ -131,7 +131,7 @@ def offset_s(timezone: str, instant_s: int) -> int:
 
 
 def clock_us(timezone: str, instant_us: int) -> int:
-    """What the local clock reads at an instant."""
+    """Return what the local clock reads at an instant."""
     return instant_us + offset_s(timezone, instant_us // SECOND_US) * SECOND_US
 
 
@@ -199,7 +199,7 @@ def weekly_seconds(rows: tuple[Row, ...], weekday: int) -> list[tuple[int, int]]
 def open_seconds(
     day: date, rows: tuple[Row, ...], versions: tuple[Version, ...], special: tuple[Special, ...]
 ) -> list[tuple[int, int]]:
-    """Rules 17 and 18: what is laid on one local date, in seconds from its midnight."""
+    """Rules 17 and 18: the hours of one local date, in seconds from its midnight."""
     overriding = [each for each in special if each.day == day]
     if overriding:
         return [

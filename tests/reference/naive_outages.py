@@ -14,7 +14,7 @@ MINUTE_US = 60 * SECOND_US
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What an annotation turns down time into."""
+    """The status as which an annotation counts down time."""
 
     start_us: int
     end_us: int
@@ -67,12 +67,12 @@ def cut(spans: Iterable[Span], edges: Iterable[int]) -> list[Span]:
 def spans(
     store: Store, changes: Sequence[Change], from_us: int, to_us: int, *, as_of_us: int, max_gap_us: int
 ) -> list[Span]:
-    """Rule 20: down time counts as what the last change around it says; neighbours of one status are one."""
+    """Rule 20: down time counts as the status of the last change around it; neighbours of one status are joined."""
     plain = naive.spans(store, from_us, to_us, as_of_us=as_of_us, max_gap_us=max_gap_us)
     found: list[Span] = []
     for piece in cut(plain, {edge for change in changes for edge in (change.start_us, change.end_us)}):
-        said = [change.status for change in changes if change.start_us <= piece.start_us < change.end_us]
-        status = said[-1] if said and piece.status == "down" else piece.status
+        counted_as = [change.status for change in changes if change.start_us <= piece.start_us < change.end_us]
+        status = counted_as[-1] if counted_as and piece.status == "down" else piece.status
         start_us = piece.start_us
         if found and found[-1].status == status and found[-1].end_us == start_us:
             start_us = found.pop().start_us
@@ -89,10 +89,10 @@ def totals(
     return sums
 
 
-def speaker_at(
+def deciding_poll_at(
     instant_us: int, evidence: Sequence[Observation], open_sessions: Sequence[tuple[int, int]], max_gap_us: int
 ) -> Observation | None:
-    """Rule 9: which observation gives an open instant its status."""
+    """Rule 9: the observation that decides the status of an open instant."""
     session = naive.session_at(open_sessions, instant_us)
     assert session is not None
     for candidates in ([seen for seen in evidence if session[0] <= seen.observed_us < session[1]], evidence):
@@ -133,11 +133,11 @@ def outages(
         if down_us < min_duration_us and before[-1:] == ["up"] and after and after[0].status == "up":
             continue
         began_before = before[-1:] == ["down"]
-        opener = speaker_at(start_us, evidence, open_sessions, max_gap_us)
+        opener = deciding_poll_at(start_us, evidence, open_sessions, max_gap_us)
         assert opener is not None
         closer = None
         if after and after[0].status == "up":
-            closer = speaker_at(after[0].start_us, evidence, open_sessions, max_gap_us)
+            closer = deciding_poll_at(after[0].start_us, evidence, open_sessions, max_gap_us)
         state = "ongoing"
         if after and after[0].status != "down":
             state = "ended"

@@ -1,4 +1,4 @@
-"""The naive twin of what reports say beyond figures: mass outages, lost sales, contradictions; read literally.
+"""The naive twin of the sections of reports: mass outages, lost sales, contradictions; read literally.
 
 It never imports storewatch.
 """
@@ -81,7 +81,7 @@ def mass_outages(
 
 
 def rate_at(rates: Mapping[tuple[int | None, int | None], float], weekday: int, hour: int) -> float:
-    """What an hour sells: as the row says that names it best; nothing if none does."""
+    """Return the sales of an hour: those of the row that names it most exactly; zero without one."""
     for named in ((weekday, hour), (weekday, None), (None, hour), (None, None)):
         if named in rates:
             return rates[named]
@@ -128,7 +128,7 @@ class Contradiction:
 def contradictions(
     observations: Sequence[Observation], sessions: Sequence[tuple[int, int]], from_us: int, to_us: int, as_of_us: int
 ) -> list[Contradiction]:
-    """What the polls of one store in a window say against the openings and closings in it, up to as_of.
+    """How the polls of one store contradict the openings and closings in a window, up to as_of.
 
     Its clock is UTC.
     """
@@ -158,15 +158,17 @@ def contradictions(
         times = Counter(each[0] % DAY_US for each in judged)
         often = [time_us for time_us in sorted(times) if times[time_us] >= 5]
         for clock_us in (*often, None):
-            ours = [each for each in judged if (each[0] % DAY_US if each[0] % DAY_US in often else None) == clock_us]
-            against = [each for each in ours if each[1]]
+            of_clock = [
+                each for each in judged if (each[0] % DAY_US if each[0] % DAY_US in often else None) == clock_us
+            ]
+            against = [each for each in of_clock if each[1]]
             fitting, rest = sum(each[4] for each in against), sum(each[5] for each in against)
-            if len(ours) >= 5 and 10 * len(against) > 6 * len(ours) and 10 * fitting >= 8 * rest:
+            if len(of_clock) >= 5 and 10 * len(against) > 6 * len(of_clock) and 10 * fitting >= 8 * rest:
                 found.append(
                     Contradiction(
                         finding=finding,
                         clock_us=clock_us,
-                        edges=tuple(sorted((edge_us, contrary) for edge_us, contrary, *_ in ours)),
+                        edges=tuple(sorted((edge_us, contrary) for edge_us, contrary, *_ in of_clock)),
                         by_us=median_low([each[2] for each in against]),
                         bound_us=median_low([each[3] for each in against]),
                     )

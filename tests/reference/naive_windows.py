@@ -1,4 +1,4 @@
-"""The naive twin's windows: what a calendar on the wall and the store's clock say, counted day by day.
+"""The naive twin's windows: computed from a calendar and the store's clock, day by day.
 
 A local time is a datetime without a zone; a span is a pair of microseconds, half open.
 """

@@ -1,4 +1,4 @@
-"""Words for plain tests: instants, rows and stores as people write them."""
+"""Helpers for plain tests: instants, rows and stores in short forms."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

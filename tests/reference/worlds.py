@@ -1,4 +1,4 @@
-"""Random worlds for Hypothesis: stores, windows and a policy, crowded around the instants where mistakes live."""
+"""Random worlds for Hypothesis: stores, windows and a policy, many values near instants where errors are likely."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,7 +9,7 @@ from reference.naive import DAY_US, HOUR_US, SECOND_US, Observation, Row, Specia
 
 MINUTE_US = 60 * SECOND_US
 
-# A zone and a local date on (or beside) which its clock does something odd; ordinary weeks come last.
+# A zone and a local date on (or next to) which its clock changes; ordinary weeks come last.
 ODD_DAYS = (
     ("America/New_York", date(2023, 3, 12)),
     ("America/New_York", date(2023, 11, 5)),
@@ -38,7 +38,7 @@ ZONES = tuple(sorted({zone for zone, _ in ODD_DAYS}))
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """What one call of the engine gets; every window lies in `[from_us, to_us)`."""
+    """The input of one call of the engine; every window lies in `[from_us, to_us)`."""
 
     stores: tuple[Store, ...]
     windows: tuple[tuple[int, int], ...]

@@ -67,7 +67,7 @@ def sums(store_id: str, mode: dict[str, str], from_us: int, to_us: int) -> dict[
 
 
 def figures(parts: Sequence[dict[str, int]]) -> dict[str, Any]:
-    """The columns of FIGURES for stores whose sums these are."""
+    """Return the columns of FIGURES for these sums."""
     summed = {status: sum(part[status] for part in parts) for status in STATUSES}
     ratios = naive.figures([summed])
     return {
@@ -92,7 +92,7 @@ def spread(parts: Sequence[dict[str, int]]) -> dict[str, Any]:
 
 
 def quantile(ordered: list[float], share: float) -> float | None:
-    """Between the neighbours, by how near they are."""
+    """Return the quantile, linear between its neighbours."""
     if not ordered:
         return None
     place = share * (len(ordered) - 1)
@@ -101,7 +101,7 @@ def quantile(ordered: list[float], share: float) -> float | None:
 
 
 def assert_rows(found: pl.DataFrame, expected: Sequence[dict[str, Any]]) -> None:
-    """Compare the columns that are expected; microseconds exactly, ratios as floats can."""
+    """Compare the expected columns: microseconds exactly, ratios as precisely as floats allow."""
     names = list(expected[0])
     assert_frame_equal(
         found.select(names),
@@ -224,9 +224,9 @@ def test_period_before_is_compared_for_stores_and_for_all_together(world: Instal
 
 def test_peers_count_though_they_are_not_in_the_report(world: Installation) -> None:
     found = compute(world, windows=["last_week"], peers="brand", store_ids=["tokyo", "ghost"])[ReportTable.STORES]
-    ours = {each: sums(each, MODES[0], *span_of("last_week", zone_of(each))) for each in by_brand("b")}
-    of_peers = {each: own["up"] / (own["up"] + own["down"]) for each, own in ours.items()}
-    group = figures(list(ours.values()))["availability"]
+    totals_of_brand = {each: sums(each, MODES[0], *span_of("last_week", zone_of(each))) for each in by_brand("b")}
+    of_peers = {each: own["up"] / (own["up"] + own["down"]) for each, own in totals_of_brand.items()}
+    group = figures(list(totals_of_brand.values()))["availability"]
     assert_rows(
         found,
         [

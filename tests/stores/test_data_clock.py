@@ -1,4 +1,4 @@
-"""When as_of does not fit the polls: the rule by hand, and that it needs no more of the lake than what decides it."""
+"""The warning that as_of does not fit the polls: the rule by hand, and how little of the lake it reads."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

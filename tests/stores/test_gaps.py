@@ -1,4 +1,4 @@
-"""What the inputs leave open: stores that only some of them name."""
+"""Gaps of the inputs: stores that only some of them name."""
 
 import polars as pl
 import pytest

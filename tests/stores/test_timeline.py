@@ -1,4 +1,4 @@
-"""One store over time against the naive twin, through a real lake and catalog; and the range that is asked for."""
+"""One store over time against the naive twin, through a real lake and catalog; and the requested range."""
 
 import random
 from datetime import UTC, date, datetime, timedelta

@@ -1,1 +1,1 @@
-"""Fixtures and helpers that tests of several rooms share."""
+"""Fixtures and helpers that several folders of tests use."""

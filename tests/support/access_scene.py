@@ -17,7 +17,7 @@ REQUIRED = AccessRules(keys=KeyRule.REQUIRED)
 
 
 def key_of(app: Installation, role: Role = Role.ADMIN, scope: Scope = ALL_STORES, **changes: Any) -> str:
-    """Make a key and give its text."""
+    """Create a key and return its text."""
     words = {"name": role.name.lower(), "role": role, "scope": scope, "now": utc_now()} | changes
     return create_key(app.catalog, **words).text
 
@@ -30,7 +30,7 @@ def bearer(key: str) -> dict[str, str]:
 def serving(
     app: Installation, access: AccessRules = REQUIRED, *, with_worker: bool = False, **options: Any
 ) -> Iterator[TestClient]:
-    """Give a client of a running service; options are those of TestClient."""
+    """Run the service and yield a client. options: those of TestClient."""
     wanted: dict[str, Any] = {"base_url": "http://127.0.0.1:8000", "raise_server_exceptions": False} | options
     parts = prepare_service(app, with_worker=with_worker, access=access)
     with TestClient(service_of(parts), **wanted) as client:

@@ -1,6 +1,6 @@
 """Commands of storewatch in this process. A process of its own costs 2 to 3 CPU-seconds, nearly all of it imports.
 
-Commands that serve, that wait for signals, or that are about their process are run as real processes by their tests.
+Tests of commands that serve, wait for signals or depend on their process run real processes.
 """
 
 import io
@@ -37,7 +37,7 @@ def run_command(
 
 
 def run_process(*arguments: str | Path, home: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command as a real process, for what is about the process, and for services."""
+    """Run a command as a real process, for tests of the process itself and of services."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("STOREWATCH_")}
     return subprocess.run(
         [sys.executable, "-m", "storewatch", *map(str, arguments)],
@@ -62,7 +62,7 @@ def _exit_code() -> int:
 
 @contextmanager
 def _process_state(words: list[str], variables: Mapping[str, str], cwd: Path | None) -> Iterator[None]:
-    """Set what belongs to a process for the block, and set it back, with the handlers of logs that a command sets."""
+    """Set the environment, arguments and folder of the process for the block, and restore them and the log handlers."""
     before = dict(os.environ), sys.argv, Path.cwd()
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     logs = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]

@@ -1,4 +1,4 @@
-"""Real processes of storewatch, started on a home and killed as the test likes."""
+"""Real processes of storewatch, started on a home folder and killed by tests."""
 
 import os
 import socket
@@ -28,7 +28,7 @@ def answers(client: httpx.Client, path: str = "/healthz") -> bool:
 
 
 def start(home: Path, *arguments: str, log: Path, **settings: str) -> subprocess.Popen[bytes]:
-    """Start `storewatch ...` on a home; what it says is appended to a file."""
+    """Start `storewatch ...` on a home folder; its output is appended to a file."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("STOREWATCH_")}
     with log.open("ab") as written:
         return subprocess.Popen(
@@ -41,7 +41,7 @@ def start(home: Path, *arguments: str, log: Path, **settings: str) -> subprocess
 
 @contextmanager
 def service(home: Path, *options: str, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
-    """A service that answers, and a client of it."""
+    """Run a service, and yield its process and a client once it is alive."""
     port = free_port()
     home.parent.mkdir(exist_ok=True)
     with (

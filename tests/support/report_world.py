@@ -84,7 +84,7 @@ def zone_of(store_id: str) -> str:
 
 @cache
 def polls_of(store_id: str) -> tuple[Observation, ...]:
-    """A poll every few hours over 40 days, down every fourth time; the store in Lisbon has one at the report's now."""
+    """Return polls every few hours over 40 days, every fourth inactive; Lisbon's store has one at the report's now."""
     chance = random.Random(store_id)
     found, at_us = [], AS_OF_US - 40 * DAY_US
     while GIVEN[store_id].polled and at_us < AS_OF_US:
@@ -114,7 +114,7 @@ def store(store_id: str) -> Store:
 
 @cache
 def spans(store_id: str, policy: str, closures: str, annotations: str) -> tuple[Span, ...]:
-    """What the twin says a store was, from 70 days before the report's now on, by the modes' names."""
+    """Return the twin's spans of a store from 70 days before the report's now on, by the names of the modes."""
     between = AS_OF_US - 70 * DAY_US, AS_OF_US + DAY_US
     limits = {"as_of_us": AS_OF_US, "max_gap_us": MAX_GAP_US[policy]}
     if annotations == "ignore":
@@ -129,7 +129,7 @@ def spans(store_id: str, policy: str, closures: str, annotations: str) -> tuple[
 
 
 def import_world(app: Installation, folder: Path) -> None:
-    """Bring the world in as people do."""
+    """Import the world from files."""
     folder.mkdir()
     for name, lines in _files():
         (folder / name).write_text("\n".join([*lines, ""]), encoding="utf-8")

@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def wait_for(ask: Callable[[], T | None], timeout_s: float = 60) -> T:
-    """Ask until there is an answer, and give it."""
+    """Call `ask` until it returns an answer, and return that. Raises TimeoutError."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         answer = ask()

@@ -1,4 +1,4 @@
-"""What tests of the HTTP service share."""
+"""The fixtures that all tests of the HTTP service use."""
 
 import pytest
 

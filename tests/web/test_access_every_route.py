@@ -1,4 +1,4 @@
-"""Walks every route of the service: a new one without protection, audit or documented problems fails here."""
+"""Checks of every route of the service: a new route without protection, audit or documented problems fails here."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ from storewatch.web.service import create_service
 
 NO_KEY = PUBLIC_PATHS
 READ_ONLY = {"GET", "HEAD"}
-# Routes that take another role than their method tells.
+# Routes that need another role than the usual one of their method.
 OTHERWISE = {
     ("GET", "/trigger_report"): Role.OPERATOR,
     ("POST", "/get_report"): Role.VIEWER,
@@ -70,7 +70,7 @@ def service(app: Installation) -> FastAPI:
 
 
 @pytest.fixture(scope="module")
-def doors(service: FastAPI) -> list[tuple[str, str]]:
+def routes(service: FastAPI) -> list[tuple[str, str]]:
     """Method and path of every route that takes a key."""
     return [
         (method, route.path)
@@ -98,30 +98,32 @@ def test_walk_finds_what_the_documentation_lists(service: FastAPI) -> None:
     assert {path for _, path in walked - documented - NOT_DOCUMENTED} <= NO_KEY
 
 
-def test_every_route_asks_for_a_key(client: TestClient, doors: list[tuple[str, str]]) -> None:
-    answers = {door: ask(client, *door).status_code for door in doors}
-    assert answers == dict.fromkeys(doors, 401)
+def test_every_route_asks_for_a_key(client: TestClient, routes: list[tuple[str, str]]) -> None:
+    answers = {route: ask(client, *route).status_code for route in routes}
+    assert answers == dict.fromkeys(routes, 401)
     assert len(answers) >= 9
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
 def test_every_route_refuses_a_role_that_is_too_low(
-    app: Installation, client: TestClient, doors: list[tuple[str, str]], role: Role
+    app: Installation, client: TestClient, routes: list[tuple[str, str]], role: Role
 ) -> None:
     headers = bearer(key_of(app, role))
-    above = [door for door in doors if not role.includes(needed_role(*door))]
-    assert {door: ask(client, *door, headers=headers).status_code for door in above} == dict.fromkeys(above, 403)
+    above = [route for route in routes if not role.includes(needed_role(*route))]
+    assert {route: ask(client, *route, headers=headers).status_code for route in above} == dict.fromkeys(above, 403)
 
 
 @pytest.mark.parametrize("role", list(Role))
 def test_every_route_lets_in_a_role_that_suffices(
-    app: Installation, client: TestClient, doors: list[tuple[str, str]], role: Role
+    app: Installation, client: TestClient, routes: list[tuple[str, str]], role: Role
 ) -> None:
     headers = bearer(key_of(app, role))
     answers = {
-        door: ask(client, *door, headers=headers).status_code for door in doors if role.includes(needed_role(*door))
+        route: ask(client, *route, headers=headers).status_code
+        for route in routes
+        if role.includes(needed_role(*route))
     }
-    assert {door: status for door, status in answers.items() if status in {401, 403} or status >= 500} == {}
+    assert {route: status for route, status in answers.items() if status in {401, 403} or status >= 500} == {}
 
 
 def test_every_route_names_the_role_it_takes(service: FastAPI) -> None:

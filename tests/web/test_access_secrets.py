@@ -1,4 +1,4 @@
-"""A key shows up nowhere but in the answer that makes it."""
+"""A key appears only in the answer that creates it."""
 
 import logging
 from pathlib import Path

@@ -45,7 +45,7 @@ def client(app: Installation, service: FastAPI) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def values(client: TestClient) -> dict[str, str]:
-    """What stands in the paths: a store, and a report that is complete."""
+    """The values of path parameters: a store, and a complete report."""
     report_id = client.post("/trigger_report").json()["report_id"]
     wait_for(lambda: client.get(f"/v1/reports/{report_id}").json()["state"] == "complete")
     return {"store_id": "cafe", "report_id": report_id}

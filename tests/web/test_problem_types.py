@@ -1,4 +1,4 @@
-"""The reference of problem types names every one that the code can answer."""
+"""The reference of problem types has every type that the code can answer."""
 
 import re
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Any text in a path, a parameter, a header or a body is read or refused: the service never answers 5xx.
 
-Schemathesis asks what the OpenAPI document promises; this asks what it does not know of: digits of other scripts, half
-characters, invisible ones. Two hundred requests a run; twenty thousand with STOREWATCH_NIGHTLY=1 (`make nightly`).
+Schemathesis sends what the OpenAPI document allows; these tests send what it does not know: digits of other scripts,
+half characters, invisible ones. Two hundred requests a run; twenty thousand with STOREWATCH_NIGHTLY=1 (`make nightly`).
 """
 
 import base64

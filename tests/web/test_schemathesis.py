@@ -1,8 +1,8 @@
-"""Schemathesis asks the real service what /openapi.json says it takes, and what it says it does not, as every role.
+"""Schemathesis sends the real service requests that /openapi.json allows, and requests that it forbids, as every role.
 
 Every check of Schemathesis is on: no 5xx, no undocumented status, content type, header or body, no bad input taken, no
-good input refused, no route without its key. The systematic cases are asked once, as the role that may do everything.
-STOREWATCH_SCHEMATHESIS=thorough asks all of them as every role, and some thousands of made-up ones.
+good input refused, no route without its key. The systematic cases are sent once, as the role that may do everything.
+STOREWATCH_SCHEMATHESIS=thorough sends all of them as every role, and some thousands of random ones.
 """
 
 import os
@@ -36,13 +36,13 @@ BAD = ["400", "401", "403", "404", "405", "406", "408", "409", "410", "413", "41
     "application/x-ndjson", "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream"
 )
 def as_it_is(_: schemathesis.SerializationContext, value: Any) -> bytes:
-    """Send the text or bytes that were made up; Schemathesis knows no more of these types than that."""
+    """Send the generated text or bytes as they are; Schemathesis knows nothing else about these types."""
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-# What a check must not ask of an operation, and why.
+# Checks that an operation need not pass, and why.
 EXCEPT = {
-    # The good rows of a body go in, and the answer says which were not; a form has no types, its `0` is a false.
+    # The good rows of a body are stored, and the answer lists the others; a form has no types, its `0` is false.
     "negative_data_rejection": [
         "pushObservations",
         "replaceLabels",
@@ -55,7 +55,7 @@ EXCEPT = {
         "createImports",
     ],
 }
-# The classic contract says by 500 that a report failed or was cancelled.
+# In the classic contract, 500 means that a report failed or was cancelled.
 CLASSIC = {
     "include-operation-id": ["getClassicReport", "getClassicReportByPost"],
     "checks": {
@@ -66,12 +66,12 @@ CLASSIC = {
 
 
 @schemathesis.check
-def no_failure_of_ours(_: schemathesis.CheckContext, response: schemathesis.Response, __: schemathesis.Case) -> None:
-    """Find the 500 that nobody foresaw, also where a 500 is documented."""
+def no_unexpected_failure(_: schemathesis.CheckContext, response: schemathesis.Response, __: schemathesis.Case) -> None:
+    """Fail for an unexpected 500, also where a 500 is documented."""
     assert b"urn:storewatch:problem:internal" not in response.content
 
 
-# Operations whose systematic cases are asked in the thorough form only: the first waits for a commit two hundred times,
+# Operations whose systematic cases are sent in the thorough form only: the first waits for a commit two hundred times,
 # the others have the bodies of createReport, replaceLabels and replaceWeeklyHours.
 FUZZED_ONLY = [
     "pushObservations",
@@ -110,8 +110,8 @@ def configuration(key: str, role: Role) -> SchemathesisConfig:
     )
 
 
-def ask_everything(schema: Any) -> tuple[Counter[str], list[str]]:
-    """Ask all that the schema lists: the cases of each operation, and what was found, each finding once."""
+def send_all_cases(schema: Any) -> tuple[Counter[str], list[str]]:
+    """Send the cases of every operation in the schema; return the number of cases of each, and each finding once."""
     asked: Counter[str] = Counter()
     found: dict[tuple[str, str, str], str] = {}
     for event in from_schema(schema).execute():
@@ -142,7 +142,7 @@ def test_service_keeps_what_its_openapi_promises(tmp_path: Path, role: Role) -> 
         service = create_service(prepare_service(app, with_worker=True, access=REQUIRED))
         schema = schemathesis.openapi.from_asgi("/openapi.json", service, config=configuration(key_of(app, role), role))
         try:
-            asked, found = ask_everything(schema)
+            asked, found = send_all_cases(schema)
         finally:
             shutdown_lifespans()
     print(f"{role.name.lower()}: {asked.total()} cases of {len(asked)} operations")

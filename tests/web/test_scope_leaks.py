@@ -32,7 +32,7 @@ FILES = {
     "menu_hours.csv": f"store_id,dayOfWeek,start_time_local,end_time_local\n{FOREIGN},0,03:33:00,04:44:00\n",
     "timezones.csv": f"store_id,timezone_str\n{FOREIGN},Europe/Vaduz\n",
 }
-# What only another's stores are, have or were: ids, names, labels, zone, hours, the time of their newest poll.
+# Texts that only stores of another owner have: ids, names, labels, zone, hours, the time of their newest poll.
 TRACES = ("rival", "free-shop", "Their shop", "No shop", "Vaduz", "03:33", "09:09:09")
 DAY = {"from": "2023-01-23T00:00:00Z", "to": "2023-01-25T00:00:00Z", "by": "hour"}
 QUERIES = {
@@ -40,7 +40,7 @@ QUERIES = {
     "/v1/store_counts": [{}, {"prefix": "rival"}],
     "/v1/imports/{import_id}/rejects": [{}, {"format": "csv"}],
 }
-# Filters that name something of others.
+# Filters with names of other owners' stores.
 NAMING_OTHERS = [
     *((f"/v1/{name}", {"label": "owner:rival"}) for name in ("stores", "store-counts")),
     *((f"/v1/{name}", {"label": "owner", "value": "rival"}) for name in ("special-hours", "targets", "sales")),
@@ -49,7 +49,7 @@ NAMING_OTHERS = [
         for name in ("special-hours", "targets", "sales", "closures", "annotations")
     ),
 ]
-# Of these a scope has no part: they are refused as a whole.
+# A key with a scope gets 403 for these.
 REFUSED = {
     "/metrics",
     "/v1/audit",
@@ -74,7 +74,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 @pytest.fixture(scope="module")
 def client(app: Installation) -> Iterator[TestClient]:
-    """A client with the key of acme; what the admin has made is in `client.ids`."""
+    """A client with the key of acme; `client.ids` has the ids of everything that the admin created."""
     with serving(app, with_worker=True, headers=bearer(key_of(app, Role.OPERATOR, ACME))) as client:
         yield client
 
@@ -84,26 +84,26 @@ def admin(app: Installation) -> dict[str, str]:
     return bearer(key_of(app))
 
 
-def say(client: TestClient, store_id: str, word: str, start: str, **options) -> dict[str, str]:
-    """Enter a closure, an annotation, special hours, a target and sales of a store; give the ids of the former."""
+def create_entries(client: TestClient, store_id: str, word: str, start: str, **options) -> dict[str, str]:
+    """Create a closure, an annotation, special hours, a target and sales of a store; return the first two ids."""
     span = {"store_id": store_id, "from": "2023-01-23T01:00:00Z", "to": "2023-01-23T02:00:00Z"}
     closure = client.post("/v1/closures", json=span | {"reason": word}, **options).json()
     annotation = client.post("/v1/annotations", json=span | {"cause": word}, **options).json()
     times = {"date": "2023-01-25", "start_time_local": start, "end_time_local": "08:44"}
-    for path, said in (("special-hours", times), ("targets", {"objective": 99}), ("sales", {"sales_per_hour": 9})):
-        assert client.put(f"/v1/{path}", json=[{"store_id": store_id} | said], **options).status_code == 200
+    for path, entry in (("special-hours", times), ("targets", {"objective": 99}), ("sales", {"sales_per_hour": 9})):
+        assert client.put(f"/v1/{path}", json=[{"store_id": store_id} | entry], **options).status_code == 200
     return {"closure_id": closure["closure_id"], "annotation_id": annotation["annotation_id"]}
 
 
 @pytest.fixture(scope="module")
 def others(client: TestClient, admin: dict[str, str]) -> dict[str, str]:
-    """Ids of finished things that an admin made, which see all stores."""
+    """Return ids of finished reports, imports and the like that an admin created for all stores."""
     report_id = client.post("/v1/reports", json={}, headers=admin).json()["report_id"]
     polls = {"file": ("store_status.csv", FILES["store_status.csv"].encode(), "text/csv")}
     import_id = client.post("/v1/imports", files=polls, headers=admin).json()["items"][0]["import_id"]
     for path in (f"/v1/reports/{report_id}", f"/v1/imports/{import_id}"):
         wait_for(lambda path=path: client.get(path, headers=admin).json()["state"] == "complete")
-    said = say(client, FOREIGN, "rival", "03:33", headers=admin)
+    entry = create_entries(client, FOREIGN, "rival", "03:33", headers=admin)
     of_label = {"label": "owner", "value": "rival", "reason": "rival"}
     of_label |= {"from": "2023-01-23T03:00:00Z", "to": "2023-01-23T04:00:00Z"}
     assert client.post("/v1/closures", json=of_label, headers=admin).status_code == 201
@@ -113,12 +113,12 @@ def others(client: TestClient, admin: dict[str, str]) -> dict[str, str]:
     definition = {"name": "x", "parameters": {"store_ids": [FOREIGN]}}
     assert client.post("/v1/report-definitions", json=definition, headers=admin).status_code == 201
     ids = {"report_id": report_id, "import_id": import_id, "key_id": "0123456789", "name": "x"}
-    return {"store_id": FOREIGN, **ids, **said}
+    return {"store_id": FOREIGN, **ids, **entry}
 
 
 @pytest.fixture(scope="module")
 def own(client: TestClient) -> dict[str, str]:
-    """Ids of what the key of acme may see."""
+    """Return ids of everything that the key of acme may read."""
     report_id = client.post("/v1/reports", json={}).json()["report_id"]
     text = f"store_id,status,timestamp_utc\n{OWN},active,2023-01-23 12:00:00 UTC\n{OWN},open,2023-01-23 12:00:00 UTC\n"
     polls = {"file": ("store_status.csv", text.encode(), "text/csv")}
@@ -126,7 +126,7 @@ def own(client: TestClient) -> dict[str, str]:
     for path in (f"/v1/reports/{report_id}", f"/v1/imports/{import_id}"):
         wait_for(lambda path=path: client.get(path).json()["state"] == "complete")
     ids = {"report_id": report_id, "import_id": import_id, "key_id": "0123456789", "name": "x"}
-    return {"store_id": OWN, **ids, **say(client, OWN, "ours", "05:05")}
+    return {"store_id": OWN, **ids, **create_entries(client, OWN, "ours", "05:05")}
 
 
 def read_routes(client: TestClient) -> list[str]:
@@ -169,12 +169,12 @@ def test_others_things_are_answered_like_things_that_do_not_exist(client: TestCl
             continue
         theirs, none = read(client, path, others, {}), read(client, path, nothing, {})
         assert theirs.status_code == none.status_code == 404, path
-        told, known = theirs.json(), none.json()
-        told.pop("request_id")
+        foreign, known = theirs.json(), none.json()
+        foreign.pop("request_id")
         known.pop("request_id")
         for other in others.values():
-            told["detail"] = told["detail"].replace(f"'{other}'", f"'{NOBODYS}'")
-        assert told == known, path
+            foreign["detail"] = foreign["detail"].replace(f"'{other}'", f"'{NOBODYS}'")
+        assert foreign == known, path
 
 
 @pytest.mark.parametrize(("path", "query"), NAMING_OTHERS)
@@ -186,7 +186,7 @@ def test_filters_by_names_of_others_are_refused_like_names_that_nobody_has(
     assert theirs.status_code == none.status_code
     assert theirs.status_code in (404, 422)
     texts = [answer.text.replace(answer.json()["request_id"], "") for answer in (theirs, none)]
-    own = [re.sub("; the nearest is acme-shop", "", text) for text in texts]  # whose ids are like it is no secret
+    own = [re.sub("; the nearest is acme-shop", "", text) for text in texts]  # similar ids are not secret
     assert own[0].replace("rival", "zzzzz").replace(FOREIGN, NOBODYS) == own[1]
 
 

@@ -1,4 +1,4 @@
-"""A service is built once and works on one installation after the other, by the rules of each."""
+"""A service is built once and serves one installation after the other, by the rules of each."""
 
 from dataclasses import replace
 from pathlib import Path

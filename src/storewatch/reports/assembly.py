@@ -64,10 +64,10 @@ class ComputeShards(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class StoreDetails:
-    """What the catalog knows of the stores of a report, in their order, beside hours and zones.
+    """Details from the catalog about the stores of a report, in their order, without hours and zones.
 
-    names: String, null without a name. peers: String, the value of the label that makes peers, null without; None
-    where peers are not compared. objectives: float64[S], NaN without one; None where no store has one.
+    names: String, null without a name. peers: String, the value of the label by which stores are peers, null without a
+    value; None where peers are not compared. objectives: float64[S], NaN without one; None where no store has one.
     """
 
     names: pl.Series
@@ -260,7 +260,7 @@ def _comparisons(store_details: StoreDetails, totals: WindowTotals) -> pl.DataFr
 
 
 def _choose(request: ReportRequest, in_report: npt.NDArray[np.bool_], totals_us: Int64s) -> npt.NDArray[np.bool_]:
-    """Return which stores the report keeps: requested, with down time in any window, worst in the first window."""
+    """Return which stores the report keeps: requested, with down time in any window, worst in the first: bool[S]."""
     kept = in_report.copy()
     if request.with_outages:
         kept &= (totals_us[..., Status.DOWN] > 0).any(axis=1)

@@ -91,7 +91,7 @@ def test_edit_of_a_kernel_file_compiles_its_kernels_again(
 
 @pytest.mark.parametrize("name", FILES)
 def test_kernel_file_depends_on_no_other_file_but_for_types(name: str) -> None:
-    """What a kernel file takes from elsewhere is compiled into it, and a change of it there would not be seen."""
+    """Check that kernel files import only types: Numba would not see a change of other imported code."""
     imported = {
         (node.module, alias.name)
         for node in ast.walk(ast.parse((KERNELS / name).read_text()))

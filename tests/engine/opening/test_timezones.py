@@ -158,7 +158,7 @@ def test_default_timezone_is_one() -> None:
 
 
 def test_offset_changes_never_twice_in_a_day_of_any_zone() -> None:
-    """The engine samples offsets once a UTC day: two changes inside one would be lost if the second undid the first."""
+    """The engine samples offsets once a UTC day, so a change that a second one undoes on the same day would be lost."""
     crowded = {
         name: [(a, b) for (a, _), (b, _) in pairwise(table_changes(tzif)) if a // DAY_SECONDS == (b - 1) // DAY_SECONDS]
         for tzif, name in tables().items()
@@ -167,7 +167,7 @@ def test_offset_changes_never_twice_in_a_day_of_any_zone() -> None:
 
 
 def test_offset_changes_of_every_zone_as_in_its_table() -> None:
-    """Asked around every change of 1970-2036; in a thorough run about all these years at once."""
+    """Compare around every change of 1970-2036; a thorough run compares all these years at once."""
     wrong = []
     for tzif, zone in tables().items():
         expected = [change for change in table_changes(tzif) if FROM_S <= change[0] < TABLES_END_S]

@@ -25,7 +25,7 @@ RICH = {"windows": ["last_week", "today"], "by": "day", "include": ["outages", "
 
 
 def made(app: Installation, file: Path, **asked: Any) -> Manifest:
-    """Write a report and give its manifest, as it was written and read again."""
+    """Write a report and return its manifest, as it was written and read again."""
     with compute_report(app, read_request(asked)) as content:
         manifest = Manifest.of(content, file.name, write_file(content, file))
     return Manifest.read(json.dumps(manifest.as_json()))
@@ -132,7 +132,7 @@ def test_figures_that_changed_are_told_in_every_form(app: Installation, tmp_path
     figures = again(app, manifest, file).figures
     assert "last_week: planned_seconds 0.0 then, 1800.0 now" in figures
     assert "last_day: down_seconds 4500.0 then, 1800.0 now" in figures
-    assert not [told for told in figures if told.startswith("last_hour: down_seconds")]
+    assert not [changed for changed in figures if changed.startswith("last_hour: down_seconds")]
 
 
 def test_manifest_without_totals_still_verifies(app: Installation, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_binary_file_that_was_changed_is_told_by_its_size(app: Installation, tmp
     file.write_bytes(file.read_bytes() + b"!")
     found = again(app, manifest, file)
     assert (found.file_intact, found.same) == (False, True)
-    assert found.difference == f"{size + 1:,} bytes in the file, {size:,} made again; a text form would tell where"
+    assert found.difference == f"{size + 1:,} bytes in the file, {size:,} made again; a text form would show where"
 
 
 def test_versions_of_another_software_and_tzdata_are_told(app: Installation, tmp_path: Path) -> None:
@@ -223,14 +223,14 @@ def test_manifest_with_members_that_cannot_be_is_none(
 ) -> None:
     kept = made(app, tmp_path / "r.csv").as_json()
     kept |= change | {"parameters": kept["parameters"] | change.get("parameters", {})}
-    with pytest.raises(InvalidInputError, match="This is no manifest of a report") as told:
+    with pytest.raises(InvalidInputError, match="This file is not a manifest") as raised:
         Manifest.read(json.dumps(kept))
-    assert not isinstance(told.value, InvalidParameterError)
+    assert not isinstance(raised.value, InvalidParameterError)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"file": 7}', "null"])
 def test_text_that_is_no_manifest_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="This is no manifest of a report"):
+    with pytest.raises(InvalidInputError, match="This file is not a manifest"):
         Manifest.read(text)
 
 

@@ -31,7 +31,7 @@ CAFE = "cafe,0.0,2.25,2.25,0.0,0.75,0.75\n"
 
 
 def ask(app: Installation, request: ReportRequest | None = None, scope: Scope = ALL_STORES) -> Job:
-    """Accept a report and take it as a worker does."""
+    """Create a report and claim it as a worker does."""
     job_id = f"r{len(app.catalog.jobs.list_())}"
     app.catalog.jobs.create(job_id, JobKind.REPORT, (request or ReportRequest()).parameters(), NOW, scope=scope)
     job = app.catalog.jobs.claim("w", [JobKind.REPORT], NOW)
@@ -269,9 +269,9 @@ def test_report_that_its_form_cannot_hold_is_refused_before_it_is_computed(app: 
     label(app, **{f"s{number}": "acme" for number in range(60)})
     asked = {"format": "xlsx", "windows": ["2020-01-01/2023-01-01"], "by": "hour"}
     app.reports.check(read_request(asked | {"worst": 10}), app.lake.snapshot(), ALL_STORES)
-    with pytest.raises(InvalidParameterError, match="an Excel sheet holds") as told:
+    with pytest.raises(InvalidParameterError, match="an Excel sheet holds") as raised:
         app.reports.check(read_request(asked), app.lake.snapshot(), ALL_STORES)
-    assert told.value.name == "format"
+    assert raised.value.name == "format"
 
 
 def test_report_on_windows_that_cannot_be_is_refused_before_it_is_computed(app: Installation) -> None:

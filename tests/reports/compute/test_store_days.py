@@ -89,8 +89,9 @@ def test_only_the_pdf_of_one_store_has_days(world: Installation) -> None:
     assert compute(world, "berlin-1", store_ids=["berlin-1", "tokyo"])[0].days == {}
 
 
-def laid(clock: str, from_at: str, to_at: str, *stretches: tuple[str, str, Status]) -> tuple[StoreDay, ...]:
-    """Lay stretches, written in UTC, on the days of a clock."""
+def on_days(clock: str, from_at: str, to_at: str, *stretches: tuple[str, str, Status]) -> tuple[StoreDay, ...]:
+    """Return stretches, written in UTC, on the days of a clock.
+    What each store was, is a list of stretches on its own"""
     instants = [[instant_us(datetime.fromisoformat(f"{at}Z")) for at in each[:2]] for each in stretches]
     ends_us = np.array(instants, np.int64).reshape(-1, 2)
     found = Spans(
@@ -111,14 +112,14 @@ def stretch(start: float, end: float, status: Status, length: float | None = Non
 
 def test_hour_that_the_clock_skips_is_empty() -> None:
     night = ("2023-03-25T22:00", "2023-03-26T08:00", UP)
-    whole = laid("Europe/Berlin", "2023-03-25T23:00", "2023-03-26T22:00", night)
+    whole = on_days("Europe/Berlin", "2023-03-25T23:00", "2023-03-26T22:00", night)
     assert whole == (
         StoreDay(day=date(2023, 3, 26), length_us=23 * HOUR_US, stretches=(stretch(0, 2, UP), stretch(3, 10, UP))),
     )
 
 
 def test_hour_that_the_clock_reads_twice_is_as_wide_as_any_other() -> None:
-    found = laid(
+    found = on_days(
         "Europe/Berlin",
         "2023-10-28T22:00",
         "2023-10-29T23:00",
@@ -130,7 +131,7 @@ def test_hour_that_the_clock_reads_twice_is_as_wide_as_any_other() -> None:
 
 
 def test_night_is_cut_at_midnight_and_closed_days_are_there() -> None:
-    found = laid(
+    found = on_days(
         "America/Chicago",
         "2023-01-02T06:00",
         "2023-01-05T06:00",
@@ -145,9 +146,9 @@ def test_night_is_cut_at_midnight_and_closed_days_are_there() -> None:
 
 
 def test_part_of_a_day_and_a_day_that_begins_late() -> None:
-    assert [each.day for each in laid("Asia/Tokyo", "2023-01-02T14:30", "2023-01-02T15:00")] == [date(2023, 1, 2)]
+    assert [each.day for each in on_days("Asia/Tokyo", "2023-01-02T14:30", "2023-01-02T15:00")] == [date(2023, 1, 2)]
     # Midnight of 2018-11-04 is skipped in São Paulo.
-    (day,) = laid(
+    (day,) = on_days(
         "America/Sao_Paulo", "2018-11-04T03:00", "2018-11-05T02:00", ("2018-11-04T03:00", "2018-11-04T05:00", UP)
     )
     assert (day.day, day.stretches) == (date(2018, 11, 4), (stretch(1, 3, UP),))

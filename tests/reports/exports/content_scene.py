@@ -1,7 +1,8 @@
 """Reports as `Content` with known figures, by plain arithmetic: a week of four stores, one of them alone, none at all.
 
 The week is seven local days from Wednesday 2023-01-18, without a clock change. What each store was, is a list of
-stretches on its own clock; everything else is added up from them.
+stretches on its own The status of each store is a list of stretches on its own
+clock; everything else is added up from them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -122,7 +123,7 @@ def classic_content() -> Content:
 
 
 def many_content(stores: int, folder: Path | None = None, rows_at_once: int = 50_000, **asked: Any) -> Content:
-    """Make a report of many stores and its three windows, to measure with: figures by chance, always the same."""
+    """Make a report of many stores and three windows, for measurements: random figures, always the same."""
     windows = {"last_hour": HOUR_US, "last_day": DAY_US, "last_week": 7 * DAY_US}
     asked = {"policy": PolicyName.OBSERVED, "format": ReportFormat.XLSX, "windows": tuple(windows)} | asked
     chance = np.random.default_rng(4)
@@ -165,14 +166,14 @@ def many_content(stores: int, folder: Path | None = None, rows_at_once: int = 50
 
 
 def expected_totals(made: Content) -> dict[str, dict[str, int | float | None]]:
-    """Give what every form must say of each window, all stores together: the columns of FIGURES and SPREAD."""
+    """Return the totals of each window that every form must have: the columns of FIGURES and SPREAD."""
     names = [*content.FIGURES, *content.SPREAD]
     rows = made.tables[ReportTable.SUMMARY].read().to_dicts()
     return {row["window"]: {name: row[name] for name in names} for row in rows}
 
 
 def figures(totals: tuple[int, ...]) -> dict[str, int | float | None]:
-    """Give down, up, unknown and planned us as the columns of FIGURES (rules of planned closures included)."""
+    """Return down, up, unknown and planned us as the columns of FIGURES, by the rules of planned closures."""
     down, up, unknown, planned = totals
     open_us = down + up + unknown
     return {
@@ -189,7 +190,7 @@ def figures(totals: tuple[int, ...]) -> dict[str, int | float | None]:
 
 
 def totals_of(store_id: str, from_us: int, to_us: int) -> tuple[int, int, int, int]:
-    """Add up what a store was in a stretch of its clock: down, up, unknown, planned us."""
+    """Add up the statuses of a store in a stretch of its clock: down, up, unknown, planned us."""
     first, last = (hour * HOUR_US for hour in STORES[store_id][4:6])
     opened = [(max(from_us, d * DAY_US + first), min(to_us, d * DAY_US + last)) for d in range(DAYS)]
     sums = dict.fromkeys(Status, 0)
@@ -290,7 +291,7 @@ _SUMMED = ("outages", "outage_us", *content.OPENINGS, "polls", "polls_outside_ho
 
 
 def _over_all(ids: list[str], window: str) -> dict[str, Any]:
-    """Give the figures of the sections over all stores, as far as they can be added up."""
+    """Return the figures of the sections over all stores, as far as they can be added up."""
     rows = [row for row in _stores(ids) if row["window"] == window]
     judged = [row["target_met"] for row in rows if row["target_met"] is not None]
     found: dict[str, Any] = {name: sum(row[name] or 0 for row in rows) for name in _SUMMED}
@@ -307,7 +308,7 @@ def _over_all(ids: list[str], window: str) -> dict[str, Any]:
 
 
 def days_of(store_id: str, from_us: int, to_us: int) -> tuple[StoreDay, ...]:
-    """Give what a store was on each day of a stretch of its clock."""
+    """Return the statuses of a store on each day of a stretch of its clock."""
     first, last = (hour * HOUR_US for hour in STORES[store_id][4:6])
     days = []
     for midnight in range(from_us, to_us, DAY_US):

@@ -1,4 +1,4 @@
-"""Write the golden files of the forms anew: `python tests/reports/exports/renew_golden.py`; then read what changed."""
+"""Write the golden files of the forms again: `python tests/reports/exports/renew_golden.py`. Then read what changed."""
 
 import json
 import sys

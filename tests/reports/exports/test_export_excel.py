@@ -28,7 +28,7 @@ def written(made: Content, folder: Path) -> Workbook:
 
 
 def dump(book: Workbook) -> dict[str, Any]:
-    """Lay out every cell that holds something as value and number format."""
+    """Return every cell with content as its value and number format."""
     return {
         sheet.title: {
             cell.coordinate: [

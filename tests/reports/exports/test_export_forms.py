@@ -201,9 +201,9 @@ def test_parquet_says_what_the_wide_csv_says(table: ReportTable, tmp_path: Path)
 
 def test_parquet_carries_the_header_in_its_metadata(tmp_path: Path) -> None:
     content = whole_content(format=ReportFormat.PARQUET, table=ReportTable.OUTAGES)
-    said = json.loads(pl.read_parquet_metadata(write(content, tmp_path))["storewatch"])
-    totals = {window: _from_seconds(row) for window, row in said.pop("totals").items()}
-    assert (said, totals) == (header(content), expected_totals(content))
+    shown = json.loads(pl.read_parquet_metadata(write(content, tmp_path))["storewatch"])
+    totals = {window: _from_seconds(row) for window, row in shown.pop("totals").items()}
+    assert (shown, totals) == (header(content), expected_totals(content))
 
 
 @pytest.mark.parametrize("form", [ReportFormat.WIDE_CSV, ReportFormat.PARQUET])
@@ -268,22 +268,22 @@ def test_every_form_has_a_writer() -> None:
 
 
 def test_header_states_the_report_and_its_versions() -> None:
-    said = header(plain_content())
-    versions = [said[f"{name}_version"] for name in ("lake", "catalog", "tzdata", "software")]
+    shown = header(plain_content())
+    versions = [shown[f"{name}_version"] for name in ("lake", "catalog", "tzdata", "software")]
     assert versions == list(vars(VERSIONS).values())
-    assert (said["as_of"], said["policy"], said["max_gap_seconds"]) == (
+    assert (shown["as_of"], shown["policy"], shown["max_gap_seconds"]) == (
         "2023-01-25T18:13:22.479220Z",
         "observed",
         10_800,
     )
-    assert said["windows"]["yesterday"] == {"from": "2023-01-23T15:00:00Z", "to": "2023-01-25T06:00:00Z"}
+    assert shown["windows"]["yesterday"] == {"from": "2023-01-23T15:00:00Z", "to": "2023-01-25T06:00:00Z"}
 
 
 def test_header_states_every_member_of_the_request_but_its_form() -> None:
-    said = header(whole_content())
+    shown = header(whole_content())
     form = {"format", "table", "paper", "raw_text", "allow_unknown"}
     members = {*ReportRequest.model_fields, "max_gap_seconds"} - {"max_gap", *form}
-    assert members <= {*said, *said["selection"]}
+    assert members <= {*shown, *shown["selection"]}
 
 
 def test_report_that_a_form_cannot_hold_names_another_form() -> None:

@@ -27,5 +27,5 @@ def test_definition_that_does_not_exist_is_unknown(app: Installation, name: obje
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "ü", "x" * 101])
 def test_name_that_cannot_stand_in_a_path_is_refused(name: str) -> None:
     check_name("weekly-2.b_")
-    with pytest.raises(InvalidInputError, match="is no name for a report"):
+    with pytest.raises(InvalidInputError, match="is not a name for a report"):
         check_name(name)

@@ -189,6 +189,6 @@ def test_tables_are_those_that_were_asked_for() -> None:
     ids=str,
 )
 def test_request_that_cannot_be_names_its_member(asked: dict[str, Any], member: str, sentence: str) -> None:
-    with pytest.raises(InvalidParameterError, match=re.escape(sentence)) as told:
+    with pytest.raises(InvalidParameterError, match=re.escape(sentence)) as raised:
         read_request(asked)
-    assert told.value.name == member
+    assert raised.value.name == member

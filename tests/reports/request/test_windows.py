@@ -20,7 +20,7 @@ from storewatch.reports.request.windows import cut, resolve_windows
 
 BERLIN = "Europe/Berlin"
 
-# The twin looks at every second around a jump of the clock.
+# The twin checks every second around a jump of the clock.
 
 
 def asked(*windows: str, **more: object) -> ReportRequest:
@@ -35,7 +35,7 @@ def spans(request: ReportRequest, as_of_us: int, zone: str) -> dict[str, tuple[t
 
 @st.composite
 def moments(draw: st.DrawFn) -> tuple[str, int]:
-    """A zone and an instant: around a day on which its clock does something odd, a month's end, or any."""
+    """A zone and an instant: near a clock change, near the end of a month, or any."""
     zone, day = draw(st.one_of(st.sampled_from(ODD_DAYS), st.tuples(st.sampled_from(ZONES), st.sampled_from(ENDS))))
     local = datetime.combine(day, datetime.min.time()) + timedelta(days=draw(st.integers(-8, 8)))
     nudge = draw(st.one_of(st.sampled_from([0, 1, -1, HOUR_US, 2 * HOUR_US]), st.integers(0, DAY_US)))

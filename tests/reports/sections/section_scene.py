@@ -39,13 +39,13 @@ def report_on(
     as_of: str | None = None,
     labels: Labels | None = None,
     sales: Sequence[tuple[Any, ...]] = (),
-    said: Sequence[NewAnnotation] = (),
+    notes: Sequence[NewAnnotation] = (),
     details: Details | None = None,
     shard_rows: int = SHARD_ROWS,
     **asked: Any,
 ) -> Content:
-    """Compute a report on stores in an installation of its own. sales: rows of SALES; said: annotations."""
-    with report_inputs(folder, stores, as_of, labels or {}, sales, said, asked, details) as (catalog, request, inputs):
+    """Compute a report on stores in a new installation. sales: rows of SALES; notes: annotations."""
+    with report_inputs(folder, stores, as_of, labels or {}, sales, notes, asked, details) as (catalog, request, inputs):
         chosen = inputs.store_list.store_ids
         in_shards = partial(collect_and_merge, shard_rows=shard_rows)
         context = ReportContext.of(request, inputs, folder=None)
@@ -75,7 +75,7 @@ def report_inputs(
     as_of: str | None,
     labels: Labels,
     sales: Sequence[tuple[Any, ...]],
-    said: Sequence[NewAnnotation],
+    notes: Sequence[NewAnnotation],
     asked: Mapping[str, Any],
     details: Details | None = None,
 ) -> Iterator[tuple[Catalog, ReportRequest, ReportInputs]]:
@@ -88,7 +88,7 @@ def report_inputs(
         for batch in _observations(stores):
             app.lake.append([batch if details is None else _with_details(batch, details)])
         app.catalog.entries.replace(EntryKind.SALES, pl.DataFrame(list(sales), SALES, orient="row"), NOW)
-        for each in said:
+        for each in notes:
             app.catalog.annotations.create(each)
         snapshot = followed_snapshot(app.catalog, app.lake, NOW, None)
         request = read_request({"format": "json", **asked}, as_of=parse_instant(as_of) if as_of else None)
@@ -135,7 +135,7 @@ def _with_details(observations: pl.DataFrame, details: Details) -> pl.DataFrame:
 
 
 def _observations(stores: Mapping[str, Store]) -> list[pl.DataFrame]:
-    """What was seen, a repeat of it in the next batch: of one append the lake keeps every instant once."""
+    """Return batches of observations, repeats in the next batch: the lake keeps each instant of one append once."""
     rows = [
         (name, instant_of(seen.observed_us), seen.active, instant_of(seen.loaded_us))
         for name, store in stores.items()

@@ -1,4 +1,4 @@
-"""The hours doctor: what it finds, what it suggests, what that would do; and that it finds nothing else."""
+"""The hours doctor: its findings, its suggestions and their effect; and that it finds nothing else."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -131,7 +131,7 @@ def test_correction_is_computed_with_closures_and_annotations(tmp_path: Path, cl
     better = replace(one, rows=tuple(row(day, "10:00", "17:00") for day in range(7)))
     drill = annotation("a", "2023-01-20T00:00Z", "2023-01-20T09:30Z", "drill", reclassify_as="not_an_outage")
     content = report_on(
-        tmp_path, {"a": one}, said=[drill], windows=[WINDOW], include=["doctor"], closures=closures, as_of=AS_OF
+        tmp_path, {"a": one}, notes=[drill], windows=[WINDOW], include=["doctor"], closures=closures, as_of=AS_OF
     )
     down_us, down_corrected_us = (
         naive.totals(each, FROM, FROM + 14 * DAY_US, as_of_us=utc(AS_OF), max_gap_us=7 * DAY_US, closures=closures)[
@@ -293,7 +293,7 @@ def test_findings_beyond_the_limit_are_said(tmp_path: Path) -> None:
     table = doctor.tables[ReportTable.DOCTOR].read()
     assert table.select("store_id", "finding", "evidence").rows() == [
         *((f"s{number}", "late_open", LATE_AN_HOUR) for number in range(2)),
-        (None, "not_examined", "2 further suspicions are left out; ask for the stores of one label or zone at a time"),
+        (None, "not_examined", "2 further suspicions are left out; choose the stores of one label or zone at a time"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Lost sales: what down time cost for certain, what unknown time may have cost, and the estimate between."""
+"""Lost sales: the certain loss in down time, the possible loss in unknown time, and the estimate between them."""
 
 from pathlib import Path
 from typing import Any

@@ -136,20 +136,20 @@ def test_blips_between_up_time_are_left_out_of_list_and_figures(tmp_path: Path) 
 
 @pytest.mark.parametrize("mode", ["apply", "ignore"])
 def test_cause_is_that_of_the_annotation_created_last(tmp_path: Path, mode: str) -> None:
-    said = [
+    notes = [
         annotation("cafe", "2023-01-24T11:30Z", "2023-01-25T00:00Z", "fuse", note="again"),
         annotation("cafe", "2023-01-22T00:00Z", "2023-01-24T12:00Z", "flood"),
         annotation("cafe", "2023-01-27T10:20Z", "2023-01-27T11:00Z", "too late"),
         annotation("flat", "2023-01-20T00:00Z", "2023-01-27T11:00Z", "another store"),
     ]
     asked: dict[str, Any] = {"windows": [WEEK], "include": ["outages"], "as_of": AS_OF, "annotations": mode}
-    content = report_on(tmp_path, {"cafe": CAFE, "flat": FLAT}, said=said, **asked)
+    content = report_on(tmp_path, {"cafe": CAFE, "flat": FLAT}, notes=notes, **asked)
     causes = [("flood", None), ("flood", None), (None, None), ("another store", None)]
     assert outages_of(content, "cause", "note") == causes
 
 
 def test_what_is_reclassified_is_no_outage_unless_it_is_ignored(tmp_path: Path) -> None:
-    said = [
+    notes = [
         annotation(
             "cafe",
             "2023-01-27T00:00Z",
@@ -159,8 +159,8 @@ def test_what_is_reclassified_is_no_outage_unless_it_is_ignored(tmp_path: Path) 
         )
     ]
     asked: dict[str, Any] = {"windows": [WEEK], "include": ["outages"], "as_of": AS_OF}
-    applied = report_on(tmp_path / "applied", {"cafe": CAFE}, said=said, **asked)
-    ignored = report_on(tmp_path / "ignored", {"cafe": CAFE}, said=said, **asked, annotations="ignore")
+    applied = report_on(tmp_path / "applied", {"cafe": CAFE}, notes=notes, **asked)
+    ignored = report_on(tmp_path / "ignored", {"cafe": CAFE}, notes=notes, **asked, annotations="ignore")
     assert [cause for (cause,) in outages_of(applied, "cause")] == [None, None]
     assert [cause for (cause,) in outages_of(ignored, "cause")] == [None, None, "drill"]
 

@@ -1,4 +1,4 @@
-"""Why stores were down: down time by reason, reasons of outages, and reports on polls of some sources."""
+"""Down time by reason, reasons of outages, and reports on polls of some sources."""
 
 import random
 from dataclasses import replace
@@ -34,13 +34,13 @@ CAFE = store(
 )
 
 
-def said(**reasons: tuple[str | None, str | None]) -> Details:
+def details_of(**reasons: tuple[str | None, str | None]) -> Details:
     """Reason and source of cafe's polls by hour, such as h10."""
     return {("cafe", utc(f"2023-01-23 {hour[1:]}:00")): both for hour, both in reasons.items()}
 
 
 PAUSED = ("paused by the restaurant", "wolt")
-DETAILS = said(h10=PAUSED, h11=PAUSED, h12=PAUSED, h13=(None, "wolt"), h14=(None, "wolt"), h20=("error", "glovo"))
+DETAILS = details_of(h10=PAUSED, h11=PAUSED, h12=PAUSED, h13=(None, "wolt"), h14=(None, "wolt"), h20=("error", "glovo"))
 
 
 def test_outage_counts_the_reasons_of_its_inactive_polls(tmp_path: Path) -> None:

@@ -53,10 +53,10 @@ def seconds(client: TestClient, **query: str) -> tuple[float, ...]:
 @pytest.mark.parametrize("target", [{"store_id": "cafe"}, {"label": "Owner", "value": "acme"}, {"all_stores": True}])
 def test_closure_is_made_counted_listed_and_deleted(client: TestClient, target: dict[str, Any]) -> None:
     nobody = {"store_id": None, "label": None, "value": None, "all_stores": False}
-    told = target | ({"label": "owner"} if "label" in target else {})
+    shown = target | ({"label": "owner"} if "label" in target else {})
     closure = made(client, "/v1/closures", target | CLOSED)
     created_at = closure["created_at"]
-    expected = nobody | told | CLOSED | {"closure_id": "1", "created_at": created_at, "created_by": None}
+    expected = nobody | shown | CLOSED | {"closure_id": "1", "created_at": created_at, "created_by": None}
     assert closure == expected
     assert client.get("/v1/closures").json() == {"items": [closure], "next": None}
     assert client.get("/v1/closures", params={"store_id": "cafe"}).json()["items"] == [closure]
@@ -145,9 +145,9 @@ def test_annotation_is_made_changed_counted_and_deleted(client: TestClient) -> N
     assert annotation == KNOWN | {"note": "dark", "reclassify_as": "unknown"} | rest
     assert seconds(client) == (10_800.0, 8_100.0, 1_800.0, 900.0, 0.0)
     assert seconds(client, annotations="ignore") == (10_800.0, 8_100.0, 2_700.0, 0.0, 0.0)
-    for said, counted in (("planned", (8_100.0, 1_800.0, 0.0, 900.0)), ("not_an_outage", (9_000.0, 1_800.0, 0.0, 0.0))):
-        changed = client.patch("/v1/annotations/1", json={"reclassify_as": said, "note": None})
-        assert changed.json() == annotation | {"reclassify_as": said, "note": None}
+    for mode, counted in (("planned", (8_100.0, 1_800.0, 0.0, 900.0)), ("not_an_outage", (9_000.0, 1_800.0, 0.0, 0.0))):
+        changed = client.patch("/v1/annotations/1", json={"reclassify_as": mode, "note": None})
+        assert changed.json() == annotation | {"reclassify_as": mode, "note": None}
         assert seconds(client) == (10_800.0, *counted)
     assert client.patch("/v1/annotations/1", json={"reclassify_as": None}).json()["reclassify_as"] == "down"
     assert seconds(client) == (10_800.0, 8_100.0, 2_700.0, 0.0, 0.0)
@@ -210,16 +210,16 @@ def test_change_that_cannot_be_is_refused_with_its_field(client: TestClient, bod
 def test_outages_tell_when_how_long_and_why(client: TestClient) -> None:
     made(client, "/v1/annotations", KNOWN | {"note": "dark"})
     answer = client.get("/v1/stores/cafe/outages", params=DAY)
-    told = answer.json()
-    assert told["outage_figures"] == {
+    shown = answer.json()
+    assert shown["outage_figures"] == {
         "outages": 1,
         "longest_outage_seconds": 2_700.0,
         "mean_outage_seconds": 2_700.0,
         "mttr_seconds": None,
         "mtbf_seconds": 8_100.0,
     }
-    assert told["figures"]["down_seconds"] == 2_700.0
-    assert told["outages"] == [
+    assert shown["figures"]["down_seconds"] == 2_700.0
+    assert shown["outages"] == [
         {
             "start_at": "2023-01-23T16:15:00Z",
             "end_at": "2023-01-23T17:00:00Z",
@@ -242,8 +242,8 @@ def test_outages_tell_when_how_long_and_why(client: TestClient) -> None:
     known = {"If-None-Match": answer.headers["etag"]}
     assert client.get("/v1/stores/cafe/outages", params=DAY, headers=known).status_code == 304
     for shortest, number in (("30m", 1), ("31m", 0)):  # bar is down from 17:30 to 18:00 and up on both sides
-        told = client.get("/v1/stores/bar/outages", params=DAY | {"min_duration": shortest, "policy": "fill"}).json()
-        assert (len(told["outages"]), told["outage_figures"]["outages"]) == (number, number)
+        shown = client.get("/v1/stores/bar/outages", params=DAY | {"min_duration": shortest, "policy": "fill"}).json()
+        assert (len(shown["outages"]), shown["outage_figures"]["outages"]) == (number, number)
     assert client.get("/v1/stores/ghost/outages", params=DAY).json()["outages"] == []
     assert problem(client.get("/v1/stores/nobody/outages")) == (404, "unknown-store")
     for query, field in (({"min_duration": "x"}, "query.min_duration"), ({"from": "x"}, "query.from")):

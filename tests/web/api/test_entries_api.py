@@ -45,16 +45,16 @@ def listed(client: TestClient, path: str, **query: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("path", list(KINDS))
 def test_entries_are_put_listed_and_deleted(client: TestClient, path: str) -> None:
-    said, told = KINDS[path]
+    sent, shown = KINDS[path]
     for target in ({"store_id": "cafe"}, {"label": "Owner", "value": "acme"}):
-        assert client.put(f"/v1/{path}", json=[target | said]).json() == ALL_TAKEN
-    assert listed(client, path) == [OF_CAFE | told, OF_ACME | told]
-    assert listed(client, path, store_id="cafe") == [OF_CAFE | told, OF_ACME | told]
+        assert client.put(f"/v1/{path}", json=[target | sent]).json() == ALL_TAKEN
+    assert listed(client, path) == [OF_CAFE | shown, OF_ACME | shown]
+    assert listed(client, path, store_id="cafe") == [OF_CAFE | shown, OF_ACME | shown]
     assert listed(client, path, store_id="bar") == []
-    assert listed(client, path, label="OWNER", value="acme") == [OF_ACME | told]
+    assert listed(client, path, label="OWNER", value="acme") == [OF_ACME | shown]
     first = client.get(f"/v1/{path}", params={"limit": 1}).json()
-    assert first["items"] == [OF_CAFE | told]
-    assert listed(client, path, cursor=first["next"]) == [OF_ACME | told]
+    assert first["items"] == [OF_CAFE | shown]
+    assert listed(client, path, cursor=first["next"]) == [OF_ACME | shown]
     date = {"date": "2023-01-24"} if path == "special-hours" else {}
     assert client.delete(f"/v1/{path}", params={"store_id": "cafe"} | date).json() == {"deleted": 1}
     assert client.delete(f"/v1/{path}", params={"store_id": "cafe"} | date).json() == {"deleted": 0}
@@ -68,8 +68,8 @@ def test_special_hours_replace_those_of_the_dates_named(client: TestClient) -> N
     client.put(content=csv.format("cafe,2023-01-23,09:00,10:00\ncafe,2023-01-24,09:00,10:00\n"), **put)
     answer = client.put(content=csv.format("cafe,2023-01-24,,\ncafe,2023-02-30,,\n"), **put).json()
     assert (answer["accepted"], answer["rejects"][0]["index"]) == (1, 1)
-    told = [(row["date"], row["start_time_local"]) for row in listed(client, "special-hours")]
-    assert told == [("2023-01-23", "09:00:00"), ("2023-01-24", None)]
+    shown = [(row["date"], row["start_time_local"]) for row in listed(client, "special-hours")]
+    assert shown == [("2023-01-23", "09:00:00"), ("2023-01-24", None)]
     assert [row["date"] for row in listed(client, "special-hours", **{"from": "2023-01-24"})] == ["2023-01-24"]
     assert [row["date"] for row in listed(client, "special-hours", to="2023-01-24")] == ["2023-01-23"]
     store = client.get("/v1/stores/cafe").json()

@@ -1,4 +1,4 @@
-"""Whether a service is alive and ready, also when what it needs is not there or hangs."""
+"""Checks of whether a service is alive and ready, also when its database or lake is missing or hangs."""
 
 import threading
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Imports over HTTP: real uploads, and what hostile ones come to."""
+"""Imports over HTTP: real uploads, and hostile ones."""
 
 import gzip
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a scrape shows, that it never fails, who may see it, and that its documentation is complete."""
+"""A scrape of the metrics: its figures, that it never fails, who may read it, and its complete documentation."""
 
 import re
 from dataclasses import replace
@@ -56,7 +56,7 @@ def scrape(client: TestClient) -> Samples:
 
 def of_installation(samples: Samples) -> Samples:
     """The figures that are read, not counted."""
-    ours = (
+    measured = (
         "storewatch_jobs",
         "storewatch_queue",
         "storewatch_work",
@@ -64,7 +64,7 @@ def of_installation(samples: Samples) -> Samples:
         "storewatch_lake",
         "storewatch_st",
     )
-    return {key: value for key, value in samples.items() if key[0].startswith(ours)}
+    return {key: value for key, value in samples.items() if key[0].startswith(measured)}
 
 
 def test_figures_tell_of_the_installation(app: Installation, client: TestClient) -> None:

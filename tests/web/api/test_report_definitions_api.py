@@ -1,4 +1,4 @@
-"""Saved reports over HTTP, and schedules that ask for one."""
+"""Saved reports over HTTP, and schedules that run one."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -81,8 +81,8 @@ def test_report_of_a_definition_takes_its_members_and_what_is_sent_goes_before(c
     save(client)
     sent = {"definition": "monday", "format": "json", "by": None}
     parameters = client.post("/v1/reports", json=sent).json()["parameters"]
-    told = (parameters["windows"], parameters["by"], parameters["policy"], parameters["format"])
-    assert told == (["last_week"], None, "observed", "json")
+    shown = (parameters["windows"], parameters["by"], parameters["policy"], parameters["format"])
+    assert shown == (["last_week"], None, "observed", "json")
     assert problem(client.post("/v1/reports", json={"definition": "other"})) == (404, "unknown-definition")
 
 
@@ -114,5 +114,5 @@ def test_operators_save_and_viewers_read_and_scopes_see_nothing(app: Installatio
         assert client.get("/v1/report-definitions/monday", headers=viewer).json()["created_by"] is not None
         assert problem(client.get("/v1/report-definitions", headers=scoped)) == (403, "scoped-key")
         rows = client.get("/v1/audit", headers=bearer(key_of(app))).json()["items"]
-    told = [(row["action"], row["object_id"], row["outcome"]) for row in rows if row["object_type"] == "definition"]
-    assert told[0] == ("definition.create", "monday", "done")
+    shown = [(row["action"], row["object_id"], row["outcome"]) for row in rows if row["object_type"] == "definition"]
+    assert shown[0] == ("definition.create", "monday", "done")

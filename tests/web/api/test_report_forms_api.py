@@ -1,4 +1,4 @@
-"""What a report is asked for over HTTP, the forms in which it comes, and its manifest."""
+"""Parameters, forms and manifests of reports over HTTP."""
 
 import hashlib
 from collections.abc import Iterator
@@ -104,9 +104,9 @@ def test_body_has_the_members_of_a_report() -> None:
 
 
 def test_every_member_is_taken_and_told(client: TestClient) -> None:
-    told = client.post("/v1/reports", json=EVERYTHING).json()["parameters"]
+    shown = client.post("/v1/reports", json=EVERYTHING).json()["parameters"]
     expected = {name: value for name, value in EVERYTHING.items() if name != "max_gap"}
-    assert told == expected | {"max_gap_seconds": 5400.0, "definition": None}
+    assert shown == expected | {"max_gap_seconds": 5400.0, "definition": None}
 
 
 def test_null_is_the_default(client: TestClient) -> None:
@@ -131,9 +131,9 @@ def test_manifest_makes_the_report_again(client: TestClient, app: Installation) 
     report_id = completed(client, **WEEK, format="ndjson")
     file = client.get(f"/v1/reports/{report_id}/file")
     manifest = client.get(f"/v1/reports/{report_id}/manifest")
-    told = manifest.json()
-    assert told["sha256"] == hashlib.sha256(file.content).hexdigest()
-    assert (told["file"], told["as_of"], told["scope"]) == (
+    shown = manifest.json()
+    assert shown["sha256"] == hashlib.sha256(file.content).hexdigest()
+    assert (shown["file"], shown["as_of"], shown["scope"]) == (
         "storewatch_2023-01-23_2023-01-16-to-2023-01-23_by-day.ndjson",
         "2023-01-23T18:00:00Z",
         None,

@@ -1,4 +1,4 @@
-"""Reports over HTTP: asked for, watched, downloaded, cancelled, deleted; under keys with and without a scope."""
+"""Reports over HTTP: created, watched, downloaded, cancelled, deleted; with keys with and without a scope."""
 
 import hashlib
 import json
@@ -271,9 +271,9 @@ def test_failed_report_tells_why(tmp_path: Path) -> None:
 
 
 def test_events_tell_the_progress_until_the_end(client: TestClient) -> None:
-    told = events(client, ask(client))
-    assert [name for name, _ in told[:-1]] == ["progress"] * (len(told) - 1)
-    assert told[-1] == ("complete", {"state": "complete", "progress": 1.0, "error": None})
+    shown = events(client, ask(client))
+    assert [name for name, _ in shown[:-1]] == ["progress"] * (len(shown) - 1)
+    assert shown[-1] == ("complete", {"state": "complete", "progress": 1.0, "error": None})
 
 
 def test_scoped_key_gets_and_sees_only_what_is_its_own(app: Installation) -> None:
@@ -327,5 +327,5 @@ def test_changes_and_downloads_are_audited(app: Installation) -> None:
         client.get(f"/v1/reports/{report_id}/file")
         client.delete(f"/v1/reports/{report_id}")
         rows = client.get("/v1/audit").json()["items"]
-    told = [(row["action"], row["object_id"], row["outcome"]) for row in rows if row["object_type"] == "report"]
-    assert told == [(f"report.{word}", report_id, "done") for word in ("delete", "download", "create")]
+    shown = [(row["action"], row["object_id"], row["outcome"]) for row in rows if row["object_type"] == "report"]
+    assert shown == [(f"report.{word}", report_id, "done") for word in ("delete", "download", "create")]

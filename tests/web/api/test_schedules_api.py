@@ -138,8 +138,8 @@ def test_status_of_a_scope_tells_nothing_of_others(app: Installation) -> None:
     with serving(app) as client:
         client.post("/v1/reports", json={}, headers=bearer(key_of(app)))
         status = client.get("/v1/status", headers=bearer(key_of(app, Role.VIEWER, ACME))).json()
-    told = {name: value for name, value in status.items() if value is not None}
-    assert told == {"version": __version__, "stores": 1, "jobs": {}}
+    shown = {name: value for name, value in status.items() if value is not None}
+    assert shown == {"version": __version__, "stores": 1, "jobs": {}}
 
 
 def test_status_counts_anew_when_something_changed(client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""The routes of stores, through the service's real layers: what they give, take and refuse."""
+"""The routes of stores, through the service's real layers: their answers, parameters and refusals."""
 
 import json
 from collections.abc import Iterator
@@ -428,13 +428,13 @@ def test_hours_from_a_date_keep_those_before_it(client: TestClient) -> None:
         {"valid_from": "2023-03-01", "hours_source": "default", "weekly_hours": WHOLE_WEEK},
     ]
     for path in ("/v1/stores/cafe", "/v1/stores/cafe/weekly_hours"):
-        told = client.get(path).json()
-        assert (told["weekly_hours"], told["versions"]) == ([NINE_TO_TWELVE], versions)
+        shown = client.get(path).json()
+        assert (shown["weekly_hours"], shown["versions"]) == ([NINE_TO_TWELVE], versions)
     rows = [NINE_TO_TWELVE | {"store_id": "cafe"}]
     dated = client.post("/v1/weekly_hours", params={"valid_from": "2023-04-01"}, json=rows)
     assert dated.json()["accepted"] == 1
-    told = client.get("/v1/stores/cafe").json()["versions"]
-    assert told == [
+    shown = client.get("/v1/stores/cafe").json()["versions"]
+    assert shown == [
         *versions,
         {"valid_from": "2023-04-01", "hours_source": "given", "weekly_hours": [NINE_TO_TWELVE]},
     ]

@@ -18,7 +18,7 @@ ROW = {"day": 0, "start_time_local": "09:00:00", "end_time_local": "12:00:00"}
 
 @pytest.fixture
 def app(scene: Installation) -> Installation:
-    """cafe is acme's, bar is bolt's (and has the newest poll), ghost is nobody's."""
+    """The scene: cafe belongs to acme, bar to bolt (and has the newest poll), ghost to no owner."""
     owners = {"cafe": {"owner": "acme", "name": "Cafe"}, "bar": {"owner": "bolt", "name": "Bar"}}
     scene.catalog.stores.replace(StoreChanges(labels=labels_frame(owners)), now=utc_now())
     return scene
@@ -26,7 +26,7 @@ def app(scene: Installation) -> Installation:
 
 @pytest.fixture
 def clients(app: Installation) -> Iterator[dict[str, TestClient]]:
-    """Operators of both owners and of nobody."""
+    """Clients with operator keys: one for each owner, and one without a scope."""
     keys = {
         name: key_of(app, Role.OPERATOR, scope) for name, scope in (("acme", ACME), ("bolt", BOLT), ("all", ALL_STORES))
     }
@@ -52,12 +52,12 @@ def test_lists_and_counts_show_only_the_owners_stores(
     ):
         page = clients[owner]("GET", "/v1/stores", params=parameters).json()
         assert ([store["store_id"] for store in page["items"]], page["next"]) == ([own], None)
-        assert page["as_of"] == f"2023-01-23T{as_of}:00Z"  # the newest poll of the others is theirs, too
+        assert page["as_of"] == f"2023-01-23T{as_of}:00Z"  # the newest poll of the owner's own stores
     other = "bolt" if owner == "acme" else "acme"
     for label in (f"owner:{other}", "owner:nobody"):
-        told = clients[owner]("GET", "/v1/stores", params={"label": label}).json()["errors"]
+        errors = clients[owner]("GET", "/v1/stores", params={"label": label}).json()["errors"]
         message = f"No store has owner={label.removeprefix('owner:')}; the values of owner are {owner}."
-        assert told == [{"field": "query.label", "message": message}]
+        assert errors == [{"field": "query.label", "message": message}]
     for parameters in ({"prefix": "g"}, {"q": "ghost"}):
         assert clients[owner]("GET", "/v1/stores", params=parameters).json()["items"] == []
         assert clients[owner]("GET", "/v1/store_counts", params=parameters).json()["stores"] == 0
@@ -128,7 +128,7 @@ def test_scope_label_is_not_the_owners_to_change(clients: dict[str, Any], value:
 
 
 def test_store_cannot_be_made_under_a_scope(clients: dict[str, Any]) -> None:
-    for store_id in ("bar", "new"):  # whether it exists is not told
+    for store_id in ("bar", "new"):  # the answer does not show whether it exists
         response = clients["acme"]("POST", "/v1/stores", json={"store_id": store_id, "labels": {"owner": "acme"}})
         assert (response.status_code, response.json()["type"]) == (403, "urn:storewatch:problem:scoped-change")
 

@@ -1,4 +1,4 @@
-"""Who is let in, by key and by where the request comes from."""
+"""Access by key, and by the address of the request."""
 
 import logging
 from collections.abc import Iterator

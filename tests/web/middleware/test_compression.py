@@ -1,4 +1,4 @@
-"""Answers are compressed where the client takes it, and only those that gain by it."""
+"""Answers are compressed for clients that accept it, and only if compression makes them smaller."""
 
 import gzip
 import re

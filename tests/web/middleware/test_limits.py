@@ -1,4 +1,4 @@
-"""Bounds on bodies and time, around a small service that does what ours does: reads whole bodies and streams."""
+"""Limits of bodies and time, around a small service that reads whole bodies and streams like the real one."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""Request ids, the line a request and its counts, around a small service."""
+"""Request ids, the log line of each request and its counts, around a small service."""
 
 import logging
 from typing import Any

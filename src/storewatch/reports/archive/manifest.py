@@ -59,7 +59,7 @@ class Manifest:
     @classmethod
     def of_report(cls, file: str, parameters: Mapping[str, Any], result: Mapping[str, Any], scope: Scope) -> "Manifest":
         """Return the manifest of a complete report from its job's parameters and result."""
-        unknown = "unknown"  # before 0.2 a report did not keep them
+        unknown = "unknown"  # releases before 0.2 did not store them
         return cls(
             file=file,
             sha256=result["sha256"],
@@ -115,15 +115,16 @@ class Manifest:
                 as_of_warning=kept.get("as_of_warning"),
             )
         except (ValueError, KeyError, TypeError, AttributeError, InvalidInputError) as error:
-            raise InvalidInputError(f"This is no manifest of a report ({error}); storewatch writes them.") from None
+            raise InvalidInputError(f"This file is not a manifest that storewatch wrote ({error}).") from None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What came of making a report again. changed: what it is made from that is not what it was, in words.
+    """The result of computing a report again and comparing the files.
 
-    file_intact: the file is the one that was written. same: made again it is that one, to the byte. difference: where
-    the file there is first differs from the one made again. figures: the totals that are not what they were, in words.
+    file_intact: the file is the one that was written. same: the new file has the same bytes. changed: the inputs with
+    another version, in words. difference: where the file first differs from the new one. figures: the totals that
+    differ, in words.
     """
 
     file_intact: bool
@@ -181,10 +182,10 @@ def _figures(then: Totals, now: Totals) -> Iterator[str]:
         before = then.get(window, {})
         for name, figure in figures.items():
             if name in before and before[name] != figure:
-                yield f"{window}: {name} {_said(before[name])} then, {_said(figure)} now"
+                yield f"{window}: {name} {_figure_text(before[name])} then, {_figure_text(figure)} now"
 
 
-def _said(figure: Any) -> str:
+def _figure_text(figure: Any) -> str:
     return "unknown" if figure is None else str(figure)
 
 
@@ -197,7 +198,7 @@ def _read_totals(kept: Any) -> Totals | None:
 def _difference(form: ReportFormat, file: Path, again: Path) -> str:
     if form not in _TEXTS:
         sizes = f"{file.stat().st_size:,} bytes in the file, {again.stat().st_size:,} made again"
-        return f"{sizes}; a text form would tell where"
+        return f"{sizes}; a text form would show where"
     with file.open(encoding="utf-8", errors="replace") as then, again.open(encoding="utf-8") as now:
         for line, (before, after) in enumerate(zip_longest(then, now, fillvalue=""), 1):
             if before.rstrip("\n") != after.rstrip("\n"):

@@ -1,4 +1,4 @@
-"""A request becomes a run, a run becomes a stored file."""
+"""Run reports: choose the stores of a request, compute its content, and store the file."""
 
 import hashlib
 import json
@@ -210,7 +210,7 @@ class Reports:
                 return None
             file.unlink(missing_ok=True)
             file.hardlink_to(self.folder / equal.result["file"])
-        except OSError:  # it was deleted, or this file system has no second names
+        except OSError:  # the file was deleted, or this file system has no hard links
             return None
         return _Written(
             sha256=str(equal.result["sha256"]),
@@ -275,7 +275,7 @@ def _in_business(request: ReportRequest, stores: StoreList, as_of_us: int) -> St
 def check_names(request: ReportRequest, catalog: Catalog, scope: Scope = ALL_STORES) -> None:
     """Raise UnknownStoreError or InvalidParameterError for a store or a label of the request that does not exist.
 
-    The error has the nearest names. Nothing is checked where the request has allow_unknown. A store that is deleted
+    The error has the nearest names. A request with allow_unknown is not checked. A store that is deleted
     between this check and the run is left out of the report.
     """
     if request.allow_unknown:
@@ -351,6 +351,6 @@ def _fingerprint(request: ReportRequest, inputs: ReportInputs, chosen: pl.Series
         "software_version": __version__,
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
-    if not store_list.is_complete:  # labels and scopes choose other stores as time goes by
+    if not store_list.is_complete:  # labels and scopes choose other stores at another time
         digest.update("\0".join([*store_list.store_ids, "", *chosen]).encode())
     return digest.hexdigest()

@@ -88,7 +88,7 @@ QUALITY: Final = pl.Schema(
         "longest_gap_us": pl.Int64,
     }
 )
-# Of the summary: time in which enough stores were open to tell blind spots of the feed.
+# In the summary: time in which enough stores were open to find blind spots of the feed.
 FEED: Final = pl.Schema({"feed_judged_us": pl.Int64})
 LOST_SALES: Final = pl.Schema(
     {"lost_sales": pl.Float64, "lost_sales_lowest": pl.Float64, "lost_sales_highest": pl.Float64}
@@ -240,10 +240,10 @@ def store_rows(rows: pl.DataFrame, folder: Path) -> StoredRows:
 
 @dataclass(kw_only=True)
 class Table:
-    """Rows in their order: in memory, in files, or made when they are read.
+    """Ordered rows: in memory, in files, or made when they are read.
 
     folder: where rows that are appended are written; None keeps them in memory. fill_in: completes rows when they are
-    read, with what was not known yet when they were appended.
+    read, with figures that were unknown when they were appended.
     """
 
     schema: pl.Schema

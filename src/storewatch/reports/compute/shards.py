@@ -26,7 +26,7 @@ SHARD_ROWS: Final = 4_000_000
 # Results of one shard that are kept for each store, such as its days: 32 bytes each.
 SHARD_CELLS: Final = 4_000_000
 
-# Called after each shard with the number of shards done and of all shards.
+# Called after each shard with the number of shards done and the number of all shards.
 Progress = Callable[[int, int], None]
 
 
@@ -115,7 +115,7 @@ class Shards:
         store_list = inputs.store_list
         stores = len(store_list.store_ids)
         start_us, end_us = evidence_range(from_us, to_us, as_of_us=inputs.as_of_us, policy=inputs.policy)
-        # Where only some stores are read, their share of the rows is a guess: nothing has been read yet.
+        # Where only some stores are read, their number of rows is estimated: nothing has been read yet.
         rows = inputs.snapshot.rows * stores // max(1, store_list.known)
         count = max(1, -(-rows // shard_rows), -(-cells * stores // SHARD_CELLS))
         edges = np.linspace(0, stores, count + 1).astype(int).tolist()
@@ -174,6 +174,6 @@ def resolve_as_of(request: ReportRequest, snapshot: Snapshot, stores: pl.Series 
     newest_us = snapshot.newest_us() if stores is None else newest_of(snapshot, stores)
     if newest_us is None:
         raise InvalidInputError(
-            "Nothing has been observed yet, so the report has no 'now'. Import polls first, or say as_of."
+            "Nothing has been observed yet, so the report has no 'now'. Import polls first, or set as_of."
         )
     return newest_us

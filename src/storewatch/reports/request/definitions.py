@@ -13,7 +13,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 def check_name(name: str) -> None:
     """Raise InvalidInputError for a name that cannot be part of a path."""
     if not _NAME.fullmatch(name):
-        raise InvalidInputError(f"{name[:100]!r} is no name for a report; want 1 to 100 letters, digits, . _ or -.")
+        raise InvalidInputError(f"{name[:100]!r} is not a name for a report; use 1 to 100 letters, digits, . _ or -.")
 
 
 def resolve_definition(asked: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The names under which reports are downloaded."""
+"""The file names of downloaded reports."""
 
 import re
 from datetime import UTC, datetime
@@ -14,8 +14,8 @@ _LONGEST_VALUE: Final = 40
 def file_name(request: ReportRequest, as_of: datetime) -> str:
     """Name a report's file for people, such as `storewatch_2023-01-25_last-week_by-day_acme.xlsx`.
 
-    The date is as_of's. The name says the windows, the breakdown, which stores, the policy and the table, not the rest:
-    two reports may have the same one.
+    The date is that of as_of. The name has the windows, the breakdown, the choice of stores, the policy and the table.
+    Other parameters are not in it, so two reports can have the same name.
     """
     windows = request.windows
     if not windows:

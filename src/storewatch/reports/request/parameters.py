@@ -52,13 +52,13 @@ class Part(Enum):
     WINDOWS = "which windows"
     STORES = "which stores"
     CONTENT = "what is computed"
-    GOAL = "what is wanted"
+    GOAL = "the target"
     FORM = "how it is written; the header does not show it"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """What the command line and the headers need to know of a parameter.
+    """The properties of a parameter that the command line and the headers need.
 
     metavar: its value in the help of a command; None for a flag. flags: the names of the option where it has others
     than --the-name. default: its default in words, where the value is no help. commas: an option may list several
@@ -78,7 +78,7 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """A parameter as the derived forms see it. values: those it can have, where they are a fixed set."""
+    """A parameter for the derived forms. values: the values it can have, None where they are no fixed set."""
 
     name: str
     text: str
@@ -159,13 +159,13 @@ def answer_of(model: type[BaseModel], *, without: Collection[str] = ()) -> Calla
 def wire_type(described: Described) -> Any:
     """Return the type of a parameter in JSON.
 
-    Lists are lists and not tuples: of a tuple with one bad element Pydantic also says that the tuple is too short.
+    Lists are lists and not tuples: of a tuple with one bad element Pydantic also reports that the tuple is too short.
     """
     return described.parameter.wire or _with_lists(described.field.annotation)
 
 
 def sentence(model: type[BaseModel], error: ErrorDetails) -> tuple[str, str]:
-    """Return the parameter that a validation error is about, and a sentence that says what it must be."""
+    """Return the parameter that a validation error is about, and a sentence with what it must be."""
     name = str(error["loc"][0]) if error["loc"] else ""
     described = {each.name: each for each in parameters_of(model)}
     if name not in described:
@@ -175,7 +175,7 @@ def sentence(model: type[BaseModel], error: ErrorDetails) -> tuple[str, str]:
 
 
 def _must(described: Described, error: ErrorDetails) -> str:
-    """Write what a parameter must be, by the kind of Pydantic's error."""
+    """Return what a parameter must be, as a sentence for the kind of Pydantic's error."""
     name, context, values = described.name, error.get("ctx", {}), ", ".join(described.values or ())
     a_list = f"{name} must be a list {f'of {values}' if values else 'with at least one text'}."
     a_text, a_count = f"{name} must be a text.", f"{name} must be a whole number of at least 1."
@@ -215,7 +215,7 @@ def _words(described: Described) -> dict[str, Any]:
 
 
 def _limits(described: Described) -> list[Any]:
-    """Return the limits of a parameter as its field declares them; a type in JSON of its own has its own."""
+    """Return the limits of a parameter as its field declares them; a parameter with `wire` has its limits there."""
     if described.parameter.wire is not None:
         return []
     return [each for each in described.field.metadata if not isinstance(each, (Parameter, *_CONVERSIONS))]

@@ -361,14 +361,14 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
     def _check_together(self) -> "ReportRequest":
         if self.format is ReportFormat.CSV and self._exceeds_classic():
             raise InvalidParameterError(
-                "format", "csv is the classic seven columns of the classic windows; for more ask for wide_csv."
+                "format", "csv is the classic seven columns of the classic windows; for more use wide_csv."
             )
         if self.table is not ReportTable.STORES and not self.format.holds_one_table:
             raise InvalidParameterError("table", f"{self.format} holds every table; table is for wide_csv and parquet.")
         if self.table not in self.tables:
             raise InvalidParameterError("table", f"{self.table} is not among this report's: {', '.join(self.tables)}.")
         if self.rolling and not self.windows:
-            raise InvalidParameterError("rolling", "rolling changes how windows are read; name some.")
+            raise InvalidParameterError("rolling", "rolling changes the meaning of windows; add at least one window.")
         return self
 
     def _exceeds_classic(self) -> bool:

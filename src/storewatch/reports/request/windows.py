@@ -1,4 +1,4 @@
-"""The windows of a report as instants, each zone its own, and their hours, days, weeks and months."""
+"""The windows of a report as instants in each zone, and their hours, days, weeks and months."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def _months_later(first: datetime, count: int) -> datetime:
 
 
 def _months_before(count: int) -> Callable[[datetime], datetime]:
-    """The same day and time so many months earlier, or the last moment that this month has."""
+    """Return a function: the same day and time so many months earlier, or the end of that month if it is shorter."""
 
     def earlier(local: datetime) -> datetime:
         first = _months_later(_month(local), -count)
@@ -130,7 +130,7 @@ def resolve_windows(request: ReportRequest, as_of_us: int, zones: tuple[str, ...
 
 
 def cut(windows: Windows, number: int, by: Breakdown) -> Buckets:
-    """Cut one of the windows; the first and last part are only what lies in it."""
+    """Cut one of the windows into buckets. The first and the last bucket are cut to the window."""
     of_clock: dict[tuple[str, int, int], tuple[Int64s, DateTimes]] = {}
     for clock, (from_us, to_us) in zip(windows.clocks, windows.spans_us[:, number].tolist(), strict=True):
         if (clock, from_us, to_us) not in of_clock:
@@ -177,7 +177,7 @@ def _spans(name: str, clock: str, as_of_us: int, rolling: bool) -> _Spans:
         return as_of_us - length_us, as_of_us, as_of_us - 2 * length_us, as_of_us - length_us
     if name in _CALENDAR:
         if rolling:
-            raise InvalidParameterError("rolling", f"{name} has no rolling form; ask for it without rolling.")
+            raise InvalidParameterError("rolling", f"{name} has no rolling form; leave rolling out.")
         of_now, earlier = _CALENDAR[name]
         now = local_time(clock, instant_of(as_of_us))
         begin, end = of_now(now)

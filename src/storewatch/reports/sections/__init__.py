@@ -1,4 +1,4 @@
-"""The sections of a report beyond its figures, one file a section."""
+"""The sections of a report beyond its figures, one file for each section."""
 
 from storewatch.catalog import Catalog
 from storewatch.domain.enums import ReportTable, Section
@@ -14,7 +14,7 @@ from storewatch.reports.sections.reasons import ReasonCollector
 
 
 def section_collectors(context: ReportContext, catalog: Catalog) -> list[SectionCollector]:
-    """Return the collectors of the sections in the request, in the order of Section; the one of the feed comes last."""
+    """Return the collectors of the requested sections, in the order of Section; the collector of the feed is last."""
     sections = [section for section in Section if section in context.request.include]
     collectors = [_collector_of(section, context, catalog) for section in sections]
     if ReportTable.BLIND_SPOTS in context.request.tables:

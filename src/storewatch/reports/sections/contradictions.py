@@ -1,6 +1,6 @@
-"""Where polls contradict the hours of their stores, again and again: the evidence of the hours doctor.
+"""Find stores whose polls contradict their hours on most days: the evidence of the hours doctor.
 
-Closing is opening with the time running backwards, so each of the two is judged once, and the other one mirrored.
+A closing is an opening with the time running backwards. So each rule is written once and used mirrored for the other.
 """
 
 from collections.abc import Callable
@@ -17,15 +17,15 @@ from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US
 from storewatch.engine.evidence import Evidence
 from storewatch.engine.opening.sessions import Sessions
 
-# On so many openings or closings at least, and on more than this share of those that polls judge.
+# A finding needs at least FEWEST_DAYS openings or closings with polls, and more than this share of them contradicted.
 FEWEST_DAYS: Final = 5
 MOST_DAYS: Final = 0.6
-# What follows has to fit, in this share of its polls at least: a session that opens late is active from then on, a
-# store that closes late inactive; one that is active all night says nothing of its closing.
+# At least this share of the polls after it must fit: a session that opens late is active from then on, a store that
+# closes late is inactive. A store that is active all night is no evidence about its closing.
 REST_FITTING: Final = 0.8
 BEYOND_US: Final = 12 * HOUR_US
-# As many of the polls outside hours, and of those after a closing that contradicts, are active in a store that does
-# not close.
+# In a store that does not close, at least this percentage of the polls outside its hours is active, and also of the
+# polls after each contradicted closing.
 ACTIVE_OUTSIDE_PERCENT: Final = 90
 
 MAX_SHIFT_HOURS: Final = 12
@@ -65,7 +65,10 @@ class WrongEdge:
 
 @dataclass(frozen=True, kw_only=True)
 class WrongZone:
-    """Hours that would fit the polls if they were `hours` later: the shares of polls that agree with and without."""
+    """Hours that would fit the polls if they were `hours` later.
+
+    agreeing, agreeing_as_given: the shares of polls that fit the moved hours, and the hours as they are.
+    """
 
     store: int
     hours: int
@@ -76,7 +79,10 @@ class WrongZone:
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveOutside:
-    """A store that is active outside its hours too: of so many polls there, after so many of its closings."""
+    """A store that is also active outside its hours. polls: outside hours; active: the active share of them.
+
+    closings: those with polls after them; contrary: those after which ACTIVE_OUTSIDE_PERCENT of the polls are active.
+    """
 
     store: int
     polls: int
@@ -131,7 +137,7 @@ class _Fit:
 def find_wrong_edges(
     evidence: Evidence, sessions: Sessions, spans_us: Int64s, as_of_us: int, clocks: Clocks
 ) -> list[WrongEdge]:
-    """Find stores that open or close at other times than their hours say, ordered by store.
+    """Find stores that open or close at other times than in their hours, ordered by store.
 
     spans_us: int64[S,2], where to look in each store; sessions reach a day further. The openings of a store are judged
     by the time of day that its clock reads, those of times with fewer than FEWEST_DAYS together; closings too. It is
@@ -174,10 +180,12 @@ def find_wrong_edges(
 def find_active_outside(
     evidence: Evidence, sessions: Sessions, spans_us: Int64s, as_of_us: int
 ) -> tuple[list[ActiveOutside], int]:
-    """Find stores that are active around the clock though their hours say that they close, ordered by store.
+    """Find stores that are active around the clock although their hours have closing times, ordered by store.
 
-    Judged are stores with FEWEST_POLLS outside their hours, after FEWEST_DAYS closings. ACTIVE_OUTSIDE_PERCENT of these
-    polls are active, and as many after each of more than MOST_DAYS of the closings. Returns how many are judged, too.
+    Stores with at least FEWEST_POLLS outside their hours, after at least FEWEST_DAYS closings, are judged. A store is
+    found if ACTIVE_OUTSIDE_PERCENT of these polls are active, and as many after each of more than MOST_DAYS of the
+    closings.
+    Returns the stores found, and how many were judged.
     """
     store, at_us, active = _rows(evidence, spans_us, as_of_us)
     if len(store) == 0 or len(sessions.open_us) == 0:
@@ -275,7 +283,7 @@ def _places(sessions: Sessions, calendar: Int64s, at_us: Int64s) -> tuple[Int64s
 
 
 def _latest_session(sessions: Sessions, calendar: Int64s, at_us: Int64s) -> Int64s:
-    """Find the session of a calendar that began last at an instant; one of another calendar if none has."""
+    """Find the session of a calendar that began last before each instant; if there is none, one of another calendar."""
     used, rank = np.unique(calendar, return_inverse=True)
     counts = np.diff(sessions.offsets)[used]
     places = _spread(sessions.offsets[used], counts)
@@ -290,7 +298,7 @@ def _latest_session(sessions: Sessions, calendar: Int64s, at_us: Int64s) -> Int6
 
 
 def _spread(first: Int64s, counts: Int64s) -> Int64s:
-    """Write first, first + 1 ... as often as counts says, one after the other."""
+    """Return first, first + 1, ... with counts[n] numbers for each first[n], one run after the other."""
     begins = np.cumsum(counts) - counts
     return np.repeat(first - begins, counts) + np.arange(int(counts.sum()))
 

@@ -1,4 +1,4 @@
-"""The hours that would fit polls: in words, and as sessions that figures can be computed with."""
+"""Correct hours so that they fit the polls: in words, and as sessions from which figures can be computed."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -43,7 +43,7 @@ _Edge = tuple[int, int]  # weekday (0 = Monday) and second of the day, for a clo
 
 @dataclass(frozen=True, kw_only=True)
 class Correction:
-    """What would fit: in words, and as the sessions [open, close) of the one store, with what is planned."""
+    """Corrected hours: in words, and as the sessions [open, close) of one store with its planned stretches."""
 
     words: str
     sessions: tuple[Int64s, Int64s]
@@ -51,11 +51,11 @@ class Correction:
 
 
 def correct_edge(wrong: WrongEdge, sessions: Sessions, calendar: int, zone: str) -> Correction | None:
-    """Move the openings or closings of the days on which most were contradicted, to the quarter of an hour.
+    """Move the openings or closings of the weekdays on which most were contradicted, to a quarter of an hour.
 
-    A late opening or early closing goes to the nearest one that leaves the active poll which shows it inside, other
-    edges to the nearest one. None if no time would be another one. A session that would end before it begins is gone;
-    an edge that a planned closure made stays.
+    A late opening or early closing moves to the nearest quarter that keeps the active poll next to it inside; other
+    edges move to the nearest quarter. Returns None if nothing would move. A session that would end before it begins is
+    dropped. An edge next to a planned closure stays.
     """
     of_openings, sign, verb = _MOVES[wrong.finding]
     moves: dict[_Edge, int] = {}
@@ -110,7 +110,7 @@ def correct_zone(
 def correct_to_always(
     calendars: Calendars, calendar: int, patterns: pl.DataFrame, span_us: tuple[int, int], closures: ClosureMode
 ) -> Correction:
-    """Open one calendar around the clock, but for its closures. patterns: any rows of columns.PATTERNS."""
+    """Open one calendar around the clock, except for its closures. patterns: any rows of columns.PATTERNS."""
     stores = pl.DataFrame({"weekly_hours_id": [None], "timezone": ["UTC"]}).cast({"weekly_hours_id": pl.Int64})
     always = replace(assign_calendars(stores, patterns), closures=_of(calendars.closures, calendar))
     opening = open_sessions(always, *span_us, closures)
@@ -122,9 +122,9 @@ def correct_to_always(
 
 
 def zone_that_is(hours: int, calendars: Calendars, calendar: int, as_of_us: int) -> str | None:
-    """Find a zone in which the hours of a calendar are so many hours later; None if no known one has that offset.
+    """Find a zone in which the hours of a calendar are so many hours later; None if no known zone has that offset.
 
-    Those that stores use come first, the one of most stores before all.
+    Zones that stores use come first, in the order of how many stores use them.
     """
     wanted = _offset(calendars.zones[calendars.zone_of_calendar[calendar]], as_of_us) - timedelta(hours=hours)
     stores = np.bincount(calendars.zone_of, minlength=len(calendars.zones))
@@ -143,7 +143,7 @@ def _of(stretches: Stretches, calendar: int) -> Stretches:
 
 
 def _local_edges(zone: str, edges_us: Int64s, *, of_openings: bool) -> list[_Edge]:
-    """Read openings or closings on the local clock; a closing at midnight is one of the day that it ends."""
+    """Read openings or closings on the local clock. A closing at midnight belongs to the day that it ends."""
     last = 0 if of_openings else 1
     days, rest_us = np.divmod(local_readings(zone, edges_us) - last, DAY_US)
     weekdays = (days + 3) % 7  # 1970-01-01 was a Thursday
@@ -151,7 +151,7 @@ def _local_edges(zone: str, edges_us: Int64s, *, of_openings: bool) -> list[_Edg
 
 
 def _merged(open_us: Int64s, close_us: Int64s) -> tuple[Int64s, Int64s]:
-    """Join sessions, ascending, that touch or overlap; empty ones are gone."""
+    """Join ascending sessions that touch or overlap, and drop empty ones."""
     lasting = open_us < close_us
     open_us, close_us = open_us[lasting], close_us[lasting]
     begins = np.append(True, open_us[1:] > close_us[:-1])[: len(open_us)]

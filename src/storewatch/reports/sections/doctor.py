@@ -1,6 +1,6 @@
-"""The hours doctor: stores whose polls contradict their hours, the correction that would fit, and its effect.
+"""The hours doctor: stores whose polls contradict their hours, a correction that fits, and its effect on the figures.
 
-Nothing is ever corrected here: a suggestion is a row of a table.
+Nothing is corrected here: each suggestion is a row of a table.
 """
 
 from collections.abc import Iterable
@@ -72,7 +72,7 @@ class DoctorFigures:
 
     is_finding: bool of each suspected wrong edge or zone, in the order of stores; False for those that cannot be
     corrected and for those beyond the limit, which are not examined. found: DOCTOR, their rows. outside: DOCTOR, rows
-    of the first of the `active_outside` stores that are active outside their hours; judged: stores looked at for that.
+    of the first of the `active_outside` stores that are active outside their hours; judged: stores examined for that.
     """
 
     is_finding: Bools
@@ -86,11 +86,11 @@ class DoctorFigures:
 class DoctorCollector:
     """One row a finding: evidence and correction in words, and the first window's figures with the correction.
 
-    The longest window up to as_of is examined, of it the last EXAMINED_US. A store in the wrong zone has no further
-    finding: its openings and closings are judged by the wrong clock. A store that opens earlier or stays open does
-    close, so it has no finding that it never closes. The first `most` suspicions are examined; one row, without a
-    store, states how many more there are. Where most of at least FEWEST_DAYS stores that can be judged are active
-    outside their hours, the polls are the reason, and one row states this for all stores.
+    The last EXAMINED_US of the longest window up to as_of are examined. A store in the wrong zone has no further
+    finding, because its openings and closings were read on the wrong clock. A store that opens earlier or stays open
+    closes at some time, so it has no finding that it never closes. The first `most` suspicions are examined; one row,
+    without a store, states how many more there are. Where most of at least FEWEST_DAYS stores that can be judged are
+    active outside their hours, the polls are the reason, and one row states this for all stores.
 
     cells: keeps the quarters of an hour of a shard's calendars small.
     """
@@ -168,7 +168,7 @@ class DoctorCollector:
             table.append(pl.concat([found.read(), outside.read()]).sort("store_id", maintain_order=True))
             left_out += active_outside - outside.height
         if left_out:
-            advice = f"{left_out} further suspicions are left out; ask for the stores of one label or zone at a time"
+            advice = f"{left_out} further suspicions are left out; choose the stores of one label or zone at a time"
             table.append(_of_no_store("not_examined", advice))
         return SectionResult(tables={ReportTable.DOCTOR: table})
 

@@ -1,4 +1,4 @@
-"""The feed that all polls come from: when it was silent, so that nothing is known of any store."""
+"""The feed that all polls come from, and its blind spots: times in which most open stores were not polled."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -38,11 +38,11 @@ class SalesRates:
 class SalesCollector:
     """Lost sales of every store in every window; null for a store without sales rates.
 
-    Time costs the rate, an amount per business hour, of its hour of the local week. Down time is certainly lost:
-    lowest = down x rate. Unknown time may be lost: highest = (down + unknown) x rate. The estimate takes unknown time
-    to be down as often as the known time of the store in the window: (down + unknown x down / (up + down)) x rate.
-    Where nothing is known there is no estimate, only its bounds. In the summary they are sums over the stores that
-    have them.
+    Time costs the rate, an amount per business hour, of its hour of the local week. Sales in down time are certainly
+    lost: lowest = down x rate. Sales in unknown time may be lost: highest = (down + unknown) x rate. The estimate takes
+    unknown time to be down as often as the known time of the store in the window:
+    (down + unknown x down / (up + down)) x rate. Where nothing is known there is no estimate, only its bounds. The
+    summary has the sums over the stores with these figures.
 
     hours: None where no store has a curve.
     """
@@ -109,8 +109,8 @@ def _lost(summed: Int64s, worth: Float64s) -> Float64s:
 def read_rates(sales: pl.DataFrame, store_ids: pl.Series) -> SalesRates:
     """Return rows of sales as rates.
 
-    sales: store_id, weekday, hour (null: all of them), amount_per_hour. An hour takes the row that names it, else the
-    row of its weekday, else that of its hour on any day, else the average, else nothing is sold in it.
+    sales: store_id, weekday, hour (null: all of them), amount_per_hour. An hour has the rate of the row with its
+    weekday and hour, else of its weekday, else of its hour on any day, else the average, else zero.
     """
     places = store_ids.to_frame().with_row_index("store")
     rows = sales.join(places, on="store_id")
@@ -123,7 +123,7 @@ def read_rates(sales: pl.DataFrame, store_ids: pl.Series) -> SalesRates:
     curve_of = np.full(len(store_ids), -1)
     curve_of[with_curve] = np.arange(len(with_curve))
     curves = np.repeat(average[with_curve], HOURS_OF_WEEK).reshape(-1, 7, 24)
-    # The more a row names, the later it is written.
+    # Rows that name more are written later, over the others.
     for has_weekday, has_hour in ((False, True), (True, False), (True, True)):
         of = parts.filter(pl.col("weekday").is_not_null() == has_weekday, pl.col("hour").is_not_null() == has_hour)
         curve, amount = curve_of[of["store"].to_numpy()], of["amount_per_hour"].to_numpy()

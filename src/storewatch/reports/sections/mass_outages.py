@@ -13,7 +13,8 @@ from storewatch.domain.instants import HOUR_US
 from storewatch.engine.outages import Outages
 from storewatch.reports.compute.content import MASS_OUTAGES
 
-# An event is FEWEST_STORES of a label, and one in STORES_IN of its stores in the report, that go down MASS_WITHIN_US.
+# An event: at least FEWEST_STORES stores of a label, and at least one in STORES_IN of its stores in the report, go down
+# within MASS_WITHIN_US.
 MASS_WITHIN_US: Final = HOUR_US
 FEWEST_STORES: Final = 5
 STORES_IN: Final = 5
@@ -58,11 +59,11 @@ class Starts:
 def find_mass_outages(starts: Starts, labels: pl.DataFrame, store_ids: pl.Series) -> pl.DataFrame:
     """List the events among the outages of one window, by their beginning: MASS_OUTAGES without `window`.
 
-    labels: store_id, label and value; the label `name` is nobody's in common. store_ids: the stores of the report.
+    labels: store_id, label and value; the label `name` is left out. store_ids: the stores of the report.
 
     An event begins with the first start after which, within MASS_WITHIN_US, enough distinct stores of one label=value
-    start an outage; it is all the starts in that time, and the search goes on after it. The same stores under several
-    labels are one event, under the name of all, the label of the fewest stores first.
+    start an outage. It has all the starts in that time, and the search continues after it. The same stores under
+    several labels are one event, with the names of all these labels, the label with the fewest stores first.
     """
     places = store_ids.to_frame().with_row_index("store")
     members = labels.filter(pl.col("label") != NAME).join(places, on="store_id").select("store", "label", "value")
@@ -112,17 +113,19 @@ def _events_of(starts: Starts, members: pl.DataFrame, label: str, stores: int) -
 
 
 def _together(starts: Starts, group: Int64s, needed: Int64s) -> list[tuple[int, int]]:
-    """Find the events, [first, last), among starts ordered by group and instant. needed: stores of each group's."""
+    """Find the events, [first, last), among starts ordered by group and instant. needed: stores
+    of an event, by group.
+    """
     count = len(group)
     if count == 0:
         return []
-    # One line for all groups, on which only distances of up to MASS_WITHIN_US are what they were.
+    # All groups on one time line: distances up to MASS_WITHIN_US are kept, longer ones are cut to just above it.
     steps = np.minimum(np.diff(starts.start_us), MASS_WITHIN_US + 1)
     steps[np.diff(group) > 0] = MASS_WITHIN_US + 1
     at = np.append(0, np.cumsum(steps))
     until = np.searchsorted(at, at + MASS_WITHIN_US, side="right")
-    # A start is the first of its store in the stretches that begin after the store's previous start, that reach it,
-    # and not after itself; how many it is for each stretch are the stretch's distinct stores.
+    # A start is the first of its store in the stretches that begin after the previous start of the store, reach this
+    # start and do not begin after it. So the number of such starts in a stretch is its number of distinct stores.
     by_store = np.lexsort((at, starts.store))
     again = np.flatnonzero(np.diff(starts.store[by_store]) == 0)
     previous = np.full(count, -1)

@@ -1,4 +1,4 @@
-"""Outages: every one of them, how often and how long of each store, how stores opened and closed."""
+"""Outages: a row for each, the figures of each store, and how late stores opened and how early they closed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -43,10 +43,10 @@ class OutageFigures:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OutageCollector:
-    """Every outage of every store in every window, and the events in which many stores of a label went down together.
+    """Every outage of every store in every window, and the events in which many stores of one label went down together.
 
     names: of each store; notes: NOTES; labels: store_id, label and value, None where there are too few stores for an
-    event. The blind time of outages is filled in by the section on the feed: it is known only when all shards are.
+    event. The section on the feed fills in the blind time of outages, because it is known only after all shards.
     """
 
     store_ids: pl.Series

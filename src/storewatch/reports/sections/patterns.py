@@ -1,4 +1,4 @@
-"""Patterns: when of the local week stores are down."""
+"""Patterns: the weekdays and local hours at which stores are down."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

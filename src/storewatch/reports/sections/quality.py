@@ -1,4 +1,4 @@
-"""Poll quality: how often stores were polled."""
+"""Poll quality: how often stores were polled, and the gaps between polls."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Down time by reason: how long each store was down for what its inactive polls said."""
+"""Down time by reason: how long each store was down for each reason of its inactive polls."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from storewatch.reports.compute.context import ReportContext, label_values
 from storewatch.reports.compute.shards import Shard
 from storewatch.stores.reasons import counted_polls
 
-# A store's reasons beyond these, the most frequent ones first, are one row: each takes a pass of the engine.
+# The most reasons of a store, most frequent first; all further reasons are one row. Each takes a pass of the engine.
 MAX_REASONS: Final = 20
 OTHER: Final = "other reasons"
 
@@ -26,8 +26,8 @@ OTHER: Final = "other reasons"
 class ReasonCollector:
     """The down time and the inactive polls of every store and window by reason; null is no reason.
 
-    The status between polls does not depend on what they say. So the down time of one reason is what stays down when
-    the polls of all others say active, and the parts add up to the down time exactly.
+    Which poll decides the status of an instant does not depend on the statuses. So the down time of one reason is the
+    down time that remains when the polls of all other reasons count as active, and the parts add up exactly.
     """
 
     store_ids: pl.Series
