@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from backports import zstd
 from fastapi.testclient import TestClient
 from support.access_scene import bearer, key_of, serving
 from support.waiting import wait_for
@@ -19,7 +20,6 @@ from storewatch.catalog import StoreChanges, labels_frame
 from storewatch.domain.enums import Role
 from storewatch.domain.labels import Label, Scope
 from storewatch.installation import Installation, utc_now
-from storewatch.web.middleware.body_limits import zstd
 
 CAFE = {"store_id": "cafe", "observed_at": "2023-01-23T15:14:00Z", "status": "active"}
 BAD = {**CAFE, "status": "open"}
