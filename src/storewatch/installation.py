@@ -2,22 +2,25 @@
 
 import logging
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from storewatch import __version__
 from storewatch.access import AccessRules
 from storewatch.catalog import Catalog
-from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError, StorageFullError
 from storewatch.ingest.ingestion import Ingestion
 from storewatch.jobs.queue import JobQueue
 from storewatch.lake import Lake
+from storewatch.private_files import create_private_files, exposed_files
 from storewatch.reports.archive.runs import Reports
 from storewatch.reports.compute.content import Content
 from storewatch.reports.compute.shards import Progress
@@ -59,6 +62,22 @@ class Installation:
     access: AccessRules = field(default_factory=AccessRules)
     stopping: Event = field(default_factory=Event)
 
+    @property
+    def local_folders(self) -> list[Path]:
+        """The folders of this machine that hold the data: the home, and the lake if it is a folder elsewhere."""
+        home, lake = self.settings.home, self.settings.lake_url
+        is_elsewhere = "://" not in lake and not Path(lake).is_relative_to(home)
+        return [home, Path(lake)] if is_elsewhere else [home]
+
+    def free_mb(self) -> int:
+        """Return the free space, in megabytes, on the disk of the local folders that has least."""
+        return min(shutil.disk_usage(folder).free for folder in self.local_folders if folder.exists()) // 1_000_000
+
+    def require_free_space(self) -> None:
+        """Check that a large file can be stored. Raises StorageFullError below the setting `min_free_mb`."""
+        if self.free_mb() < self.settings.min_free_mb:
+            raise StorageFullError
+
     def start(self) -> None:
         """Start the worker of this process, if there is one."""
         if self.worker is not None:
@@ -79,6 +98,7 @@ def open_installation(settings: Settings, *, read_only: bool = False) -> Iterato
     read_only: refuse every change after that with a ReadOnlyError. Reading still registers the stores of the lake.
     Raises InvalidInputError where the home folder, the database or the lake cannot be used.
     """
+    create_private_files()
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -178,6 +198,13 @@ def log_start(settings: Settings, what: str, **fields: object) -> None:
     """Log that a process starts, and where its data are. what: `service` or `worker`."""
     places = {"home": str(settings.home), "database": settings.database_url, "lake": settings.lake_url}
     log.info("%s %s starts", what, __version__, extra=places | fields)
+    exposed = next(exposed_files(settings.home), None)
+    if exposed is not None:
+        log.warning(
+            "other users of this machine may read files of the home folder; run: chmod -R go= %s",
+            settings.home,
+            extra={"first": str(exposed)},
+        )
 
 
 def end_in_time() -> None:

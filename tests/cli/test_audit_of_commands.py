@@ -54,6 +54,7 @@ EXPORTING: Final[dict[Command, list[Entry]]] = {
 READING: Final[list[Command]] = [
     ("verify", ("report.csv",)),
     ("status", ()),
+    ("check", ()),
     ("key list", ()),
     ("schedule list", ()),
     ("definition list", ()),

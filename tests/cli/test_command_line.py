@@ -18,7 +18,7 @@ from storewatch.installation import open_installation
 from storewatch.settings import Settings
 
 COMMANDS = (
-    *("import", "rejects", "report", "verify", "outages", "doctor", "serve", "worker", "status", "optimize"),
+    *("import", "rejects", "report", "verify", "outages", "doctor", "serve", "worker", "status", "check", "optimize"),
     *("retention", "simulate", "compile"),
 )
 GROUPS = (

@@ -66,8 +66,9 @@ def test_schedule_that_can_never_be_run_is_one_sentence(home: Path, options: tup
 
 def test_retention_says_what_would_go_and_then_removes_it(home: Path) -> None:
     wanted = ("retention", "--observations", "30")
-    expected = "6 observations, 0 reports and 0 files of the lake"
+    expected = "6 observations, 0 reports, 0 rejected rows and 0 files of the lake"
     assert storewatch(home, *wanted, "--dry-run").stdout == f"{expected} would be removed\n"
     assert storewatch(home, *wanted).stdout == f"{expected} removed\n"
-    assert storewatch(home, *wanted).stdout == "0 observations, 0 reports and 0 files of the lake removed\n"
-    assert storewatch(home, "retention").stdout == "0 observations, 0 reports and 0 files of the lake removed\n"
+    nothing = "0 observations, 0 reports, 0 rejected rows and 0 files of the lake removed\n"
+    assert storewatch(home, *wanted).stdout == nothing
+    assert storewatch(home, "retention").stdout == nothing

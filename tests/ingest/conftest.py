@@ -34,7 +34,8 @@ def parse() -> Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str
 
     def read(path: Path, **options: int) -> tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]:
         good: list[tuple[object, ...]] = []
-        with open_source(path, **options) as source, Rejects() as rejects:
+        rejects = Rejects()
+        with open_source(path, **options) as source:
             (found,) = recognise(path.name, source.names).tables
             for block in source.blocks(found.positions):
                 checked = found.table.check(block.columns, NOW)

@@ -45,6 +45,7 @@ def test_import_on_each_database_stores_the_good_rows_and_the_rejects(
         accepted=2,
         rejected=1,
         first_rejects=(reject,),
+        rejects_kept=1,
     )
     assert seen == [(path.stat().st_size, path.stat().st_size)]
     at = "2023-01-22T10:00:00+00:00"

@@ -104,7 +104,7 @@ def test_failed_commit_fails_its_requests_and_the_next_go_on(
     (tmp_path / "lake").write_text("a file where the folder was")
     failing = [ingestion.submit(pushed(f"lost-{number}")) for number in range(3)]
     for future in failing:
-        with pytest.raises(LakeUnavailableError, match="could not be stored"):
+        with pytest.raises(LakeUnavailableError, match="cannot be used"):
             future.result()
     (tmp_path / "lake").unlink()
     (tmp_path / "away").rename(tmp_path / "lake")

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.errors import LakeUnavailableError
 from storewatch.lake import Lake
 
 EVERYTHING = (-(2**63), 2**63 - 1)
@@ -60,5 +60,5 @@ def test_object_store_takes_its_credentials_from_options_too(
 
 
 def test_object_store_that_does_not_exist_is_refused(object_store: str) -> None:
-    with pytest.raises(InvalidInputError, match="Check the URL, its credentials and that the bucket exists"):
+    with pytest.raises(LakeUnavailableError, match="Check the URL, its credentials and that the bucket exists"):
         Lake("s3://no-such-bucket/lake").snapshot()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, false, func, insert, select
 
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import read_rows, write_rows
@@ -149,6 +149,24 @@ class ImportRepository(Repository):
             query = query.where(rejects.c.reject_id > after)
         with self._database.reading() as connection:
             return [StoredReject(**row) for row in connection.execute(query).mappings()]
+
+    def count_rejects_before(self, before: datetime | None) -> int:
+        """Return how many rows are kept that imports before an instant rejected; None: 0."""
+        with self._database.reading() as connection:
+            query = select(func.count()).select_from(rejects).where(rejects.c.import_id.in_(_imported_before(before)))
+            return int(connection.execute(query).scalar_one())
+
+    def delete_rejects_before(self, before: datetime | None) -> int:
+        """Delete the rows that imports before an instant rejected, and return how many; their number stays known."""
+        if before is None:
+            return 0
+        with self._database.writing() as connection:
+            return connection.execute(delete(rejects).where(rejects.c.import_id.in_(_imported_before(before)))).rowcount
+
+
+def _imported_before(before: datetime | None) -> Select[tuple[int]]:
+    found = select(imports.c.import_id)
+    return found.where(false()) if before is None else found.where(imports.c.imported_at < before)
 
 
 def _create(connection: Connection, new: NewImport, now: datetime) -> int:

@@ -10,6 +10,7 @@ import typer
 from storewatch import __version__
 from storewatch.cli import (
     annotations,
+    check,
     closures,
     data,
     definitions,
@@ -26,7 +27,15 @@ from storewatch.cli import (
 )
 from storewatch.cli.home import HOME_HELP, use_home
 from storewatch.cli.report_options import report_command
-from storewatch.domain.errors import InvalidInputError, InvalidParameterError, StorewatchError, UnavailableError
+from storewatch.domain.errors import (
+    BrokenError,
+    InvalidInputError,
+    InvalidParameterError,
+    StorageFullError,
+    StorewatchError,
+    UnavailableError,
+    is_storage_full,
+)
 
 # Bytes of an argument that are no UTF-8, as Python shows them.
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
@@ -48,6 +57,7 @@ app.command("doctor", cls=findings.DoctorCommand)(findings.doctor)
 app.command("serve")(service.serve)
 app.command("worker")(service.worker)
 app.command("status")(data.status)
+app.command("check")(check.check)
 app.command("optimize")(data.optimize)
 app.command("retention")(jobs.retention)
 app.command("simulate")(data.simulate)
@@ -95,9 +105,12 @@ def main() -> None:
     except StorewatchError as error:
         option = f"--{error.name.replace('_', '-')}: " if isinstance(error, InvalidParameterError) else ""
         typer.echo(f"storewatch: {option}{error}", err=True)
-        sys.exit(1 if isinstance(error, UnavailableError) else 2)
+        sys.exit(1 if isinstance(error, UnavailableError | BrokenError) else 2)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        if is_storage_full(error):
+            typer.echo(f"storewatch: {StorageFullError()}", err=True)
             sys.exit(1)
         typer.echo(f"storewatch: {error.filename or 'Standard output'}: {error.strerror}.", err=True)
         sys.exit(1)

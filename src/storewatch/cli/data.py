@@ -1,6 +1,7 @@
 """Commands that import data, show what is stored and look after it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +12,12 @@ from storewatch.cli.home import Home, author, changing, exporting, progress_bar,
 from storewatch.cli.report_options import AllowUnknown
 from storewatch.cli.tables import count
 from storewatch.domain.enums import WeekdayCounting
-from storewatch.domain.errors import UnknownImportError
+from storewatch.domain.errors import InvalidInputError, UnknownImportError
+from storewatch.private_files import share
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from storewatch.ingest import ImportResult
 
 
@@ -47,6 +51,13 @@ def import_paths(
     save_map: Annotated[
         str | None, typer.Option(help="Save what --map says under this name, for --map NAME.", metavar="NAME")
     ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write all rejected rows to this CSV file. The installation keeps the first 100,000 of a table.",
+            metavar="FILE",
+        ),
+    ] = None,
     home: Home = None,
 ) -> None:
     """Import CSV, TSV, NDJSON, Parquet or Excel files, plain, .gz or in a .zip. The header decides what a file holds:
@@ -78,7 +89,10 @@ def import_paths(
     from storewatch.stores.gaps import find_gaps
 
     found = find_files(paths)
-    with changing(home, "import.create", "import", creates=True) as (installation, audit):
+    with (
+        changing(home, "import.create", "import", creates=True) as (installation, audit),
+        _reject_writer(rejects) as write_rejects,
+    ):
         now = datetime.now(UTC)
         columns = read_mapping(map_, TABLES, installation.catalog)
         if save_map is not None:
@@ -96,6 +110,7 @@ def import_paths(
                     allow_unknown=allow_unknown,
                     progress=progress,
                     valid_from=None if valid_from is None else valid_from.date(),
+                    every_reject=write_rejects,
                 ),
             )
         for result in imported.tables:
@@ -106,6 +121,30 @@ def import_paths(
             typer.echo(f"left out: {name}")
         for line in find_gaps(installation.catalog, installation.lake.snapshot()).lines():
             typer.echo(line)
+
+
+@contextmanager
+def _reject_writer(file: Path | None) -> "Iterator[Callable[[pl.DataFrame], None] | None]":
+    """Yield a function that appends rejected rows to a new CSV file; None without a file."""
+    if file is None:
+        yield None
+        return
+    try:
+        stream = file.open("wb")
+    except OSError as error:
+        raise InvalidInputError(f"{file} cannot be written ({error.strerror}); choose another file.") from None
+    share(file)
+    with stream:
+        stream.write(b"line,row,reason,file\n")
+        yield lambda rows: _guarded(rows).write_csv(stream, include_header=False)
+
+
+def _guarded(rejects: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    from storewatch.reports.exports.columns import safe_texts
+
+    return rejects.select("line", *(safe_texts(pl.col(name)) for name in ("row", "reason", "file")))
 
 
 def _result_lines(result: "ImportResult") -> Iterator[str]:
@@ -119,7 +158,8 @@ def _result_lines(result: "ImportResult") -> Iterator[str]:
         ids = some(result.new_store_ids, result.new_stores)
         yield f"  {count(result.new_stores, 'store')} not seen before: {ids}"
     if result.rejected:
-        yield f"  {result.rejected:,} rejected; storewatch rejects {result.import_id} lists them. First:"
+        listed = "them" if result.rejected == result.rejects_kept else f"the first {result.rejects_kept:,}"
+        yield f"  {result.rejected:,} rejected; storewatch rejects {result.import_id} lists {listed}. First:"
     for reject in result.first_rejects:
         file = f"{reject.file} " if len(result.files) > 1 else ""
         yield f"  {file}line {reject.line}: {reject.reason}: {reject.row[:200]}"
@@ -140,17 +180,12 @@ def rejects(
 
     Example: storewatch rejects 3 > rejects.csv
     """
-    import polars as pl
-
-    from storewatch.reports.exports.columns import safe_texts
-
     with exporting(home, "import.rejects", "import") as (installation, audit):
         if installation.catalog.imports.find(import_id) is None:
             raise UnknownImportError(str(import_id))
         rows = installation.catalog.imports.read_rejects(import_id, limit)
         audit.done(str(import_id))
-    written = rows if raw_text else rows.with_columns(safe_texts(pl.col(name)) for name in ("row", "reason", "file"))
-    typer.echo(written.write_csv(), nl=False)
+    typer.echo((rows if raw_text else _guarded(rows)).write_csv(), nl=False)
 
 
 def optimize(home: Home = None) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from storewatch.cli.home import Home, changing, reading
+from storewatch.cli.tables import count
 
 
 def retention(
@@ -18,6 +19,10 @@ def retention(
     lake_versions: Annotated[
         int | None, typer.Option(min=1, max=36_500, help="Delete versions of the lake older than this.", metavar="DAYS")
     ] = None,
+    rejects: Annotated[
+        int | None,
+        typer.Option(min=1, max=36_500, help="Delete the rows that imports before this rejected.", metavar="DAYS"),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted, and change nothing.")] = False,
     home: Home = None,
 ) -> None:
@@ -29,7 +34,12 @@ def retention(
     """
     from storewatch.jobs.kinds.retention import RetentionLimits, apply_retention, preview_retention
 
-    limits = RetentionLimits(observations_days=observations, reports_days=reports, lake_versions_days=lake_versions)
+    limits = RetentionLimits(
+        observations_days=observations,
+        reports_days=reports,
+        lake_versions_days=lake_versions,
+        rejects_days=rejects,
+    )
     now = datetime.now(UTC)
     if dry_run:
         with reading(home) as installation:
@@ -47,6 +57,6 @@ def retention(
             audit.done(str(installation.lake.snapshot().version))
     verb = "would be removed" if dry_run else "removed"
     typer.echo(
-        f"{found.observations:,} observations, {found.reports:,} reports and {found.lake_files:,} files "
-        f"of the lake {verb}"
+        f"{count(found.observations, 'observation')}, {count(found.reports, 'report')}, "
+        f"{count(found.rejects, 'rejected row')} and {count(found.lake_files, 'file')} of the lake {verb}"
     )

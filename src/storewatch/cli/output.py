@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+from storewatch.private_files import share
 
 if TYPE_CHECKING:
     from storewatch.reports.compute.content import Content
@@ -94,9 +95,13 @@ def _write_file(content: "Content", file: Path) -> None:
     from storewatch.reports.archive.manifest import Manifest, manifest_file
     from storewatch.reports.archive.runs import write_file
 
+    is_new = not file.exists()  # the permissions of a file that is replaced stay
     sha256 = write_file(content, file.resolve())
     text = json.dumps(Manifest.of(content, file.name, sha256).as_json(), indent=1, ensure_ascii=False)
     manifest_file(file).write_text(text + "\n", encoding="utf-8")
+    if is_new:
+        share(file)
+    share(manifest_file(file))
 
 
 def _write_stream(content: "Content", device: Path | None) -> None:

@@ -5,11 +5,19 @@ its stable problem type: UnknownStoreError(NotFoundError) is `unknown-store`. A 
 """
 
 from collections.abc import Sequence
+from errno import EDQUOT, ENOSPC
 from typing import Final
+
+_STORAGE_FULL: Final = ("No space left on device", "database or disk is full", "Disk quota exceeded")
 
 
 class StorewatchError(Exception):
-    """Root of every error that storewatch raises on purpose. Its text is shown to the user as it is."""
+    """Root of every error that storewatch raises on purpose. Its text is shown to the user as it is.
+
+    public: what callers of the API read in its place, if the text names a path or an address of the machine.
+    """
+
+    public: str | None = None
 
 
 class ReadOnlyError(RuntimeError):
@@ -209,6 +217,17 @@ class CatalogVersionError(BrokenError):
 class CatalogUnavailableError(UnavailableError):
     """The database does not answer, or another process keeps it locked; the text says which."""
 
+    public = "The database cannot be used now; the log of the service has the reason. Try again."
+
+
+class StorageFullError(UnavailableError):
+    """A disk has no space left, or the service keeps what is left. Nothing was stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The disk of the service is full, or nearly. Nothing was stored. Try again when space was freed."
+        )
+
 
 class LakeConflictError(UnavailableError):
     """Other writers committed first at every attempt. Nothing was written; try again."""
@@ -337,10 +356,21 @@ class OverCapacityError(UnavailableError):
 
 
 class LakeUnavailableError(UnavailableError):
-    """The lake could not be written. It is unknown what was stored; sending the observations again does no harm."""
+    """The lake cannot be opened, read or written; the text says why. Observations may be sent again without harm."""
 
-    def __init__(self) -> None:
-        super().__init__("The observations could not be stored; the service's log says why. Send them again later.")
+    public = (
+        "The observations cannot be read or stored now; the log of the service has the reason. Sending them again "
+        "later does no harm."
+    )
+
+
+class LakeDamagedError(BrokenError):
+    """A file of the lake is missing or damaged; the text names it."""
+
+    public = (
+        "A file of the observations is missing or damaged. The log of the service names it, and `storewatch check` "
+        "says what can be done."
+    )
 
 
 class ScopedChangeError(ForbiddenError):
@@ -366,3 +396,23 @@ def problem_name(error: type[StorewatchError]) -> str:
     kind = kinds[max(0, kinds.index(family_of(error)) - 1)]
     words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__)
     return words.removeprefix("-").removesuffix("-error")
+
+
+def public_text(error: StorewatchError) -> str:
+    """Return the text of an error for callers of the API, which names no path and no address of the machine."""
+    return str(error) if error.public is None else error.public
+
+
+def is_storage_full(error: BaseException) -> bool:
+    """Return whether an error, or one that caused it, is that a disk or a quota is full.
+
+    Libraries written in Rust, and SQLite, report it by text only.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (ENOSPC, EDQUOT):
+            return True
+        if any(text in str(cause) for text in _STORAGE_FULL):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

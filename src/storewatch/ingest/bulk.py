@@ -188,15 +188,15 @@ def _check(
 ) -> tuple[pl.DataFrame, BulkChange]:
     good: list[pl.DataFrame] = []
     assumed: list[str] = []
-    with Rejects(shown=SHOWN_REJECTS, kept=False) as rejects:
-        for block in rows.blocks:
-            checked = check_apart(check, block.columns)
-            if scope.label is not None:
-                checked = within_scope(checked, block.columns, partial(catalog.stores.filter_ids, scope=scope))
-                checked = _protected(checked, block.columns.height, scope.label)
-            rejects.add_block(block, checked.bad)
-            good.append(checked.good)
-            assumed += checked.assumed
+    rejects = Rejects(shown=SHOWN_REJECTS, kept=False)
+    for block in rows.blocks:
+        checked = check_apart(check, block.columns)
+        if scope.label is not None:
+            checked = within_scope(checked, block.columns, partial(catalog.stores.filter_ids, scope=scope))
+            checked = _protected(checked, block.columns.height, scope.label)
+        rejects.add_block(block, checked.bad)
+        good.append(checked.good)
+        assumed += checked.assumed
     accepted = sum(frame.height for frame in good)
     if not accepted and not rejects.count:
         raise InvalidInputError("The body holds no row: want at least one.")

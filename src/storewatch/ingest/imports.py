@@ -1,7 +1,6 @@
 """Files of every table into the catalog and the lake."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -40,7 +39,8 @@ class ImportOptions:
     labels nor entries of labels. job_id: of the job that imports them. progress: called with the bytes read and the
     bytes of all files. loaded_at: when they were accepted, as `Lake.loading_at` returned it then; None: now.
     allow_unknown: accept entries of labels that no store carries yet. weekdays: how they are counted; None: as the
-    numbers in the files show. columns: the fields that columns of other names hold.
+    numbers in the files show. columns: the fields that columns of other names hold. every_reject: called with frames of
+    all rejected rows (FILE_REJECTS), of which the catalog keeps only the first.
     """
 
     strict: bool = False
@@ -52,6 +52,7 @@ class ImportOptions:
     allow_unknown: bool = False
     weekdays: WeekdayCounting | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    every_reject: Callable[[pl.DataFrame], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,7 @@ class ImportResult:
 
     assumed: sentences about how the files were read. ignored: columns that belong to no table. new_stores: how many
     stores were not known before, of polls only if there were stores at all; new_store_ids: the first of them.
+    rejects_kept: how many rejected rows the catalog keeps.
     """
 
     import_id: int
@@ -73,6 +75,7 @@ class ImportResult:
     ignored: tuple[str, ...] = ()
     new_stores: int = 0
     new_store_ids: tuple[str, ...] = ()
+    rejects_kept: int = 0
 
     @property
     def file(self) -> str:
@@ -98,10 +101,9 @@ def import_files(
     """
     options = options or ImportOptions()
     follow_lake(catalog, lake, now)
-    with ExitStack() as opened:
-        found = opened.enter_context(unpacked(files))
+    with unpacked(files) as found:
         parts, no_tables = _recognised_parts(found.files, options)
-        reading = _Reading(parts, options, now, opened, catalog)
+        reading = _Reading(parts, options, now, catalog)
         return Imported(tables=reading.store(catalog, lake), left_out=(*found.left_out, *no_tables))
 
 
@@ -135,9 +137,7 @@ class _Part:
 class _Reading:
     """Reads every file once and gathers the rows of each table."""
 
-    def __init__(
-        self, parts: Sequence[_Part], options: ImportOptions, now: datetime, opened: ExitStack, catalog: Catalog
-    ) -> None:
+    def __init__(self, parts: Sequence[_Part], options: ImportOptions, now: datetime, catalog: Catalog) -> None:
         # Entries come last: they may be of stores and labels that the other files bring.
         self._parts = sorted(parts, key=lambda part: any(found.table.is_of_entries for found in part.header.tables))
         self._options, self._now, self._catalog = options, now, catalog
@@ -148,7 +148,7 @@ class _Reading:
             for found in part.header.tables:
                 table = self._tables.get(found.table.name)
                 if table is None:
-                    table = TableReading(found.table.name, found.table.title, opened.enter_context(Rejects()))
+                    table = TableReading(found.table.name, found.table.title, Rejects(every=options.every_reject))
                     self._tables[found.table.name] = table
                 table.files[part.file.name] = None
                 # Once for a file: the columns are ignored by all of its tables.
@@ -353,6 +353,7 @@ def _result(import_id: int, table: TableReading, notes: ImportNotes) -> ImportRe
         accepted=table.accepted,
         rejected=table.rejects.count,
         first_rejects=table.rejects.first,
+        rejects_kept=table.rejects.kept,
         assumed=notes.assumed,
         ignored=notes.ignored,
         new_stores=notes.new_stores,

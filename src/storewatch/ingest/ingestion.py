@@ -13,7 +13,13 @@ import polars as pl
 from storewatch import telemetry
 from storewatch.batcher import Batcher, BatcherFullError, BatchLimits
 from storewatch.catalog import Catalog
-from storewatch.domain.errors import InvalidInputError, LakeUnavailableError, OverCapacityError, StorewatchError
+from storewatch.domain.errors import (
+    BrokenError,
+    LakeUnavailableError,
+    OverCapacityError,
+    StorewatchError,
+    UnavailableError,
+)
 from storewatch.ingest.pushed import CheckedRequest, Pushed, check_pushed
 from storewatch.ingest.upkeep import LakeUpkeep
 from storewatch.lake import Lake
@@ -171,6 +177,8 @@ class Ingestion:
         try:
             loaded_at = self._lake.loading_at(now)
             return self._lake.append([observations.with_columns(loaded_at=pl.lit(loaded_at))])
-        except (InvalidInputError, OSError) as error:  # the lake's folder or bucket is at fault, not the request
+        except (StorewatchError, OSError) as error:  # the lake's folder or bucket is at fault, not the request
             log.warning("the lake cannot be written", extra={"reason": str(error)})
-            raise LakeUnavailableError from error
+            if isinstance(error, UnavailableError | BrokenError):
+                raise
+            raise LakeUnavailableError(f"The lake cannot be written: {error}") from error

@@ -22,7 +22,8 @@ def read_keys(path: Path, now: datetime) -> pl.DataFrame:
     Raises InvalidInputError for a file with any row that names no observation: a deletion must be exact.
     """
     keys = [pl.DataFrame(schema=_KEYS)]
-    with open_source(path) as source, Rejects() as rejects:
+    rejects = Rejects()
+    with open_source(path) as source:
         header = recognise_one(str(path), source.names, [_TABLE])
         for block in source.blocks(header.positions()):
             checked = _TABLE.check(block.columns, now)

@@ -1,12 +1,8 @@
-"""The rows that were refused: counted, the first ones shown, all of them kept on disk until recorded."""
+"""The rows that were rejected: all are counted, the first ones shown and kept."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import polars as pl
 
@@ -15,6 +11,8 @@ from storewatch.ingest.blocks import Block
 
 MAX_ROW_LENGTH: Final = 2_000
 SHOWN: Final = 3
+KEPT_ROWS: Final = 100_000
+KEPT_BYTES: Final = 32_000_000
 # Rows may be long; this many at a time are held as text.
 _ROWS_AT_ONCE: Final = 10_000
 
@@ -30,33 +28,28 @@ class Reject:
 
 
 class Rejects:
-    """Gathers rejects in bounded memory; iterating returns them in file order, as FILE_REJECTS frames.
+    """Gathers rejects; iterating returns those kept, in file order, as FILE_REJECTS frames.
 
-    shown: how many are in `first`; kept: False counts and shows only.
+    shown: how many are in `first`; kept: False counts and shows only. At most KEPT_ROWS rows and KEPT_BYTES of text
+    are kept: a file whose rows are all bad must not fill the disk. every: called with each frame of rejected rows.
     """
 
-    def __init__(self, *, shown: int = SHOWN, kept: bool = True) -> None:
-        self.count = 0
-        self._shown, self._kept = shown, kept
-        self.first: tuple[Reject, ...] = ()
-        self._opened = ExitStack()
-        self._files: list[Path] = []
-        self._waiting: list[pl.DataFrame] = []
-        self._waiting_rows = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def __init__(
+        self, *, shown: int = SHOWN, kept: bool = True, every: Callable[[pl.DataFrame], None] | None = None
     ) -> None:
-        self._opened.close()
+        self.count = 0
+        self.first: tuple[Reject, ...] = ()
+        self._shown, self._every = shown, every
+        self._rows_left, self._bytes_left = (KEPT_ROWS, KEPT_BYTES) if kept else (0, 0)
+        self._kept: list[pl.DataFrame] = []
+
+    @property
+    def kept(self) -> int:
+        """How many are kept."""
+        return sum(rejects.height for rejects in self._kept)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        for file in self._files:
-            yield pl.read_ipc(file)
-        if self._waiting:
-            yield pl.concat(self._waiting)
+        yield from self._kept
 
     def add_block(self, block: Block, bad: pl.DataFrame, file: str = "") -> None:
         """Add the broken rows of a block and the `bad` ones of its check, but for blank lines, which are no rows."""
@@ -79,20 +72,13 @@ class Rejects:
         if len(self.first) < self._shown:
             more = clean.head(self._shown - len(self.first))
             self.first += tuple(Reject(**row) for row in more.iter_rows(named=True))
-        if not self._kept:
-            return
-        self._waiting.append(clean)
-        self._waiting_rows += clean.height
-        if self._waiting_rows >= _ROWS_AT_ONCE:
-            self._spill()
-
-    def _spill(self) -> None:
-        if not self._files:
-            self._folder = Path(self._opened.enter_context(tempfile.TemporaryDirectory(prefix="storewatch-rejects-")))
-        file = self._folder / f"{len(self._files)}.arrow"
-        pl.concat(self._waiting).write_ipc(file, compression="zstd")
-        self._files.append(file)
-        self._waiting, self._waiting_rows = [], 0
+        if self._every is not None:
+            self._every(clean)
+        if self._rows_left > 0 and self._bytes_left > 0:
+            kept = clean.head(self._rows_left)
+            self._kept.append(kept)
+            self._rows_left -= kept.height
+            self._bytes_left -= int(kept["row"].str.len_bytes().sum())
 
 
 def _shortened(column: str) -> pl.Expr:

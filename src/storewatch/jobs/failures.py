@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from storewatch.domain.errors import CatalogUnavailableError, LakeConflictError, LakeUnavailableError, StorewatchError
+from storewatch.domain.errors import StorewatchError, UnavailableError, public_text
 
-_TEMPORARY: Final = (CatalogUnavailableError, LakeConflictError, LakeUnavailableError, ConnectionError, TimeoutError)
+_TEMPORARY: Final = (UnavailableError, ConnectionError, TimeoutError)
 # The clients of object stores are written in Rust, and their errors arrive only as text. These are the words of
 # object_store and reqwest for a lost or busy server; a bucket or key that does not exist has other words.
 _TEMPORARY_WORDS: Final = re.compile(
@@ -28,7 +28,7 @@ def is_temporary(error: Exception) -> bool:
 def reason_of(error: Exception) -> str:
     """Return the sentence that users read about a failure. Details that only operators need stay in the log."""
     if isinstance(error, StorewatchError):
-        return str(error)
+        return public_text(error)
     kind = type(error).__name__
     return f"The job failed because of an error in the service ({kind}); the log of the service has the details."
 

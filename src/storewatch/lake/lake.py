@@ -10,7 +10,7 @@ from uuid import uuid4
 import polars as pl
 from deltalake.transaction import AddAction
 
-from storewatch.domain.errors import ReadOnlyError
+from storewatch.domain.errors import LakeConflictError, ReadOnlyError
 from storewatch.lake.files import Run, write_run
 from storewatch.lake.optimizing import COMPACTED_KEPT, Optimized, compact, delete_before, optimize, tidy
 from storewatch.lake.overwritten import Overwritten
@@ -151,6 +151,19 @@ class Lake:
         """
         storage = self._writable()
         return remove(storage, OfImport(import_key=import_key), Overwritten(storage).restoring(import_key, is_undone))
+
+    def drop_files(self, paths: pl.Series) -> int:
+        """Take files out of the lake that cannot be read, with their observations, in one commit; return its version.
+
+        Raises LakeConflictError when another process replaced one of them meanwhile.
+        """
+        storage = self._writable()
+        table = storage.open()
+        files = listing(table)
+        version = storage.commit(table, [], files.filter(pl.col("path").is_in(paths.implode())), deleting=True)
+        if version is None:
+            raise LakeConflictError("Another process replaced a damaged file meanwhile. Check the lake again.")
+        return version
 
     def forget_overwritten(self, is_kept: Callable[[int], bool]) -> int:
         """Delete the files kept to undo imports, except those of the kept imports (by key). Return how many files."""

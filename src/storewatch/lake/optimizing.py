@@ -137,7 +137,7 @@ def delete_before(storage: Storage, day: date) -> int:
             return 0
         if storage.commit(table, [], replaced=old, deleting=True) is not None:
             return int(old["rows"].sum())
-    raise LakeConflictError(f"Other processes kept rewriting the old days of the lake {storage.url}. Try again.")
+    raise LakeConflictError("Other processes kept rewriting the old days of the lake. Try again.")
 
 
 def _replace_due(
@@ -157,7 +157,7 @@ def _replace_due(
         if storage.commit(storage.open(), written, replaced=due, kept=kept) is not None:
             return True
         # The written files are left to the vacuum: a commit whose answer was lost may have made them part of the table.
-    raise LakeConflictError(f"Other processes kept rewriting the same day of the lake {storage.url}. Try again.")
+    raise LakeConflictError("Other processes kept rewriting the same day of the lake. Try again.")
 
 
 def _rewrite(due: Snapshot, rows_at_once: int) -> list[AddAction]:

@@ -124,7 +124,7 @@ def remove(storage: Storage, choice: Choice, restoring: Restoring | None = None)
         if version is not None:
             return Removed(version=version, observations=changes.removed, restored=changes.restored)
         # The written files are left to the vacuum: a commit whose answer was lost may have made them part of the table.
-    raise LakeConflictError(f"Other processes kept rewriting the same days of the lake {storage.url}. Try again.")
+    raise LakeConflictError("Other processes kept rewriting the same days of the lake. Try again.")
 
 
 class _Changes:

@@ -1,14 +1,15 @@
 """Read one version of the lake."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
 from storewatch.domain.columns import DETAILED_OBSERVATIONS, INSTANT, OBSERVATIONS
-from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError, LakeDamagedError
 from storewatch.domain.instants import DAY_US
+from storewatch.lake.checking import DamagedFile, files_of_wrong_size, first_line, unreadable_files
 from storewatch.lake.files import is_one_run
 from storewatch.lake.storage import Storage, listing
 
@@ -127,15 +128,40 @@ class Snapshot:
         return self.collect(self.scan(files).select(pl.col("store_id").unique()))["store_id"].sort()
 
     def collect(self, scan: pl.LazyFrame) -> pl.DataFrame:
-        """Read a scan of this version. Raises InvalidInputError when one of its files is missing or damaged."""
+        """Read a scan of this version.
+
+        Raises LakeDamagedError when a file is missing or damaged, LakeUnavailableError when the folder or the object
+        store does not answer, and InvalidInputError when the version is past its retention.
+        """
         try:
             return scan.collect()
-        except (FileNotFoundError, pl.exceptions.PolarsError) as error:
-            if self.storage.open().version() > self.version:
-                advice = "is older than the retention: some of its files are deleted. Use the newest version"
-            else:
-                advice = "cannot be read: one of its files is missing or damaged. Restore the lake from a backup"
-            raise InvalidInputError(f"Version {self.version} of the lake {self.storage.url} {advice}.") from error
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            if isinstance(error, FileNotFoundError) and self.storage.open().version() > self.version:
+                raise InvalidInputError(
+                    f"Version {self.version} of the lake is past its retention: files of it are deleted. Use the "
+                    "newest version."
+                ) from error
+            # Polars reports what an object store answers as an OSError or a ComputeError.
+            is_local = self.storage.folder is not None
+            if not isinstance(error, FileNotFoundError) and (
+                isinstance(error, OSError) or not (is_local or "parquet" in str(error))
+            ):
+                raise self.storage.unusable(error) from error
+            raise LakeDamagedError(
+                f"A file of the lake {self.storage.url} (version {self.version}) cannot be read: {first_line(error)}. "
+                "`storewatch check` says what can be done."
+            ) from error
+
+    def damaged_files(self, *, read: bool) -> Iterator[DamagedFile]:
+        """Yield the files of this version that are damaged or missing; read: read each file whole, too."""
+        wrong: list[str] = []
+        if self.storage.folder is not None:
+            for damaged in files_of_wrong_size(self.storage.folder, self.listing):
+                wrong.append(damaged.path)
+                yield damaged
+        if read:
+            others = self.listing.filter(~pl.col("path").is_in(wrong))
+            yield from unreadable_files(others, lambda path: self.scan(pl.DataFrame({"path": [path]})).collect())
 
     def scan(self, files: pl.DataFrame, *, detailed: bool = False) -> pl.LazyFrame:
         """Scan some of the files of the listing, in their order, as OBSERVATIONS or DETAILED_OBSERVATIONS."""

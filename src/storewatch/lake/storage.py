@@ -20,7 +20,14 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction
 
 from storewatch.domain.columns import DETAILS, OBSERVATIONS
-from storewatch.domain.errors import InvalidInputError, LakeConflictError
+from storewatch.domain.errors import (
+    InvalidInputError,
+    LakeConflictError,
+    LakeUnavailableError,
+    StorageFullError,
+    is_storage_full,
+)
+from storewatch.lake.checking import check_log, first_line
 from storewatch.lake.loading import LoadingOrder
 
 # All attempts fail only while other writers commit without a pause for about ten seconds.
@@ -101,34 +108,38 @@ class Storage:
     def open(self, version: int | None = None) -> DeltaTable:
         """Open the newest or the given version; a table that does not exist yet is created empty.
 
-        Raises InvalidInputError when the table cannot be opened or created, is not a lake of storewatch, or no longer
-        has the version.
+        Raises LakeUnavailableError when it cannot be opened or created, or is something else than a lake of storewatch;
+        LakeDamagedError when a file of its log is empty; InvalidInputError when it has no such version.
         """
         try:
             table = DeltaTable(self.delta_url, version=version, storage_options=self.options)
         except TableNotFoundError as error:
             if version is not None:
                 raise InvalidInputError(
-                    f"There is no lake at {self.url}, or no version {version} of it any more. Use the newest one."
+                    f"The lake has no version {version}, or has it not any more. Use the newest one."
                 ) from error
             table = self._create()
         except (DeltaError, OSError, ValueError) as error:
             if version is not None:
                 raise InvalidInputError(
-                    f"Version {version} of the lake {self.url} cannot be read: it is not written yet or too old to "
-                    f"be kept. Use the newest one ({_reason(error)})."
+                    f"Version {version} of the lake cannot be read: it is not written yet or too old to be kept. "
+                    "Use the newest one."
                 ) from error
             raise self.unusable(error) from error
+        if self.folder is not None:
+            check_log(self.folder)
         if table.metadata().partition_columns != PARTITION or table.schema() not in (DELTA_SCHEMA, FIRST_SCHEMA):
-            raise InvalidInputError(
+            raise LakeUnavailableError(
                 f"{self.url} is a Delta table, but not a lake of storewatch. Choose an empty folder."
             )
         return table
 
-    def unusable(self, error: Exception) -> InvalidInputError:
-        """Return the error for a place that cannot be opened or written."""
+    def unusable(self, error: Exception) -> LakeUnavailableError | StorageFullError:
+        """Return the error for a lake that cannot be opened or written."""
+        if is_storage_full(error):
+            return StorageFullError()
         what = "folder and its permissions" if self.folder else "URL, its credentials and that the bucket exists"
-        return InvalidInputError(f"The lake {self.url} cannot be used ({_reason(error)}). Check the {what}.")
+        return LakeUnavailableError(f"The lake {self.url} cannot be used ({first_line(error)}). Check the {what}.")
 
     def put(self, path: str, data: bytes) -> None:
         """Write a new file durably. It becomes part of the table only when it is committed."""
@@ -209,7 +220,7 @@ class Storage:
                 with suppress(DeltaError, OSError):
                     self.checkpoint(table)
             return version
-        raise LakeConflictError(f"Other writers committed to the lake {self.url} first at every attempt. Try again.")
+        raise LakeConflictError("Other writers committed to the lake first at every attempt. Try again.")
 
     def checkpoint(self, table: DeltaTable) -> None:
         """Write the list of files to one file, so that opening need not read every commit."""
@@ -269,7 +280,7 @@ class Storage:
 
     def _create(self) -> DeltaTable:
         if self.folder and self._holds_something_else(self.folder):
-            raise InvalidInputError(f"{self.url} holds other files and no lake. Choose an empty folder.")
+            raise LakeUnavailableError(f"{self.url} holds other files and no lake. Choose an empty folder.")
         try:
             DeltaTable.create(
                 self.delta_url,
@@ -371,7 +382,3 @@ def _sync(*paths: Path) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-
-
-def _reason(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

@@ -32,6 +32,13 @@ async def get_state(request: Request) -> ServiceState:
     return state_of(request.scope)
 
 
+def _require_free_space(installation: Annotated[Installation, Depends(get_installation)]) -> None:
+    installation.require_free_space()
+
+
+# For routes that store large files: 503 while less space is free than the setting STOREWATCH_MIN_FREE_MB.
+NEEDS_FREE_SPACE: Final = Depends(_require_free_space)
+
 HEAD_ONLY: Final = "head_only"
 
 

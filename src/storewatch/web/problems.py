@@ -1,5 +1,6 @@
 """Errors as problem documents (RFC 9457), and the HTTP status of each family of errors."""
 
+import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -20,17 +21,22 @@ from storewatch.domain.errors import (
     InvalidKeyError,
     MisdirectedError,
     NotFoundError,
+    StorageFullError,
     StorewatchError,
     TooLargeError,
     UnauthorizedError,
     UnavailableError,
     UnsupportedError,
     family_of,
+    is_storage_full,
     problem_name,
+    public_text,
 )
 from storewatch.domain.media_types import PROBLEM
 from storewatch.telemetry import current_request_id
 from storewatch.web.store_paths import ID_SLASH
+
+log = logging.getLogger(__name__)
 
 STATUS_OF: Final[dict[type[StorewatchError], HTTPStatus]] = {
     InvalidError: HTTPStatus.BAD_REQUEST,
@@ -129,13 +135,23 @@ def problem(status: int, name: str, detail: str, **members: Any) -> JSONResponse
 
 def problem_of(error: StorewatchError) -> JSONResponse:
     """Return the problem document for an error."""
-    response = problem(STATUS_OF[family_of(type(error))], problem_name(type(error)), str(error))
+    if error.public is not None:
+        log.warning("request refused", extra={"reason": str(error)})
+    response = problem(STATUS_OF[family_of(type(error))], problem_name(type(error)), public_text(error))
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         sent = ', error="invalid_token"' if isinstance(error, InvalidKeyError) else ""
         response.headers["WWW-Authenticate"] = f'Bearer realm="storewatch"{sent}'
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = "1"
+        # A disk does not get empty within a second.
+        response.headers["Retry-After"] = "60" if isinstance(error, StorageFullError) else "1"
     return response
+
+
+def problem_of_unexpected(error: Exception) -> JSONResponse:
+    """Return the problem document for an error that no code raises on purpose."""
+    if is_storage_full(error):
+        return problem_of(StorageFullError())
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed; its log has the reason.")
 
 
 def _methods(routes: Sequence[BaseRoute], scope: Scope) -> set[str]:
@@ -166,6 +182,8 @@ def install_problems(service: FastAPI) -> None:
             headers["Allow"] = ", ".join(sorted(_methods(service.routes, request.scope)))
             if request.method == "OPTIONS":
                 return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+        if is_storage_full(error):  # FastAPI answers 400 for any error while it stores the parts of a form
+            return problem_of(StorageFullError())
         path = request.url.path.replace(ID_SLASH, "/")
         detail = f"{request.method} {path}: {error.detail}. GET / lists the endpoints."
         response = problem(error.status_code, f"http-{error.status_code}", detail)
@@ -173,6 +191,6 @@ def install_problems(service: FastAPI) -> None:
         return response
 
     @service.exception_handler(Exception)
-    def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    def _unexpected(_request: Request, error: Exception) -> JSONResponse:
         # RequestLogMiddleware logs the error and sends this answer first. This handler is for a service without it.
-        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed; its log has the reason.")
+        return problem_of_unexpected(error)

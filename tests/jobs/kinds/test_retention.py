@@ -1,7 +1,10 @@
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
+from storewatch.catalog import ImportRecord
+from storewatch.domain.columns import FILE_REJECTS
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError
 from storewatch.installation import Installation
@@ -88,3 +91,17 @@ def test_retention_stops_between_its_parts(app: Installation) -> None:
 def test_days_out_of_range_are_refused(days: int) -> None:
     with pytest.raises(InvalidInputError, match="from 1 to 36500"):
         RetentionLimits(reports_days=days)
+
+
+def test_old_rejected_rows_go_and_their_number_stays(app: Installation) -> None:
+    record = ImportRecord(file="polls.csv", table_name="polls", rows=2, accepted=0, rejected=2)
+    rows = pl.DataFrame({"line": [1, 2], "row": ["a", "b"], "reason": ["x", "y"], "file": ["", ""]}, FILE_REJECTS)
+    old = app.catalog.imports.create(record, [rows], now=NOW - timedelta(days=10, seconds=1))
+    new = app.catalog.imports.create(record, [rows], now=NOW - timedelta(days=9))
+    limits = RetentionLimits(rejects_days=10)
+    assert preview(app, limits) == apply(app, limits) == RetentionResult(rejects=2)
+    assert apply(app, limits) == RetentionResult()
+    assert (app.catalog.imports.read_rejects(old).height, app.catalog.imports.read_rejects(new).height) == (0, 2)
+    found = app.catalog.imports.find(old)
+    assert found is not None
+    assert found.rejected == 2

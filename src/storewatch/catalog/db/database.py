@@ -9,8 +9,14 @@ from typing import Any, Final, Self
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
-from storewatch.catalog.db.schema import HEAD
-from storewatch.domain.errors import CatalogUnavailableError, InvalidInputError, ReadOnlyError
+from storewatch.catalog.db.schema import HEAD, metadata
+from storewatch.domain.errors import (
+    CatalogUnavailableError,
+    InvalidInputError,
+    ReadOnlyError,
+    StorageFullError,
+    is_storage_full,
+)
 
 MIGRATION_LOCK: Final = 0x73746F7265  # "store" in ASCII; any number that no other program locks in this database
 LOCK_WAIT_SECONDS: Final = 30
@@ -24,6 +30,8 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
         with engine.begin() as connection:
             yield connection
     except (OperationalError, InterfaceError) as error:
+        if is_storage_full(error):
+            raise StorageFullError from error
         reason = _hide_password(engine.url, " ".join(str(error.orig).split()))
         raise CatalogUnavailableError(
             f"The database {_display(engine.url)} cannot be used now: {reason}. Check it and try again."
@@ -109,6 +117,19 @@ class Database:
         """Return whether the database answers and its tables are those that this code reads and writes."""
         with self.reading() as connection:
             return _revision(connection) == HEAD
+
+    def damage(self) -> list[str]:
+        """Read the whole database, and return what is damaged in it, at most 20 findings."""
+        with self.reading() as connection:
+            if connection.dialect.name == "sqlite":
+                found = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
+                missing = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                rows = [f"row {row[1]} of {row[0]} names a row of {row[2]} that does not exist" for row in missing[:20]]
+                return [str(each) for each in found if each != "ok"] + rows
+            for table in metadata.sorted_tables:  # PostgreSQL finds damaged pages when it reads them
+                for _ in connection.execution_options(yield_per=10_000).execute(select(table)):
+                    pass
+        return []
 
     def _migrate(self, url: URL) -> None:
         if self.is_up_to_date():

@@ -1,4 +1,4 @@
-"""Retention: delete old observations, finished reports and versions of the lake."""
+"""Retention: delete old observations, finished reports, rejected rows and versions of the lake."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,11 +16,15 @@ from storewatch.reports.archive.runs import Reports
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionLimits:
-    """How many days data are kept; None is for ever. Observations are kept by whole UTC days."""
+    """How many days data are kept; None is for ever. Observations are kept by whole UTC days.
+
+    rejects_days: of the rows that imports rejected; their number stays.
+    """
 
     observations_days: int | None = None
     reports_days: int | None = None
     lake_versions_days: int | None = None
+    rejects_days: int | None = None
 
     def __post_init__(self) -> None:
         if any(days is not None and not 1 <= days <= 36_500 for days in vars(self).values()):
@@ -46,6 +50,7 @@ class RetentionResult:
     observations: int = 0
     reports: int = 0
     lake_files: int = 0
+    rejects: int = 0
 
     def result(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -62,7 +67,8 @@ def preview_retention(limits: RetentionLimits, *, catalog: Catalog, lake: Lake, 
     if limits.lake_versions_days is not None:
         lake_files = lake.files_unused(timedelta(days=limits.lake_versions_days))
     reports = len(_old_reports(limits, catalog, now))
-    return RetentionResult(observations=observations, reports=reports, lake_files=lake_files)
+    rejects = catalog.imports.count_rejects_before(_day(limits.rejects_days, now))
+    return RetentionResult(observations=observations, reports=reports, lake_files=lake_files, rejects=rejects)
 
 
 def apply_retention(
@@ -79,6 +85,8 @@ def apply_retention(
     if limits.observations_days is not None:
         observations = lake.delete_before((now.astimezone(UTC) - timedelta(days=limits.observations_days)).date())
     check()
+    rejects = catalog.imports.delete_rejects_before(_day(limits.rejects_days, now))
+    check()
     for report in _old_reports(limits, catalog, now):
         removed += catalog.jobs.delete(report.job_id)
         reports.remove_files(report.job_id)
@@ -86,7 +94,7 @@ def apply_retention(
     if limits.lake_versions_days is not None:
         kept = timedelta(days=limits.lake_versions_days)
         lake_files = lake.optimize(now=now, retention=kept, progress=lambda *_: check()).files_vacuumed
-    return RetentionResult(observations=observations, reports=removed, lake_files=lake_files)
+    return RetentionResult(observations=observations, reports=removed, lake_files=lake_files, rejects=rejects)
 
 
 def run(running: RunningJob, services: JobServices) -> JobResult:
@@ -110,6 +118,10 @@ def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[st
     return limits.parameters()
 
 
+def _day(days: int | None, now: datetime) -> datetime | None:
+    return None if days is None else now - timedelta(days=days)
+
+
 def _old_reports(limits: RetentionLimits, catalog: Catalog, now: datetime) -> list[Job]:
     if limits.reports_days is None:
         return []
@@ -119,7 +131,7 @@ def _old_reports(limits: RetentionLimits, catalog: Catalog, now: datetime) -> li
 HANDLER = JobHandler(
     kind=JobKind.RETENTION,
     lane=MAINTENANCE,
-    help="Delete observations, reports and versions of the lake that are older than so many days.",
+    help="Delete observations, reports, rejected rows and versions of the lake older than so many days.",
     parameters_help=", ".join(RetentionLimits.__dataclass_fields__),
     run=run,
     check_parameters=check_parameters,

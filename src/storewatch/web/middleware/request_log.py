@@ -3,7 +3,6 @@
 import logging
 import re
 import time
-from http import HTTPStatus
 from typing import Final
 from uuid import uuid4
 
@@ -11,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storewatch import telemetry
-from storewatch.web.problems import problem
+from storewatch.web.problems import problem_of_unexpected
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +43,11 @@ class RequestLogMiddleware:
         with telemetry.bound(request_id=request_id), telemetry.IN_FLIGHT.track_inprogress():
             try:
                 await self.app(scope, receive, answer.send)
-            except Exception:
+            except Exception as error:
                 log.exception("request failed", extra={"method": scope["method"], "route": _route(scope)})
                 if answer.status is not None:
                     raise  # the server must close the connection, or half an answer would look complete
-                failure = problem(
-                    HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed; its log has the reason."
-                )
-                await failure(scope, receive, answer.send)
+                await problem_of_unexpected(error)(scope, receive, answer.send)
             finally:
                 _record(scope, answer, time.perf_counter() - started)
 

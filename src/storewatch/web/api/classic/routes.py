@@ -21,7 +21,7 @@ from storewatch.reports.request.request import ReportRequest
 from storewatch.web.api.classic.complete import complete_report
 from storewatch.web.api.classic.models import ReportIdBody, Running, Triggered
 from storewatch.web.audit import audited
-from storewatch.web.dependencies import HeadOnly, Installed
+from storewatch.web.dependencies import NEEDS_FREE_SPACE, HeadOnly, Installed
 from storewatch.web.parameters import invalid
 from storewatch.web.problems import problem_responses
 from storewatch.web.report_files import FILE_CONTENT
@@ -46,7 +46,7 @@ _REPORT: Final[dict[int | str, dict[str, Any]]] = {
 }
 _TRIGGER: Final[dict[str, Any]] = {
     "responses": problem_responses(),
-    "dependencies": [audited("report.create", "report")],
+    "dependencies": [audited("report.create", "report"), NEEDS_FREE_SPACE],
 }
 
 

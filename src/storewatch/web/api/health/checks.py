@@ -2,13 +2,11 @@
 
 import asyncio
 import logging
-import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from storewatch.installation import Installation
@@ -77,7 +75,11 @@ def readiness_checks(installation: Installation, seconds: float = CHECK_SECONDS)
         return "reachable, up to date"
 
     def lake() -> str:
-        return f"reachable, version {installation.lake.snapshot().version}"
+        snapshot = installation.lake.snapshot()
+        if damaged := next(snapshot.damaged_files(read=False), None):
+            log.error("a file of the lake is damaged", extra={"file": damaged.path, "reason": damaged.reason})
+            raise NotReadyError("a file is missing or damaged; `storewatch check` says what can be done")
+        return f"reachable, version {snapshot.version}"
 
     followed = threading.Event()
 
@@ -88,7 +90,7 @@ def readiness_checks(installation: Installation, seconds: float = CHECK_SECONDS)
         return "every store of the lake is registered"
 
     def disk() -> str:
-        free_mb = min(shutil.disk_usage(folder).free for folder in _folders(installation)) // 1_000_000
+        free_mb = installation.free_mb()
         if free_mb < installation.settings.min_free_mb:
             raise NotReadyError(f"{free_mb:,} MB free, fewer than {installation.settings.min_free_mb:,}")
         return f"{free_mb:,} MB free"
@@ -105,8 +107,3 @@ def readiness_checks(installation: Installation, seconds: float = CHECK_SECONDS)
     if installation.worker is not None:
         checks["worker"] = partial(worker, installation.worker.worker_id)
     return {name: BoundedCall(check, seconds) for name, check in checks.items()}
-
-
-def _folders(installation: Installation) -> list[Path]:
-    lake = installation.settings.lake_url
-    return [installation.settings.home, *([] if "://" in lake else [Path(lake)])]

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
+from storewatch.domain.errors import LakeDamagedError, public_text
 from storewatch.web.api.health.checks import BoundedCall, NotReadyError
 from storewatch.web.api.health.models import Alive, CheckResult, Readiness
 from storewatch.web.dependencies import State
@@ -48,6 +49,9 @@ async def _result(name: str, check: BoundedCall[str]) -> CheckResult:
         detail = f"no answer within {check.seconds:g} s"
     except NotReadyError as error:
         detail = str(error)
+    except LakeDamagedError as error:
+        log.error("check %s failed: %s", name, error)  # noqa: TRY400 - the text says it all
+        detail = public_text(error)
     except Exception as error:  # noqa: BLE001 - whatever the error is, the service is not ready
         log.warning("check %s failed: %s", name, error)
         detail = "cannot be reached; the log holds the reason"

@@ -43,7 +43,7 @@ from storewatch.web.api.imports.models import (
 from storewatch.web.api.jobs.pages import StateFilter, page_of_jobs
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
-from storewatch.web.dependencies import Installed
+from storewatch.web.dependencies import NEEDS_FREE_SPACE, Installed
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import RawText, field, local_date
 from storewatch.web.problems import problem_responses
@@ -65,7 +65,7 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"])
     operation_id="createImports",
     status_code=202,
     responses=problem_responses(400, 422),
-    dependencies=[audited("import.create", "import")],
+    dependencies=[audited("import.create", "import"), NEEDS_FREE_SPACE],
 )
 @body_limit(BodyLimit.UPLOAD)
 def create_imports(

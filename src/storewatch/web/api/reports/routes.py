@@ -32,7 +32,7 @@ from storewatch.web import etags
 from storewatch.web.api.jobs.pages import StateFilter, page_of_jobs
 from storewatch.web.api.report_models import ManifestModel, ReportBody, ReportModel, ReportProgress
 from storewatch.web.audit import audited
-from storewatch.web.dependencies import Installed
+from storewatch.web.dependencies import NEEDS_FREE_SPACE, Installed
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page
 from storewatch.web.parameters import field, instant, members
 from storewatch.web.problems import problem_responses
@@ -51,7 +51,7 @@ router = APIRouter(prefix="/v1/reports", tags=["reports"])
     operation_id="createReport",
     status_code=202,
     responses=problem_responses(422, s404="One of store_ids, or the definition, does not exist."),
-    dependencies=[audited("report.create", "report")],
+    dependencies=[audited("report.create", "report"), NEEDS_FREE_SPACE],
 )
 def create_report(
     body: ReportBody, caller: Operator, request: Request, response: Response, installation: Installed

@@ -1,0 +1,53 @@
+"""The command that checks an installation for damage."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from storewatch.cli.home import Home, changing, reading
+from storewatch.cli.tables import count
+
+
+def check(
+    remove_damaged: Annotated[
+        bool,
+        typer.Option("--remove-damaged", help="Take damaged files out of the lake, so that the others can be read."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    home: Home = None,
+) -> None:
+    """Read every file of the lake and of reports, and the whole catalog, and list what is damaged.
+
+    Nothing is changed without --remove-damaged. Exits with 1 if there is any problem. Safe while others work.
+
+    Example: storewatch check --home /srv/storewatch
+    """
+    from storewatch.integrity import check_installation
+    from storewatch.integrity import remove_damaged as remove
+
+    if remove_damaged:
+        with changing(home, "lake.remove_damaged", "lake") as (installation, audit):
+            files, observations = remove(installation)
+            if not files:
+                audit.nothing_done()
+        typer.echo(
+            f"{count(files, 'damaged file')} taken out of the lake, with {count(observations, 'observation')}.",
+            err=as_json,
+        )
+    with reading(home) as installation:
+        found = check_installation(installation)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=1, ensure_ascii=False))
+    else:
+        version = "not readable" if found.lake_version is None else f"version {found.lake_version:,}"
+        typer.echo(
+            f"lake: {version}, {count(found.lake_files, 'file')}, {count(found.observations, 'observation')}; "
+            f"{count(found.reports, 'report')}"
+        )
+        for problem in found.problems:
+            typer.echo(f"{problem.part}: {problem.what}\n  {problem.advice}")
+        typer.echo("No problem found." if not found.problems else f"{count(len(found.problems), 'problem')} found.")
+    if found.problems:
+        raise typer.Exit(1)
