@@ -119,7 +119,9 @@ def test_body_that_trickles_after_the_answer_does_not_keep_the_connection(client
 
 def test_head_that_is_too_large_is_refused(client: httpx.Client) -> None:
     with connect(client) as sent:
-        sent.sendall(HALF + 70_000 * b"x")
+        sent.sendall(HALF)
+        for _ in range(400):
+            sent.sendall(1_000 * b"x")
         assert sent.recv(20).startswith(b"HTTP/1.1 431 ")
 
 
@@ -142,6 +144,16 @@ def test_request_of_two_lengths_is_refused_with_what_follows_it(client: httpx.Cl
     assert answer.count("HTTP/1.1 ") == 1
     assert "urn:storewatch:problem:malformed-request" in answer
     assert "x-content-type-options: nosniff" in answer
+
+
+def test_rest_of_a_body_that_was_answered_early_is_no_head(client: httpx.Client) -> None:
+    with connect(client) as sent:
+        sent.sendall(b"POST /v1/nothing HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n")
+        assert sent.recv(10_000).startswith(b"HTTP/1.1 404 ")
+        for _ in range(100):
+            sent.sendall(10_000 * b"x")
+        sent.sendall(WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert b"HTTP/1.1 200 " in _everything(sent)
 
 
 def test_connection_that_is_idle_is_closed_and_one_in_use_is_kept(client: httpx.Client) -> None:

@@ -138,8 +138,8 @@ class Snapshot:
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             if isinstance(error, FileNotFoundError) and self.storage.open().version() > self.version:
                 raise InvalidInputError(
-                    f"Version {self.version} of the lake is past its retention: files of it are deleted. Use the "
-                    "newest version."
+                    f"Version {self.version} of the lake is older than the retention: some of its files are deleted. "
+                    "Use the newest version."
                 ) from error
             # Polars reports what an object store answers as an OSError or a ComputeError.
             is_local = self.storage.folder is not None

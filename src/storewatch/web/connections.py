@@ -31,7 +31,8 @@ class ConnectionLimits:
     """How many connections there may be, and what the head (request line and headers) of a request may take.
 
     total: of all addresses. per_address: of one address that is no trusted proxy. proxies: addresses and networks.
-    head_seconds: from the connection, or from the end of the last answer, to the last byte of the head.
+    head_seconds: from the connection, or from the end of the last answer, to the last byte of the head. head_bytes: may
+    be exceeded by what one read of the socket returns, 256 KiB.
     """
 
     total: int = 1_000
@@ -111,7 +112,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._all = connections
         self._deadline: asyncio.TimerHandle | None = None
         self._head_bytes = 0
-        self._refused = False
+        self._in_head = self._refused = False
         self.address = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn declares it
@@ -130,13 +131,19 @@ class LimitedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused or self.transport.is_closing():
             return
-        if self._deadline is not None:
+        # The first part of a head is not counted: it may hold the rest of a body that was answered early.
+        if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._deadline is not None and self._head_bytes > self._all.limits.head_bytes:
+        if self._in_head and self._head_bytes > self._all.limits.head_bytes:
             self._refuse("large-head", _large_head(self._all.limits))
 
+    def on_message_begin(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
+        self._in_head = False
         self._end_waiting()
         super().on_headers_complete()
 
@@ -159,7 +166,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def _begin_waiting(self) -> None:
-        self._head_bytes = 0
         self._all.wait(self)
         self._deadline = self.loop.call_later(self._all.limits.head_seconds, self._head_is_late)
 
@@ -170,7 +176,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._all.leave(self)
 
     def _head_is_late(self) -> None:
-        if self._head_bytes:
+        if self._in_head:
             self._refuse("slow-head", _slow_head(self._all.limits))
         else:
             self.cut("slow-head")
