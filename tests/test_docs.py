@@ -3,6 +3,7 @@
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from storewatch.web.service import create_service
 ROOT = Path(__file__).parents[1]
 COMMAND_LINE = ROOT / "docs" / "reference" / "command-line.md"
 OPENAPI = ROOT / "docs" / "reference" / "openapi.json"
+SECURITY = ROOT / "docs" / "security"
+# How many requirements of level 1 and of level 2 each chapter of OWASP ASVS 5.0.0 has.
+ASVS_LEVEL_1 = (8, 4, 8, 2, 4, 13, 6, 4, 4, 5, 3, 3, 1, 2, 3, 0, 0)
+ASVS_LEVEL_2 = (19, 7, 11, 8, 5, 21, 12, 3, 3, 24, 11, 6, 12, 7, 10, 16, 7)
 PARAMETERS = ROOT / "docs" / "reference" / "report-parameters.md"
 
 
@@ -121,6 +126,48 @@ def test_architecture_names_what_exists() -> None:
     known = set(re.findall(r"(?:def|class) (\w+)|^(\w+)\b.* = |= \"(\w+)\"", "".join(text_of.values()), re.MULTILINE))
     names = {name for word in words if re.fullmatch(r"\w+(\.\w+)?", word) for name in word.split(".")}
     assert names - {name for found in known for name in found} - {place.stem for place in package.rglob("*")} == set()
+
+
+def test_security_pages_name_what_exists() -> None:
+    """Files and folders of the repository or the package, tests, settings."""
+    functions = {
+        name
+        for file in (ROOT / "tests").rglob("*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    settings = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    for page in ("threat-model.md", "asvs.md"):
+        text = (SECURITY / page).read_text(encoding="utf-8")
+        words = set(re.findall(r"`([^`\n]+)`", text))
+        places = {word for word in words if re.fullmatch(r"[\w./-]+(?:\.(?:py|typ|lock|toml)|/)", word)}
+        tests = {word for word in words if word.startswith("test_")}
+        assert min(len(places), len(tests)) > 10
+        folders = (ROOT, ROOT / "src" / "storewatch")
+        assert [place for place in places if not any((folder / place).exists() for folder in folders)] == []
+        assert tests - functions == set()
+        assert {name for name in re.findall(r"STOREWATCH_[A-Z_]+", text) if f"`{name}`" not in settings} == set()
+
+
+def test_asvs_page_answers_every_requirement_once() -> None:
+    text = (SECURITY / "asvs.md").read_text(encoding="utf-8")
+    row = (
+        r"^\| (\d+)\.([\d.]+)(?: to [\d.]+ \((\d+)\))? \| ([12]) \| [^|]+ \| (met|does not apply|not met) \| [^|]+ \|$"
+    )
+    rows = re.findall(row, text, re.MULTILINE)
+    assert len(rows) == len(re.findall(r"^\| \d", text, re.MULTILINE)) == len({(row[0], row[1]) for row in rows})
+    answers: Counter[str] = Counter()
+    requirements: Counter[tuple[int, int]] = Counter()
+    for chapter, _, number, level, answer in rows:
+        answers[answer] += int(number or 1)
+        requirements[int(level), int(chapter)] += int(number or 1)
+    chapters = range(1, len(ASVS_LEVEL_1) + 1)
+    assert [requirements[1, chapter] for chapter in chapters] == [*ASVS_LEVEL_1]
+    assert [requirements[2, chapter] for chapter in chapters] == [*ASVS_LEVEL_2]
+    summary = (
+        f"Of {answers.total()} requirements {answers['met']} are met, {answers['does not apply']} do not apply, "
+        f"{answers['not met']} are not met."
+    )
+    assert summary in text
 
 
 if __name__ == "__main__":

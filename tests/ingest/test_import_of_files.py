@@ -367,6 +367,40 @@ def test_sheets_of_a_workbook_are_tables(write: Write, bring: Import, sqlite_cat
     assert [line.split(":")[0] for line in done.left_out] == [f"{path}/Notes"]
 
 
+LAUGHS = "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>" for n in range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("part", "found", "replaced"),
+    [
+        ("xl/workbook.xml", b'name="Polls"', b'name="&e;"'),
+        ("xl/workbook.xml", b'name="Polls"', b'name="&l8;"'),
+        ("xl/workbook.xml", b"</workbook>", b""),
+        ("xl/styles.xml", b"<styleSheet", b"<"),
+        ("xl/worksheets/sheet1.xml", b">active<", b">&e;<"),
+        ("xl/worksheets/sheet1.xml", b">active<", b">&l8;<"),
+    ],
+)
+def test_workbook_of_hostile_or_broken_xml_is_refused(
+    part: str, found: bytes, replaced: bytes, write: Write, bring: Import
+) -> None:
+    entities = f"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'><!ENTITY l0 '{'ha' * 50}'>{LAUGHS}]>".encode()
+    content = BytesIO()
+    with (
+        ZipFile(BytesIO(workbook(Polls=[POLLS.split(","), ["a", "active", AT]]))) as good,
+        ZipFile(content, "w") as bad,
+    ):
+        for name in good.namelist():
+            xml = good.read(name)
+            if name == part:
+                assert found in xml
+                assert not xml.startswith(b"<?")
+                xml = entities + xml.replace(found, replaced, 1)
+            bad.writestr(name, xml)
+    with pytest.raises(InvalidInputError, match="is a damaged"):
+        bring(*write(book__xlsx=content.getvalue()))
+
+
 def test_date_cells_of_a_workbook_are_dates(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
     content = workbook(
         Dates=[["store_id", "opened_on", "closed_on"], ["a", date(2023, 1, 2), date(2023, 3, 5)]],

@@ -19,7 +19,7 @@ from storewatch.installation import Installation, prepare_service
 from storewatch.web.store_paths import PARTS
 
 SERVICE = "http://127.0.0.1:8000"  # before a path that begins with two slashes, which would name a host
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 # What differs between two answers to the same request; some bodies hold measured times.
 OF_ONE_ANSWER = {"x-request-id", "content-length", "etag", "ratelimit"}
 CHANGING_BY_GET = "/trigger_report"

@@ -1,5 +1,6 @@
 """Sheets of Excel workbooks (.xlsx) as rows of text."""
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -60,14 +61,20 @@ def _opened(path: Path, name: str) -> Iterator["Workbook"]:
     from openpyxl import load_workbook  # noqa: PLC0415
     from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
 
+    damages = (BadZipFile, InvalidFileException, zlib.error, EOFError, KeyError, OSError, NotImplementedError)
+    # Of openpyxl and of the XML parser, which refuses external entities and those that expand to much.
+    while_loading = (*damages, SyntaxError, ValueError, TypeError, AttributeError, IndexError, AssertionError)
     try:
         with path.open("rb") as file:
-            book = load_workbook(file, read_only=True, data_only=True)
+            try:
+                book = load_workbook(file, read_only=True, data_only=True)
+            except while_loading as error:
+                raise InvalidInputError(f"{name} is a damaged Excel workbook ({error}).") from error
             try:
                 yield book
             finally:
                 book.close()
-    except (BadZipFile, InvalidFileException, KeyError, OSError) as error:
+    except damages as error:
         raise InvalidInputError(f"{name} is a damaged Excel workbook ({error}).") from error
 
 
