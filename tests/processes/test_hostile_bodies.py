@@ -14,6 +14,9 @@ from backports import zstd
 from support.real_processes import service
 from support.waiting import wait_for
 
+from storewatch.domain.errors import TooManyRowsError
+from storewatch.ingest.pushed import MAX_ROWS
+
 # On a busy machine; 20 times what is allowed on an idle one.
 PATIENCE_SECONDS = 5.0
 CSV = {"Content-Type": "text/csv"}
@@ -80,6 +83,61 @@ def test_body_of_empty_parts_is_refused(client: httpx.Client, path: str, coding:
     if path == "/v1/imports":
         headers["Content-Type"] = "multipart/form-data; boundary=x"
     assert problem(client.post(path, content=body, headers=headers)) == (400, "broken-encoding", TOO_MANY_PARTS)
+
+
+TOO_MANY = (
+    413,
+    "too-many-rows",
+    str(TooManyRowsError(MAX_ROWS)),
+)
+TOO_LARGE = "The body has a value of more than 1 MB (from character {}), which no row is."
+DEEP = "The body is nested far deeper than rows are."
+NOT_JSON = "The body is not JSON (Expecting ',' delimiter: character 8,000,001)."
+POLL = b'{"store_id":"a","observed_at":"2023-01-25T18:00:00Z","status":"active"}'
+
+
+@pytest.mark.usefixtures("watched")
+@pytest.mark.parametrize(
+    ("media", "body", "answer"),
+    [
+        ("json", b"[" + b"[]," * 3_000_000 + b"[]]", TOO_MANY),
+        ("json", b'{"observations":[' + b"1," * 1_500_000 + b"1]}", TOO_MANY),
+        ("json", b"[[" + b"1," * 4_000_000 + b"1]]", (400, "invalid-input", TOO_LARGE.format(1))),
+        ("json", b'[{"store_id":"' + b"a" * 8_000_000 + b'"}]', (400, "invalid-input", TOO_LARGE.format(1))),
+        ("json", b"[" * 3_000_000, (400, "invalid-input", DEEP)),
+        ("json", b"[" + POLL + b"," + b" " * (8_000_000 - len(POLL) - 2) + b"1", (400, "invalid-input", NOT_JSON)),
+        ("x-ndjson", b"\n" * 2_000_000 + POLL, TOO_MANY),
+    ],
+    ids=["arrays", "numbers", "one-array", "one-text", "deep", "cut", "newlines"],
+)
+def test_pushed_body_is_refused(client: httpx.Client, media: str, body: bytes, answer: tuple[int, str, str]) -> None:
+    headers = {"Content-Type": f"application/{media}"}
+    assert problem(client.post("/v1/observations", content=body, headers=headers)) == answer
+
+
+@pytest.mark.usefixtures("watched")
+def test_long_line_is_rejected_by_itself(client: httpx.Client) -> None:
+    body = b"[" + b"[]," * 1_000_000 + b"[]]\n" + POLL + b"\n"
+    response = client.post("/v1/observations", content=body, headers={"Content-Type": "application/x-ndjson"})
+    answer = response.json()
+    assert (response.status_code, answer["accepted"]) == (200, 1)
+    assert answer["rejects"] == [{"index": 0, "reason": "it is longer than 1,000,000 bytes"}]
+
+
+@pytest.mark.usefixtures("watched")
+@pytest.mark.parametrize("path", ["/v1/labels", "/v1/special-hours"])
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"[" + b"[]," * 3_000_000 + b"[]]", "The body has more than 1,000,000 rows; send it in parts."),
+        (b"[[" + b"1," * 4_000_000 + b"1]]", TOO_LARGE.format(1)),
+        (b"[" * 3_000_000, DEEP),
+    ],
+    ids=["arrays", "one-array", "deep"],
+)
+def test_body_of_rows_is_refused(client: httpx.Client, path: str, body: bytes, reason: str) -> None:
+    response = client.put(path, content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["errors"]) == (422, [{"field": "body", "message": reason}])
 
 
 def upload(client: httpx.Client, name: str, content: bytes) -> str:

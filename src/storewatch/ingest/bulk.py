@@ -1,11 +1,12 @@
 """Bodies of many rows: the good rows replace what the catalog holds, the others are returned with their reasons."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +23,9 @@ from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import CheckedRows, check_apart
 from storewatch.ingest.delimited import open_csv
-from storewatch.ingest.headers import ignored_keys, nearest, recognise_one
-from storewatch.ingest.lines import JSON_DECODER, Repeated, line_blocks, row_line
+from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, nearest, recognise_one
+from storewatch.ingest.json_rows import NO_ARRAY, json_rows, names_of_first
+from storewatch.ingest.lines import Repeated, line_blocks, row_line
 from storewatch.ingest.readings import rejected_stores
 from storewatch.ingest.rejects import Rejects
 from storewatch.ingest.scopes import of_known_targets, within_scope
@@ -239,22 +241,54 @@ def _csv_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:
 
 
 def _json_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:
-    rows = _json_rows(body)
-    names = list(next((row for row in rows if isinstance(row, dict)), {}))
+    chunks = _json_chunks(body)
+    first_chunk = next(chunks)
+    names = names_of_first(first_chunk)
     table = nearest(names, tables)
     keys = {column: aliases[0] for column, aliases in {**table.columns, **table.optional}.items()}
     keys |= {column: names[place] for column, place in table.positions(names).items()}
-    lines = (row_line(number, b"{}", row, keys) for number, row in enumerate(rows))
-    blocks = line_blocks(lines, tuple(keys), lambda: 0)
-    return table, _Rows(blocks=blocks, first_line=0, ignored=ignored_keys(rows, keys.values()))
+
+    def read(rows: list[object], first: int) -> Iterable[Block]:
+        lines = (row_line(number, b"{}", row, keys) for number, row in enumerate(rows, first))
+        return line_blocks(lines, tuple(keys), lambda: 0)
+
+    return table, _read_chunks(chain([first_chunk], chunks), read, keys.values())
 
 
 def _label_blocks(body: bytes) -> _Rows:
+    return _read_chunks(_json_chunks(body), _label_block, ("store_id", "labels"))
+
+
+def _json_chunks(body: bytes) -> Iterator[list[object]]:
+    chunks = json_rows(body)
+    first = next(chunks, None)
+    if first is None:
+        raise InvalidInputError(NO_ARRAY)
+    yield first
+    yield from chunks
+
+
+def _read_chunks(
+    chunks: Iterable[list[object]], read: Callable[[list[object], int], Iterable[Block]], used: Collection[str]
+) -> _Rows:
+    """Turn rows into columns chunk by chunk. read: returns the blocks of a chunk whose first row has this index."""
+    blocks: list[Block] = []
+    ignored: dict[str, None] = {}
+    count = 0
+    for rows in chunks:
+        blocks += read(rows, count)
+        ignored |= dict.fromkeys(ignored_keys(rows, used))
+        count += len(rows)
+        if count > MAX_ROWS:
+            raise InvalidInputError(f"The body has more than {MAX_ROWS:,} rows; send it in parts.")
+    return _Rows(blocks=blocks, first_line=0, ignored=tuple(ignored)[:MAX_IGNORED])
+
+
+def _label_block(rows: list[object], first: int) -> list[Block]:
     numbers: list[int] = []
     good: list[tuple[str, list[dict[str, str | None]]]] = []
     broken: list[tuple[int, str, str]] = []
-    rows = _json_rows(body)
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows, first):
         try:
             good.append(_label_row(row))
             numbers.append(number)
@@ -267,7 +301,7 @@ def _label_blocks(body: bytes) -> _Rows:
         broken=pl.DataFrame(broken, REJECTS, orient="row"),
         done_bytes=0,
     )
-    return _Rows(blocks=[block], first_line=0, ignored=ignored_keys(rows, ("store_id", "labels")))
+    return [block]
 
 
 def _label_row(row: object) -> tuple[str, list[dict[str, str | None]]]:
@@ -284,17 +318,3 @@ def _label_row(row: object) -> tuple[str, list[dict[str, str | None]]]:
     if not all(is_storable(value) for value in (store_id, *labels, *labels.values()) if value is not None):
         raise InvalidInputError("it is not valid UTF-8 text")
     return store_id, [{"label": label, "value": value} for label, value in labels.items()]
-
-
-def _json_rows(body: bytes) -> list[object]:
-    try:
-        rows = JSON_DECODER.decode(body.decode())
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"The body is not UTF-8 text (byte {error.start:,}).") from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidInputError(f"The body is not JSON ({str(error)[:200]}).") from None
-    if not isinstance(rows, list) or not rows:
-        raise InvalidInputError("The body must be a JSON array of objects, at least one.")
-    if len(rows) > MAX_ROWS:
-        raise InvalidInputError(f"The body has more than {MAX_ROWS:,} rows; send it in parts.")
-    return rows

@@ -1,6 +1,7 @@
 """Rows that are read one by one: NDJSON, and whatever part of a CSV file is not plain."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
@@ -24,6 +25,9 @@ from storewatch.ingest.blocks import (
 from storewatch.ingest.streams import Stream
 
 LINES_PER_BLOCK: Final = 100_000
+# Reading one line keeps all other threads waiting, 30 ms for a line of this size.
+MAX_LINE_BYTES: Final = 1_000_000
+TOO_LONG: Final = f"it is longer than {MAX_LINE_BYTES:,} bytes"
 
 _NOT_TEXT = "it is not valid UTF-8 text"
 
@@ -34,16 +38,17 @@ class Repeated(NamedTuple):
     key: str
 
 
-def _object_of(pairs: list[tuple[str, object]]) -> dict[str, object] | Repeated:
+def object_of(pairs: list[tuple[str, object]]) -> dict[str, object] | Repeated:
+    """Return the object with these keys and values."""
     row = dict(pairs)
     if len(row) == len(pairs):
         return row
-    names = [name for name, _ in pairs]
-    return Repeated(next(name for name in names if names.count(name) > 1))
+    times = Counter(name for name, _ in pairs)
+    return Repeated(next(name for name, _ in pairs if times[name] > 1))
 
 
 # Made once: json.loads makes one each time that it is given a hook.
-JSON_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object_of)
+JSON_DECODER: Final = json.JSONDecoder(object_pairs_hook=object_of)
 
 
 class Line(NamedTuple):
@@ -136,17 +141,25 @@ def _cut_at_newline(data: bytes, stop: int) -> int:
 
 def parse_line(number: int, raw: bytes, keys: Mapping[str, str]) -> Line:
     """Read one line of NDJSON."""
+    return row_line(number, raw, decode_line(number, raw), keys)
+
+
+def decode_line(number: int, raw: bytes) -> object:
+    """Return the value of one line of NDJSON, or a Line that says why it has none."""
+    if len(raw) > MAX_LINE_BYTES:
+        return Line(number=number, raw=raw, problem=TOO_LONG)
     try:
-        row = JSON_DECODER.decode(raw.decode())
+        return JSON_DECODER.decode(raw.decode())
     except UnicodeDecodeError:
         return Line(number=number, raw=raw, problem=_NOT_TEXT)
     except (ValueError, RecursionError) as error:
         return Line(number=number, raw=raw, problem=f"it is not JSON ({error})")
-    return row_line(number, raw, row, keys)
 
 
 def row_line(number: int, raw: bytes, row: object, keys: Mapping[str, str]) -> Line:
-    """Return the values of the wanted columns of a row that JSON_DECODER has read."""
+    """Return the values of the wanted columns of a row that JSON_DECODER or `decode_line` has read."""
+    if isinstance(row, Line):
+        return row
     if isinstance(row, Repeated):
         return Line(number=number, raw=raw, problem=f"it names {json.dumps(row.key)[:60]} twice")
     if not isinstance(row, dict):

@@ -4,12 +4,12 @@ They are read by what reads files and checked by what checks files, so that the 
 same words, by every way in.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from io import BytesIO
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from types import NoneType
 from typing import Final
@@ -24,8 +24,9 @@ from storewatch.ingest.blocks import DETAIL_NAMES, Block, Rows, Source, no_rejec
 from storewatch.ingest.cells import check_apart
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.formats import open_columns
-from storewatch.ingest.headers import ignored_keys, recognise_one
-from storewatch.ingest.lines import JSON_DECODER, line_blocks, parse_line, row_line
+from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, recognise_one
+from storewatch.ingest.json_rows import CHUNK_ROWS, RepeatedKeyError, json_rows, names_of_first
+from storewatch.ingest.lines import JSON_DECODER, MAX_LINE_BYTES, Line, decode_line, line_blocks, row_line
 from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.ingest.scopes import within_scope
 from storewatch.ingest.streams import Stream
@@ -39,6 +40,7 @@ MAX_UNPACKED_BYTES: Final = 256_000_000
 SHOWN_REJECTS: Final = 100
 
 _BODY: Final = Path("The body")
+_BLANK: Final = Line(number=0, raw=b"")
 
 # (ids, scope) -> those of the ids that are stores of the scope.
 Visible = Callable[[pl.Series, Scope], pl.Series]
@@ -145,23 +147,18 @@ def _indexed(rejects: tuple[Reject, ...], first_line: int) -> tuple[PushReject, 
 
 
 def _read_json(body: bytes) -> Pushed:
-    # Each becomes an object of 60 bytes and more.
-    if body.count(b"{") + body.count(b"[") > MAX_ROWS + 2:
-        raise TooManyRowsError(MAX_ROWS)
+    _refuse_obviously_many(body)
+    details = _details_in(body)
     try:
-        document = JSON_DECODER.decode(body.removeprefix(b"\xef\xbb\xbf").decode())
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"The body is not UTF-8 text (byte {error.start:,}).") from None
-    except RecursionError:
-        raise InvalidInputError("The body is nested far deeper than observations are.") from None
-    except ValueError as error:
-        raise InvalidInputError(f"The body is not JSON ({error}).") from None
-    rows = document.get("observations", document) if isinstance(document, dict) else document
-    if not isinstance(rows, list):
-        rows = [rows]
-    if not rows:
-        raise InvalidInputError("The body holds no observation: want at least one.")
-    return _pushed_objects(rows, _details_in(body))
+        return _pushed_objects(json_rows(body, member="observations"), details)
+    except RepeatedKeyError as error:
+        return _pushed_objects([[error.row]], details)
+
+
+def _refuse_obviously_many(body: bytes) -> None:
+    """Refuse a body that cannot hold few rows, before they are read."""
+    if body.count(b"{") + body.count(b"[") > 4 * MAX_ROWS:
+        raise TooManyRowsError(MAX_ROWS)
 
 
 def _details_in(body: bytes) -> tuple[str, ...]:
@@ -169,13 +166,26 @@ def _details_in(body: bytes) -> tuple[str, ...]:
     return tuple(name for name in DETAIL_NAMES if name.encode() in body)
 
 
-def _pushed_objects(rows: list[object], details: Sequence[str]) -> Pushed:
-    keys = _keys(rows, details)
-    blocks = tuple(_object_blocks(rows, keys, details))
-    return Pushed(blocks=blocks, first_line=0, ignored=ignored_keys(rows, keys.values()))
+def _pushed_objects(chunks: Iterable[list[object]], details: Sequence[str]) -> Pushed:
+    """Turn rows into columns chunk by chunk: Python would look through a million objects for garbage many times."""
+    names = None
+    blocks: list[Block] = []
+    ignored: dict[str, None] = {}
+    count = 0
+    for rows in chunks:
+        names = names or names_of_first(rows)
+        keys = _keys(names, details)
+        blocks += _object_blocks(rows, keys, details, count)
+        ignored |= dict.fromkeys(ignored_keys(rows, keys.values()))
+        count += len(rows)
+        if count > MAX_ROWS:
+            raise TooManyRowsError(MAX_ROWS)
+    if not count:
+        raise InvalidInputError("The body holds no observation: want at least one.")
+    return Pushed(blocks=tuple(blocks), first_line=0, ignored=tuple(ignored)[:MAX_IGNORED])
 
 
-def _object_blocks(rows: list[object], keys: Mapping[str, str], details: Sequence[str]) -> Iterator[Block]:
+def _object_blocks(rows: list[object], keys: Mapping[str, str], details: Sequence[str], first: int) -> Iterator[Block]:
     """One block when every row is plain, else what the row by row reading of files makes of them."""
     try:
         columns = {column: [row[key] for row in rows] for column, key in keys.items() if column not in details}  # type: ignore[index]
@@ -185,7 +195,7 @@ def _object_blocks(rows: list[object], keys: Mapping[str, str], details: Sequenc
             for column, values in columns.items()
         ):
             frame = pl.DataFrame(columns, dict.fromkeys(columns, pl.String))
-            yield Block(columns=frame, origins=_numbered, broken=no_rejects(), done_bytes=0)
+            yield Block(columns=frame, origins=partial(_numbered, first), broken=no_rejects(), done_bytes=0)
             return
     except (
         TypeError,
@@ -194,45 +204,44 @@ def _object_blocks(rows: list[object], keys: Mapping[str, str], details: Sequenc
         UnicodeEncodeError,
     ):  # no object, a key that is missing, half a character
         pass
-    lines = (row_line(number, b"{}", row, keys) for number, row in enumerate(rows))
+    lines = (row_line(number, b"{}", row, keys) for number, row in enumerate(rows, first) if row is not _BLANK)
     yield from line_blocks(lines, tuple(keys), lambda: 0)
 
 
-def _numbered(rows: Rows) -> tuple[Rows, list[str]]:
-    return rows.astype(np.int64), ["{}"] * len(rows)
+def _numbered(first: int, rows: Rows) -> tuple[Rows, list[str]]:
+    return rows.astype(np.int64) + first, ["{}"] * len(rows)
 
 
-def _keys(rows: Sequence[object], details: Sequence[str]) -> dict[str, str]:
-    """The keys of the columns: observed_at, but timestamp_utc or timestamp where the first object says so."""
-    first = next((row for row in rows if isinstance(row, dict)), {})
-    names = list(first)
+def _keys(names: Sequence[str], details: Sequence[str]) -> dict[str, str]:
+    """Return the keys of the columns: observed_at, but timestamp_utc or timestamp where the first object says so."""
     preferred = {"store_id": "store_id", "observed_at": "observed_at", "status": "status"}
     found = {column: names[place] for column, place in OBSERVATIONS_TABLE.positions(names).items()}
     return preferred | found | {name: name for name in details}
 
 
 def _read_ndjson(body: bytes) -> Pushed:
-    lines = body.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\n").split(b"\n")
-    details = _details_in(body)
-    if len(lines) > MAX_ROWS or body.count(b"{") + body.count(b"[") > 2 * MAX_ROWS:
+    body = body.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\n")
+    if body.count(b"\n") >= MAX_ROWS:
         raise TooManyRowsError(MAX_ROWS)
-    try:
-        return _pushed_objects([JSON_DECODER.decode(line.decode()) for line in lines], details)
-    except (ValueError, RecursionError):  # also of an empty line
-        pass
-    rows: list[object] = [row for line in lines if (row := _object_or_none(line)) is not None]
-    keys = _keys(rows[:1], details)
-    parsed = (parse_line(number, line, keys) for number, line in enumerate(lines) if line.strip())
-    blocks = tuple(line_blocks(parsed, tuple(keys), lambda: 0))
-    return Pushed(blocks=blocks, first_line=0, ignored=ignored_keys(rows, keys.values()))
+    _refuse_obviously_many(body)
+    return _pushed_objects(_line_rows(body), _details_in(body))
 
 
-def _object_or_none(line: bytes) -> dict[str, object] | None:
-    try:
-        row = JSON_DECODER.decode(line.decode())
-    except (ValueError, RecursionError):
+def _line_rows(body: bytes) -> Iterator[list[object]]:
+    """Yield the values of the lines in chunks, with a Line for each that cannot be read and _BLANK for blank ones."""
+    lines = enumerate(BytesIO(body))
+    while chunk := list(islice(lines, CHUNK_ROWS)):
+        yield _plain_rows(chunk) or [decode_line(number, raw) if raw.strip() else _BLANK for number, raw in chunk]
+
+
+def _plain_rows(chunk: list[tuple[int, bytes]]) -> list[object] | None:
+    """Return the values of lines if each has one; five times as fast as line by line."""
+    if max(len(raw) for _, raw in chunk) > MAX_LINE_BYTES:
         return None
-    return row if isinstance(row, dict) else None
+    try:
+        return [JSON_DECODER.decode(raw.decode()) for _, raw in chunk]
+    except (ValueError, RecursionError):  # also of an empty line
+        return None
 
 
 def _read_csv(body: bytes) -> Pushed:
