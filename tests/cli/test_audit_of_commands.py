@@ -33,6 +33,10 @@ CHANGING: Final[dict[Command, list[Entry]]] = {
         ("import.create", "import", "4"),
         ("import.create", "import", "5"),
     ],
+    (
+        "import",
+        ("--map", "shop=store_id", "--map", "tz=timezone_str", "--save-map", "till", "till.csv"),
+    ): [("mapping.save", "mapping", "till"), ("import.create", "import", "6")],
     ("key create", ("--name", "ops", "--role", "viewer")): [("key.create", "key", r"\S+")],
     ("schedule create", ("nightly", "--kind", "optimize", "--cron", "0 3 * * *")): [
         ("schedule.create", "schedule", "nightly")
@@ -59,6 +63,8 @@ READING: Final[list[Command]] = [
     ("schedule list", ()),
     ("definition list", ()),
     ("definition show", ("daily",)),
+    ("mapping list", ()),
+    ("mapping show", ("till",)),
     ("closure list", ()),
     ("annotation list", ()),
     ("special-hours list", ()),
@@ -72,6 +78,7 @@ DELETING: Final[dict[Command, list[Entry]]] = {
     ("key revoke", ("KEY",)): [("key.revoke", "key", r"\S+")],
     ("schedule delete", ("nightly",)): [("schedule.delete", "schedule", "nightly")],
     ("definition delete", ("daily",)): [("definition.delete", "definition", "daily")],
+    ("mapping delete", ("till",)): [("mapping.delete", "mapping", "till")],
     ("closure delete", ("1",)): [("closure.delete", "closure", "1")],
     ("annotation delete", ("1",)): [("annotation.delete", "annotation", "1")],
     ("special-hours delete", ("--store-id", "cafe", "--date", "2023-01-23")): [
@@ -91,7 +98,7 @@ WITHOUT: Final = {"serve", "worker", "simulate", "compile"}
 
 @pytest.fixture
 def home(labelled_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An installation with the scene; the current folder holds two files to import."""
+    """An installation with the scene; the current folder holds three files to import."""
     monkeypatch.chdir(tmp_path)
     Path("polls.csv").write_text(
         "store_id,status,timestamp_utc\ncafe,active,2023-01-23 14:30:00 UTC\ncafe,broken,now\n"
@@ -99,6 +106,7 @@ def home(labelled_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     Path("special_hours.csv").write_text(
         "store_id,date,start_time_local,end_time_local\ncafe,2023-01-23,09:00:00,12:00:00\n"
     )
+    Path("till.csv").write_text("shop,tz\ncafe,Europe/Berlin\n")
     return labelled_home
 
 

@@ -29,6 +29,30 @@ def test_mapping_is_saved_and_used_by_its_name(till: Path, tmp_path: Path) -> No
     assert again.stdout.startswith(f"{till}: 2 of 2 rows of weekly_hours imported")
 
 
+def test_saved_mappings_are_listed_shown_and_deleted(till: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run_command("import", *OPTIONS.split(), "--save-map", "till", till, home=home)
+    run_command("import", "--map", "dow=day", "--map", "till", "--save-map", "another", till, home=home)
+    columns = OPTIONS.removeprefix("--map ").split(" --map ")
+    another = [columns[1], columns[0], *columns[2:]]
+    listed = run_command("mapping", "list", home=home).stdout
+    assert listed == f"another: {', '.join(another)}\ntill: {', '.join(columns)}\n"
+    assert run_command("mapping", "show", "till", home=home).stdout.splitlines() == columns
+    assert run_command("mapping", "delete", "till", home=home).stdout == "till deleted\n"
+    assert run_command("mapping", "list", home=home).stdout == f"another: {', '.join(another)}\n"
+    for command in ("show", "delete"):
+        refused = run_command("mapping", command, "till", home=home)
+        sentence = "storewatch: There is no column mapping saved as 'till'. `storewatch mapping list`"
+        assert (refused.returncode, refused.stderr.startswith(sentence)) == (2, True)
+    assert "There is no column mapping 'till'" in run_command("import", "--map", "till", till, home=home).stderr
+
+
+def test_mapping_of_an_import_that_fails_is_not_saved(till: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    refused = run_command("import", "--map", "dow=day", "--save-map", "till", till, home=home)
+    assert (refused.returncode, run_command("mapping", "list", home=home).stdout) == (2, "")
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -53,6 +53,8 @@ NAMING_OTHERS = [
 REFUSED = {
     "/metrics",
     "/v1/audit",
+    "/v1/column-mappings",
+    "/v1/column-mappings/{name}",
     "/v1/keys",
     "/v1/keys/{key_id}",
     "/v1/report-definitions",

@@ -19,6 +19,10 @@ class ColumnMapping:
     created_at: datetime
     created_by: str | None = None
 
+    def options(self) -> list[str]:
+        """List `column=field` for each column."""
+        return [f"{column}={field}" for column, field in self.columns.items()]
+
 
 class ColumnMappingRepository(Repository):
     """The saved column mappings."""

@@ -18,6 +18,7 @@ from storewatch.cli import (
     imports,
     jobs,
     keys,
+    mappings,
     observations,
     reports,
     schedules,
@@ -65,6 +66,7 @@ app.command("compile")(service.compile_kernels)
 app.add_typer(keys.keys, name="key")
 app.add_typer(schedules.schedules, name="schedule")
 app.add_typer(definitions.definitions, name="definition")
+app.add_typer(mappings.mappings, name="mapping")
 app.add_typer(closures.closures, name="closure")
 app.add_typer(annotations.annotations, name="annotation")
 app.add_typer(imports.imports, name="imports")

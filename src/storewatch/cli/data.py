@@ -84,7 +84,7 @@ def import_paths(
     Example: storewatch import --map open=start_time_local --map close=end_time_local --save-map till hours.csv
     """
     from storewatch.ingest import ImportOptions, find_files, import_files
-    from storewatch.ingest.mappings import read_mapping, save_mapping
+    from storewatch.ingest.mappings import new_mapping, read_mapping
     from storewatch.ingest.tables import TABLES
     from storewatch.stores.gaps import find_gaps
 
@@ -95,8 +95,7 @@ def import_paths(
     ):
         now = datetime.now(UTC)
         columns = read_mapping(map_, TABLES, installation.catalog)
-        if save_map is not None:
-            save_mapping(save_map, columns, installation.catalog, created_by=author(), now=now)
+        saved = None if save_map is None else new_mapping(save_map, columns, created_by=author(), now=now)
         with progress_bar("import") as progress:
             imported = import_files(
                 found.files,
@@ -113,6 +112,9 @@ def import_paths(
                     every_reject=write_rejects,
                 ),
             )
+        if saved is not None:
+            installation.catalog.mappings.replace(saved)
+            audit.done(saved.name, action="mapping.save", object_type="mapping")
         for result in imported.tables:
             audit.done(str(result.import_id))
             for line in _result_lines(result):

@@ -36,9 +36,9 @@ class AuditTrail:
         self._object_type = object_type
         self._is_complete = False
 
-    def done(self, object_id: str, *, action: str | None = None) -> None:
+    def done(self, object_id: str, *, action: str | None = None, object_type: str | None = None) -> None:
         """Write the entry for an object that was changed or read. A command of several objects calls this for each."""
-        self._append(object_id, action or self._action)
+        self._append(object_id, action or self._action, object_type or self._object_type)
 
     def nothing_done(self) -> None:
         """Record that nothing was changed, so that no entry is due."""
@@ -47,13 +47,13 @@ class AuditTrail:
     def complete(self) -> None:
         """Write an entry without an object id if the command has written none."""
         if not self._is_complete:
-            self._append(None, self._action)
+            self._append(None, self._action, self._object_type)
 
-    def _append(self, object_id: str | None, action: str) -> None:
+    def _append(self, object_id: str | None, action: str, object_type: str) -> None:
         from storewatch.access.audit import from_command_line
 
         self._is_complete = True
-        self._catalog.audit.append([from_command_line(action, self._object_type, object_id, datetime.now(UTC))])
+        self._catalog.audit.append([from_command_line(action, object_type, object_id, datetime.now(UTC))])
 
 
 def use_home(home: Path | None) -> None:

@@ -170,6 +170,16 @@ class DefinitionExistsError(ConflictError):
         super().__init__(f"A report is saved as {name!r} already. Delete it first, or choose another name.")
 
 
+class UnknownMappingError(NotFoundError):
+    """No column mapping is saved under this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is no column mapping saved as {name[:100]!r}. `storewatch mapping list` and GET "
+            "/v1/column-mappings list them."
+        )
+
+
 class UnknownClosureError(NotFoundError):
     """No planned closure has this id, or none that the caller may see."""
 

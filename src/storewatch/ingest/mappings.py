@@ -54,15 +54,13 @@ def read_mapping(texts: Sequence[str], tables: Sequence[Table], catalog: Catalog
     return columns
 
 
-def save_mapping(
-    name: str, columns: Mapping[str, str], catalog: Catalog, *, created_by: str | None, now: datetime
-) -> None:
-    """Keep a mapping under a name, in the place of any other of this name. Raises InvalidInputError."""
+def new_mapping(name: str, columns: Mapping[str, str], *, created_by: str | None, now: datetime) -> ColumnMapping:
+    """Return a mapping to save under a name. Raises InvalidInputError if it cannot be saved."""
     if not _NAME.fullmatch(name):
         raise InvalidInputError(f"{name[:100]!r} is no name for a mapping; want 1 to 100 letters, digits, . _ or -.")
     if not columns:
         raise InvalidInputError(f"There is no mapping to save as {name}; give its columns with --map column=field.")
-    catalog.mappings.replace(ColumnMapping(name=name, columns=dict(columns), created_by=created_by, created_at=now))
+    return ColumnMapping(name=name, columns=dict(columns), created_by=created_by, created_at=now)
 
 
 def mapped(names: Sequence[str], mapping: Mapping[str, str]) -> list[str]:

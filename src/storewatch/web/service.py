@@ -23,6 +23,7 @@ from storewatch.web.api.imports import routes as imports
 from storewatch.web.api.jobs import routes as jobs
 from storewatch.web.api.keys import routes as keys
 from storewatch.web.api.labels import routes as labels
+from storewatch.web.api.mappings import routes as mappings
 from storewatch.web.api.me import routes as me
 from storewatch.web.api.metrics import routes as metrics
 from storewatch.web.api.observations import deletions as observation_deletions
@@ -58,6 +59,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     reports.router,
     definitions.router,
     imports.router,
+    mappings.router,
     jobs.router,
     schedules.router,
     status.router,

@@ -323,6 +323,16 @@ def test_scoped_key_writes_only_its_stores_and_sees_only_its_imports(app: Instal
         assert problem(client.post(f"/v1/imports/{labels['import_id']}/cancel", **scoped)) == (404, "unknown-import")
 
 
+def test_targets_of_a_label_that_no_store_carries_come_with_allow_unknown(client: TestClient) -> None:
+    imported(client, ("store_status.csv", POLLS))
+    files = [("file", ("targets.csv", "label,value,objective\nbrand,acme,99\n"))]
+    counts = []
+    for allow_unknown in ("false", "true"):
+        [item] = client.post("/v1/imports", files=files, data={"allow_unknown": allow_unknown}).json()["items"]
+        counts.append(ended(client, item["import_id"])["counts"]["accepted"])
+    assert counts == [0, 1]
+
+
 def test_viewer_may_not_import(app: Installation) -> None:
     with serving(app, headers=bearer(key_of(app, Role.VIEWER))) as client:
         assert problem(upload(client, ("polls.csv", POLLS))) == (403, "role-too-low")

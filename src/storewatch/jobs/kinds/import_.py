@@ -92,6 +92,7 @@ def _import_uploads(running: RunningJob, services: JobServices) -> Imported:
             scope=job.scope,
             valid_from=date.fromisoformat(valid_from) if valid_from else None,
             weekdays=WeekdayCounting(weekdays) if weekdays else None,
+            allow_unknown=job.parameters.get("allow_unknown", False),
             columns=job.parameters.get("columns", {}),
         ),
     )

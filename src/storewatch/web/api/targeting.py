@@ -37,10 +37,10 @@ AppliesToStore = Annotated[
     OptionalText,
     Query(description="Only entries that apply to this store: its own, and those of its labels and of all stores."),
 ]
-_ALLOW_UNKNOWN: Final = "Accept a label, or a value of it, that no store carries yet."
+ALLOW_UNKNOWN: Final = "Accept a label, or a value of it, that no store carries yet."
 # In a body and in the query.
-AllowUnknown = Annotated[bool, Field(strict=True, description=_ALLOW_UNKNOWN)]
-AllowUnknownLabel = Annotated[bool, Query(description=_ALLOW_UNKNOWN)]
+AllowUnknown = Annotated[bool, Field(strict=True, description=ALLOW_UNKNOWN)]
+AllowUnknownLabel = Annotated[bool, Query(description=ALLOW_UNKNOWN)]
 _INT64_DIGITS: Final = 18
 
 

@@ -19,15 +19,15 @@ from fastapi.responses import StreamingResponse
 from pydantic import StringConstraints
 
 from storewatch.access import Principal
-from storewatch.catalog import Catalog, Job, StoredReject
+from storewatch.catalog import Catalog, ColumnMapping, Job, StoredReject
 from storewatch.domain.enums import JobKind, WeekdayCounting
-from storewatch.domain.errors import ImportNotCompleteError, JobEndedError, UnknownImportError
+from storewatch.domain.errors import ImportNotCompleteError, JobEndedError, ScopedChangeError, UnknownImportError
 from storewatch.domain.formulas import safe_text
 from storewatch.domain.instants import format_instant, format_optional_instant
 from storewatch.domain.media_types import CSV
 from storewatch.ingest import ImportOptions, InputFile, group_by_table
 from storewatch.ingest.inputs import joined_names
-from storewatch.ingest.mappings import read_mapping, save_mapping
+from storewatch.ingest.mappings import new_mapping, read_mapping
 from storewatch.ingest.tables import TABLES
 from storewatch.ingest.undoing import undo_imports
 from storewatch.installation import Installation
@@ -41,6 +41,7 @@ from storewatch.web.api.imports.models import (
     result_tables,
 )
 from storewatch.web.api.jobs.pages import StateFilter, page_of_jobs
+from storewatch.web.api.targeting import ALLOW_UNKNOWN
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
 from storewatch.web.dependencies import NEEDS_FREE_SPACE, Installed
@@ -64,7 +65,7 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"])
     "",
     operation_id="createImports",
     status_code=202,
-    responses=problem_responses(400, 422),
+    responses=problem_responses(400, 422, s403="A key with a scope cannot save a mapping."),
     dependencies=[audited("import.create", "import"), NEEDS_FREE_SPACE],
 )
 @body_limit(BodyLimit.UPLOAD)
@@ -94,6 +95,7 @@ def create_imports(
         WeekdayCounting | None,
         Form(description="How weekdays are written. Default: iso if there is a 7 and no 0, otherwise monday0."),
     ] = None,
+    allow_unknown: Annotated[bool, Form(description=ALLOW_UNKNOWN)] = False,
     map_: Annotated[
         list[MapText] | None,
         Form(
@@ -113,8 +115,9 @@ def create_imports(
     were there. Imports run in the background, and are not lost when the service stops or fails.
     """
     local_date(valid_from, "body", "valid_from")
-    columns = _mapping(map_ or [], save_map, caller, installation)
-    options: dict[str, Any] = {"strict": strict} | ({"valid_from": valid_from} if valid_from else {})
+    columns, saved = _mapping(map_ or [], save_map, caller, installation)
+    options: dict[str, Any] = {"strict": strict, "allow_unknown": allow_unknown}
+    options |= {"valid_from": valid_from} if valid_from else {}
     options |= ({"weekdays": weekdays.value} if weekdays else {}) | ({"columns": columns} if columns else {})
     uploads = installation.settings.uploads_dir
     uploaded: list[InputFile] = []
@@ -136,8 +139,12 @@ def create_imports(
         loaded_at = format_instant(installation.lake.loading_at(installation.clock()))
         parameters = {"file": names[job_id], "files": [one.name for one in files], "loaded_at": loaded_at} | options
         installation.jobs.accept(JobKind.IMPORT, parameters, caller, job_id=job_id)
+    detail: dict[str, Any] = {"imports": [{"import_id": job_id, "file": name} for job_id, name in names.items()]}
+    if saved is not None:
+        installation.catalog.mappings.replace(saved)
+        detail |= {"saved_mapping": saved.name}
     request.state.audit_object = next(iter(imports))
-    request.state.audit_detail = {"imports": [{"import_id": job_id, "file": name} for job_id, name in names.items()]}
+    request.state.audit_detail = detail
     if len(imports) == 1:
         response.headers["Location"] = f"/v1/imports/{next(iter(imports))}"
     return AcceptedImports(items=[ImportModel.of(_find(installation.catalog, job_id, caller)) for job_id in imports])
@@ -145,14 +152,16 @@ def create_imports(
 
 def _mapping(
     texts: Sequence[str], save_as: str | None, caller: Principal, installation: Installation
-) -> dict[str, str]:
-    """Return the mapping of columns for an upload. save_as: also save the mapping under this name."""
+) -> tuple[dict[str, str], ColumnMapping | None]:
+    """Return the mapping of columns for an upload, and the mapping to save under the name `save_as`."""
     with field("body", "map"):
         columns = read_mapping(texts, TABLES, installation.catalog)
-    if save_as is not None:
-        with field("body", "save_map"):
-            save_mapping(save_as, columns, installation.catalog, created_by=caller.key_id, now=installation.clock())
-    return columns
+    if save_as is None:
+        return columns, None
+    if caller.scope.is_limited:
+        raise ScopedChangeError
+    with field("body", "save_map"):
+        return columns, new_mapping(save_as, columns, created_by=caller.key_id, now=installation.clock())
 
 
 @router.get("", operation_id="listImports", responses=problem_responses(422))
