@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import polars as pl
+import pytest
 
 from storewatch.catalog import Catalog, StoreChanges, labels_frame
 from storewatch.domain.columns import PATTERNS
@@ -26,7 +27,7 @@ def noted(catalog: Catalog, scope: Scope = ALL_STORES) -> list[tuple[str, str]]:
     return catalog.fallbacks.list_(scope).select("store_id", "setting").rows()
 
 
-def test_fallbacks_are_noted_once_shown_while_the_default_holds_and_forgotten(catalog: Catalog) -> None:
+def test_fallbacks_are_noted_once_and_deleted_when_the_setting_is_written(catalog: Catalog) -> None:
     given = StoreChanges(hours=hours("b", []), rejected=rejected("a", "b"))
     for _ in range(2):
         catalog.stores.replace(given, now=NOW)
@@ -37,6 +38,44 @@ def test_fallbacks_are_noted_once_shown_while_the_default_holds_and_forgotten(ca
     zones = pl.DataFrame({"store_id": ["a", "b"], "timezone": [None, "UTC"]}, schema_overrides={"timezone": pl.String})
     catalog.stores.replace(StoreChanges(zones=zones, hours=hours("a", None)), now=NOW)
     assert (noted(catalog), catalog.version() > version) == ([], True)
+
+
+def test_fallbacks_say_which_stores_keep_an_older_value(catalog: Catalog) -> None:
+    zones = pl.DataFrame({"store_id": ["a"], "timezone": ["UTC"]})
+    catalog.stores.replace(StoreChanges(zones=zones, hours=hours("b", [])), now=NOW)
+    dated = StoreChanges(hours=hours("c", []), hours_from=NOW.date())
+    catalog.stores.replace(dated, now=NOW)
+    catalog.stores.replace(StoreChanges(rejected=rejected("a", "b", "c", "new")), now=NOW)
+    found = catalog.fallbacks.list_().filter("keeps_older").select("store_id", "setting").rows()
+    assert found == [("a", "timezone"), ("b", "weekly_hours"), ("c", "weekly_hours")]
+    assert noted(catalog)[-2:] == [("new", "timezone"), ("new", "weekly_hours")]
+    catalog.stores.replace(dated, now=NOW)
+    assert ("c", "weekly_hours") not in noted(catalog)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "is_noted"),
+    [
+        ("bad", "none", True),
+        ("none", "bad", True),
+        ("good then bad", "none", True),
+        ("none", "good then bad", True),
+        ("good then bad", "good then bad", True),
+        ("bad", "good", False),
+        ("good", "bad", False),
+        ("good", "good then bad", False),
+    ],
+)
+def test_fallbacks_of_merged_stores(catalog: Catalog, source: str, target: str, is_noted: bool) -> None:
+    catalog.stores.register(pl.Series(["a", "b"]), now=NOW)
+    for store_id, kind in (("a", source), ("b", target)):
+        if "good" in kind:
+            catalog.stores.replace(StoreChanges(hours=hours(store_id, [])), now=NOW)
+        if "bad" in kind:
+            noting = {Setting.WEEKLY_HOURS: rejected(store_id)[Setting.WEEKLY_HOURS]}
+            catalog.stores.replace(StoreChanges(rejected=noting), now=NOW)
+    assert catalog.stores.merge("a", "b", lake_version=0, now=NOW)
+    assert noted(catalog) == ([("b", "weekly_hours")] if is_noted else [])
 
 
 def test_fallbacks_of_a_scope_are_those_of_its_stores(catalog: Catalog) -> None:

@@ -54,6 +54,23 @@ def test_closed_all_week_has_no_business_time_and_rejected_hours_are_named(tmp_p
     assert sentence not in storewatch("status", home=home).stdout
 
 
+def test_stores_that_keep_older_hours_or_zones_are_named_until_good_rows_come(tmp_path: Path) -> None:
+    home, good = tmp_path / "home", f"{HOURS},timezone\ntorn,0,09:00,17:00,UTC\n"
+    bad = f"{HOURS},timezone\ntorn,0,9h,17h,Mars\n"
+    folders = [write(tmp_path / name, hours=text, polls=polls("torn")) for name, text in (("1", good), ("2", bad))]
+    sentences = [f"with the older {what} because all new rows were rejected: torn" for what in ("hours", "time zone")]
+
+    def shown(*command: str | Path) -> list[bool]:
+        out = storewatch(*command, home=home).stdout
+        return [sentence in out for sentence in sentences]
+
+    assert shown("import", folders[0]) == [False, False]
+    assert shown("import", folders[1]) == shown("status") == shown("doctor") == [True, True]
+    found = stores(home)["torn"]
+    assert (found["business_seconds"], found["hours_source"], found["timezone_source"]) == (8 * 3600, "given", "given")
+    assert shown("import", folders[0]) == shown("status") == shown("doctor") == [False, False]
+
+
 def test_ids_that_a_spreadsheet_has_rounded_are_told_apart(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "in",

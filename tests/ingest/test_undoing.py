@@ -9,7 +9,8 @@ import pytest
 from support.importing import import_file
 
 from storewatch.catalog import UNDO_KEPT, Catalog, EntryKind, StoreChanges, labels_frame
-from storewatch.domain.enums import PushFormat
+from storewatch.domain.columns import PATTERNS
+from storewatch.domain.enums import PushFormat, Setting
 from storewatch.domain.errors import ImportChangedError, ImportNotKeptError, UnknownImportError
 from storewatch.ingest import ImportResult
 from storewatch.ingest.ingestion import Ingestion
@@ -152,6 +153,52 @@ def test_undo_is_refused_after_another_change(load: Load, undo: Undo, sqlite_cat
     sqlite_catalog.stores.replace(StoreChanges(labels=labels_frame({"a": {"name": "Coffee"}})), now=NOW)
     with pytest.raises(ImportChangedError, match="stores of 'a' were written later by another change"):
         undo(labelled)
+
+
+def fallbacks(catalog: Catalog) -> list[tuple[object, ...]]:
+    return catalog.fallbacks.list_().rows()
+
+
+@pytest.mark.parametrize(("good", "bad"), [(HOURS + "a,0,09:00,17:00\n", "9h"), (ZONES + "a,UTC\n", "Mars")])
+def test_undo_restores_the_stores_whose_rows_were_rejected(
+    load: Load, undo: Undo, sqlite_catalog: Catalog, good: str, bad: str
+) -> None:
+    rejected = good.replace("09:00" if bad == "9h" else "UTC", bad)
+    first = load(rejected)
+    noted = fallbacks(sqlite_catalog)
+    assert [(row[0], row[-1]) for row in noted] == [("a", False)]
+    second = load(good)
+    assert fallbacks(sqlite_catalog) == []
+    third = load(rejected.replace(bad, f"{bad}x"))
+    assert [(row[0], row[-1]) for row in fallbacks(sqlite_catalog)] == [("a", True)]
+    undo(third)
+    assert fallbacks(sqlite_catalog) == []
+    undo(second)
+    assert fallbacks(sqlite_catalog) == noted
+    undo(first)
+    assert fallbacks(sqlite_catalog) == []
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 0, 1), (1, 2, 0)])
+def test_store_whose_rows_several_imports_rejected_is_named_until_the_last_undo(
+    load: Load, undo: Undo, sqlite_catalog: Catalog, order: tuple[int, ...]
+) -> None:
+    imports = [load(HOURS + f"a,0,{hour}h,17h\n") for hour in (7, 8, 9)]
+    for number in order[:-1]:
+        undo(imports[number])
+        assert [row[0] for row in fallbacks(sqlite_catalog)] == ["a"]
+    undo(imports[order[-1]])
+    assert fallbacks(sqlite_catalog) == []
+
+
+def test_undo_keeps_what_was_set_after_the_import(load: Load, undo: Undo, sqlite_catalog: Catalog) -> None:
+    rejected = load(HOURS + "a,0,9h,17h\nb,0,09:00,17:00\n")
+    hours = pl.DataFrame({"store_id": ["a"], "intervals": [[]]}, schema_overrides={"intervals": PATTERNS["intervals"]})
+    sqlite_catalog.stores.replace(StoreChanges(hours=hours), now=NOW)
+    again = StoreChanges(rejected={Setting.WEEKLY_HOURS: pl.DataFrame({"store_id": ["a"], "reason": ["later"]})})
+    sqlite_catalog.stores.replace(again, now=NOW)
+    undo(rejected)
+    assert fallbacks(sqlite_catalog) == [("a", "weekly_hours", "later", True)]
 
 
 def test_undo_that_was_killed_after_its_commit_to_the_lake_is_completed(

@@ -41,6 +41,8 @@ def test_lines_name_every_gap_and_nothing_else() -> None:
         alike=(),
         default_hours=(),
         default_zone=(),
+        older_hours=(),
+        older_zone=(),
     )
     assert list(nothing.lines()) == []
     many = InputGaps(
@@ -53,6 +55,8 @@ def test_lines_name_every_gap_and_nothing_else() -> None:
         alike=(("1e20", "100000000000000000001"),),
         default_hours=("c",),
         default_zone=("d", "e"),
+        older_hours=("f",),
+        older_zone=("g",),
     )
     assert list(many.lines()) == [
         "7 of the 9 stores in hours, zones or labels have no polls: a, b, c, d, e and 2 more",
@@ -62,5 +66,7 @@ def test_lines_name_every_gap_and_nothing_else() -> None:
             "spreadsheet: 1e20 and 100000000000000000001"
         ),
         "without hours because the rows were rejected, so taken as open 24x7: c",
+        "with the older hours because all new rows were rejected: f",
         "without time zone because the rows were rejected, so taken as America/Chicago: d, e",
+        "with the older time zone because all new rows were rejected: g",
     ]

@@ -1,10 +1,10 @@
-"""Stores that have the default hours or the default time zone because their rows were rejected."""
+"""Stores that have the default or older hours or time zone because their rows were rejected."""
 
 from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Select, and_, delete, exists, or_, select
+from sqlalchemy import Connection, Select, and_, case, delete, exists, or_, select
 
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write_rows
@@ -16,7 +16,7 @@ from storewatch.domain.labels import ALL_STORES, Scope
 
 
 class FallbackRepository(Repository):
-    """The fallbacks: stores with a default setting because their rows were rejected."""
+    """The fallbacks: stores with a default or an older setting because their rows were rejected."""
 
     def list_(self, scope: Scope = ALL_STORES) -> pl.DataFrame:
         """Read FALLBACKS of the stores of a scope, by store_id."""
@@ -27,13 +27,14 @@ class FallbackRepository(Repository):
 def read_fallbacks(
     connection: Connection, store_ids: pl.Series | None = None, scope: Scope = ALL_STORES
 ) -> pl.DataFrame:
-    """Read the FALLBACKS of these stores (None: all) that apply: the hours or the zone were not set since then."""
-    query = _in_force()
+    """Read the FALLBACKS of these stores (None: all), by store_id."""
+    query = _fallbacks()
     if store_ids is not None:
         query = query.where(fallbacks.c.store_id.in_(store_ids.to_list()))
     if scope.is_limited:
         query = query.where(fallbacks.c.store_id.in_(ids_carrying(scope.labels)))
-    return read_rows(connection, query, FALLBACKS)
+    found = read_rows(connection, query, pl.Schema({**FALLBACKS, "keeps_older": pl.Int64()}))
+    return found.cast(FALLBACKS)
 
 
 def write_fallbacks(
@@ -56,17 +57,15 @@ def write_fallbacks(
     return changed
 
 
-def _in_force() -> Select[Any]:
+def _fallbacks() -> Select[Any]:
     is_dated = exists(select(1).where(hours_versions.c.store_id == fallbacks.c.store_id))
+    keeps_older = or_(
+        and_(fallbacks.c.setting == Setting.WEEKLY_HOURS, or_(stores.c.weekly_hours_id.is_not(None), is_dated)),
+        and_(fallbacks.c.setting == Setting.TIMEZONE, stores.c.timezone.is_not(None)),
+    )
     return (
-        select(*(fallbacks.c[name] for name in FALLBACKS.names()))
+        select(fallbacks.c.store_id, fallbacks.c.setting, fallbacks.c.reason, case((keeps_older, 1), else_=0))
         # A store that no input has named yet will have the default too.
         .outerjoin(stores, stores.c.store_id == fallbacks.c.store_id)
-        .where(
-            or_(
-                and_(fallbacks.c.setting == Setting.WEEKLY_HOURS, stores.c.weekly_hours_id.is_(None), ~is_dated),
-                and_(fallbacks.c.setting == Setting.TIMEZONE, stores.c.timezone.is_(None)),
-            )
-        )
         .order_by(fallbacks.c.store_id, fallbacks.c.setting)
     )

@@ -43,12 +43,12 @@ def merge_conflicts(connection: Connection, source: str, target: str) -> list[st
 def move_store(connection: Connection, source: str, target: str) -> None:
     """Move all data of a store to another store, and delete the store. There must be no conflicts."""
     of_source, of_target = (_fields(connection, store_id) for store_id in (source, target))
+    _move_fallbacks(connection, source, target)
     missing = {name: value for name, value in of_source.items() if of_target[name] is None and value is not None}
     if missing:
         connection.execute(update(stores).where(stores.c.store_id == target).values(missing))
     for table, key in (*_ENTRIES.values(), (hours_versions, ("valid_from",))):
         _move_entries(connection, table, key, source, target)
-    _move_fallbacks(connection, source, target)
     for table in _OVERLAPPING:
         connection.execute(update(table).where(table.c.store_id == source).values(store_id=target))
     connection.execute(delete(stores).where(stores.c.store_id == source))  # and the rows that both stores had
@@ -81,15 +81,24 @@ def _move_entries(connection: Connection, table: Table, key: tuple[str, ...], so
 
 
 def _move_fallbacks(connection: Connection, source: str, target: str) -> None:
-    """Move the fallbacks of a store where the other store has the default of the setting too."""
-    fields = _fields(connection, target)
-    for setting, column in ((Setting.WEEKLY_HOURS, _HOURS), (Setting.TIMEZONE, "timezone")):
-        is_noted = fallbacks.c.setting == setting.value
-        known = select(1).where(fallbacks.c.store_id == target, is_noted)
-        if fields[column] is None and connection.execute(known).first() is None:
-            moved = update(fallbacks).where(fallbacks.c.store_id == source, is_noted)
-            connection.execute(moved.values(store_id=target))
-    connection.execute(delete(fallbacks).where(fallbacks.c.store_id == source))
+    """Move the fallbacks of a store. A fallback ends where the setting of the other store was written after it."""
+    is_source, is_target = fallbacks.c.store_id == source, fallbacks.c.store_id == target
+    for setting in Setting:
+        is_of = fallbacks.c.setting == setting.value
+        noted = set(connection.execute(select(fallbacks.c.store_id).where(is_of, is_source | is_target)).scalars())
+        has_value = {each for each in (source, target) if _has_value(connection, each, setting)}
+        if noted == {source} and target not in has_value:
+            connection.execute(update(fallbacks).where(is_of, is_source).values(store_id=target))
+        elif noted == {target} and source in has_value:
+            connection.execute(delete(fallbacks).where(is_of, is_target))
+    connection.execute(delete(fallbacks).where(is_source))
+
+
+def _has_value(connection: Connection, store_id: str, setting: Setting) -> bool:
+    fields = _fields(connection, store_id)
+    if setting is Setting.TIMEZONE:
+        return fields["timezone"] is not None
+    return fields[_HOURS] is not None or bool(_rows(connection, hours_versions, ("valid_from",), store_id))
 
 
 def _fields(connection: Connection, store_id: str) -> dict[str, Any]:

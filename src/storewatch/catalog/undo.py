@@ -1,5 +1,6 @@
 """Undo imports: the states of the catalog before each import are kept for UNDO_KEPT."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -21,11 +22,13 @@ from storewatch.catalog.import_states import (
     store_of,
 )
 from storewatch.catalog.store_changes import StoreChanges, change_stores
-from storewatch.domain.enums import ImportTable, Setting
 from storewatch.domain.errors import ImportChangedError, ImportNotKeptError, UnknownImportError
 
 # How long an import can be undone. After that the data needed for it are deleted.
 UNDO_KEPT: Final = timedelta(days=30)
+# The name of the states of fallbacks. A later change of them never forbids an undo.
+_FALLBACKS: Final = "fallbacks"
+_FALLBACK: Final = ("store_id", "setting", "reason", "noted_at")
 _STATES: Final = pl.Schema({"key": pl.String, "before": pl.String, "after": pl.String})
 
 
@@ -35,7 +38,9 @@ def change_undoably(connection: Connection, import_id: int, changes: StoreChange
     keys = {subject: each for subject, each in keys_of(changes).items() if each}
     before = {subject: SUBJECTS[subject].read(connection, each) for subject, each in keys.items()}
     new_stores = missing_stores(connection, store_ids_of(changes))
+    noted = _read_fallbacks(connection)
     changed = change_stores(connection, changes, now)
+    _write_states(connection, import_id, _FALLBACKS, _fallback_states(noted, _read_fallbacks(connection), changes))
     for subject, each in keys.items():
         after = SUBJECTS[subject].read(connection, each)
         rows = {"key": each, "before": [before[subject][key] for key in each], "after": [after[key] for key in each]}
@@ -77,7 +82,7 @@ class UndoRepository(Repository):
                 for subject, changed in states.items():
                     SUBJECTS[subject].write(connection, changed, now)
                 _remove_stores(connection, import_id, polled)
-                _delete_fallbacks(connection, import_id)
+                _restore_fallbacks(connection, import_id)
                 connection.execute(delete(import_states).where(import_states.c.import_id == import_id))
                 connection.execute(update(imports).where(imports.c.import_id == import_id).values(undone_at=now))
             move_version(connection)
@@ -98,9 +103,13 @@ class UndoRepository(Repository):
 
 
 def _write_states(connection: Connection, import_id: int, subject: str, states: pl.DataFrame) -> None:
+    connection.execute(insert(import_states).values(import_id=import_id, subject=subject, data=_parquet(states)))
+
+
+def _parquet(states: pl.DataFrame) -> bytes:
     data = BytesIO()
     states.write_parquet(data, compression="zstd")
-    connection.execute(insert(import_states).values(import_id=import_id, subject=subject, data=data.getvalue()))
+    return data.getvalue()
 
 
 def _read_states(connection: Connection, import_id: int) -> dict[str, pl.DataFrame]:
@@ -128,7 +137,7 @@ def _states_to_restore(connection: Connection, import_id: int, together: Sequenc
         raise ImportNotKeptError(import_id)
     restored = {}
     for subject, states in kept.items():
-        if subject != NEW_STORES:
+        if subject in SUBJECTS:
             _check_later_imports(connection, import_id, subject, states, together)
             _check_present(connection, row["imported_at"], subject, states)
             changed = states.filter(pl.col("before") != pl.col("after"))
@@ -188,14 +197,57 @@ def _remove_stores(connection: Connection, import_id: int, polled: Callable[[pl.
         connection.execute(delete(stores).where(is_added, *has_no_data))
 
 
-def _delete_fallbacks(connection: Connection, import_id: int) -> None:
-    """Delete the fallbacks of stores whose rows the import rejected."""
-    query = select(imports.c.table_name, imports.c.imported_at).where(imports.c.import_id == import_id)
-    table_name, imported_at = connection.execute(query).one()
-    setting = {ImportTable.WEEKLY_HOURS: Setting.WEEKLY_HOURS, ImportTable.TIMEZONES: Setting.TIMEZONE}.get(table_name)
-    if setting is not None:
-        noted = fallbacks.c.setting == setting, fallbacks.c.noted_at == imported_at
-        connection.execute(delete(fallbacks).where(*noted))
+def _read_fallbacks(connection: Connection) -> dict[str, str]:
+    """Return the state of every fallback by its key: the JSON of its columns, and of the store and the setting."""
+    found = connection.execute(select(*(fallbacks.c[name] for name in _FALLBACK)))
+    return {
+        json.dumps([store_id, setting]): json.dumps([store_id, setting, reason, noted_at.isoformat()])
+        for store_id, setting, reason, noted_at in found
+    }
+
+
+def _fallback_states(before: dict[str, str], after: dict[str, str], changes: StoreChanges) -> pl.DataFrame:
+    """Return _STATES of the fallbacks that an import changed, and of those that it would have added."""
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    rejected = {
+        json.dumps([store_id, setting.value])
+        for setting, stores_of in changes.rejected.items()
+        for store_id in stores_of["store_id"]
+    }
+    keys = sorted(changed | (rejected & after.keys()))
+    rows = {"key": keys, "before": [before.get(key, "") for key in keys], "after": [after.get(key, "") for key in keys]}
+    return pl.DataFrame(rows, schema=_STATES)
+
+
+def _restore_fallbacks(connection: Connection, import_id: int) -> None:
+    """Restore the fallbacks that nothing has changed since the import.
+
+    A later import that found the state after this import will restore the state before this import when it is undone.
+    """
+    # Imports of earlier versions have no states of fallbacks.
+    states = _read_states(connection, import_id).get(_FALLBACKS, pl.DataFrame(schema=_STATES))
+    is_later = import_states.c.subject == _FALLBACKS, import_states.c.import_id > import_id
+    later = select(import_states.c.import_id, import_states.c.data).where(*is_later).order_by(import_states.c.import_id)
+    for later_id, data in connection.execute(later).all():
+        theirs = pl.read_parquet(BytesIO(data))
+        joined = theirs.join(states, on="key", how="left", suffix="_here", maintain_order="left")
+        found_ours = pl.col("before") == pl.col("after_here")
+        relinked = joined.with_columns(before=pl.when(found_ours).then("before_here").otherwise("before"))
+        of_later = import_states.c.import_id == later_id, import_states.c.subject == _FALLBACKS
+        connection.execute(
+            update(import_states).where(*of_later).values(data=_parquet(relinked.select(theirs.columns)))
+        )
+        states = states.join(theirs, on="key", how="anti")
+    now = _read_fallbacks(connection)
+    for key, before, after in states.iter_rows():
+        if now.get(key, "") == after:
+            store_id, setting = json.loads(key)
+            is_key = fallbacks.c.store_id == store_id, fallbacks.c.setting == setting
+            connection.execute(delete(fallbacks).where(*is_key))
+            if before:
+                *values, noted_at = json.loads(before)
+                row = dict(zip(_FALLBACK, (*values, datetime.fromisoformat(noted_at)), strict=True))
+                connection.execute(insert(fallbacks).values(row))
 
 
 def _tables_of_stores() -> list[Table]:

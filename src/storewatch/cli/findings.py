@@ -52,7 +52,7 @@ def doctor(context: typer.Context, output: Output = "-", home: Home = None) -> N
     """List the stores with polls that contradict their hours, the hours that would fit, and the effect on the report.
 
     Nothing is changed. Without --windows the window is the 30 days before the newest poll. After the findings
-    come the stores that have no polls, no hours, or a default because their rows were rejected.
+    come the stores that have no polls, no hours, or a default or older value because their rows were rejected.
 
     \b
     Example: storewatch doctor --label owner=acme

@@ -58,8 +58,11 @@ REJECTS: Final = pl.Schema({"line": pl.Int64, "row": pl.String, "reason": pl.Str
 # Rejected rows of an import, which may have several files.
 FILE_REJECTS: Final = pl.Schema({**REJECTS, "file": pl.String()})
 
-# Stores that have the default of a setting (Setting) because an import rejected all their rows; reason: of the first.
-FALLBACKS: Final = pl.Schema({"store_id": pl.String, "setting": pl.String, "reason": pl.String})
+# Stores whose rows of a setting (Setting) were all rejected; reason: of the first. They keep the older value of the
+# setting, or have the default where there is none.
+FALLBACKS: Final = pl.Schema(
+    {"store_id": pl.String, "setting": pl.String, "reason": pl.String, "keeps_older": pl.Boolean}
+)
 
 # The next four change the weekly hours of stores (engine.opening.changes). Any order, no row twice.
 # Hours that hold from the local date `valid_from` until the next version; a null weekly_hours_id is open 24x7.

@@ -85,7 +85,7 @@ def replace_hours(
 
     valid_from: the local date from which the new hours hold; earlier hours are kept. Without it they replace all hours.
     scope: rows of other stores are rejected. weekdays: how they are counted; None: as the numbers in the body show.
-    Raises InvalidInputError when the body as a whole cannot be read.
+    Stores whose rows were all rejected are noted. Raises InvalidInputError when the body as a whole cannot be read.
     """
     table = _TABLE[ImportTable.WEEKLY_HOURS]
     read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
@@ -101,10 +101,10 @@ def replace_hours(
         return checked
 
     good, change = _check(rows, check, catalog, scope)
-    if change.accepted:
-        hours = weekly_intervals(good.select(WEEKLY_HOURS.names()).unique())
-        noted = {Setting.WEEKLY_HOURS: pl.concat(rejected)} if rejected else {}
-        catalog.stores.replace(StoreChanges(hours=hours, hours_from=valid_from, rejected=noted), now=now)
+    # Rejected rows are noted even if no row is good: their stores fall back to older or default hours.
+    hours = weekly_intervals(good.select(WEEKLY_HOURS.names()).unique()) if change.accepted else None
+    noted = {Setting.WEEKLY_HOURS: pl.concat(rejected)} if rejected else {}
+    catalog.stores.replace(StoreChanges(hours=hours, hours_from=valid_from, rejected=noted), now=now)
     return change
 
 

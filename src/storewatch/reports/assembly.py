@@ -337,7 +337,7 @@ def _stores(context: ReportContext, store_details: StoreDetails, totals_us: Int6
 
 def _source(value: pl.Expr, fallbacks: pl.DataFrame, setting: Setting) -> pl.Expr:
     """Return the SettingSource of a setting; `value` is null where the default holds."""
-    rejected = fallbacks.filter(pl.col("setting") == setting)["store_id"]
+    rejected = fallbacks.filter(pl.col("setting") == setting, ~pl.col("keeps_older"))["store_id"]
     default = pl.when(pl.col("store_id").is_in(rejected.implode())).then(pl.lit(SettingSource.REJECTED.value))
     return (
         pl.when(value.is_not_null())

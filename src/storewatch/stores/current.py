@@ -270,7 +270,7 @@ def _describe(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]
         key: tuple((span["start_s"], span["end_s"]) for span in spans) for key, spans in rows.patterns.iter_rows()
     }
     rejected: dict[str, list[Setting]] = {}
-    for store_id, setting in rows.fallbacks.select("store_id", "setting").iter_rows():
+    for store_id, setting in rows.fallbacks.filter(~pl.col("keeps_older")).select("store_id", "setting").iter_rows():
         rejected.setdefault(store_id, []).append(Setting(setting))
     lives = {row.pop("store_id"): row for row in rows.changes.lives.to_dicts()}
     return [

@@ -1,4 +1,4 @@
-"""What the inputs leave open: stores without polls, polled stores without hours, defaults because of rejected rows."""
+"""What the inputs leave open: stores without polls, polled stores without hours, stores whose rows were rejected."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,8 @@ class InputGaps:
 
     named: stores in hours, zones or labels; unpolled: those of them without polls. polled: stores with polls; hourless:
     those of them without hours. alike: pairs of an unpolled id and a polled one that agree in their first 15 digits.
-    default_hours, default_zone: stores that have the default because their rows were rejected.
+    default_hours, default_zone: stores that have the default because their rows were rejected; older_hours, older_zone:
+    stores that keep the older value because all of their new rows were rejected.
     """
 
     named: int
@@ -39,6 +40,8 @@ class InputGaps:
     alike: tuple[tuple[str, str], ...]
     default_hours: tuple[str, ...]
     default_zone: tuple[str, ...]
+    older_hours: tuple[str, ...]
+    older_zone: tuple[str, ...]
 
     def lines(self) -> Iterator[str]:
         """Return sentences for people, none where nothing is open."""
@@ -54,24 +57,30 @@ class InputGaps:
                 f"likely cause: {len(self.alike):,} of the ids without polls agree with a polled id in their first "
                 f"{KEPT_DIGITS} digits only, as after a spreadsheet: {named} and {polled}"
             )
-        for stores, what, default in (
-            (self.default_hours, "hours", "open 24x7"),
-            (self.default_zone, "time zone", DEFAULT_TIMEZONE),
+        for default, older, what, value in (
+            (self.default_hours, self.older_hours, "hours", "open 24x7"),
+            (self.default_zone, self.older_zone, "time zone", DEFAULT_TIMEZONE),
         ):
-            if stores:
-                yield f"without {what} because the rows were rejected, so taken as {default}: {some(stores)}"
+            if default:
+                yield f"without {what} because the rows were rejected, so taken as {value}: {some(default)}"
+            if older:
+                yield f"with the older {what} because all new rows were rejected: {some(older)}"
 
 
-def find_gaps(catalog: Catalog, snapshot: Snapshot) -> InputGaps:
-    """Compare the stores of the catalog with those polled up to a version of the lake."""
-    stores, polled = catalog.stores.read_inputs(), snapshot.store_ids()
+def find_gaps(catalog: Catalog, snapshot: Snapshot, among: pl.Series | None = None) -> InputGaps:
+    """Compare the stores of the catalog with those polled up to a version of the lake. among: ids of stores; None: all.
+
+    Without `among` the stores count whose rows were rejected and that no other input has named yet.
+    """
+    stores, polled, fallbacks = catalog.stores.read_inputs(), snapshot.store_ids(), catalog.fallbacks.list_()
+    if among is not None:
+        stores, fallbacks = (each.filter(pl.col("store_id").is_in(among.implode())) for each in (stores, fallbacks))
+        polled = polled.filter(polled.is_in(among.implode()))
     has_polls = stores["store_id"].is_in(polled.implode())
     unpolled = stores.filter(~has_polls, pl.col("is_named"))["store_id"]
     # A store that was polled but is not in the catalog yet has no hours either.
     with_hours = stores.filter("has_hours")["store_id"]
     hourless = polled.filter(~polled.is_in(with_hours.implode()))
-    fallbacks = catalog.fallbacks.list_()
-    by_setting = {setting: fallbacks.filter(pl.col("setting") == setting)["store_id"] for setting in Setting}
     return InputGaps(
         named=int(stores["is_named"].sum()),
         unpolled=unpolled.len(),
@@ -80,8 +89,16 @@ def find_gaps(catalog: Catalog, snapshot: Snapshot) -> InputGaps:
         hourless=hourless.len(),
         hourless_ids=tuple(hourless.head(SHOWN)),
         alike=tuple(find_alike(unpolled.head(_MOST_COMPARED), polled)),
-        default_hours=tuple(by_setting[Setting.WEEKLY_HOURS]),
-        default_zone=tuple(by_setting[Setting.TIMEZONE]),
+        default_hours=_rejected(fallbacks, Setting.WEEKLY_HOURS, keeps_older=False),
+        default_zone=_rejected(fallbacks, Setting.TIMEZONE, keeps_older=False),
+        older_hours=_rejected(fallbacks, Setting.WEEKLY_HOURS, keeps_older=True),
+        older_zone=_rejected(fallbacks, Setting.TIMEZONE, keeps_older=True),
+    )
+
+
+def _rejected(fallbacks: pl.DataFrame, setting: Setting, *, keeps_older: bool) -> tuple[str, ...]:
+    return tuple(
+        fallbacks.filter(pl.col("setting") == setting, pl.col("keeps_older") == pl.lit(keeps_older))["store_id"]
     )
 
 

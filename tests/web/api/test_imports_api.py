@@ -96,6 +96,19 @@ def test_files_of_the_same_table_are_one_import(client: TestClient, app: Install
     assert any("time zone because the rows were rejected" in line for line in inputs["sentences"])
     client.patch("/v1/stores/cafe", json={"timezone": None})
     assert client.get("/v1/stores/cafe").json()["timezone_source"] == "default"
+    for _ in range(2):  # an undo and the same import again
+        (again,) = imported(client, ("3.csv", f"{header}\ncafe,0,9h,17h\n"))
+        assert client.get("/v1/status").json()["inputs"]["older_hours"] == ["cafe"]
+        client.post(f"/v1/imports/{again['import_id']}/undo")
+        assert client.get("/v1/status").json()["inputs"]["older_hours"] == []
+    (again,) = imported(client, ("3.csv", f"{header}\ncafe,0,9h,17h\n"))
+    sentence = "with the older hours because all new rows were rejected: cafe"
+    assert sentence in again["inputs"]
+    inputs = client.get("/v1/status").json()["inputs"]
+    assert (inputs["default_hours"], inputs["older_hours"], inputs["older_zone"]) == ([], ["cafe"], [])
+    assert sentence in inputs["sentences"]
+    imported(client, ("4.csv", f"{header}\ncafe,0,09:00,17:00\n"))
+    assert client.get("/v1/status").json()["inputs"]["older_hours"] == []
     wait_for(lambda: uploads_of(app) == [])
 
 

@@ -521,6 +521,19 @@ def test_hours_of_many_stores_come_as_json(client: TestClient) -> None:
         assert client.get(f"/v1/stores/{store_id}/weekly_hours").json()["weekly_hours"] == [NINE_TO_TWELVE]
 
 
+@pytest.mark.parametrize("store_id", ["bar", "new"])
+def test_stores_of_a_body_without_a_good_row_are_named(client: TestClient, store_id: str) -> None:
+    client.post("/v1/weekly_hours", json=[{"store_id": "bar", **NINE_TO_TWELVE}])
+    bad = [{"store_id": store_id, "day": 0, "start_time_local": "9h", "end_time_local": "12h"}]
+    assert client.post("/v1/weekly_hours", json=bad).status_code == 422
+    inputs = client.get("/v1/status").json()["inputs"]
+    named = {key: inputs[key] for key in ("older_hours", "default_hours")}
+    assert named == {"older_hours": ["bar"] * (store_id == "bar"), "default_hours": ["new"] * (store_id == "new")}
+    client.post("/v1/weekly_hours", json=[{"store_id": store_id, **NINE_TO_TWELVE}])
+    inputs = client.get("/v1/status").json()["inputs"]
+    assert (inputs["older_hours"], inputs["default_hours"]) == ([], [])
+
+
 def test_labels_of_many_stores_come_as_csv(client: TestClient) -> None:
     client.patch("/v1/stores/bar", json={"labels": {"region": "north"}})
     text = "store_id,name,Owner\nbar,Bar,acme\n,x,y\nnew,,\n"

@@ -119,8 +119,8 @@ stores = Table(
     sqlite_with_rowid=False,  # stored in the order of store_id, in which rows are read
 )
 
-# Stores for which an import rejected all rows of hours or of the time zone. The store need not exist yet. A row has a
-# meaning only while the store has the default of the setting.
+# Stores for which an import rejected all rows of hours or of the time zone. The store need not exist yet. A row is
+# deleted when the setting is written.
 fallbacks = Table(
     "fallbacks",
     metadata,

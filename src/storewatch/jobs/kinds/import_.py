@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from storewatch.catalog import Catalog, Job
+from storewatch.catalog import Catalog, Job, StoreFilter
 from storewatch.domain.enums import JobKind, WeekdayCounting
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import parse_instant
@@ -30,8 +30,9 @@ def run(running: RunningJob, services: JobServices) -> JobResult:
     kept = ("import_id", "file", "table_name", "rows", "accepted", "rejected", "lake_version")
     tables = [{name: getattr(each, name) for name in kept} | asdict(each.notes) for each in imported]
     # A caller with a scope must not see other stores.
-    gaps = [] if job.scope.is_limited else list(find_gaps(services.catalog, services.lake.snapshot()).lines())
-    return JobResult(result={"tables": tables, "left_out": list(left_out), "inputs": gaps})
+    own = services.catalog.stores.list_ids(StoreFilter(labels=job.scope.labels)) if job.scope.is_limited else None
+    gaps = find_gaps(services.catalog, services.lake.snapshot(), own)
+    return JobResult(result={"tables": tables, "left_out": list(left_out), "inputs": list(gaps.lines())})
 
 
 def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001

@@ -29,6 +29,12 @@ class InputsModel(BaseModel):
     default_zone: Annotated[
         list[str], Field(description="Stores in the default zone because their rows were rejected.")
     ]
+    older_hours: Annotated[
+        list[str], Field(description="Stores that keep older hours because all new rows were rejected.")
+    ]
+    older_zone: Annotated[
+        list[str], Field(description="Stores that keep the older time zone because all new rows were rejected.")
+    ]
     sentences: Annotated[list[str], Field(description="The same facts as sentences.")]
 
     @classmethod
@@ -44,6 +50,8 @@ class InputsModel(BaseModel):
             alike=[list(pair) for pair in gaps.alike[:SHOWN_STORES]],
             default_hours=list(gaps.default_hours[:SHOWN_STORES]),
             default_zone=list(gaps.default_zone[:SHOWN_STORES]),
+            older_hours=list(gaps.older_hours[:SHOWN_STORES]),
+            older_zone=list(gaps.older_zone[:SHOWN_STORES]),
             sentences=list(gaps.lines()),
         )
 
