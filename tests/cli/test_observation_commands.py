@@ -33,6 +33,28 @@ def test_polls_are_listed_with_their_reason_and_source(home: Path) -> None:
     assert "nobody" in mistake(home, "observations", "list", "--store-id", "nobody")
 
 
+def test_spellings_of_one_reason_and_source_are_one_in_a_report(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text(
+        "store_id,status,timestamp_utc,reason,source\n"
+        "cafe,inactive,2023-03-01 12:00:00 UTC,PAUSED_BY_RESTAURANT,UberEats\n"
+        "cafe,inactive,2023-03-01 13:00:00 UTC,Kitchen_Fire,UBEREATS\n"
+    )
+    printed(home, "import", tmp_path / "more.csv")
+    polls = [line.split("  ") for line in printed(home, "observations", "list", "--store-id", "cafe")[3:]]
+    assert [[cell.strip() for cell in line if cell][2:] for line in polls] == [
+        ["paused by the restaurant", "UberEats"],
+        ["Kitchen_Fire", "UBEREATS"],
+    ]
+    asked = ("--windows", "2023-03-01", "--as-of", "2023-03-02T00:00:00Z", "--include", "reasons")
+    shown = printed(home, "report", *asked, "--source", "uberEATS", "--format", "wide_csv", "--table", "reasons")
+    names = shown[0].split(",")
+    found = [dict(zip(names, line.split(","), strict=False)) for line in shown[1:]]
+    assert [(each["reason"], each["inactive_polls"]) for each in found] == [
+        ("paused by the restaurant", "2"),
+        ("kitchen fire", "1"),
+    ]
+
+
 def test_one_wrong_poll_is_deleted_and_the_report_has_its_now_again(home: Path) -> None:
     wrong = ("observations", "delete", "--store-id", "bar", "--at", "2025-03-01T11:00:00Z")
     assert printed(home, *wrong, "--dry-run") == [f"{WRONG} would be deleted"]

@@ -13,6 +13,7 @@ import polars as pl
 
 from storewatch.domain.columns import INSTANT, LABELS, LIVES, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
+from storewatch.domain.poll_texts import with_known_reasons
 from storewatch.domain.timezones import timezone_named
 from storewatch.ingest.blocks import DETAIL_NAMES
 from storewatch.ingest.cells import (
@@ -32,14 +33,6 @@ from storewatch.ingest.notations import are_opening_times, opening_problems, ope
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 MAX_DETAIL_LENGTH: Final = 200
-# Words for `reason` that mean the same everywhere; any other text is kept as it is.
-KNOWN_REASONS: Final = (
-    "paused by the platform",
-    "paused by the restaurant",
-    "out of hours",
-    "not found",
-    "error",
-)
 _OBSERVED: Final = ("store_id", "observed_at")
 DAY_NAMES: Final = ("day", "dayofweek", "day_of_week")
 
@@ -99,6 +92,8 @@ def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
         parsed = parsed.with_columns(
             columns.select(pl.when(~is_empty(name)).then(stripped(name)).alias(name) for name in details)
         )
+    if "reason" in details:
+        parsed = parsed.with_columns(with_known_reasons(parsed["reason"]))
     possible = observed_at.to_physical() >= _FIRST_INSTANT_US
     problems = [
         id_problem(),

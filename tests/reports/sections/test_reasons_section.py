@@ -73,6 +73,23 @@ def test_polls_of_other_sources_are_not_used(tmp_path: Path) -> None:
     assert rows_of(of_nobody, ReportTable.STORES, "up_us", "down_us", "unknown_us") == [(0, 0, 8 * HOUR_US)]
 
 
+def test_spellings_of_one_reason_or_source_are_counted_together(tmp_path: Path) -> None:
+    """The lake of an earlier release has them as they were sent."""
+    sent = [
+        ("paused_by_platform", "UBER"),
+        ("PAUSED BY platform", "uber"),
+        ("Paused by platform", "Uber "),
+        ("Oven-Broken", "uber"),
+    ]
+    details = said(**dict(zip(("h10", "h11", "h12", "h13"), sent, strict=True)))
+    content = report_on(tmp_path, {"cafe": CAFE}, details=details, sources=["Uber"], **ASKED)
+    assert rows_of(content, ReportTable.REASONS, "reason", "inactive_polls") == [
+        ("paused by the platform", 3),
+        ("oven broken", 1),
+    ]
+    assert rows_of(content, ReportTable.OUTAGES, "reasons") == [("3 paused by the platform, 1 oven broken",)]
+
+
 @pytest.mark.parametrize("shard_rows", [10, 4_000_000])
 def test_parts_are_those_of_the_slow_twin_and_add_up(tmp_path: Path, shard_rows: int) -> None:
     rng = random.Random(7)

@@ -45,6 +45,20 @@ def register(installation: Installation) -> None:
     installation.catalog.stores.replace(StoreChanges(labels=owners), now=installation.clock())
 
 
+def test_pushed_reasons_in_other_spellings_are_the_known_ones(client: TestClient) -> None:
+    sent = ["paused_by_platform", "PAUSED BY platform", "Paused by platform", "Kitchen_Fire"]
+    rows = [
+        {"store_id": "cafe", "observed_at": f"2023-03-01T1{hour}:00:00Z", "status": "inactive", "reason": reason}
+        for hour, reason in enumerate(sent)
+    ]
+    assert client.post("/v1/observations", json=rows).json()["accepted"] == 4
+    shown = [row["reason"] for row in listed(client, "cafe")]
+    assert shown == ["paused by the platform"] * 3 + ["Kitchen_Fire"]
+    range_ = {"from": "2023-03-01T00:00:00Z", "to": "2023-03-02T00:00:00Z"}
+    [outage] = client.get("/v1/stores/cafe/outages", params=range_).json()["outages"]
+    assert outage["reasons"] == "3 paused by the platform, 1 kitchen fire"
+
+
 @pytest.mark.usefixtures("pushed")
 def test_polls_are_counted_first_and_deleted_in_one_version(client: TestClient, installation: Installation) -> None:
     register(installation)

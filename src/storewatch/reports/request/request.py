@@ -40,6 +40,7 @@ from storewatch.domain.instants import (
 )
 from storewatch.domain.labels import Label, clean_label
 from storewatch.domain.policies import POLICIES, Policy
+from storewatch.domain.poll_texts import requested_sources
 from storewatch.domain.timezones import timezone_named
 from storewatch.reports.request.parameters import (
     MAX_SOURCES,
@@ -334,7 +335,15 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             )
         return named
 
-    @field_validator("store_ids", "windows", "include", "sources")
+    @field_validator("sources")
+    @classmethod
+    def _check_sources(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return requested_sources(sources)
+        except InvalidInputError as error:
+            raise InvalidParameterError("sources", str(error)) from None
+
+    @field_validator("store_ids", "windows", "include")
     @classmethod
     def _once_each(cls, values: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return None if values is None else tuple(dict.fromkeys(values))

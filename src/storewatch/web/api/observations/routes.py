@@ -13,9 +13,10 @@ from storewatch.access import Principal
 from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import OverCapacityError
 from storewatch.domain.media_types import ARROW, CSV, JSON, NDJSON, PARQUET
+from storewatch.domain.poll_texts import KNOWN_REASONS
 from storewatch.ingest.ingestion import REQUEST_BYTES, Ingestion, PushOutcome
 from storewatch.ingest.pushed import Pushed, read_pushed
-from storewatch.ingest.tables import KNOWN_REASONS, MAX_DETAIL_LENGTH
+from storewatch.ingest.tables import MAX_DETAIL_LENGTH
 from storewatch.web.api.observations.models import PushedObservations, RejectedObservation
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
