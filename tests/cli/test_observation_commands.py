@@ -55,6 +55,17 @@ def test_spellings_of_one_reason_and_source_are_one_in_a_report(home: Path, tmp_
     ]
 
 
+@pytest.mark.parametrize(
+    "command", [("report",), ("outages",), ("doctor",), ("definition", "save", "mine")], ids=lambda command: command[0]
+)
+def test_source_that_no_poll_has_is_refused_by_commands(home: Path, command: tuple[str, ...]) -> None:
+    sentence = "--sources: No poll has the source 'uber eat'; the nearest is ubereats."
+    assert mistake(home, *command, "--source", "Uber_Eat") == sentence
+    if command[0] in ("report", "definition"):
+        assert storewatch(home, *command, "--source", "Uber_Eat", "--allow-unknown").returncode == 0
+    assert storewatch(home, *command, "--source", "UBEREATS").returncode == 0
+
+
 def test_one_wrong_poll_is_deleted_and_the_report_has_its_now_again(home: Path) -> None:
     wrong = ("observations", "delete", "--store-id", "bar", "--at", "2025-03-01T11:00:00Z")
     assert printed(home, *wrong, "--dry-run") == [f"{WRONG} would be deleted"]

@@ -143,6 +143,13 @@ def _nearest(connection: Connection, names: Select[Any], column: ColumnElement[s
     return [spellings[near] for near in get_close_matches(_compared(wanted), spellings, n=_NEAREST)]
 
 
+def nearest_or_listed(wanted: str, known: Iterable[str], what: str) -> str:
+    """Return, in words, the known names that are most like `wanted`, or the first ones if none is."""
+    spellings = {_compared(name): name for name in known}
+    near = get_close_matches(_compared(wanted), spellings, n=_NEAREST)
+    return _hint([spellings[each] for each in near]) or _listed(what, sorted(spellings.values()))
+
+
 def _compared(name: str) -> str:
     return name.casefold()[:_COMPARED_LENGTH]
 

@@ -28,7 +28,7 @@ def save(context: typer.Context, name: Name, home: Home = None) -> None:
     Then:    storewatch report --definition weekly --output reports/
     """
     from storewatch.catalog import Definition
-    from storewatch.reports.archive.runs import check_names
+    from storewatch.reports.archive.runs import check_names, check_polls
     from storewatch.reports.request.definitions import check_name
     from storewatch.reports.request.request import read_request
 
@@ -38,6 +38,7 @@ def save(context: typer.Context, name: Name, home: Home = None) -> None:
     saved = Definition(name=name, parameters=parameters, created_at=datetime.now(UTC), created_by=author())
     with changing(home, "definition.create", "definition") as (installation, audit):
         check_names(request, installation.catalog)
+        check_polls(request, installation.lake.snapshot(), installation.catalog)
         is_new = installation.catalog.definitions.replace(saved)
         audit.done(name, action="definition.create" if is_new else "definition.change")
     typer.echo(f"{name} {'saved' if is_new else 'replaced'}")

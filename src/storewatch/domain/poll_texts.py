@@ -8,6 +8,7 @@ import polars as pl
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.texts import BLANKS, clean_id
 
+MAX_SOURCES: Final = 20  # in one request
 KNOWN_REASONS: Final = (
     "paused by the platform",
     "paused by the restaurant",

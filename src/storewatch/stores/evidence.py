@@ -110,9 +110,11 @@ def read_evidence(
     store_ids: pl.Series,
     range_us: tuple[int, int],
     stores: StoresToRead,
+    *,
+    sources: tuple[str, ...] = (),
 ) -> Evidence:
     """Read the observations of `store_ids` in a range as evidence; the arguments are those of `read_rows`."""
-    return read_rows(snapshot, store_ids, range_us, stores).evidence(len(store_ids))
+    return read_rows(snapshot, store_ids, range_us, stores, sources=sources).evidence(len(store_ids))
 
 
 def read_rows(

@@ -128,7 +128,7 @@ def _inactive_polls(store: StoreRows, moment: Moment, query: HistoryQuery, sessi
     if not moment.snapshot.has_details(first_us, last_us):
         return None
     ids = store.frame["store_id"]
-    rows = read_rows(moment.snapshot, ids, (first_us, last_us), ids.to_list(), detailed=True)
+    rows = read_rows(moment.snapshot, ids, (first_us, last_us), ids.to_list(), sources=query.sources, detailed=True)
     return inactive_polls(rows, sessions)
 
 

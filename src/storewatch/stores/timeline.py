@@ -52,12 +52,16 @@ class Range:
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryQuery:
-    """A range of time and how the observations in it are interpreted."""
+    """A range of time and how the observations in it are interpreted.
+
+    sources: only observations of these, in their common spelling; empty: all.
+    """
 
     range: Range
     policy: Policy
     closures: ClosureMode = ClosureMode.HONOUR
     annotations: AnnotationMode = AnnotationMode.APPLY
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +191,9 @@ def read_store(store: StoreRows, moment: Moment, query: HistoryQuery, around_us:
     calendars = assign_calendars(store.frame, store.patterns, store.changes)
     applied = query.annotations is AnnotationMode.APPLY
     return EngineInputs(
-        evidence=read_evidence(moment.snapshot, ids, (start_us, min(end_us - 1, as_of_us)), ids.to_list()),
+        evidence=read_evidence(
+            moment.snapshot, ids, (start_us, min(end_us - 1, as_of_us)), ids.to_list(), sources=query.sources
+        ),
         sessions=open_sessions(calendars, start_us, end_us, query.closures),
         as_of_us=as_of_us,
         policy=query.policy,

@@ -81,7 +81,7 @@ def test_spellings_of_one_reason_or_source_are_counted_together(tmp_path: Path) 
         ("Paused by platform", "Uber "),
         ("Oven-Broken", "uber"),
     ]
-    details = said(**dict(zip(("h10", "h11", "h12", "h13"), sent, strict=True)))
+    details = details_of(**dict(zip(("h10", "h11", "h12", "h13"), sent, strict=True)))
     content = report_on(tmp_path, {"cafe": CAFE}, details=details, sources=["Uber"], **ASKED)
     assert rows_of(content, ReportTable.REASONS, "reason", "inactive_polls") == [
         ("paused by the platform", 3),

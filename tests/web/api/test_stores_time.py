@@ -38,6 +38,7 @@ CAFE_MONDAY = {
     "max_gap_seconds": 10_800.0,
     "closures": "honour",
     "annotations": "apply",
+    "sources": [],
 }
 NO_DETAILS = {"reason": None, "source": None}
 SECONDS = ("business_seconds", "up_seconds", "down_seconds", "unknown_seconds", "planned_seconds")

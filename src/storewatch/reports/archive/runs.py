@@ -41,6 +41,7 @@ from storewatch.reports.exports.header import totals
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.request.windows import cut, resolve_windows
 from storewatch.stores.evidence import StoreList
+from storewatch.stores.sources import check_sources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +236,7 @@ class Reports:
             chosen = chosen.at(in_zone.to_numpy())
         if not request.allow_unknown:
             _check_labels(request, self.catalog, scope)
+            check_polls(request, snapshot, self.catalog, scope)
         inputs = ReportInputs(
             store_list=chosen if request.peers is None else self._with_peers(request.peers, chosen, visible),
             snapshot=snapshot,
@@ -283,6 +285,16 @@ def check_names(request: ReportRequest, catalog: Catalog, scope: Scope = ALL_STO
     if request.store_ids:
         catalog.names.require_stores(request.store_ids, scope)
     _check_labels(request, catalog, scope)
+
+
+def check_polls(request: ReportRequest, snapshot: Snapshot, catalog: Catalog, scope: Scope = ALL_STORES) -> None:
+    """Raise InvalidParameterError, with the nearest names, for a source of the request that no poll has."""
+    if request.allow_unknown:
+        return
+    try:
+        check_sources(snapshot, catalog, request.sources, scope)
+    except InvalidInputError as error:
+        raise InvalidParameterError("sources", str(error)) from None
 
 
 def _check_labels(request: ReportRequest, catalog: Catalog, scope: Scope) -> None:

@@ -26,7 +26,6 @@ from storewatch.domain.texts import clean_id
 
 MAX_STORES: Final = 10_000
 MAX_WINDOWS: Final = 10
-MAX_SOURCES: Final = 20
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # PostgreSQL's texts hold no NUL
 StoreId = Annotated[Text, Field(min_length=1, max_length=500)]

@@ -40,10 +40,9 @@ from storewatch.domain.instants import (
 )
 from storewatch.domain.labels import Label, clean_label
 from storewatch.domain.policies import POLICIES, Policy
-from storewatch.domain.poll_texts import requested_sources
+from storewatch.domain.poll_texts import MAX_SOURCES, requested_sources
 from storewatch.domain.timezones import timezone_named
 from storewatch.reports.request.parameters import (
-    MAX_SOURCES,
     MAX_STORES,
     MAX_WINDOWS,
     Duration,
@@ -186,7 +185,9 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
     ] = None
     allow_unknown: Annotated[
         Flag,
-        Field(description="Accept stores, labels and values that do not exist yet, and a report of no stores."),
+        Field(
+            description="Accept stores, labels, values and sources that do not exist yet, and a report of no stores."
+        ),
         Parameter(part=Part.FORM),
     ] = False
     group_by: Annotated[

@@ -9,7 +9,7 @@ from storewatch.access import Principal
 from storewatch.catalog import Catalog, Definition
 from storewatch.domain.errors import DefinitionExistsError, UnknownDefinitionError
 from storewatch.installation import Installation
-from storewatch.reports.archive.runs import check_names
+from storewatch.reports.archive.runs import check_names, check_polls
 from storewatch.reports.request.request import read_request
 from storewatch.web.api.definitions.models import (
     DefinitionBody,
@@ -110,5 +110,7 @@ def _read(installation: Installation, name: str, change: DefinitionChange, calle
     """Read a report definition. It has only the parameters that were sent and are not null."""
     parameters = {member: value for member, value in change.parameters.sent().items() if value is not None}
     with field("body", "parameters"), members("body", "parameters"):
-        check_names(read_request(parameters), installation.catalog)
+        wanted = read_request(parameters)
+        check_names(wanted, installation.catalog)
+        check_polls(wanted, installation.lake.snapshot(), installation.catalog)
     return Definition(name=name, parameters=parameters, created_at=installation.clock(), created_by=caller.key_id)

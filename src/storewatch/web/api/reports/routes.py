@@ -25,7 +25,7 @@ from storewatch.domain.errors import (
 from storewatch.domain.instants import instant_of
 from storewatch.installation import Installation
 from storewatch.reports.archive.manifest import Manifest
-from storewatch.reports.archive.runs import check_names
+from storewatch.reports.archive.runs import check_names, check_polls
 from storewatch.reports.request.definitions import resolve_definition
 from storewatch.reports.request.request import ReportRequest, read_request
 from storewatch.web import etags
@@ -203,6 +203,7 @@ def _read(installation: Installation, body: ReportBody, caller: Principal) -> Re
         wanted = read_request(resolve_definition(body.sent(), installation.catalog), as_of=as_of)
     with members("body"):
         check_names(wanted, installation.catalog, caller.scope)
+        check_polls(wanted, installation.lake.snapshot(), installation.catalog, caller.scope)
     needs_data = wanted.windows or wanted.group_by or wanted.peers or wanted.labels or wanted.zone
     if needs_data or wanted.format in (ReportFormat.XLSX, ReportFormat.PDF):
         _check(installation, wanted, caller)

@@ -13,8 +13,10 @@ from storewatch.catalog import StoreRows
 from storewatch.domain.enums import AnnotationMode, ClosureMode
 from storewatch.domain.instants import SECOND_US, instant_of, instant_us
 from storewatch.domain.policies import Policy, choose_policy
+from storewatch.domain.poll_texts import MAX_SOURCES, requested_sources
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.installation import Installation
+from storewatch.stores.sources import check_sources
 from storewatch.stores.states import Moment
 from storewatch.stores.timeline import DEFAULT_DAYS, MAX_DAYS, HistoryQuery, choose_range
 from storewatch.web.etags import etag_of, headers, not_modified
@@ -50,6 +52,16 @@ AnnotationsMode = Annotated[
     Query(description="Whether down time in an annotation counts as the annotation's `reclassify_as`."),
 ]
 
+Sources = Annotated[
+    list[str],
+    Query(
+        max_length=MAX_SOURCES,
+        description="Count only polls of these sources; polls without a source are left out. Repeat it for several.",
+        examples=[],
+    ),
+]
+AllowUnknownSource = Annotated[bool, Query(description="Accept sources that no poll has yet.")]
+
 # Builds the answer from the rows of the store, the moment, the query and the members of StoreRange.
 AnswerBuilder = Callable[[StoreRows, Moment, HistoryQuery, dict[str, Any]], BaseModel]
 
@@ -70,11 +82,14 @@ class HistoryParameters:
     policy: Policy
     closures: ClosureMode
     annotations: AnnotationMode
+    sources: tuple[str, ...]
+    allow_unknown: bool
 
     def etag_inputs(self) -> tuple[str | int | None, ...]:
         """Return the parameters as the ETag is computed from them."""
         ends = (None if end is None else instant_us(end) for end in (self.begin, self.end))
-        return (*ends, self.policy.name, self.policy.max_gap_us, self.closures, self.annotations)
+        policy = self.policy
+        return (*ends, policy.name, policy.max_gap_us, self.closures, self.annotations, str(self.sources))
 
 
 def history_parameters(default: Policy) -> Callable[..., HistoryParameters]:
@@ -87,7 +102,11 @@ def history_parameters(default: Policy) -> Callable[..., HistoryParameters]:
         max_gap: MaxGap = None,
         closures: ClosuresMode = ClosureMode.HONOUR,
         annotations: AnnotationsMode = AnnotationMode.APPLY,
+        sources: Sources = [],  # noqa: B006 - FastAPI copies it
+        allow_unknown: AllowUnknownSource = False,
     ) -> HistoryParameters:
+        with field("query", "sources"):
+            chosen_sources = requested_sources(sources)
         with field("query", "policy" if max_gap is None else "max_gap"):
             chosen = choose_policy(policy, max_gap)
         return HistoryParameters(
@@ -96,6 +115,8 @@ def history_parameters(default: Policy) -> Callable[..., HistoryParameters]:
             policy=chosen,
             closures=closures,
             annotations=annotations,
+            sources=chosen_sources,
+            allow_unknown=allow_unknown,
         )
 
     return read
@@ -123,8 +144,15 @@ class HistoryRequest:
         shared = self.shared
         with field("query", "from"):
             chosen = choose_range(shared.begin, shared.end, moment.as_of_us, max_days=self.max_days)
+        if not shared.allow_unknown:
+            with field("query", "sources"):
+                check_sources(moment.snapshot, self.installation.catalog, shared.sources, self.caller.scope)
         query = HistoryQuery(
-            range=chosen, policy=shared.policy, closures=shared.closures, annotations=shared.annotations
+            range=chosen,
+            policy=shared.policy,
+            closures=shared.closures,
+            annotations=shared.annotations,
+            sources=shared.sources,
         )
         answer = build(store, moment, query, _about(store, moment, query))
         return Response(answer.model_dump_json(by_alias=True), media_type="application/json", headers=headers(etag))
@@ -142,4 +170,5 @@ def _about(store: StoreRows, moment: Moment, query: HistoryQuery) -> dict[str, A
         "max_gap_seconds": query.policy.max_gap_us / SECOND_US,
         "closures": query.closures,
         "annotations": query.annotations,
+        "sources": list(query.sources),
     }

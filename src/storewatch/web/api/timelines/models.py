@@ -44,6 +44,7 @@ EXAMPLE_RANGE: Final[dict[str, Any]] = {
     "max_gap_seconds": 10_800.0,
     "closures": "honour",
     "annotations": "apply",
+    "sources": [],
 }
 
 
@@ -86,6 +87,9 @@ class StoreRange(BaseModel):
     max_gap_seconds: float
     closures: ClosureMode
     annotations: AnnotationMode
+    sources: Annotated[
+        list[str], Field(description="Only polls of these sources count, in their common spelling; empty: all polls.")
+    ]
 
 
 class Session(BaseModel):
