@@ -195,6 +195,24 @@ def test_address_with_requests_under_way_gets_no_more_connections(tmp_path: Path
         assert ask(client, "127.0.0.8") == 200
 
 
+def test_streams_of_events_are_bounded_and_closing_one_makes_room(tmp_path: Path) -> None:
+    with service(tmp_path / "home", "--no-worker") as (_, client), ExitStack() as stack:
+        poll = {"store_id": "a", "observed_at": "2023-01-23T17:00:00Z", "status": "active"}
+        assert client.post("/v1/observations", json=[poll]).status_code == 200
+        report_id = client.post("/v1/reports", json={}).json()["report_id"]  # without a worker it stays queued
+        head = f"GET /v1/reports/{report_id}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+
+        def opened() -> tuple[socket.socket, bytes]:
+            sent = stack.enter_context(connect(client))
+            sent.sendall(head)
+            return sent, sent.recv(12)
+
+        streams = [opened() for _ in range(21)]
+        assert [answer for _, answer in streams] == [b"HTTP/1.1 200"] * 20 + [b"HTTP/1.1 503"]
+        streams[0][0].close()
+        wait_for(lambda: opened()[1] == b"HTTP/1.1 200")
+
+
 def test_no_file_left_is_logged_once_a_minute_and_survived(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with service(home, STOREWATCH_MAX_CONNECTIONS="4000") as (process, client), ExitStack() as stack:

@@ -365,6 +365,13 @@ class OverCapacityError(UnavailableError):
         )
 
 
+class TooManyStreamsError(UnavailableError):
+    """Too many streams of events are open, of this caller or in all."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many streams of events are open. Close one, or read the report's state instead.")
+
+
 class LakeUnavailableError(UnavailableError):
     """The lake cannot be opened, read or written; the text says why. Observations may be sent again without harm."""
 

@@ -10,6 +10,7 @@ from storewatch.installation import Installation
 from storewatch.stores.status import StatusReader
 from storewatch.web.api.health.checks import BoundedCall, readiness_checks
 from storewatch.web.api.metrics.figures import FigureSource, figure_sources
+from storewatch.web.event_streams import EventStreams
 from storewatch.web.rate_limits import Rates
 
 
@@ -23,6 +24,7 @@ class ServiceState:
     status: StatusReader
     readiness: dict[str, BoundedCall[str]]
     figures: tuple[FigureSource, ...]
+    event_streams: EventStreams
 
     @classmethod
     def create(cls, installation: Installation) -> Self:
@@ -35,6 +37,7 @@ class ServiceState:
             status=StatusReader(home=installation.settings.home),
             readiness=readiness_checks(installation),
             figures=figure_sources(installation),
+            event_streams=EventStreams(),
         )
 
     def close(self) -> None:

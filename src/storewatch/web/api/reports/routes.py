@@ -32,7 +32,7 @@ from storewatch.web import etags
 from storewatch.web.api.jobs.pages import StateFilter, page_of_jobs
 from storewatch.web.api.report_models import ManifestModel, ReportBody, ReportModel, ReportProgress
 from storewatch.web.audit import audited
-from storewatch.web.dependencies import NEEDS_FREE_SPACE, Installed
+from storewatch.web.dependencies import NEEDS_FREE_SPACE, Installed, State
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page
 from storewatch.web.parameters import field, instant, members
 from storewatch.web.problems import problem_responses
@@ -161,12 +161,19 @@ async def _existing_report(report_id: str, caller: Viewer, installation: Install
     return await run_in_threadpool(installation.reports.find, report_id, caller.scope)
 
 
+async def _counted_stream(request: Request, caller: Viewer, state: State) -> AsyncIterator[None]:
+    """Count the stream while it is open. Raises TooManyStreamsError, which is a 503."""
+    address = request.client.host if request.client else ""
+    with state.event_streams.opened(caller.key_id or address):
+        yield
+
+
 @router.get(
     "/{report_id}/events",
     operation_id="streamReportEvents",
     response_class=EventSourceResponse,
     responses=problem_responses(404, 422),
-    dependencies=[Depends(_existing_report)],
+    dependencies=[Depends(_existing_report), Depends(_counted_stream)],
 )
 async def stream_report_events(
     report_id: str, caller: Viewer, installation: Installed
