@@ -259,6 +259,43 @@ def test_several_zones_of_a_store_are_named(write: Write, bring: Import, sqlite_
     assert zones_of(sqlite_catalog) == {"a": "Asia/Tokyo", "b": "UTC"}
 
 
+def test_several_rows_of_labels_or_dates_of_a_store_are_named(write: Write, bring: Import) -> None:
+    done = bring(
+        *write(s__csv="store_id,name,opened_on\na,A,2023-01-02\nb,B,2023-01-02\na,AA,2023-01-03\nb,B,2023-01-02\n")
+    )
+    assert {table.table: table.assumed for table in done.tables} == {
+        ImportTable.STORES: ("of several rows of labels of a store the last row counts: a",),
+        ImportTable.OPENED_ON: ("of several dates of opened_on of a store the last row counts: a",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "reason"),
+    [
+        (
+            "store_id,opened_on\na,2024-05-01\n",
+            "store_id,closed_on\na,2024-01-01\nb,2024-01-01\n",
+            "closed_on must be a date after opened_on, and the opened_on of this store is 2024-05-01",
+        ),
+        (
+            "store_id,closed_on\na,2024-01-01\n",
+            "store_id,opened_on\na,2024-01-01\nb,2024-01-01\n",
+            "closed_on must be a date after opened_on, and the closed_on of this store is 2024-01-01",
+        ),
+    ],
+)
+@pytest.mark.parametrize("together", [False, True])
+def test_dates_that_two_files_reverse_are_rejected(
+    write: Write, bring: Import, first: str, later: str, reason: str, together: bool
+) -> None:
+    files = [*write(f__csv=first), *write(l__csv=later)]
+    found = [bring(*files)] if together else [bring(file) for file in files]
+    (table,) = [table for table in found[-1].tables if table.rejected]
+    assert (table.accepted, [(one.line, one.reason) for one in table.first_rejects]) == (1, [(2, reason)])
+    both = bring(*write(b__csv="store_id,opened_on,closed_on\na,2025-01-01,2025-02-01\n"))
+    assert [(each.accepted, each.rejected) for each in both.tables] == [(1, 0), (1, 0)]
+
+
 def test_stores_not_seen_before_are_counted(write: Write, bring: Import) -> None:
     polls, hours = write(p__csv=f"{POLLS}\na,active,{AT}\n", h__csv=f"{HOURS}\na,0,09:00,17:00\nz,0,09:00,17:00\n")
     done = bring(polls, hours)

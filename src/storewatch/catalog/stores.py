@@ -25,7 +25,7 @@ from storewatch.catalog.store_queries import (
     read_stores,
 )
 from storewatch.catalog.targeting import ids_carrying, known_id
-from storewatch.domain.columns import STORES
+from storewatch.domain.columns import LIVES, STORES
 from storewatch.domain.enums import StoreOrder
 from storewatch.domain.errors import InvalidParameterError, StoreExistsError, StoreMergeError
 from storewatch.domain.labels import ALL_STORES, Scope
@@ -55,6 +55,11 @@ class StoreRepository(Repository):
         """Return whether any store has a date on which it opened or closed for good."""
         with self._database.reading() as connection:
             return connection.execute(select(1).select_from(store_lives).limit(1)).first() is not None
+
+    def read_lives(self) -> pl.DataFrame:
+        """Read LIVES of all stores that have a date on which they opened or closed for good."""
+        with self._database.reading() as connection:
+            return read_rows(connection, select(*(store_lives.c[name] for name in LIVES)), LIVES)
 
     def lake_version_known(self) -> int:
         """Return the lake version up to which every polled store is registered; -1 at first."""

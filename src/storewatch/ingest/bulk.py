@@ -26,7 +26,7 @@ from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, nearest, recognise_one
 from storewatch.ingest.json_rows import NO_ARRAY, json_rows, names_of_first
 from storewatch.ingest.lines import Repeated, line_blocks, row_line
-from storewatch.ingest.readings import rejected_stores
+from storewatch.ingest.readings import differing_labels, rejected_stores
 from storewatch.ingest.rejects import Rejects
 from storewatch.ingest.scopes import of_known_targets, within_scope
 from storewatch.ingest.store_fields import scope_reason
@@ -158,9 +158,11 @@ def replace_labels(
         good, change = _check(rows, lambda columns: table.check(columns, now), catalog, scope)
     else:
         good, change = _check(_label_blocks(body), check_labels, catalog, scope)
-    if change.accepted:
-        catalog.stores.replace(StoreChanges(labels=good.select(LABELS.names())), now=now)
-    return change
+    if not change.accepted:
+        return change
+    labels = good.select(LABELS.names())
+    catalog.stores.replace(StoreChanges(labels=labels), now=now)
+    return replace(change, assumed=(*change.assumed, *differing_labels(labels)))
 
 
 @dataclass(frozen=True, kw_only=True)

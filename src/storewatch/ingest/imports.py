@@ -27,6 +27,11 @@ from storewatch.stores.following import follow_lake
 # Of the stores that were not known before.
 SHOWN_STORES: Final = 10
 
+_OTHER_DATE: Final = {
+    ImportTable.OPENED_ON: ImportTable.CLOSED_ON,
+    ImportTable.CLOSED_ON: ImportTable.OPENED_ON,
+}
+
 Progress = Callable[[int, int], None]
 
 
@@ -156,6 +161,10 @@ class _Reading:
                     table.ignored.update(dict.fromkeys(part.header.ignored))
                     table.assumed.update(dict.fromkeys(part.header.assumed))
         self._polled = pl.Series("store_id", dtype=pl.String)
+        if self._tables.keys() & {*_OTHER_DATE}:
+            self._lives = catalog.stores.read_lives()
+        for name in self._tables.keys() & {*_OTHER_DATE}:
+            self._tables[name].other_dates = partial(self._dates, _OTHER_DATE[name])
 
     def store(self, catalog: Catalog, lake: Lake) -> tuple[ImportResult, ...]:
         """Read all files, then commit the polls to the lake and everything else to the catalog."""
@@ -240,6 +249,12 @@ class _Reading:
             done += part.total_bytes
         if self._is_refused():
             raise InvalidInputError(self._refusal())
+
+    def _dates(self, name: ImportTable) -> pl.DataFrame:
+        """Return store_id and the opened_on or closed_on of stores: of the files read so far, else of the catalog."""
+        read = [self._tables[name].dates()] if name in self._tables else []
+        dates = pl.concat([self._lives.select("store_id", name.value).drop_nulls(), *read])
+        return dates.unique("store_id", keep="last")
 
     def _unknown(self, targets: pl.DataFrame) -> dict[TargetKey, str]:
         """Return the targets of entries that neither the catalog nor the files read so far have, with the reason."""

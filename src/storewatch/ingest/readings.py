@@ -1,6 +1,6 @@
 """The rows of one table in all files of an import: the good ones gathered, the others rejected."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
@@ -15,7 +15,7 @@ from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import CheckedRows, check_apart, is_empty, is_id, stripped
 from storewatch.ingest.headers import FoundTable
 from storewatch.ingest.rejects import Rejects
-from storewatch.ingest.scopes import Allowed, UnknownTargets, of_known_targets, within_scope
+from storewatch.ingest.scopes import Allowed, UnknownTargets, of_known_targets, within_lives, within_scope
 from storewatch.ingest.weekdays import WeekdayReading
 from storewatch.stores.gaps import some
 
@@ -35,6 +35,8 @@ class TableReading:
         self.ignored: dict[str, None] = {}
         self.assumed: dict[str, None] = {}
         self.weekdays: WeekdayReading | None = None
+        # Of a table of opened_on or closed_on: store_id and the other date, as the catalog and the files have it.
+        self.other_dates: Callable[[], pl.DataFrame] | None = None
         self._goods: list[pl.DataFrame] = []
         self._joined_labels: dict[tuple[str, ...], list[pl.DataFrame]] = {}
         self._rejected: list[pl.DataFrame] = []
@@ -65,6 +67,8 @@ class TableReading:
         checked = _check_joined(found, block, now, allowed) if found.is_joined else _check(found, columns, now, allowed)
         if found.table.is_of_entries and not found.is_joined:
             checked = of_known_targets(checked, columns, unknown)
+        if self.other_dates is not None and checked.good.height:
+            checked = within_lives(checked, columns, self.other_dates())
         self.assumed.update(dict.fromkeys(checked.assumed))
         self.rejects.add_block(block, checked.bad, file)
         self.accepted += checked.good.height
@@ -88,17 +92,25 @@ class TableReading:
             return StoreChanges(hours=weekly_intervals(rows), hours_from=valid_from, rejected=self._settings())
         if self.name is ImportTable.TIMEZONES:
             zones = pl.concat([TIMEZONES.to_frame(), *self._goods]).unique(keep="last", maintain_order=True)
-            self._note_differing(zones)
+            self._note_differing("time zones", zones)
             return StoreChanges(zones=zones, rejected=self._settings())
         if self.name is ImportTable.STORES:
             updates = tuple(self._label_updates())
-            return StoreChanges(labels=pl.concat([LABELS.to_frame(), *self._goods]), label_updates=updates)
+            labels = pl.concat([LABELS.to_frame(), *self._goods])
+            self.assumed.update(dict.fromkeys(differing_labels(labels)))
+            return StoreChanges(labels=labels, label_updates=updates)
         if self.name in (ImportTable.OPENED_ON, ImportTable.CLOSED_ON):
-            column = self.name.value
-            schema = pl.Schema({"store_id": pl.String(), column: LIVES[column]})
-            return StoreChanges(lives={column: pl.concat([schema.to_frame(), *self._goods])})
+            dates = self.dates()
+            self._note_differing(f"dates of {self.name.value}", dates.unique(maintain_order=True))
+            return StoreChanges(lives={self.name.value: dates})
         kind = EntryKind(self.name.value)
         return StoreChanges(entries={kind: pl.concat([ENTRIES[kind].to_frame(), *self._goods])})
+
+    def dates(self) -> pl.DataFrame:
+        """Return store_id and the date in the gathered rows of a table of opened_on or closed_on."""
+        column = self.name.value
+        schema = pl.Schema({"store_id": pl.String(), column: LIVES[column]})
+        return pl.concat([schema.to_frame(), *self._goods])
 
     def labels(self) -> pl.DataFrame:
         """Return the labels and values in the gathered rows of stores, each pair once."""
@@ -121,10 +133,8 @@ class TableReading:
         rejected = pl.concat(self._rejected).unique("store_id", keep="first", maintain_order=True)
         return rejected.join(self.store_ids().to_frame(), on="store_id", how="anti", maintain_order="left")
 
-    def _note_differing(self, zones: pl.DataFrame) -> None:
-        differing = zones.filter(pl.col("store_id").is_duplicated())["store_id"].unique(maintain_order=True)
-        if differing.len():
-            self.assumed[f"of several time zones of a store the last row counts: {some(list(differing))}"] = None
+    def _note_differing(self, what: str, rows: pl.DataFrame) -> None:
+        self.assumed.update(dict.fromkeys(_differing(what, rows)))
 
     def _settings(self) -> dict[Setting, pl.DataFrame]:
         return {SETTINGS[self.name]: self.only_rejected()}
@@ -148,6 +158,20 @@ class TableReading:
             )
             some = pl.struct("label", "value").filter(pl.col("label") != "")
             yield kept, latest.group_by("store_id", maintain_order=True).agg(labels=some).cast(LABELS)
+
+
+def differing_labels(labels: pl.DataFrame) -> Iterator[str]:
+    """Yield a sentence if stores have several rows of LABELS that differ."""
+    several = labels.filter(pl.col("store_id").is_duplicated())
+    as_text = pl.col("labels").list.eval(pl.element().struct.json_encode()).list.join(",")
+    yield from _differing("rows of labels", several.select("store_id", as_text).unique(maintain_order=True))
+
+
+def _differing(what: str, rows: pl.DataFrame) -> Iterator[str]:
+    """Yield a sentence if stores have several of these distinct rows."""
+    stores = rows.filter(pl.col("store_id").is_duplicated())["store_id"].unique(maintain_order=True)
+    if stores.len():
+        yield f"of several {what} of a store the last row counts: {some(list(stores))}"
 
 
 def rejected_stores(columns: pl.DataFrame, bad: pl.DataFrame, allowed: Allowed | None) -> pl.DataFrame:

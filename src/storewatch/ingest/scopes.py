@@ -1,4 +1,4 @@
-"""Reject rows of stores outside the scope of their sender, and rows of stores and labels that do not exist."""
+"""Reject rows by what the catalog holds: of other scopes, of unknown targets, of stores that would close too early."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +7,7 @@ import polars as pl
 
 from storewatch.catalog import TargetKey
 from storewatch.domain.columns import TARGET
-from storewatch.ingest.cells import CheckedRows, stripped
+from storewatch.ingest.cells import CheckedRows, dates, stripped
 
 # Of some store ids those that may be written.
 Allowed = Callable[[pl.Series], pl.Series]
@@ -58,3 +58,28 @@ def of_known_targets(checked: CheckedRows, columns: pl.DataFrame, unknown: Unkno
     refused = rows.filter(~is_known).select("row", "reason")
     good = rows.filter(is_known).select(checked.good.columns)
     return replace(checked, good=good, bad=pl.concat([checked.bad, refused]).sort("row"))
+
+
+def within_lives(checked: CheckedRows, columns: pl.DataFrame, known: pl.DataFrame) -> CheckedRows:
+    """Turn the good dates that would have a store close before it opens into bad rows.
+
+    columns: what was checked. known: store_id and the other date of stores, which counts where a row does not hold it.
+    """
+    name, other = checked.good.columns[1], known.columns[1]
+    own = columns[other] if other in columns.columns else pl.Series(other, [None] * columns.height, dtype=pl.String)
+    rows = (
+        columns.select("store_id", name)
+        .with_columns(own)
+        .select(stripped("store_id"), *(dates(each) for each in (name, other)), row=pl.int_range(pl.len()))
+        .join(checked.bad, on="row", how="anti", maintain_order="left")
+        .filter(pl.col(name).is_not_null())
+        .join(known.rename({other: "known"}), on="store_id", how="left", maintain_order="left")
+    )
+    opened, closed = (name, "known") if name == "opened_on" else ("known", name)
+    is_reversed = (pl.col(other).is_null() & (pl.col(closed) <= pl.col(opened))).fill_null(value=False)
+    refused = rows.filter(is_reversed)
+    if refused.is_empty():
+        return checked
+    reason = pl.format(f"closed_on must be a date after opened_on, and the {other} of this store is {{}}", "known")
+    good = checked.good.filter(~rows.select(is_reversed).to_series())
+    return replace(checked, good=good, bad=pl.concat([checked.bad, refused.select("row", reason=reason)]).sort("row"))

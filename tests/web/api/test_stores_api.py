@@ -544,6 +544,13 @@ def test_labels_of_many_stores_come_as_csv(client: TestClient) -> None:
     assert client.get("/v1/stores/new").json()["labels"] == {}
 
 
+def test_several_rows_of_labels_of_a_store_are_named(client: TestClient) -> None:
+    rows = [{"store_id": "bar", "labels": {"name": name}} for name in ("Bar", "Pub")]
+    assumed = ["of several rows of labels of a store the last row counts: bar"]
+    assert client.post("/v1/labels", json=rows).json()["assumed"] == assumed
+    assert client.get("/v1/stores/bar").json()["labels"] == {"name": "Pub"}
+
+
 def test_labels_of_many_stores_come_as_json(client: TestClient) -> None:
     rows = [
         {"store_id": "bar", "labels": {"Owner": "acme", "none": None}},
