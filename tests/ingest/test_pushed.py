@@ -251,6 +251,18 @@ def test_requests_checked_together_keep_their_order_and_their_rejects(now: datet
     ]
 
 
+def test_each_of_requests_checked_together_states_its_own_units_of_times(now: datetime) -> None:
+    times = [["1674486840"], ["1674486840000", "2023-01-23T15:14:00Z", "1674486841"], ["2023-01-23T15:14:00Z"]]
+    bodies = [[{"store_id": "a", "observed_at": at, "status": "active"} for at in each] for each in times]
+    requests = [read_pushed(json.dumps(body).encode(), PushFormat.JSON) for body in bodies]
+    good, results = check_pushed(requests, now, nobody)
+    seconds, milliseconds = (
+        f"times that are numbers were read as {unit} since 1970" for unit in ("seconds", "milliseconds")
+    )
+    assert [each.assumed for each in results] == [(seconds,), (seconds, milliseconds), ()]
+    assert (good.height, [each.accepted for each in results]) == (5, [1, 3, 1])
+
+
 def test_scope_lets_only_its_stores_in_and_tells_nothing_of_others(now: datetime) -> None:
     stores = {"acme": ["mine", "also"], "other": ["theirs"]}
     rows = [{**GOOD, "store_id": store_id} for store_id in ("mine", "theirs", "nobody's", " also ")]

@@ -146,6 +146,7 @@ class Ingestion:
                 rejected=each.rejected,
                 rejects=each.rejects,
                 ignored=each.ignored,
+                assumed=each.assumed,
                 lake_version=version if each.accepted else None,
             )
             for each in checked

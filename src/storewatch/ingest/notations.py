@@ -52,9 +52,18 @@ def read_instants(texts: pl.Series) -> tuple[pl.Series, list[str]]:
         rest = clean_ids(texts[others])
         found = found.scatter(others, read(rest))
         if read is _epoch:
-            digits = rest.str.extract(EPOCH).str.len_bytes().drop_nulls().unique().sort()
-            units = [_EPOCH_UNITS[length] for length in digits]
+            units = epoch_units(epoch_digits(rest))
     return found, units
+
+
+def epoch_digits(texts: pl.Series) -> pl.Series:
+    """Return how many digits the numbers since 1970 among texts of instants have, null for the other texts."""
+    return clean_ids(texts).str.extract(EPOCH).str.len_bytes()
+
+
+def epoch_units(digits: pl.Series) -> list[str]:
+    """Return the units of numbers since 1970 by what `epoch_digits` returned, each once, the longest unit first."""
+    return [_EPOCH_UNITS[length] for length in digits.drop_nulls().unique().sort()]
 
 
 def _common(texts: pl.Series) -> pl.Series:

@@ -118,8 +118,12 @@ def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
         right &= pl.col(name).str.len_chars().fill_null(0) <= MAX_DETAIL_LENGTH
     originals = columns.select(found=pl.col("observed_at").cast(pl.String), status_found="status")
     output: list[str | pl.Expr] = [*_OBSERVED, (status == "active").alias("active"), *details]
-    assumed = tuple(f"times that are numbers were read as {unit} since 1970" for unit in units)
-    return replace(split(parsed, right, problems, originals, output), assumed=assumed)
+    return replace(split(parsed, right, problems, originals, output), assumed=tuple(map(epoch_sentence, units)))
+
+
+def epoch_sentence(unit: str) -> str:
+    """Return how instants that are numbers were read."""
+    return f"times that are numbers were read as {unit} since 1970"
 
 
 def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - hours are not dated

@@ -239,3 +239,10 @@ def test_new_stores_are_listed_and_reported(client: TestClient) -> None:
         return [store["store_id"] for store in client.get("/v1/stores").json()["items"]] or None
 
     assert wait_for(listed) == ["bar", "cafe"]
+
+
+def test_answer_states_the_unit_of_times_that_are_numbers(client: TestClient) -> None:
+    poll = {"store_id": "cafe", "observed_at": 1674486840000000, "status": "active"}
+    answer = client.post("/v1/observations", json=poll).json()
+    assert answer["assumed"] == ["times that are numbers were read as microseconds since 1970"]
+    assert "assumed" not in client.post("/v1/observations", json=poll | {"observed_at": "2023-01-23T15:14:00Z"}).json()

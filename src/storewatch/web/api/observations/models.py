@@ -51,6 +51,9 @@ class PushedObservations(BaseModel):
     ignored: list[str] | None = Field(
         default=None, description="Columns or keys that polls do not have; absent if there are none."
     )
+    assumed: list[str] | None = Field(
+        default=None, description="How times were read that are numbers, by unit; absent if there are none."
+    )
 
 
 class ObservationKey(BaseModel):

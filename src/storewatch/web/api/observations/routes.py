@@ -188,5 +188,6 @@ def _answer(outcome: PushOutcome) -> Response:
         rejects_not_shown=outcome.rejected - len(outcome.rejects),
         lake_version=outcome.lake_version or 0,
         ignored=list(outcome.ignored) or None,
+        assumed=list(outcome.assumed) or None,
     )
     return Response(answer.model_dump_json(exclude_none=True), media_type=JSON)
