@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storewatch.domain.errors import InvalidInputError
+from storewatch.ingest.formats import open_source
 
 Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]
 
@@ -87,6 +88,28 @@ def test_csv_bad_row_is_rejected_by_itself(row: str, reason: str, file: Callable
     assert parse(file(text.replace("\n", "\r\n")))[0] == TWO_GOOD
     quoted = text.replace(",inactive,", ',"inactive",')
     assert parse(file(quoted)) == (TWO_GOOD, [(5, row, reason)])
+
+
+def test_csv_of_too_many_columns_is_refused(file: Callable[..., Path], parse: Parse) -> None:
+    for delimiter in ",;\t":
+        names = delimiter.join([*HEADER.split(","), *(f"c{number}" for number in range(997))])
+        with pytest.raises(InvalidInputError, match="its header has more than 1,000 columns"):
+            parse(file(f"{names}{delimiter}more\n1,active,{AT}\n"))
+        rows = f"\n1,active,{AT}\n2,inactive,{AT}\n".replace(",", delimiter)
+        assert parse(file(names + rows)) == (TWO_GOOD, [])
+
+
+def test_csv_short_rows_of_many_columns_are_read_in_small_blocks(file: Callable[..., Path]) -> None:
+    path = file(HEADER + "".join(f",c{number}" for number in range(997)) + "\n" + "x\n" * 50_000)
+    with open_source(path) as source:
+        heights = [block.columns.height for block in source.blocks({"store_id": 0})]
+    assert heights == [20_000, 20_000, 10_000]
+
+
+def test_csv_empty_fields_after_the_last_column_are_no_matter(file: Callable[..., Path], parse: Parse) -> None:
+    rows = [f"1,active,{AT}," + ", " * 5_000, f"2,inactive,{AT},,", f"3,active,{AT}" + "," * 999 + "x"]
+    problem = "it has 1,002 fields where the header has 3"
+    assert parse(file("\n".join([HEADER, *rows]))) == (TWO_GOOD, [(4, rows[2], problem)])
 
 
 def test_csv_rejects_count_the_lines_of_quoted_fields(file: Callable[..., Path], parse: Parse) -> None:

@@ -22,8 +22,7 @@ BLANKS = st.sampled_from(["", " ", "\r\n\t"])
 def rows_of(text: str | bytes, window_bytes: int = 200, chunk_rows: int = 3, member: str | None = "rows") -> list[Any]:
     body = text if isinstance(text, bytes) else text.encode()
     chunks = list(json_rows(body, member=member, window_bytes=window_bytes, chunk_rows=chunk_rows))
-    assert all(len(chunk) == chunk_rows for chunk in chunks[:-1])
-    assert all(chunks)
+    assert all(1 <= len(chunk) <= chunk_rows for chunk in chunks)
     return [row for chunk in chunks for row in chunk]
 
 
@@ -78,6 +77,17 @@ def test_key_that_is_repeated_makes_the_object_one_bad_row() -> None:
         with pytest.raises(RepeatedKeyError) as raised:
             rows_of(text + " " * 100, 20)
         assert raised.value.row == rows_of(text, 1_000)[0]
+
+
+def test_chunks_have_a_number_of_rows_and_at_most_a_window_of_text() -> None:
+    short, long = json.dumps(list(range(1, 10)) * 10), json.dumps(["x" * 90] * 10)
+    for text, window, lengths in (
+        (short, 10_000, [20, 20, 20, 20, 10]),
+        (short, 80, [20, 20, 20, 20, 10]),
+        (long, 200, [3, 3, 3, 1]),
+    ):
+        chunks = json_rows(text.encode(), window_bytes=window, chunk_rows=20)
+        assert [len(chunk) for chunk in chunks] == lengths
 
 
 @pytest.mark.parametrize("length", [0, 30])

@@ -215,6 +215,22 @@ def test_bombs_are_refused_before_they_are_unpacked(push: Callable[..., Any]) ->
                 push(body, form)
 
 
+def test_constant_columns_of_parquet_are_not_unpacked(push: Callable[..., Any]) -> None:
+    frame = pl.DataFrame({**GOOD, **{f"c{number}": "x" for number in range(50)}})
+    body = parquet(frame.select(pl.all().gather([0] * 50_000)))
+    assert len(body) < 100_000
+    request = read_pushed(body, PushFormat.PARQUET)
+    assert [set(block.columns.columns) for block in request.blocks] == [set(GOOD)]
+    assert request.ignored[:2] == ("c0", "c1")
+    with pytest.raises(TooManyRowsError):
+        push(parquet(frame.select(pl.all().gather([0] * (MAX_ROWS + 1)))), PushFormat.PARQUET)
+
+
+def test_parquet_with_long_lists_beside_polls_is_taken(push: Callable[..., Any]) -> None:
+    frame = pl.DataFrame([GOOD]).with_columns(note=pl.lit(0).repeat_by(MAX_ROWS + 1))
+    assert push(parquet(frame), PushFormat.PARQUET) == ([ROW], replace(taken(1), ignored=("note",)))
+
+
 def test_too_many_rows_are_refused(push: Callable[..., Any]) -> None:
     header = b"store_id,status,observed_at\n"
     rows = pl.DataFrame({"store_id": ["a"], "status": ["active"], "observed_at": ["2023-01-25"]})

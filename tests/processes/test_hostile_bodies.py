@@ -140,6 +140,35 @@ def test_body_of_rows_is_refused(client: httpx.Client, path: str, body: bytes, r
     assert (response.status_code, response.json()["errors"]) == (422, [{"field": "body", "message": reason}])
 
 
+@pytest.mark.usefixtures("watched")
+@pytest.mark.parametrize(
+    ("path", "media", "body", "answer"),
+    [
+        ("/v1/imports", "application/x-www-form-urlencoded", b"&" * 8_000_000, (415, "unknown-media-type")),
+        ("/v1/reports", "application/json", b"[" + b"[]," * 330_000 + b"[]]", (413, "body-too-large")),
+        (
+            "/v1/observations",
+            "text/csv",
+            b"store_id,status,observed_at\nx" + b"," * 8_000_000,
+            (422, "rejected-observations"),
+        ),
+        ("/v1/observations", "text/csv", b"store_id,status,observed_at" + b"," * 8_000_000, (400, "invalid-input")),
+        (
+            "/v1/observations",
+            "text/csv",
+            b"store_id,status,observed_at\n" + b'"' * 8_000_000,
+            (422, "rejected-observations"),
+        ),
+        ("/v1/observations", "text/csv", b"store_id,status,observed_at\n" + b"\n" * 8_000_000, TOO_MANY[:2]),
+    ],
+    ids=["form", "small", "commas", "columns", "quotes", "newlines"],
+)
+def test_other_body_is_refused(
+    client: httpx.Client, path: str, media: str, body: bytes, answer: tuple[int, str]
+) -> None:
+    assert problem(client.post(path, content=body, headers={"Content-Type": media}))[:2] == answer
+
+
 def upload(client: httpx.Client, name: str, content: bytes) -> str:
     """Upload a file and return why its import failed."""
     response = client.post("/v1/imports", files={"file": (name, content)})

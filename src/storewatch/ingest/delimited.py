@@ -22,6 +22,9 @@ from storewatch.ingest.streams import Stream
 DELIMITERS: Final = ",;\t"
 # A quoted field may run over several lines, but a forgotten quote must not swallow the good rows after it.
 RECORD_LINES: Final = 100
+# A short row takes as much memory as a full one.
+MAX_COLUMNS: Final = 1_000
+BLOCK_CELLS: Final = 20_000_000
 # Record by record costs some 5 us a row, thirty times what Polars takes.
 SLOW_BYTES: Final = 256 << 10
 
@@ -31,7 +34,7 @@ _NEWLINE, _RETURN, _QUOTE = ord("\n"), ord("\r"), ord('"')
 def open_csv(stream: Stream) -> Source:
     """Read the header and choose the delimiter that splits it into the most columns."""
     text = stream.head.decode(errors="replace")
-    headers = [(delimiter, *header) for delimiter in DELIMITERS if (header := _header(text, delimiter))]
+    headers = [(delimiter, *header) for delimiter in DELIMITERS if (header := _header(stream.name, text, delimiter))]
     if not headers:
         raise InvalidInputError(f"{stream.name}: its header cannot be read as CSV.")
     delimiter, names, lines = max(headers, key=lambda header: len(header[1]))
@@ -39,9 +42,10 @@ def open_csv(stream: Stream) -> Source:
     for _ in range(lines):
         start = stream.head.find(b"\n", start) + 1 or len(stream.head)
     table = _Csv(stream, delimiter, len(names))
+    most_rows = BLOCK_CELLS // len(names)
 
     def read(wanted: Mapping[str, int], apart: bool) -> Iterator[Block]:
-        for first_line, data in stream.blocks(start, lines + 1, cut_at_record):
+        for first_line, data in stream.blocks(start, lines + 1, cut_at_record, most_rows):
             yield from table.read(data, first_line, wanted, apart=apart)
 
     return Source(names=tuple(names), total_bytes=stream.total_bytes, read=read)
@@ -61,13 +65,22 @@ def cut_at_record(data: bytes, stop: int) -> int:
     return end or last
 
 
-def _header(text: str, delimiter: str) -> tuple[list[str], int] | None:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+def _header(file: str, text: str, delimiter: str) -> tuple[list[str], int] | None:
+    lines = _narrow_lines(file, text, delimiter)
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     try:
         names = next(names for names in reader if any(name.strip() for name in names))
     except (csv.Error, StopIteration):
         return None
     return names, reader.line_num
+
+
+def _narrow_lines(file: str, text: str, delimiter: str) -> Iterator[str]:
+    """Yield the lines of a text, as long as none has more columns than are read."""
+    for line in io.StringIO(text, newline=""):
+        if line.count(delimiter) >= MAX_COLUMNS:
+            raise InvalidInputError(f"{file}: its header has more than {MAX_COLUMNS:,} columns.")
+        yield line
 
 
 class _Csv:
@@ -139,6 +152,8 @@ class _Csv:
     def _fields(self, raw: bytes) -> list[str] | None:
         """Split a record; None when a quote in it is not where a field begins or ends."""
         text = raw.decode(errors="surrogateescape").removesuffix("\r")
+        if '"' not in text and "\r" not in text:
+            return self._plain_fields(text)
         fields: list[str] = []
         at = 0
         while match := self._field.match(text, at):
@@ -148,6 +163,13 @@ class _Csv:
             if at > len(text):
                 return fields
         return None
+
+    def _plain_fields(self, text: str) -> list[str]:
+        """Split a record without quotes; of many empty fields after those of the header none is returned."""
+        fields = text.split(self._delimiter, self._width)
+        if len(fields) <= self._width or not fields[-1].replace(self._delimiter, " ").strip():
+            return fields[: self._width]
+        return text.split(self._delimiter)
 
     def _line(self, number: int, raw: bytes, fields: list[str] | None, wanted: Mapping[str, int]) -> Line:
         if fields is None:

@@ -133,8 +133,15 @@ def ignored_keys(rows: Sequence[object], used: Collection[str]) -> tuple[str, ..
     # Of 5,000 plain rows 0.2 ms, where looking at every key takes 2 ms.
     if isinstance(first, dict) and first.keys() <= set(used):
         rows = [row for row in rows if isinstance(row, dict) and len(row) != len(first)]
-    found = dict.fromkeys(key for row in rows if isinstance(row, dict) for key in row)
-    return tuple(dict.fromkeys(printable(name) for name in found if name not in used))[:MAX_IGNORED]
+    seen = set(used)
+    shown: dict[str, None] = {}
+    for name in (key for row in rows if isinstance(row, dict) for key in row):
+        if name not in seen:
+            seen.add(name)
+            shown[printable(name)] = None
+            if len(shown) == MAX_IGNORED:
+                break
+    return tuple(shown)
 
 
 def printable(name: str) -> str:

@@ -37,7 +37,7 @@ class RepeatedKeyError(Exception):
 def json_rows(
     body: bytes, *, member: str | None = None, window_bytes: int = WINDOW_BYTES, chunk_rows: int = CHUNK_ROWS
 ) -> Iterator[list[object]]:
-    """Yield the elements of a JSON array in chunks. Objects are decoded by JSON_DECODER.
+    """Yield the elements of a JSON array in chunks, of at most about a window. Objects are decoded by JSON_DECODER.
 
     member: if the body is an object, the rows are the array with this key; an object without it, and any other value,
     is one row. Without `member` the body must be an array.
@@ -82,13 +82,15 @@ def _array(window: "_Window", chunk_rows: int) -> Iterator[list[object]]:
         window.take("]", "")
         return
     chunk: list[object] = []
+    begun = window.position
     ending = ","
     while ending == ",":
         chunk.append(window.value())
         ending = window.take(",]", "Expecting ',' delimiter")
-        if len(chunk) == chunk_rows or ending == "]":
+        # Objects of more text would be deleted at once later, during which no other thread runs either.
+        if len(chunk) == chunk_rows or window.position - begun > window.size or ending == "]":
             yield chunk
-            chunk = []
+            chunk, begun = [], window.position
 
 
 def _object(window: "_Window", member: str, chunk_rows: int) -> Iterator[list[object]]:

@@ -32,7 +32,7 @@ from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.ingest.scopes import within_scope
 from storewatch.ingest.streams import Stream
 from storewatch.ingest.tables import OBSERVATIONS_TABLE, check_observations, epoch_sentence
-from storewatch.ingest.unpacked import arrow_stream_bytes, parquet_bytes
+from storewatch.ingest.unpacked import arrow_stream_bytes, parquet_size
 
 # Rows become Python objects before they become columns: a million of them are some 500 MB.
 MAX_ROWS: Final = 1_000_000
@@ -261,14 +261,29 @@ def _read_csv(body: bytes) -> Pushed:
 
 
 def _read_parquet(body: bytes) -> Pushed:
-    return _pushed_columns(body, parquet_bytes(body), pl.read_parquet, "Parquet file")
+    """Read the columns of polls only: a constant column takes no bytes in the file and many in memory."""
+    size = parquet_size(body)
+    if size.rows > MAX_ROWS:
+        raise TooManyRowsError(MAX_ROWS)
+    ignored: tuple[str, ...] = ()
+
+    def read(file: BytesIO) -> pl.DataFrame:
+        nonlocal ignored
+        names = list(pl.read_parquet_schema(file))
+        header = recognise_one(str(_BODY), names, [OBSERVATIONS_TABLE])
+        ignored = header.ignored
+        file.seek(0)
+        return pl.read_parquet(file, columns=[names[place] for place in header.positions().values()])
+
+    pushed = _pushed_columns(body, size.bytes, read, "Parquet file")
+    return replace(pushed, ignored=ignored)
 
 
 def _read_arrow(body: bytes) -> Pushed:
     return _pushed_columns(body, arrow_stream_bytes(body), pl.read_ipc_stream, "Arrow IPC stream")
 
 
-def _pushed_columns(body: bytes, unpacked_bytes: int, read: Callable[..., pl.DataFrame], what: str) -> Pushed:
+def _pushed_columns(body: bytes, unpacked_bytes: int, read: Callable[[BytesIO], pl.DataFrame], what: str) -> Pushed:
     if unpacked_bytes > MAX_UNPACKED_BYTES:
         raise TooManyRowsError(MAX_ROWS)
     try:

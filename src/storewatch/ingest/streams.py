@@ -107,11 +107,11 @@ class Stream:
                 f"{self.name} is a damaged or truncated gzip file ({error}); nothing of it was imported."
             ) from error
 
-    def blocks(self, start: int, first_line: int, cut: Cut) -> Iterator[tuple[int, bytes]]:
+    def blocks(self, start: int, first_line: int, cut: Cut, most_rows: int = BLOCK_ROWS) -> Iterator[tuple[int, bytes]]:
         """Yield (line number of the first line, bytes) of consecutive blocks that end with a newline.
 
         start: offset in `head` where the records begin; first_line: its 1-based line number.
-        cut(data, stop): the end of the last whole record of `data[:stop]`, 0 when there is none.
+        cut(data, stop): the end of the last whole record of `data[:stop]`, 0 when there is none. most_rows: of a block.
         """
         data, line, ended = self.head[start:], first_line, False
         while not ended or data:
@@ -123,20 +123,20 @@ class Stream:
                 if ended and data and not data.endswith(b"\n"):
                     data += b"\n"
             if data:
-                end, lines = self._end_of_block(data, line, ended, cut)
+                end, lines = self._end_of_block(data, line, cut, ended=ended, most_rows=min(most_rows, BLOCK_ROWS))
                 yield line, data[:end]
                 data, line = data[end:], line + lines
 
-    def _end_of_block(self, data: bytes, line: int, ended: bool, cut: Cut) -> tuple[int, int]:
+    def _end_of_block(self, data: bytes, line: int, cut: Cut, *, ended: bool, most_rows: int) -> tuple[int, int]:
         stop = min(len(data), self._block_bytes)
         while True:
             end = stop if ended and stop == len(data) else cut(data, stop)
             if not end:
                 raise InvalidInputError(f"{self.name}: line {line:,} is longer than {stop:,} bytes; is this a table?")
             lines = data.count(b"\n", 0, end)
-            if lines <= BLOCK_ROWS:
+            if lines <= most_rows:
                 return end, lines
-            stop = max(end * BLOCK_ROWS // lines, data.index(b"\n") + 1)
+            stop = max(end * most_rows // lines, data.index(b"\n") + 1)
 
     def _checked_head(self) -> bytes:
         head = self.read(HEAD_BYTES)

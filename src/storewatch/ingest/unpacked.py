@@ -6,7 +6,7 @@ by buffer, so their sum bounds the memory. Only as much of the two formats is re
 
 from collections.abc import Callable, Iterator
 from struct import Struct, error
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -16,14 +16,23 @@ from storewatch.domain.errors import InvalidInputError
 MAX_HEADERS: Final = 20_000
 MAX_FOOTER_BYTES: Final = 1 << 20
 
+_Size = TypeVar("_Size")
+
 _U16, _U32, _I32, _I64 = Struct("<H"), Struct("<I"), Struct("<i"), Struct("<q")
 _CONTINUED: Final = 0xFFFFFFFF
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
 
 
-def parquet_bytes(body: bytes) -> int:
-    """Add up the unpacked sizes of a Parquet file's pages (parquet-format, PageHeader.uncompressed_page_size)."""
-    return _measured(_parquet_bytes, body, "Parquet file")
+class ParquetSize(NamedTuple):
+    """What a Parquet file unpacks to: the bytes of all pages, and the rows that it or any of its columns holds."""
+
+    bytes: int
+    rows: int
+
+
+def parquet_size(body: bytes) -> ParquetSize:
+    """Add up the sizes in the headers of a Parquet file's pages (parquet-format, PageHeader)."""
+    return _measured(_parquet_size, body, "Parquet file")
 
 
 def arrow_stream_bytes(body: bytes) -> int:
@@ -31,34 +40,45 @@ def arrow_stream_bytes(body: bytes) -> int:
     return _measured(_arrow_bytes, body, "Arrow IPC stream")
 
 
-def _measured(measure: Callable[[bytes], int], body: bytes, what: str) -> int:
+def _measured(measure: Callable[[bytes], _Size], body: bytes, what: str) -> _Size:
     try:
         return measure(body)
     except (error, IndexError, KeyError, TypeError, ValueError, RecursionError):
         raise InvalidInputError(f"The body is no {what}, or a damaged one.") from None
 
 
-def _parquet_bytes(body: bytes) -> int:
+def _parquet_size(body: bytes) -> ParquetSize:
     footer_bytes = _U32.unpack_from(body, len(body) - 8)[0]
     if body[:4] != b"PAR1" or body[-4:] != b"PAR1" or footer_bytes > min(MAX_FOOTER_BYTES, len(body) - 12):
         raise ValueError
     footer, _ = _thrift_struct(body, len(body) - 8 - footer_bytes)
     total = headers = 0
+    rows = [footer[3]]
     for group in footer[4]:
         for column in group[1]:
             chunk = column[3]
             at = chunk.get(11, chunk[9])  # the dictionary page comes first where there is one
             end = at + chunk[7]
+            rows.append(0)
             while at < end:
                 headers += 1
                 if headers > MAX_HEADERS:
                     raise ValueError
                 page, at = _thrift_struct(body, at)
                 total += page[2]
+                rows[-1] += _rows(page) if len(chunk[3]) == 1 else 0  # pages of lists count their elements
                 at += page[3]
                 if page[2] < 0 or page[3] < 0:
                     raise ValueError
-    return total
+    return ParquetSize(total, max(rows))
+
+
+def _rows(page: dict[int, Any]) -> int:
+    """Return the number of rows of a page of texts or numbers; a dictionary has none."""
+    rows = int(page[8][1]) if 8 in page else int(page[5][1]) if 5 in page else 0
+    if rows < 0:
+        raise ValueError
+    return rows
 
 
 def _thrift_struct(data: bytes, at: int) -> tuple[dict[int, Any], int]:

@@ -12,6 +12,8 @@ from storewatch.settings import Settings
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
 _ATTRIBUTE: Final = "body_limit"
 SMALL_BODY_BYTES: Final = 1_000_000
+# Commas and opening brackets of one resource. 10,000 objects with two members, which is the largest list, have 30,000.
+SMALL_BODY_VALUES: Final = 50_000
 _MB: Final = 1_000_000
 
 

@@ -52,6 +52,8 @@ STATUS_OF: Final[dict[type[StorewatchError], HTTPStatus]] = {
     BrokenError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
+SHOWN_ERRORS: Final = 100
+
 # The schema of problem documents: the component Problem in /openapi.json.
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -170,8 +172,10 @@ def install_problems(service: FastAPI) -> None:
 
     @service.exception_handler(RequestValidationError)
     def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [{"field": ".".join(map(str, found["loc"])), "message": found["msg"]} for found in error.errors()]
+        errors = error.errors()
+        fields = [{"field": ".".join(map(str, each["loc"])), "message": each["msg"]} for each in errors[:SHOWN_ERRORS]]
         detail = "; ".join(f"{field['field']}: {field['message']}" for field in fields)
+        detail += f"; and {len(errors) - SHOWN_ERRORS:,} more" if len(errors) > SHOWN_ERRORS else ""
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=fields)
 
     @service.exception_handler(HTTPException)

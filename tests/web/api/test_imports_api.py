@@ -253,6 +253,21 @@ def test_name_with_a_nul_byte_is_only_a_label(client: TestClient) -> None:
     assert (response.status_code, response.json()["items"][0]["file"]) == (202, "a b.csv")
 
 
+@pytest.mark.parametrize(("files", "fields"), [(21, 0), (1_000, 0), (2_000, 0), (1, 201)])
+def test_upload_of_too_many_parts_is_refused(client: TestClient, app: Installation, files: int, fields: int) -> None:
+    parts = [b'name="file"; filename="a.csv"\r\n\r\nx'] * files + [b'name="map"\r\n\r\na=b'] * fields
+    body = b"".join(b"--x\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts) + b"--x--\r\n"
+    response = client.post("/v1/imports", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert problem(response) == (422, "invalid-request")
+    assert response.json()["detail"] == "body.file: An upload has at most 20 files and 200 fields."
+    assert uploads_of(app) == []
+
+
+def test_form_in_the_encoding_of_urls_is_refused_unread(client: TestClient) -> None:
+    response = client.post("/v1/imports", data={"file": "a"})
+    assert problem(response) == (415, "unknown-media-type")
+
+
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [

@@ -20,7 +20,7 @@ from support.scene import settings_in
 from support.services import service_of
 
 from storewatch.installation import open_installation, prepare_service
-from storewatch.web.body_limits import BodyLimit, body_limit
+from storewatch.web.body_limits import SMALL_BODY_VALUES, BodyLimit, body_limit
 from storewatch.web.middleware.body_limits import PIECE_BYTES, BodyLimitMiddleware
 from storewatch.web.middleware.time_limit import TimeLimitMiddleware
 from storewatch.web.problems import install_problems
@@ -107,6 +107,36 @@ def test_route_declares_its_limit() -> None:
     assert client.post("/rows/a/b", content=b"x" * 11).status_code == 413  # the route has no such method
     assert client.post("/echo", content=b"x" * 10).status_code == 200
     assert client.post("/echo", content=b"x" * 11).status_code == 413
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+@pytest.mark.parametrize("value", [b"[],", b'"a",', b'{"a":1},'])
+def test_small_body_of_very_many_values_is_413(coding: str, value: bytes) -> None:
+    service = echo_service()
+
+    @service.put("/rows")
+    @body_limit(BodyLimit.DATA)
+    async def rows(request: Request) -> int:
+        return len(await request.body())
+
+    service.add_middleware(BodyLimitMiddleware, bytes_of=every_route(1_000_000))
+    client = TestClient(service)
+    separators = value.count(b",") + value.count(b"[") + value.count(b"{")
+    for count, status in ((SMALL_BODY_VALUES // separators, 200), (SMALL_BODY_VALUES // separators + 1, 413)):
+        body = value * count
+        content = gzip.compress(body, mtime=0) if coding == "gzip" else body
+        response = client.post("/echo", content=content, headers={"Content-Encoding": coding})
+        assert response.status_code == status
+        assert client.put("/rows", content=content, headers={"Content-Encoding": coding}).json() == len(body)
+    assert response.json()["detail"] == "The body has more than 50,000 values, which no request to this path needs."
+
+
+def test_of_many_wrong_values_the_first_are_named(service: FastAPI, client: TestClient) -> None:
+    service.user_middleware.clear()
+    response = client.post("/model", json={"words": list(range(250))})
+    assert response.status_code == 422
+    assert len(response.json()["errors"]) == 100
+    assert response.json()["detail"].endswith("body.words.99: Input should be a valid string; and 150 more")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storewatch.ingest.decompressing import CODINGS, BrokenCompressionError, Decompressor
-from storewatch.web.body_limits import BodyLimit, bytes_allowed, declared_limit
+from storewatch.web.body_limits import SMALL_BODY_VALUES, BodyLimit, bytes_allowed, declared_limit
 from storewatch.web.dependencies import installation_of
 from storewatch.web.problems import problem
 
@@ -73,18 +73,27 @@ class BodyLimitMiddleware:
 
 
 class _Limit:
-    """The largest size of a body. The route is looked up only for a body that exceeds the small limit."""
+    """The largest size of a body. The route is looked up only for a body that exceeds a small limit."""
 
     def __init__(self, scope: Scope, bytes_of: Mapping[BodyLimit, int]) -> None:
         self._scope, self._bytes_of = scope, bytes_of
         self.bytes = bytes_of[BodyLimit.SMALL]
-        self._declared = False
+        self._declared: BodyLimit | None = None
 
     def allows(self, size_bytes: int) -> bool:
-        if size_bytes > self.bytes and not self._declared:
-            self.bytes = self._bytes_of[declared_limit(self._scope["app"].routes, self._scope)]
-            self._declared = True
+        if size_bytes > self.bytes:
+            self._look_up()
         return size_bytes <= self.bytes
+
+    def allows_values(self, count: int) -> bool:
+        if count > SMALL_BODY_VALUES:
+            self._look_up()
+        return count <= SMALL_BODY_VALUES or self._declared is not BodyLimit.SMALL
+
+    def _look_up(self) -> None:
+        if self._declared is None:
+            self._declared = declared_limit(self._scope["app"].routes, self._scope)
+            self.bytes = self._bytes_of[self._declared]
 
 
 class _RefusedError(HTTPException):
@@ -99,14 +108,16 @@ class _Body:
         self._receive, self._limit = receive, limit
         self._decompressor = Decompressor(coding) if coding in CODINGS else None
         self._fed_bytes = 0  # of the newest part that has come; 0 when nothing of it is left
-        self._wire_bytes = self._bytes = 0
+        self._wire_bytes = self._bytes = self._values = 0
         self._ended = False
 
     async def receive(self) -> Message:
         if self._decompressor is None:
             message = await self._receive()
             if message["type"] == "http.request":
-                self._count(wire=len(message.get("body", b"")))
+                data = message.get("body", b"")
+                self._count(wire=len(data))
+                self._count_values(data)
             return message
         try:
             return await self._decompress(self._decompressor)
@@ -126,6 +137,7 @@ class _Body:
                 self._fed_bytes *= len(piece) == PIECE_BYTES
                 if piece:
                     self._count(unpacked=len(piece))
+                    self._count_values(piece)
                     return {"type": "http.request", "body": piece, "more_body": True}
             if self._ended:
                 self._decompressor = None
@@ -146,6 +158,13 @@ class _Body:
         if not self._limit.allows(max(self._wire_bytes, self._bytes)):
             self._refuse(_too_large(self._limit.bytes))
 
+    def _count_values(self, data: bytes) -> None:
+        """Bound what FastAPI decodes and checks at once on the event loop; a million values take seconds."""
+        if self._values <= SMALL_BODY_VALUES:
+            self._values += data.count(b",") + data.count(b"[") + data.count(b"{")
+            if not self._limit.allows_values(self._values):
+                self._refuse(_too_many_values())
+
     def _refuse(self, refusal: Response) -> None:
         self.refusal = refusal
         raise _RefusedError(refusal.status_code)
@@ -153,6 +172,11 @@ class _Body:
 
 def _too_large(limit: int) -> Response:
     detail = f"The body is larger than the {limit / 1e6:g} MB that this request allows. Send it in parts."
+    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", detail)
+
+
+def _too_many_values() -> Response:
+    detail = f"The body has more than {SMALL_BODY_VALUES:,} values, which no request to this path needs."
     return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", detail)
 
 

@@ -49,8 +49,8 @@ from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cur
 from storewatch.web.parameters import RawText, field, local_date
 from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Viewer
+from storewatch.web.upload_forms import MAX_FILES, UploadRoute
 
-MAX_FILES: Final = 20
 MAX_NAME_LENGTH: Final = 200
 SHOWN_REJECTS: Final = 10
 MAX_MAPPED: Final = 100
@@ -58,7 +58,7 @@ MapText = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 _PAGE_ROWS: Final = 10_000
 
 
-router = APIRouter(prefix="/v1/imports", tags=["imports"])
+router = APIRouter(prefix="/v1/imports", tags=["imports"], route_class=UploadRoute)
 
 
 @router.post(
