@@ -288,7 +288,7 @@ def _read_chunks(
 
 def _label_block(rows: list[object], first: int) -> list[Block]:
     numbers: list[int] = []
-    good: list[tuple[str, list[dict[str, str | None]]]] = []
+    good: list[tuple[str, dict[str, str | None]]] = []
     broken: list[tuple[int, str, str]] = []
     for number, row in enumerate(rows, first):
         try:
@@ -298,7 +298,7 @@ def _label_block(rows: list[object], first: int) -> list[Block]:
             broken.append((number, "{}", str(error)))
     places = np.array(numbers, np.int64)
     block = Block(
-        columns=pl.DataFrame(good, LABELS, orient="row"),
+        columns=_label_columns(good),
         origins=lambda rows: (places[rows], ["{}"] * len(rows)),
         broken=pl.DataFrame(broken, REJECTS, orient="row"),
         done_bytes=0,
@@ -306,7 +306,26 @@ def _label_block(rows: list[object], first: int) -> list[Block]:
     return [block]
 
 
-def _label_row(row: object) -> tuple[str, list[dict[str, str | None]]]:
+def _label_columns(rows: list[tuple[str, dict[str, str | None]]]) -> pl.DataFrame:
+    """Return LABELS. Polars takes eight times as long for lists of objects as for columns of their members."""
+    pairs = pl.DataFrame(
+        {
+            "row": np.repeat(np.arange(len(rows)), [len(labels) for _, labels in rows]),
+            "label": [label for _, labels in rows for label in labels],
+            "value": [value for _, labels in rows for value in labels.values()],
+        },
+        {"row": pl.Int64, "label": pl.String, "value": pl.String},
+    )
+    lists = pairs.group_by("row", maintain_order=True).agg(labels=pl.struct("label", "value"))
+    return (
+        pl.DataFrame({"store_id": [store_id for store_id, _ in rows]}, {"store_id": pl.String})
+        .with_columns(row=pl.int_range(len(rows), dtype=pl.Int64))
+        .join(lists, on="row", how="left", maintain_order="left")
+        .select("store_id", pl.col("labels").fill_null(pl.lit([], LABELS["labels"])))
+    )
+
+
+def _label_row(row: object) -> tuple[str, dict[str, str | None]]:
     if not isinstance(row, dict):
         raise InvalidInputError("it is not a JSON object with store_id and labels")
     store_id, labels = row.get("store_id"), row.get("labels")
@@ -317,6 +336,6 @@ def _label_row(row: object) -> tuple[str, list[dict[str, str | None]]]:
     for value in labels.values():
         if not isinstance(value, str | None):
             raise InvalidInputError("the value of a label must be text or null")
-    if not all(is_storable(value) for value in (store_id, *labels, *labels.values()) if value is not None):
+    if not is_storable("".join([store_id, *labels, *filter(None, labels.values())])):
         raise InvalidInputError("it is not valid UTF-8 text")
-    return store_id, [{"label": label, "value": value} for label, value in labels.items()]
+    return store_id, labels
