@@ -154,23 +154,24 @@ def test_doctor_without_findings_says_so(home: Path) -> None:
 
 def test_closure_is_added_listed_and_deleted(home: Path) -> None:
     add = ("closure", "add", *CLOSURE, "--reason", "stocktaking")
-    assert printed(home, *add, "--store-id", "cafe") == ["closure 1 added"]
-    assert printed(home, *add, "--label", "owner=acme") == ["closure 2 added"]
-    assert printed(home, *add, "--all-stores") == ["closure 3 added"]
+    targets = (("--store-id", "cafe"), ("--label", "owner=acme"), ("--all-stores",))
+    said = [printed(home, *add, *target) for target in targets]
+    first, second, third = ids = [lines[0].split()[1] for lines in said]
+    assert said == [[f"closure {closure_id} added"] for closure_id in ids]
     span = "2023-01-23T16:15:00Z to 2023-01-23T17:00:00Z, stocktaking ("
     assert [line.split(span)[0] for line in printed(home, "closure", "list")] == [
-        "3: all stores, ",
-        "2: owner=acme, ",
-        "1: cafe, ",
+        f"{third}: all stores, ",
+        f"{second}: owner=acme, ",
+        f"{first}: cafe, ",
     ]
-    assert [line.split(":")[0] for line in printed(home, "closure", "list", "--store-id", "ghost")] == ["3"]
+    assert [line.split(":")[0] for line in printed(home, "closure", "list", "--store-id", "ghost")] == [third]
     assert [line.split()[0] for line in printed(home, "outages")[3:-1]] == ["bar"]
     assert [line.split()[0] for line in printed(home, "outages", "--closures", "ignore")[3:-1]] == ["cafe", "bar"]
-    for closure_id in "123":
+    for closure_id in ids:
         assert printed(home, "closure", "delete", closure_id) == [f"closure {closure_id} deleted"]
-    assert mistake(home, "closure", "delete", "1").startswith("There is no closure with the id '1'")
-    assert noted(home)[-1] == ("closure.delete", "3")
-    assert ("closure.create", "1") in noted(home)
+    assert mistake(home, "closure", "delete", first).startswith(f"There is no closure with the id '{first}'")
+    assert noted(home)[-1] == ("closure.delete", third)
+    assert ("closure.create", first) in noted(home)
 
 
 @pytest.mark.parametrize(
@@ -188,24 +189,26 @@ def test_closure_that_cannot_be_says_why(home: Path, options: tuple[str, ...], s
 
 def test_annotation_is_added_listed_and_deleted(home: Path) -> None:
     add = ("annotation", "add", "--store-id", "cafe", *CLOSURE, "--cause", "power cut")
-    assert printed(home, *add, "--note", "the whole street", "--reclassify-as", "not_an_outage") == [
-        "annotation 1 added"
-    ]
+    said = printed(home, *add, "--note", "the whole street", "--reclassify-as", "not_an_outage")
+    annotation_id = said[0].split()[1]
+    assert said == [f"annotation {annotation_id} added"]
     assert printed(home, "annotation", "list", "--store-id", "cafe")[0].startswith(
-        "1: cafe, 2023-01-23T16:15:00Z to 2023-01-23T17:00:00Z, power cut, the whole street, counts as not an outage ("
+        f"{annotation_id}: cafe, 2023-01-23T16:15:00Z to 2023-01-23T17:00:00Z, power cut, the whole street, "
+        "counts as not an outage ("
     )
     assert printed(home, "annotation", "list", "--store-id", "bar") == []
     assert [line.split()[0] for line in printed(home, "outages")[3:-1]] == ["bar"]
     ignored = printed(home, "outages", "--annotations", "ignore")
     assert ignored[3] == "cafe   2023-01-23 11:15  45 min  early close  ongoing  power cut"
-    assert printed(home, "annotation", "delete", "1") == ["annotation 1 deleted"]
-    assert mistake(home, "annotation", "delete", "1").startswith("There is no annotation with the id '1'")
+    delete = ("annotation", "delete", annotation_id)
+    assert printed(home, *delete) == [f"annotation {annotation_id} deleted"]
+    assert mistake(home, *delete).startswith(f"There is no annotation with the id '{annotation_id}'")
     assert mistake(home, *add[:2], "--store-id", "nobody", *add[4:]).startswith(
         "There is no store with the id 'nobody'"
     )
     assert [entry for entry in noted(home) if entry[0].startswith("annotation")] == [
-        ("annotation.create", "1"),
-        ("annotation.delete", "1"),
+        ("annotation.create", annotation_id),
+        ("annotation.delete", annotation_id),
     ]
 
 
@@ -216,7 +219,7 @@ def test_later_annotation_that_leaves_time_down_undoes_an_earlier_one(home: Path
     printed(home, *add, "power cut", "--reclassify-as", "planned")
     assert [line.split()[0] for line in printed(home, "outages")[3:-1]] == ["bar"]
     printed(home, *add, "burnt fuse", *later)
-    assert printed(home, "annotation", "list")[0].startswith("2: cafe, 2023-01-23T16:15:00Z to 2023-01-23T17:00:00Z, ")
+    assert printed(home, "annotation", "list")[0].split(": ")[1].startswith("cafe, 2023-01-23T16:15:00Z to ")
     assert "burnt fuse, counts as down (" in printed(home, "annotation", "list")[0]
     again = printed(home, "outages")
     assert [line.replace("  burnt fuse", "") for line in again] == whole

@@ -25,12 +25,10 @@ OTHERWISE = {
     ("GET", "/trigger_report"): Role.OPERATOR,
     ("POST", "/get_report"): Role.VIEWER,
     ("GET", "/v1/jobs"): Role.OPERATOR,
-    ("POST", "/v1/schedules"): Role.ADMIN,
-    ("DELETE", "/v1/schedules/{name}"): Role.ADMIN,
 }
 # What clients of the classic contract also send.
 NOT_DOCUMENTED = {("GET", "/get_report/{report_id}")}
-ADMINS_ONLY = ("/v1/keys", "/v1/audit")
+ADMINS_ONLY = ("/v1/keys", "/v1/audit", "/v1/schedules")
 EXPORTS = {"text/csv", "application/x-ndjson", "application/octet-stream", "application/vnd.apache.parquet"}
 
 

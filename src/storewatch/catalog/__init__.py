@@ -30,6 +30,7 @@ from storewatch.catalog.store_queries import StoreFilter, StoreRows
 from storewatch.catalog.stores import StoreRepository
 from storewatch.catalog.targeting import Target
 from storewatch.catalog.undo import UNDO_KEPT, UndoRepository
+from storewatch.catalog.visibility import shown_creator, shown_number
 from storewatch.catalog.workers import WorkerRecord, WorkerRepository
 from storewatch.domain.enums import ENDED, EntryKind, JobKind, JobState, Reclassification, StoreOrder
 from storewatch.domain.labels import Label
@@ -71,6 +72,8 @@ __all__ = [
     "TargetKey",
     "WorkerRecord",
     "labels_frame",
+    "shown_creator",
+    "shown_number",
 ]
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Select, delete, insert, select, update
 
 from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.rows import timed_id
 from storewatch.catalog.db.schema import annotations
 from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.names import require_store
-from storewatch.catalog.targeting import ids_carrying
+from storewatch.catalog.visibility import of_visible_store
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope
@@ -51,10 +52,10 @@ class AnnotationRepository(Repository):
         with self._database.writing() as connection:
             lock_stores(connection)
             annotation = replace(annotation, store_id=require_store(connection, annotation.store_id, scope))
-            adding = insert(annotations).values(asdict(annotation))
-            annotation_id: int = connection.execute(adding).inserted_primary_key[0]  # type: ignore[index]
+            new_id = timed_id(connection, annotations.c.annotation_id, annotation.created_at)
+            connection.execute(insert(annotations).values(annotation_id=new_id, **asdict(annotation)))
             move_version(connection)
-        return Annotation(annotation_id=annotation_id, **asdict(annotation))
+        return Annotation(annotation_id=new_id, **asdict(annotation))
 
     def list_(
         self,
@@ -71,7 +72,7 @@ class AnnotationRepository(Repository):
         store_id: of this store only. before: an annotation_id; only older annotations are listed.
         """
         query = select(annotations).order_by(annotations.c.annotation_id.desc()).limit(limit)
-        query = _visible(query, scope)
+        query = query.where(of_visible_store(annotations, scope))
         if store_id is not None:
             query = query.where(annotations.c.store_id.in_([store_id, clean_id(store_id)]))
         if from_ is not None:
@@ -84,7 +85,7 @@ class AnnotationRepository(Repository):
             return [_annotation(row) for row in connection.execute(query).mappings()]
 
     def find(self, annotation_id: int, scope: Scope = ALL_STORES) -> Annotation | None:
-        query = _visible(select(annotations).where(annotations.c.annotation_id == annotation_id), scope)
+        query = _one(annotation_id, scope)
         with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
             return _annotation(row) if row else None
@@ -94,7 +95,7 @@ class AnnotationRepository(Repository):
 
         changes: any of start_at, end_at, cause, note, reclassify_as. Raises InvalidInputError as `create`.
         """
-        query = _visible(select(annotations).where(annotations.c.annotation_id == annotation_id), scope)
+        query = _one(annotation_id, scope)
         with self._database.writing() as connection:
             lock_stores(connection)
             row = connection.execute(query).mappings().first()
@@ -111,7 +112,7 @@ class AnnotationRepository(Repository):
 
     def delete(self, annotation_id: int, scope: Scope = ALL_STORES) -> bool:
         removing = delete(annotations).where(
-            annotations.c.annotation_id == annotation_id, annotations.c.store_id.in_(ids_carrying(scope.labels))
+            annotations.c.annotation_id == annotation_id, of_visible_store(annotations, scope)
         )
         with self._database.writing() as connection:
             lock_stores(connection)
@@ -121,13 +122,13 @@ class AnnotationRepository(Repository):
             return removed
 
 
+def _one(annotation_id: int, scope: Scope) -> Select[Any]:
+    return select(annotations).where(annotations.c.annotation_id == annotation_id, of_visible_store(annotations, scope))
+
+
 def _check(annotation: NewAnnotation) -> None:
     if annotation.start_at >= annotation.end_at:
         raise InvalidInputError("An annotation must end after it starts.")
-
-
-def _visible(query: Select[Any], scope: Scope) -> Select[Any]:
-    return query.where(annotations.c.store_id.in_(ids_carrying(scope.labels))) if scope.is_limited else query
 
 
 def _annotation(row: Mapping[Any, Any]) -> Annotation:

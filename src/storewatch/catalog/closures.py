@@ -6,10 +6,11 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select
 
 from storewatch.catalog.db.database import Repository
+from storewatch.catalog.db.rows import timed_id
 from storewatch.catalog.db.schema import closures
 from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.names import label_problem, require_store
-from storewatch.catalog.targeting import Target, visibility
+from storewatch.catalog.targeting import Target, visible_entries
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 
@@ -55,10 +56,10 @@ class ClosureRepository(Repository):
                 label = Label(closure.label, closure.value)
                 if problem := label_problem(connection, label, scope):
                     raise InvalidParameterError("label", problem)
-            adding = insert(closures).values(asdict(closure))
-            closure_id: int = connection.execute(adding).inserted_primary_key[0]  # type: ignore[index]
+            new_id = timed_id(connection, closures.c.closure_id, closure.created_at)
+            connection.execute(insert(closures).values(closure_id=new_id, **asdict(closure)))
             move_version(connection)
-        return Closure(closure_id=closure_id, **asdict(closure))
+        return Closure(closure_id=new_id, **asdict(closure))
 
     def list_(
         self,
@@ -68,20 +69,17 @@ class ClosureRepository(Repository):
         before: int | None = None,
         limit: int = 100,
     ) -> list[Closure]:
-        """List closures that apply to stores of the scope, the newest first.
-
-        store_id: that apply to this store too. before: a closure_id; only older closures are listed.
-        """
+        """The newest closures that the caller sees, and that apply to one store; `before` a closure_id older ones."""
         query = select(closures).order_by(closures.c.closure_id.desc()).limit(limit)
-        query = query.where(*visibility(closures, scope, store_id))
+        query = query.where(*visible_entries(closures, scope, store_id))
         if before is not None:
             query = query.where(closures.c.closure_id < before)
         with self._database.reading() as connection:
             return [Closure(**row) for row in connection.execute(query).mappings()]
 
     def find(self, closure_id: int, scope: Scope = ALL_STORES) -> Closure | None:
-        """Return the closure with this id if it applies to stores of the scope, else None."""
-        query = select(closures).where(closures.c.closure_id == closure_id, *visibility(closures, scope, None))
+        """Return a closure that the caller sees."""
+        query = select(closures).where(closures.c.closure_id == closure_id, *visible_entries(closures, scope, None))
         with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
             return Closure(**row) if row else None

@@ -11,7 +11,7 @@ from storewatch.catalog.db import schema
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write_rows
 from storewatch.catalog.db.state import lock_stores, move_version
-from storewatch.catalog.targeting import Target, known_id, read_targeted_rows, visibility
+from storewatch.catalog.targeting import Target, known_id, read_targeted_rows, visible_entries
 from storewatch.domain.columns import SALES, SPECIAL_ROWS, TARGET, TARGETS
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.labels import ALL_STORES, Scope
@@ -72,13 +72,21 @@ class EntryRepository(Repository):
         after: int = 0,
         limit: int = 100,
     ) -> pl.DataFrame:
-        """Read a page of ENTRIES[kind]. The first column is the row's id (special_hours_id, target_id, sale_id)."""
+        """Return a page of ENTRIES[kind], before them the place of each row, which is `after` for the next page.
+
+        The place is the id of the row. In a limited scope it is the number of the row among those of the list, because
+        ids count the rows of others too.
+        """
         form = FORMS[kind]
         row_id = form.table.c[form.row_id]
-        query = select(row_id, *(form.table.c[name] for name in form.schema)).order_by(row_id).limit(limit)
-        query = query.where(row_id > after, *visibility(form.table, scope, store_id))
+        query = select(row_id.label("place"), *(form.table.c[name] for name in form.schema))
+        query = query.where(*visible_entries(form.table, scope, store_id)).order_by(row_id).limit(limit)
+        query = query.offset(after) if scope.is_limited else query.where(row_id > after)
         with self._database.reading() as connection:
-            return read_rows(connection, query, pl.Schema({form.row_id: pl.Int64(), **form.schema}))
+            rows = read_rows(connection, query, pl.Schema({"place": pl.Int64(), **form.schema}))
+        if scope.is_limited and rows.height:
+            rows = rows.with_columns(place=pl.int_range(after + 1, after + 1 + rows.height, dtype=pl.Int64))
+        return rows
 
     def delete(self, kind: EntryKind, target: Target, *, first: date = date.min, last: date = date.max) -> int:
         """Delete the entries of a target. Return how many rows were deleted.
@@ -89,7 +97,7 @@ class EntryRepository(Repository):
         with self._database.writing() as connection:
             lock_stores(connection)
             if target.store_id is not None:
-                target = replace(target, store_id=known_id(connection, target.store_id))
+                target = replace(target, store_id=known_id(connection, target.store_id, ALL_STORES))
             removing = delete(form.table).where(
                 *(form.table.c[name].is_not_distinct_from(value) for name, value in asdict(target).items())
             )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, and_, case, delete, exists, or_, sele
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write_rows
 from storewatch.catalog.db.schema import fallbacks, hours_versions, stores
-from storewatch.catalog.targeting import ids_carrying
+from storewatch.catalog.visibility import of_visible_store
 from storewatch.domain.columns import FALLBACKS
 from storewatch.domain.enums import Setting
 from storewatch.domain.labels import ALL_STORES, Scope
@@ -28,11 +28,9 @@ def read_fallbacks(
     connection: Connection, store_ids: pl.Series | None = None, scope: Scope = ALL_STORES
 ) -> pl.DataFrame:
     """Read the FALLBACKS of these stores (None: all), by store_id."""
-    query = _fallbacks()
+    query = _fallbacks().where(of_visible_store(fallbacks, scope))
     if store_ids is not None:
         query = query.where(fallbacks.c.store_id.in_(store_ids.to_list()))
-    if scope.is_limited:
-        query = query.where(fallbacks.c.store_id.in_(ids_carrying(scope.labels)))
     found = read_rows(connection, query, pl.Schema({**FALLBACKS, "keeps_older": pl.Int64()}))
     return found.cast(FALLBACKS)
 

@@ -141,10 +141,14 @@ class ImportRepository(Repository):
             return read_rows(connection, query, FILE_REJECTS)
 
     def list_rejects(
-        self, import_ids: Sequence[int], *, after: int | None = None, limit: int = 100
+        self, import_ids: Sequence[int], *, after: int | None = None, skip: int = 0, limit: int = 100
     ) -> list[StoredReject]:
-        """List rejected rows of imports by file and line. after: reject_id of the last row of the previous page."""
+        """Return a page of what the imports rejected, by file and line.
+
+        after: reject_id of the last row of the page before; skip: how many rows come before the page.
+        """
         query = _rejects(import_ids, limit, rejects.c.reject_id, rejects.c.line, rejects.c.row, rejects.c.reason, _FILE)
+        query = query.offset(skip)
         if after is not None:
             query = query.where(rejects.c.reject_id > after)
         with self._database.reading() as connection:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.schema import jobs
 from storewatch.catalog.job_signals import JobSignals, notify_job_queued, open_job_signals
+from storewatch.catalog.visibility import is_visible_job
 from storewatch.domain.enums import ENDED, JobKind, JobState
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 
@@ -96,8 +97,9 @@ class JobRepository(Repository):
                 request_id=request_id,
             )
 
-    def find(self, job_id: str) -> Job | None:
-        return next(iter(self._select(select(jobs).where(jobs.c.job_id == job_id))), None)
+    def find(self, job_id: str, scope: Scope = ALL_STORES) -> Job | None:
+        """Return one job, None if the caller sees none with this id."""
+        return next(iter(self._select(select(jobs).where(jobs.c.job_id == job_id, is_visible_job(scope)))), None)
 
     def list_(
         self,
@@ -110,24 +112,22 @@ class JobRepository(Repository):
     ) -> list[Job]:
         """List jobs, the newest first.
 
-        scope: only jobs created under this scope. after: (created_at, job_id) of the last job of the previous page.
+        scope: only those that the caller sees; after: (created_at, job_id) of the last one seen.
         """
         query = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.job_id.desc()).limit(limit)
+        query = query.where(is_visible_job(scope))
         if kind is not None:
             query = query.where(jobs.c.kind == kind)
         if states:
             query = query.where(jobs.c.state.in_(states))
-        if scope.label is not None:
-            query = query.where(jobs.c.scope_label == scope.label.name, jobs.c.scope_value == scope.label.value)
         if after is not None:
             query = query.where(tuple_(jobs.c.created_at, jobs.c.job_id) < tuple_(*after))
         return self._select(query)
 
     def count(self, scope: Scope = ALL_STORES) -> dict[JobKind, dict[JobState, int]]:
-        """Count the jobs of each kind in each state. Kinds and states without jobs are left out."""
+        """Count the jobs that the caller sees by kind and state; kinds and states without any are left out."""
         query = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
-        if scope.label is not None:
-            query = query.where(jobs.c.scope_label == scope.label.name, jobs.c.scope_value == scope.label.value)
+        query = query.where(is_visible_job(scope))
         counts: dict[JobKind, dict[JobState, int]] = {}
         with self._database.reading() as connection:
             for kind, state, count in connection.execute(query.order_by(jobs.c.kind, jobs.c.state)):

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows
 from storewatch.catalog.db.schema import store_labels, stores
-from storewatch.catalog.targeting import ids_carrying, known_id
+from storewatch.catalog.targeting import known_id
+from storewatch.catalog.visibility import of_visible_store, visible_stores
 from storewatch.domain.errors import InvalidInputError, UnknownStoreError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 
@@ -51,8 +52,8 @@ class NameRepository(Repository):
         Raises UnknownStoreError, with the nearest ids, for the first text that names no store of the scope.
         """
         with self._database.reading() as connection:
-            named = [known_id(connection, store_id) for store_id in store_ids]
-            in_scope = ids_carrying(scope.labels).where(stores.c.store_id.in_(named))
+            named = [known_id(connection, store_id, scope) for store_id in store_ids]
+            in_scope = visible_stores(scope).where(stores.c.store_id.in_(named))
             known = set(connection.execute(in_scope).scalars())
             for store_id in named:
                 if store_id not in known:
@@ -72,8 +73,8 @@ class NameRepository(Repository):
 
 def require_store(connection: Connection, store_id: str, scope: Scope) -> str:
     """Return the id of the store that a text names; raise UnknownStoreError unless the scope has this store."""
-    known = known_id(connection, store_id)
-    if connection.execute(ids_carrying(scope.labels).where(stores.c.store_id == known)).first() is None:
+    known = known_id(connection, store_id, scope)
+    if connection.execute(visible_stores(scope).where(stores.c.store_id == known)).first() is None:
         raise unknown_store(connection, store_id, scope)
     return known
 
@@ -81,12 +82,12 @@ def require_store(connection: Connection, store_id: str, scope: Scope) -> str:
 def label_problem(connection: Connection, label: Label, scope: Scope) -> str | None:
     """Return the message that no store of the scope carries this label and value; None when a store does."""
     name, value = store_labels.c.label, store_labels.c.value
-    carried = select(1).where(name == label.name, value == label.value, *_in_scope(scope)).limit(1)
+    carried = select(1).where(name == label.name, value == label.value, of_visible_store(store_labels, scope)).limit(1)
     if connection.execute(carried).first() is not None:
         return None
     if problem := _name_problem(connection, label.name, scope):
         return problem
-    values = select(value).where(name == label.name, *_in_scope(scope))
+    values = select(value).where(name == label.name, of_visible_store(store_labels, scope))
     near = [f"{label.name}={text}" for text in _nearest(connection, values, value, label.value)]
     known = "" if near else _listed(f"the values of {label.name}", _first(connection, values, value, _LISTED + 1))
     return f"No store has {label.name}={label.value}; {_hint(near) or known}."
@@ -101,7 +102,9 @@ def _unknown_stores(connection: Connection, targets: pl.DataFrame) -> Iterator[t
             batch.join(known, on="store_id", how="anti", maintain_order="left")["store_id"]
         ):
             ids_near = (
-                _nearest(connection, ids_carrying(()), stores.c.store_id, store_id) if number < _EXPLAINED else []
+                _nearest(connection, visible_stores(ALL_STORES), stores.c.store_id, store_id)
+                if number < _EXPLAINED
+                else []
             )
             near = f"; {_hint(ids_near)}" if ids_near else ""
             yield (store_id, None, None), f"there is no store '{store_id[:60]}'{near}"
@@ -115,15 +118,18 @@ def _unknown_labels(connection: Connection, targets: pl.DataFrame) -> Iterator[t
 
 def unknown_store(connection: Connection, store_id: str, scope: Scope) -> UnknownStoreError:
     """Return the error for a store id that the scope does not have, with the nearest ids that it has."""
-    ids = ids_carrying(scope.labels)
+    ids = visible_stores(scope)
     return UnknownStoreError(store_id, _hint(_nearest(connection, ids, stores.c.store_id, store_id)))
 
 
 def _name_problem(connection: Connection, wanted: str, scope: Scope) -> str | None:
     name = store_labels.c.label
-    if connection.execute(select(1).where(name == wanted, *_in_scope(scope)).limit(1)).first() is not None:
+    if (
+        connection.execute(select(1).where(name == wanted, of_visible_store(store_labels, scope)).limit(1)).first()
+        is not None
+    ):
         return None
-    names = select(name).where(*_in_scope(scope))
+    names = select(name).where(of_visible_store(store_labels, scope))
     known = _first(connection, names, name, _LISTED + 1)
     if not known:
         return f"No store has a label {wanted!r}; import a table of stores to give them labels."
@@ -156,10 +162,6 @@ def _compared(name: str) -> str:
 
 def _first(connection: Connection, names: Select[Any], column: ColumnElement[str], limit: int) -> list[str]:
     return list(connection.execute(names.distinct().order_by(column).limit(limit)).scalars())
-
-
-def _in_scope(scope: Scope) -> list[ColumnElement[bool]]:
-    return [store_labels.c.store_id.in_(ids_carrying(scope.labels))] if scope.is_limited else []
 
 
 def _hint(near: Sequence[str]) -> str:

@@ -24,7 +24,8 @@ from storewatch.catalog.store_queries import (
     read_store_rows,
     read_stores,
 )
-from storewatch.catalog.targeting import ids_carrying, known_id
+from storewatch.catalog.targeting import known_id
+from storewatch.catalog.visibility import visible_stores
 from storewatch.domain.columns import LIVES, STORES
 from storewatch.domain.enums import StoreOrder
 from storewatch.domain.errors import InvalidParameterError, StoreExistsError, StoreMergeError
@@ -87,12 +88,12 @@ class StoreRepository(Repository):
             wanted = pl.DataFrame({"store_id": store_ids}, schema={"store_id": pl.String})
             return read_store_rows(connection, wanted.join(found, on="store_id", maintain_order="left"))
 
-    def known_ids(self, store_ids: Sequence[str]) -> list[str]:
-        """Return the ids of the stores that these texts name, whether these exist or not (`known_id`)."""
+    def known_ids(self, store_ids: Sequence[str], scope: Scope = ALL_STORES) -> list[str]:
+        """Return the ids of the stores that these texts name to a caller, whether these exist or not (`known_id`)."""
         if all(clean_id(store_id) == store_id for store_id in store_ids):
             return [*store_ids]
         with self._database.reading() as connection:
-            return [known_id(connection, store_id) for store_id in store_ids]
+            return [known_id(connection, store_id, scope) for store_id in store_ids]
 
     def find(self, store_id: str, scope: Scope = ALL_STORES) -> StoreRows | None:
         """Read one store. Return None when the scope has no store with this id."""
@@ -106,7 +107,7 @@ class StoreRepository(Repository):
 
     def filter_ids(self, store_ids: pl.Series, scope: Scope) -> pl.Series:
         """Return the ids that belong to stores of the scope."""
-        in_scope = ids_carrying(scope.labels)
+        in_scope = visible_stores(scope)
         with self._database.reading() as connection:
             found = [
                 read_rows(

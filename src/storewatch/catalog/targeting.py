@@ -1,6 +1,5 @@
 """Rows that apply to a store, to the stores with a label, or to all stores: they have the columns of Target."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,8 +8,9 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, sele
 
 from storewatch.catalog.db.rows import read_rows, select_rows
 from storewatch.catalog.db.schema import store_labels, stores
+from storewatch.catalog.visibility import is_visible_entry, visible_stores
 from storewatch.domain.columns import TARGET
-from storewatch.domain.labels import Label, Scope
+from storewatch.domain.labels import Scope
 from storewatch.domain.texts import clean_id
 
 # Up to so many stores are selected by their ids. For more, the rows of all stores are read.
@@ -57,24 +57,16 @@ def rows_of_stores(store_ids: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.join(store_ids.rename("store_id").to_frame(), on="store_id", how="semi", maintain_order="left")
 
 
-def ids_carrying(labels: Iterable[Label]) -> Select[Any]:
-    """Select the ids of the stores that carry all these labels."""
-    query = select(stores.c.store_id)
-    for label, value in labels:
-        carriers = select(store_labels.c.store_id).where(store_labels.c.label == label, store_labels.c.value == value)
-        query = query.where(stores.c.store_id.in_(carriers))
-    return query
-
-
-def known_id(connection: Connection, store_id: str) -> str:
+def known_id(connection: Connection, store_id: str, scope: Scope) -> str:
     """Return the id of the store that a text names: the text where a store has exactly this id, else the cleaned text.
 
-    Ids stored by earlier releases may have characters that are removed now.
+    Ids stored by earlier releases may have characters that are removed now. A store that the caller does not see is
+    treated as one that does not exist.
     """
     cleaned = clean_id(store_id)
     if cleaned == store_id:
         return store_id
-    exact = connection.execute(select(stores.c.store_id).where(stores.c.store_id == store_id)).first()
+    exact = connection.execute(visible_stores(scope).where(stores.c.store_id == store_id)).first()
     return cleaned if exact is None else store_id
 
 
@@ -88,13 +80,12 @@ def applies_to(table: Table, ids: Select[Any]) -> ColumnElement[bool]:
     )
 
 
-def visibility(table: Table, scope: Scope, store_id: str | None) -> list[ColumnElement[bool]]:
-    """Return the conditions that a row of `table` applies to a store of the scope, and to this store."""
-    conditions = [applies_to(table, ids_carrying(scope.labels))] if scope.is_limited else []
+def visible_entries(table: Table, scope: Scope, store_id: str | None) -> list[ColumnElement[bool]]:
+    """Return the conditions for a row that the caller sees and that applies to this store; None: to any store."""
+    conditions = [is_visible_entry(table, scope)]
     if store_id is not None:
-        conditions.append(
-            applies_to(table, select(stores.c.store_id).where(stores.c.store_id.in_([store_id, clean_id(store_id)])))
-        )
+        named = visible_stores(scope).where(stores.c.store_id.in_([store_id, clean_id(store_id)]))
+        conditions.append(applies_to(table, named))
     return conditions
 
 

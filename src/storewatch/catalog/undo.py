@@ -134,7 +134,7 @@ def _states_to_restore(connection: Connection, import_id: int, together: Sequenc
         return {}
     kept = _read_states(connection, import_id)
     if row["accepted"] and not kept:
-        raise ImportNotKeptError(import_id)
+        raise ImportNotKeptError
     restored = {}
     for subject, states in kept.items():
         if subject in SUBJECTS:

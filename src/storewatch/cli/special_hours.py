@@ -40,7 +40,7 @@ def list_(
                 target = Target(store_id=row["store_id"], label=row["label"], value=row["value"])
                 typer.echo(f"{row['date']}: {target_text(target)}, {_times(row)}")
             rows = installation.catalog.entries.list_(
-                EntryKind.SPECIAL_HOURS, store_id=store_id, after=rows["special_hours_id"][-1]
+                EntryKind.SPECIAL_HOURS, store_id=store_id, after=rows["place"][-1]
             )
 
 

@@ -107,12 +107,17 @@ class ImportChangedError(ConflictError):
     """Something that an import wrote was changed after it, so the import cannot be undone."""
 
     def __init__(self, import_id: int | None, subject: str, name: str, number: int, change: str) -> None:
+        self.subject, self.name, self.number = subject, name, number
         others = f" and {number - 1:,} more" if number > 1 else ""
         which = "The import" if import_id is None else f"Import {import_id}"
         super().__init__(
             f"{which} cannot be undone: {subject.replace('_', ' ')} of {name[:100]!r}{others} were written later by "
             f"{change}."
         )
+
+    def unexplained(self) -> "ImportChangedError":
+        """Return the error without the number of the import and without who changed what."""
+        return ImportChangedError(None, self.subject, self.name, self.number, "another change")
 
 
 class ImportNotCompleteError(ConflictError):
@@ -125,10 +130,10 @@ class ImportNotCompleteError(ConflictError):
 class ImportNotKeptError(ConflictError):
     """The data needed to undo the import are not kept, or not any more."""
 
-    def __init__(self, import_id: int) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            f"Import {import_id} cannot be undone: it is older than 30 days or was made by an earlier release, so the "
-            "data that it replaced are not kept."
+            "The import cannot be undone: it is older than 30 days or was made by an earlier release, so the data that "
+            "it replaced are not kept."
         )
 
 
@@ -397,6 +402,13 @@ class ScopedChangeError(ForbiddenError):
         super().__init__(
             "A key with a scope can only change its own stores and their entries; use a key without a scope."
         )
+
+
+class ScopedLabelsError(ScopedChangeError):
+    """The key is valid, but it has a scope: labels decide which keys see a store and which entries apply to it."""
+
+    def __init__(self) -> None:
+        ForbiddenError.__init__(self, "A key with a scope cannot change labels; use a key without a scope.")
 
 
 FAMILIES: Final = tuple(StorewatchError.__subclasses__())

@@ -16,8 +16,8 @@ import polars as pl
 from storewatch.catalog import Catalog, StoreChanges
 from storewatch.domain.columns import LABELS, REJECTS, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable, Setting, WeekdayCounting
-from storewatch.domain.errors import InvalidInputError
-from storewatch.domain.labels import ALL_STORES, Label, Scope
+from storewatch.domain.errors import InvalidInputError, ScopedLabelsError
+from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.domain.texts import is_storable
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
@@ -29,7 +29,6 @@ from storewatch.ingest.lines import Repeated, line_blocks, row_line
 from storewatch.ingest.readings import differing_labels, rejected_stores
 from storewatch.ingest.rejects import Rejects
 from storewatch.ingest.scopes import of_known_targets, within_scope
-from storewatch.ingest.store_fields import scope_reason
 from storewatch.ingest.streams import Stream
 from storewatch.ingest.tables import TABLES, Table, check_hours, check_labels
 from storewatch.ingest.weekdays import WEEKDAY_COLUMNS, WEEKDAY_TABLES, read_weekdays
@@ -148,10 +147,12 @@ def replace_entries(
 def replace_labels(
     body: bytes, form: BulkFormat, *, catalog: Catalog, scope: Scope = ALL_STORES, now: datetime
 ) -> BulkChange:
-    """Replace the labels of the stores named by the rows of a body. The label of the scope is kept.
+    """Replace the labels of the stores named by the rows of a body. Raises ScopedLabelsError in a limited scope.
 
     JSON rows have a member `labels`, CSV is the table of stores. Otherwise as in `replace_hours`.
     """
+    if scope.is_limited:
+        raise ScopedLabelsError
     if form is BulkFormat.CSV:
         table = _TABLE[ImportTable.STORES]
         _, rows = _csv_blocks(body, [table])
@@ -195,9 +196,8 @@ def _check(
     rejects = Rejects(shown=SHOWN_REJECTS, kept=False)
     for block in rows.blocks:
         checked = check_apart(check, block.columns)
-        if scope.label is not None:
+        if scope.is_limited:
             checked = within_scope(checked, block.columns, partial(catalog.stores.filter_ids, scope=scope))
-            checked = _protected(checked, block.columns.height, scope.label)
         rejects.add_block(block, checked.bad)
         good.append(checked.good)
         assumed += checked.assumed
@@ -211,26 +211,6 @@ def _check(
         ignored=rows.ignored,
         assumed=tuple(dict.fromkeys((*rows.assumed, *assumed))),
     )
-
-
-def _protected(checked: CheckedRows, rows: int, mine: Label) -> CheckedRows:
-    """Keep the scope's label where labels are replaced, and refuse to give it another value."""
-    if "labels" not in checked.good.columns:
-        return checked
-    label, value = mine
-    pair = pl.element()
-    said = (
-        pl.col("labels").list.eval(pair.struct.field("value").filter(pair.struct.field("label") == label)).list.first()
-    )
-    kept_label = pl.lit([{"label": label, "value": value}], LABELS["labels"])
-    numbers = pl.int_range(rows, dtype=pl.Int64, eager=True)
-    good = checked.good.with_columns(row=numbers.filter(~numbers.is_in(checked.bad["row"].implode())), said=said)
-    kept = good.filter(pl.col("said").fill_null(value) == value).select(
-        "store_id",
-        labels=pl.when(pl.col("said").is_null()).then(pl.concat_list("labels", kept_label)).otherwise("labels"),
-    )
-    refused = good.filter(pl.col("said") != value).select("row", reason=pl.lit(scope_reason(mine)))
-    return replace(checked, good=kept, bad=pl.concat([checked.bad, refused]).sort("row"))
 
 
 def _csv_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:

@@ -27,9 +27,10 @@ _SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def read_mapping(texts: Sequence[str], tables: Sequence[Table], catalog: Catalog) -> dict[str, str]:
+def read_mapping(texts: Sequence[str], tables: Sequence[Table], catalog: Catalog | None) -> dict[str, str]:
     """Return the field of each column by the options of an import: `column=field`, or the name of a saved mapping.
 
+    catalog: None for a caller that must not see saved mappings.
     Raises InvalidInputError for a field that no table has, or a name under which nothing is saved.
     """
     fields = _fields(tables)
@@ -37,9 +38,10 @@ def read_mapping(texts: Sequence[str], tables: Sequence[Table], catalog: Catalog
     for text in texts:
         column, equals, field = text.rpartition("=")
         if not equals:
-            saved = catalog.mappings.find(text)
+            saved = None if catalog is None else catalog.mappings.find(text)
             if saved is None:
-                known = ", ".join(each.name for each in catalog.mappings.list_()) or "none"
+                known = ", ".join(each.name for each in catalog.mappings.list_()) if catalog else ""
+                known = known or "none"
                 raise InvalidInputError(
                     f"There is no column mapping {text[:100]!r} (saved: {known}); write column=field, or a saved name."
                 )

@@ -9,7 +9,6 @@ import polars as pl
 from storewatch.domain.columns import LABELS, LIVES, PATTERNS, TIMEZONES
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import parse_local_date
-from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.domain.texts import clean_value, is_storable
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.tables import check_hours, check_labels, check_zones
@@ -24,14 +23,11 @@ _NO_TEXT: Final = "it is not valid UTF-8 text"
 Problem = tuple[tuple[str | int, ...], str]
 
 
-def check_fields(
-    store_id: str, sent: Mapping[str, Any], scope: Scope = ALL_STORES
-) -> tuple[StoreFields, list[Problem]]:
+def check_fields(store_id: str, sent: Mapping[str, Any]) -> tuple[StoreFields, list[Problem]]:
     """Check the fields that a caller sent of one store: any of timezone, weekly_hours, opened_on, closed_on, labels.
 
     timezone, weekly_hours: None is the default of SEMANTICS 2 and 3. weekly_hours: rows with the columns of that table;
-    no row: closed all week.
-    scope: its label must not be changed. Returns the fields, and what is wrong with them: then none may be stored.
+    no row: closed all week. Returns the fields, and what is wrong with them: then none may be stored.
     """
     problems = list(_half_characters((), sent))
     hours = zones = labels = None
@@ -42,7 +38,7 @@ def check_fields(
     if "weekly_hours" in sent:
         hours = _hours(store_id, sent["weekly_hours"], problems)
     if "labels" in sent:
-        labels = _labels(sent["labels"], scope, problems)
+        labels = _labels(sent["labels"], problems)
     lives = {name: _date(store_id, name, sent[name], problems) for name in LIVES.names()[1:] if name in sent}
     return StoreFields(hours=hours, zones=zones, labels=labels, lives=lives), problems
 
@@ -54,10 +50,6 @@ def check_id(store_id: str) -> tuple[str, list[Problem]]:
     checked = check_labels(pl.DataFrame([(store_id, [])], LABELS, orient="row"))
     good = checked.good["store_id"].to_list() or [store_id]
     return good[0], [(("store_id",), reason) for reason in checked.bad["reason"]]
-
-
-def scope_reason(mine: Label) -> str:
-    return f"the label {mine.name} is the scope of this key, which cannot change it from '{mine.value}'"
 
 
 def _half_characters(path: tuple[str | int, ...], value: object) -> Iterator[Problem]:
@@ -108,7 +100,7 @@ def _hours(store_id: str, rows: Sequence[Mapping[str, str]] | None, problems: li
     return weekly_intervals(checked.good)
 
 
-def _labels(sent: Mapping[str, str | None], scope: Scope, problems: list[Problem]) -> dict[str, str | None]:
+def _labels(sent: Mapping[str, str | None], problems: list[Problem]) -> dict[str, str | None]:
     # Names are checked with any value, because to remove a label it must have a name that can be.
     named = [{"label": label, "value": clean_value(value or "") or "-"} for label, value in sent.items()]
     checked = check_labels(pl.DataFrame([("-", named)], LABELS, orient="row"))
@@ -116,8 +108,4 @@ def _labels(sent: Mapping[str, str | None], scope: Scope, problems: list[Problem
     if checked.bad.height or not named:
         return {}
     names = [pair["label"] for pair in checked.good["labels"][0]]
-    labels = {name: clean_value(value or "") or None for name, value in zip(names, sent.values(), strict=True)}
-    mine = scope.label
-    if mine is not None and labels.get(mine.name, mine.value) != mine.value:
-        problems.append((("labels", mine.name), scope_reason(mine)))
-    return labels
+    return {name: clean_value(value or "") or None for name, value in zip(names, sent.values(), strict=True)}

@@ -109,6 +109,7 @@ def compute_content(
     )
     return Content(
         request=request,
+        scope=inputs.scope,
         as_of_us=inputs.as_of_us,
         versions=Versions(
             lake=inputs.snapshot.version,

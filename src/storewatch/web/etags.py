@@ -1,4 +1,8 @@
-"""ETag and If-None-Match: an answer that the client already has is not sent again (RFC 9110, 8.8 and 13.1.2)."""
+"""ETag and If-None-Match: an answer that the client already has is not sent again (RFC 9110, 8.8 and 13.1.2).
+
+An ETag of versions is known before the answer is computed, but changes when anybody writes. A caller with a scope gets
+the ETag of the answer itself.
+"""
 
 import hashlib
 import json
@@ -25,6 +29,11 @@ def etag_of(moment: Moment, parameters: Sequence[str | int | None]) -> str:
         *parameters,
     ]
     return f'W/"{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]}"'
+
+
+def etag_of_answer(answer: str) -> str:
+    """Return the ETag of an answer: a hash of its text."""
+    return f'W/"{hashlib.sha256(answer.encode()).hexdigest()[:32]}"'
 
 
 def not_modified(request: Request, etag: str) -> Response | None:

@@ -56,18 +56,20 @@ def test_closure_is_made_counted_listed_and_deleted(client: TestClient, target: 
     shown = target | ({"label": "owner"} if "label" in target else {})
     closure = made(client, "/v1/closures", target | CLOSED)
     created_at = closure["created_at"]
-    expected = nobody | shown | CLOSED | {"closure_id": "1", "created_at": created_at, "created_by": None}
+    at_ms = int(datetime.fromisoformat(created_at).timestamp() * 1000)
+    path, closure_id = f"/v1/closures/{at_ms}", str(at_ms)
+    expected = nobody | shown | CLOSED | {"closure_id": closure_id, "created_at": created_at, "created_by": None}
     assert closure == expected
     assert client.get("/v1/closures").json() == {"items": [closure], "next": None}
     assert client.get("/v1/closures", params={"store_id": "cafe"}).json()["items"] == [closure]
     of_bar = client.get("/v1/closures", params={"store_id": "bar"}).json()["items"]
     assert of_bar == ([closure] if "all_stores" in target else [])
     assert seconds(client) == (10_800.0, 8_100.0, 1_800.0, 0.0, 900.0)
-    assert client.delete("/v1/closures/1").status_code == 204
+    assert client.delete(path).status_code == 204
     assert seconds(client) == (10_800.0, 8_100.0, 2_700.0, 0.0, 0.0)
     for method in ("GET", "DELETE"):
-        for closure_id in ("1", "none", "%00", "9" * 40):
-            assert problem(client.request(method, f"/v1/closures/{closure_id}")) == (404, "unknown-closure")
+        for nothing in (closure_id, "none", "%00", "9" * 40):
+            assert problem(client.request(method, f"/v1/closures/{nothing}")) == (404, "unknown-closure")
 
 
 def test_closure_is_honoured_excluded_or_ignored(client: TestClient) -> None:
@@ -141,20 +143,22 @@ def test_list_for_a_store_that_does_not_exist_is_refused(client: TestClient, pat
 
 def test_annotation_is_made_changed_counted_and_deleted(client: TestClient) -> None:
     annotation = made(client, "/v1/annotations", KNOWN | {"note": "dark", "reclassify_as": "unknown"})
-    rest = {"annotation_id": "1", "created_at": annotation["created_at"], "created_by": None}
+    annotation_id = annotation["annotation_id"]
+    path = f"/v1/annotations/{annotation_id}"
+    rest = {"annotation_id": annotation_id, "created_at": annotation["created_at"], "created_by": None}
     assert annotation == KNOWN | {"note": "dark", "reclassify_as": "unknown"} | rest
     assert seconds(client) == (10_800.0, 8_100.0, 1_800.0, 900.0, 0.0)
     assert seconds(client, annotations="ignore") == (10_800.0, 8_100.0, 2_700.0, 0.0, 0.0)
     for mode, counted in (("planned", (8_100.0, 1_800.0, 0.0, 900.0)), ("not_an_outage", (9_000.0, 1_800.0, 0.0, 0.0))):
-        changed = client.patch("/v1/annotations/1", json={"reclassify_as": mode, "note": None})
+        changed = client.patch(path, json={"reclassify_as": mode, "note": None})
         assert changed.json() == annotation | {"reclassify_as": mode, "note": None}
         assert seconds(client) == (10_800.0, *counted)
-    assert client.patch("/v1/annotations/1", json={"reclassify_as": None}).json()["reclassify_as"] == "down"
+    assert client.patch(path, json={"reclassify_as": None}).json()["reclassify_as"] == "down"
     assert seconds(client) == (10_800.0, 8_100.0, 2_700.0, 0.0, 0.0)
-    assert client.delete("/v1/annotations/1").status_code == 204
+    assert client.delete(path).status_code == 204
     for method in ("GET", "PATCH", "DELETE"):
-        for annotation_id in ("1", "none", "%00", "9" * 40):
-            response = client.request(method, f"/v1/annotations/{annotation_id}", json={})
+        for nothing in (annotation_id, "none", "%00", "9" * 40):
+            response = client.request(method, f"/v1/annotations/{nothing}", json={})
             assert problem(response) == (404, "unknown-annotation")
 
 
@@ -162,15 +166,17 @@ def test_annotation_is_made_changed_counted_and_deleted(client: TestClient) -> N
 def test_later_annotation_that_leaves_time_down_undoes_an_earlier_one(
     client: TestClient, later: dict[str, str | None]
 ) -> None:
-    made(client, "/v1/annotations", KNOWN | {"reclassify_as": "planned"})
+    first = made(client, "/v1/annotations", KNOWN | {"reclassify_as": "planned"})["annotation_id"]
     assert seconds(client) == (10_800.0, 8_100.0, 1_800.0, 0.0, 900.0)
-    assert made(client, "/v1/annotations", KNOWN | {"cause": "no, the oven"} | later)["reclassify_as"] == "down"
+    second = made(client, "/v1/annotations", KNOWN | {"cause": "no, the oven"} | later)
+    assert second["reclassify_as"] == "down"
     assert seconds(client) == (10_800.0, 8_100.0, 2_700.0, 0.0, 0.0)
     outages = client.get("/v1/stores/cafe/outages", params=DAY).json()["outages"]
     assert [(outage["down_seconds"], outage["cause"]) for outage in outages] == [(2_700.0, "no, the oven")]
-    assert client.patch("/v1/annotations/1", json={"reclassify_as": "unknown"}).json()["reclassify_as"] == "unknown"
+    changed = client.patch(f"/v1/annotations/{first}", json={"reclassify_as": "unknown"})
+    assert changed.json()["reclassify_as"] == "unknown"
     assert seconds(client) == (10_800.0, 8_100.0, 2_700.0, 0.0, 0.0)
-    client.delete("/v1/annotations/2")
+    client.delete(f"/v1/annotations/{second['annotation_id']}")
     assert seconds(client) == (10_800.0, 8_100.0, 1_800.0, 900.0, 0.0)
 
 
@@ -202,9 +208,10 @@ def test_annotations_are_listed_newest_first_by_store_and_range(client: TestClie
 )
 def test_change_that_cannot_be_is_refused_with_its_field(client: TestClient, body: dict[str, Any], field: str) -> None:
     annotation = made(client, "/v1/annotations", KNOWN)
-    response = client.patch("/v1/annotations/1", json=body)
+    path = f"/v1/annotations/{annotation['annotation_id']}"
+    response = client.patch(path, json=body)
     assert [error["field"] for error in response.json()["errors"]] == [field]
-    assert client.get("/v1/annotations/1").json() == annotation
+    assert client.get(path).json() == annotation
 
 
 def test_outages_tell_when_how_long_and_why(client: TestClient) -> None:
@@ -270,16 +277,24 @@ def test_outages_before_anything_was_observed_are_none(tmp_path: Path) -> None:
 def test_changes_are_of_operators_and_audited(app: Installation) -> None:
     with serving(app) as client:
         viewer, operator = bearer(key_of(app, Role.VIEWER)), bearer(key := key_of(app, Role.OPERATOR))
+        ids = []
         for path, body in (("/v1/closures", CLOSED | {"store_id": "cafe"}), ("/v1/annotations", KNOWN)):
             assert problem(client.post(path, json=body, headers=viewer)) == (403, "role-too-low")
-            author = client.post(path, json=body, headers=operator).json()["created_by"]
+            created = client.post(path, json=body, headers=operator).json()
+            ids.append(created.get("closure_id") or created["annotation_id"])
+            author = created["created_by"]
             assert author is not None
             assert author in key
             assert client.get(path, headers=viewer).json()["items"][0]["created_by"] == author
-        client.patch("/v1/annotations/1", json={"reclassify_as": "planned"}, headers=operator)
+        closure, annotation = ids
+        client.patch(f"/v1/annotations/{annotation}", json={"reclassify_as": "planned"}, headers=operator)
         rows = client.get("/v1/audit", headers=bearer(key_of(app))).json()["items"]
     done = [(row["action"], row["object_id"]) for row in rows if row["outcome"] == "done"]
-    assert done[:3] == [("annotation.change", "1"), ("annotation.create", "1"), ("closure.create", "1")]
+    assert done[:3] == [
+        ("annotation.change", annotation),
+        ("annotation.create", annotation),
+        ("closure.create", closure),
+    ]
     assert rows[0]["detail"] == {"reclassify_as": "planned"}
 
 

@@ -320,7 +320,7 @@ special_hours = Table(
     Index("special_hours_by_label", "label", "value", "date"),
 )
 
-# An id is never used twice, because the audit log names it.
+# Ids of closures and annotations are the milliseconds of their creation (`rows.timed_id`).
 closures = Table(
     "closures",
     metadata,

@@ -95,11 +95,9 @@ class Reports:
     _store_list: StoreList | None = None
 
     def find(self, report_id: str, scope: Scope = ALL_STORES) -> Job:
-        """Return a report. Raise UnknownReportError for a report of another scope."""
-        job = self.catalog.jobs.find(report_id)
+        """Return a report. Raise UnknownReportError if the caller sees none with this id."""
+        job = self.catalog.jobs.find(report_id, scope)
         if job is None or job.kind is not JobKind.REPORT:
-            raise UnknownReportError(report_id)
-        if scope.is_limited and job.scope != scope:
             raise UnknownReportError(report_id)
         return job
 
@@ -230,7 +228,7 @@ class Reports:
         if request.labels:
             chosen = chosen.only(self.catalog.stores.list_ids(StoreFilter(labels=request.labels)))
         if request.store_ids is not None:
-            chosen = chosen.only(pl.Series(self.catalog.stores.known_ids(request.store_ids), dtype=pl.String))
+            chosen = chosen.only(pl.Series(self.catalog.stores.known_ids(request.store_ids, scope), dtype=pl.String))
         if request.zone is not None:
             in_zone = chosen.frame["timezone"].fill_null(DEFAULT_TIMEZONE) == request.zone
             chosen = chosen.at(in_zone.to_numpy())
@@ -245,6 +243,7 @@ class Reports:
             closures=request.closures,
             annotations=request.annotations,
             sources=request.sources,
+            scope=scope,
         )
         if not (chosen.store_ids.len() or request.allow_unknown):
             raise _no_stores(request)
@@ -362,6 +361,8 @@ def _fingerprint(request: ReportRequest, inputs: ReportInputs, chosen: pl.Series
         "tzdata_version": TZDATA_VERSION,
         "software_version": __version__,
     }
+    if inputs.scope.label is not None:  # the files of a scope do not show versions
+        content |= {"scope": inputs.scope.label}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     if not store_list.is_complete:  # labels and scopes choose other stores at another time
         digest.update("\0".join([*store_list.store_ids, "", *chosen]).encode())

@@ -15,6 +15,7 @@ import polars as pl
 
 from storewatch.domain.columns import INSTANT, Int64s
 from storewatch.domain.enums import ReportTable, Status
+from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.engine.measures import measure
 from storewatch.reports.request.request import ReportRequest
 from storewatch.stores.data_clock import ClockWarning
@@ -312,10 +313,11 @@ class Content:
     """One report. tables: SUMMARY and STORE_FIGURES always, the others if they are requested.
 
     labels: of the one store of a report on one store, else empty. days: its days by window, for a PDF, else empty.
-    clock_warning: None where as_of fits the polls.
+    clock_warning: None where as_of fits the polls. scope: of the caller; it decides which versions the files show.
     """
 
     request: ReportRequest
+    scope: Scope = ALL_STORES
     as_of_us: int
     versions: Versions
     stores: int

@@ -12,6 +12,7 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import AnnotationMode, ClosureMode
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import instant_us
+from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.domain.policies import Policy
 from storewatch.engine.evidence import Evidence, Reclassified, evidence_range, group_reclassified
 from storewatch.engine.inputs import EngineInputs
@@ -41,6 +42,7 @@ class ReportInputs:
     closures: ClosureMode = ClosureMode.HONOUR
     annotations: AnnotationMode = AnnotationMode.APPLY
     sources: tuple[str, ...] = ()
+    scope: Scope = ALL_STORES
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from storewatch.catalog import shown_number
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.instants import SECOND_US, format_instant, instant_of
 from storewatch.reports.compute.content import STORE_FIGURES, TARGET_FIGURES, Content
@@ -41,7 +42,8 @@ def stamps(model: type[ReportRequest]) -> pl.Schema:
 def header(content: Content) -> dict[str, Any]:
     """Return the requested parameters and the versions of the data, as JSON.
 
-    Parameters that were not set are null, false or empty. as_of_warning is there only where as_of does not fit.
+    Parameters that were not set are null, false or empty; versions that the caller must not see are null. as_of_warning
+    is there only where as_of does not fit.
     """
     request, versions = content.request, content.versions
     parts = _parts(request)
@@ -58,8 +60,8 @@ def header(content: Content) -> dict[str, Any]:
         "selection": parts[Part.STORES],
         **parts[Part.CONTENT],
         **parts[Part.GOAL],
-        "lake_version": versions.lake,
-        "catalog_version": versions.catalog,
+        "lake_version": shown_number(versions.lake, content.scope),
+        "catalog_version": shown_number(versions.catalog, content.scope),
         "tzdata_version": versions.tzdata,
         "software_version": versions.software,
         **({"as_of_warning": content.clock_warning.as_json()} if content.clock_warning else {}),

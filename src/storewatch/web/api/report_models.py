@@ -1,16 +1,22 @@
 """Reports in requests and answers."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from storewatch.catalog import Job
+from storewatch.access import Principal
+from storewatch.catalog import Job, shown_number
 from storewatch.domain.enums import JobState
 from storewatch.domain.instants import SECOND_US, format_instant
+from storewatch.reports.archive.manifest import Manifest
 from storewatch.reports.request.parameters import Text, answer_of, body_of
 from storewatch.reports.request.request import ReportRequest
 
 Name = Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
+
+
+VERSION: Final = "null for a key with a scope."
 
 
 class ParameterBody(BaseModel):
@@ -88,8 +94,8 @@ class ReportFigures(BaseModel):
 
     rows: Annotated[int, Field(description="The number of stores.", examples=[14092])]
     as_of: Annotated[str | None, Field(examples=["2023-01-25T18:13:22.47922Z"])] = None
-    lake_version: int
-    catalog_version: int
+    lake_version: Annotated[int | None, Field(description=VERSION)]
+    catalog_version: Annotated[int | None, Field(description=VERSION)]
     seconds: Annotated[float | None, Field(description="How long the run took.", examples=[0.112])] = None
     sha256: Annotated[str, Field(description="The SHA-256 of the file, which is also its ETag.")]
     as_of_warning: Annotated[AsOfWarning | None, Field(description="null if as_of fits the polls.")] = None
@@ -111,8 +117,9 @@ class ReportModel(BaseModel):
     error: Annotated[str | None, Field(description="Why the report failed, or why it will be tried again.")]
 
     @classmethod
-    def of(cls, job: Job) -> "ReportModel":
-        result: dict[str, Any] | None = job.result if job.state is JobState.COMPLETE else None
+    def of(cls, job: Job, caller: Principal) -> "ReportModel":
+        """Return a report as the API shows it."""
+        result = _shown(job.result, caller) if job.result and job.state is JobState.COMPLETE else None
         return cls(
             report_id=job.job_id,
             state=job.state,
@@ -151,8 +158,10 @@ class ManifestModel(BaseModel):
     as_of: str | None
     policy: str
     max_gap_seconds: float
-    lake_version: int
-    catalog_version: Annotated[int, Field(description="The version of stores, hours, closures and annotations.")]
+    lake_version: Annotated[int | None, Field(description=VERSION)]
+    catalog_version: Annotated[
+        int | None, Field(description=f"The version of stores, hours, closures and annotations. {VERSION}")
+    ]
     tzdata_version: str
     software_version: str
     scope: ReportScope | None
@@ -162,3 +171,14 @@ class ManifestModel(BaseModel):
         Field(description="The figures of each window over all stores, as in a JSON report; null if none were stored."),
     ]
     as_of_warning: Annotated[AsOfWarning | None, Field(description="null if as_of fits the polls.")] = None
+
+    @classmethod
+    def of(cls, manifest: Manifest, caller: Principal) -> "ManifestModel":
+        """Return a manifest as the API shows it."""
+        return cls.model_validate(_shown(manifest.as_json(), caller))
+
+
+def _shown(result: Mapping[str, Any], caller: Principal) -> dict[str, Any]:
+    """Return the result of a report without versions that the caller must not see."""
+    versions = {name: shown_number(result[name], caller.scope) for name in ("lake_version", "catalog_version")}
+    return {**result, **versions}

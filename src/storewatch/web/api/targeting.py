@@ -1,9 +1,10 @@
 """Parameters that name a store, a label or all stores, and the check of who may change entries of them."""
 
-from typing import Annotated, Final
+from dataclasses import replace
+from typing import Annotated, Final, TypeVar
 
 from anyio.to_thread import run_sync
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Path, Query, Request
 from pydantic import Field
 
 from storewatch.access import Principal
@@ -15,17 +16,21 @@ from storewatch.ingest.cells import MAX_ID_LENGTH, MAX_LABEL_LENGTH
 from storewatch.web.dependencies import Installed
 from storewatch.web.parameters import invalid
 
+AnyTarget = TypeVar("AnyTarget", bound=Target)
+
 NO_STORE: Final = "There is no store with this id, or none within the scope of the key."
 
 
 async def _store_path(
     store_id: Annotated[str, Path(min_length=1, max_length=4 * MAX_ID_LENGTH, examples=["cafe"])],
     installation: Installed,
+    request: Request,
 ) -> str:
     """Return the id of the store that a path names. Only an id that is not clean is looked up in the catalog."""
     if clean_id(store_id) == store_id:
         return store_id
-    (known,) = await run_sync(installation.catalog.stores.known_ids, [store_id])
+    caller: Principal = request.state.principal
+    (known,) = await run_sync(installation.catalog.stores.known_ids, [store_id], caller.scope)
     return known
 
 
@@ -38,6 +43,7 @@ AppliesToStore = Annotated[
     Query(description="Only entries that apply to this store: its own, and those of its labels and of all stores."),
 ]
 ALLOW_UNKNOWN: Final = "Accept a label, or a value of it, that no store carries yet."
+CREATED_BY: Final = "The key that created it; null if no key was required. A key with a scope sees only itself here."
 # In a body and in the query.
 AllowUnknown = Annotated[bool, Field(strict=True, description=ALLOW_UNKNOWN)]
 AllowUnknownLabel = Annotated[bool, Query(description=ALLOW_UNKNOWN)]
@@ -54,16 +60,18 @@ def one_target(store_id: str | None, label: str | None, value: str | None) -> Ta
     return Target(label=name, value=value)
 
 
-def check_may_change(target: Target, caller: Principal, catalog: Catalog) -> None:
-    """Raise an error when the scope of the caller does not allow changing entries of a target.
+def changeable(target: AnyTarget, caller: Principal, catalog: Catalog) -> AnyTarget:
+    """Return a target whose entries the caller may change, with the id of the store that it names.
 
-    A caller with a scope may change entries of stores in the scope, but not of labels or of all stores.
+    A caller with a scope may change entries of stores in the scope, but not of labels or of all stores: then an error
+    is raised.
     """
     if not caller.scope.is_limited:
-        return
+        return target
     if target.store_id is None:
         raise ScopedChangeError
-    catalog.names.require_stores([target.store_id], caller.scope)
+    (store_id,) = catalog.names.require_stores([target.store_id], caller.scope)
+    return replace(target, store_id=store_id)
 
 
 def id_number(text: str) -> int | None:

@@ -163,11 +163,12 @@ def _facts(reading: Reading) -> list[list[str]]:
     content, asked = reading.content, reading.content.request
     versions = content.versions
     own = "the store's own" if reading.store else "each store's own; windows show the earliest start and latest end"
+    data = f"lake version {versions.lake}, catalog version {versions.catalog}"
     return [
         *([] if reading.store else [["Stores", _selection(asked, content.stores)]]),
         ["Clock", words.shown(asked.timezone) if asked.timezone else own],
         *([name, text] for name, text in briefly(asked).items()),
-        ["Data", f"lake version {versions.lake}, catalog version {versions.catalog}"],
+        *([] if content.scope.is_limited else [["Data", data]]),
         ["Computed by", f"storewatch {versions.software}, tzdata {versions.tzdata}"],
     ]
 

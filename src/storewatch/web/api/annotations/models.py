@@ -6,9 +6,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from storewatch.access import Principal
-from storewatch.catalog import Annotation, NewAnnotation
+from storewatch.catalog import Annotation, NewAnnotation, shown_creator
 from storewatch.domain.enums import Reclassification
 from storewatch.reports.request.parameters import StoreId, Text
+from storewatch.web.api.targeting import CREATED_BY
 from storewatch.web.parameters import invalid, required_instant
 
 Cause = Annotated[Text, Field(min_length=1, max_length=200, description="Such as `power` or `moved`.")]
@@ -103,10 +104,11 @@ class AnnotationModel(BaseModel):
     note: str | None
     reclassify_as: Reclassification
     created_at: datetime
-    created_by: Annotated[str | None, Field(description="The key that created it; null if no key was required.")]
+    created_by: Annotated[str | None, Field(description=CREATED_BY)]
 
     @classmethod
-    def of(cls, annotation: Annotation) -> "AnnotationModel":
+    def of(cls, annotation: Annotation, caller: Principal) -> "AnnotationModel":
         """Return an annotation as the API shows it."""
-        members = vars(annotation) | {"annotation_id": str(annotation.annotation_id)}
+        created_by = shown_creator(annotation.created_by, caller.scope, caller.key_id)
+        members = vars(annotation) | {"annotation_id": str(annotation.annotation_id), "created_by": created_by}
         return cls(**members, from_=annotation.start_at, to=annotation.end_at)

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
+from storewatch.access import Principal
 from storewatch.catalog import Annotation
 from storewatch.domain.errors import UnknownAnnotationError
 from storewatch.web.api.annotations.models import AnnotationBody, AnnotationChange, AnnotationModel
@@ -42,7 +43,7 @@ def create_annotation(
     request.state.audit_object = annotation.annotation_id
     request.state.audit_detail = {"store_id": annotation.store_id}
     response.headers["Location"] = f"/v1/annotations/{annotation.annotation_id}"
-    return AnnotationModel.of(annotation)
+    return AnnotationModel.of(annotation, caller)
 
 
 @router.get("", operation_id="listAnnotations", responses=problem_responses(422, s404=NO_STORE))
@@ -57,6 +58,8 @@ def list_annotations(
 ) -> Page[AnnotationModel]:
     """List annotations, the newest first. With `from` or `to`, only those that overlap the range."""
     place = decode_cursor(cursor, int)
+    if store_id is not None:
+        installation.catalog.names.require_stores([store_id], caller.scope)
     found = installation.catalog.annotations.list_(
         scope=caller.scope,
         store_id=store_id,
@@ -65,9 +68,7 @@ def list_annotations(
         before=place[0] if place else None,
         limit=limit + 1,
     )
-    if store_id is not None and not found:
-        installation.catalog.names.require_stores([store_id], caller.scope)
-    annotations = [AnnotationModel.of(annotation) for annotation in found]
+    annotations = [AnnotationModel.of(annotation, caller) for annotation in found]
     return Page[AnnotationModel].of(annotations, limit, lambda annotation: (int(annotation.annotation_id),))
 
 
@@ -76,7 +77,7 @@ def get_annotation(annotation_id: str, caller: Viewer, installation: Installed) 
     """Return one annotation."""
     number = id_number(annotation_id)
     found = None if number is None else installation.catalog.annotations.find(number, caller.scope)
-    return _model(found, annotation_id)
+    return _model(found, annotation_id, caller)
 
 
 @router.patch(
@@ -94,7 +95,7 @@ def change_annotation(
     number = id_number(annotation_id)
     with field("body", "to"):
         changed = None if number is None else installation.catalog.annotations.update(number, changes, caller.scope)
-    return _model(changed, annotation_id)
+    return _model(changed, annotation_id, caller)
 
 
 @router.delete(
@@ -111,7 +112,7 @@ def delete_annotation(annotation_id: str, caller: Operator, installation: Instal
         raise UnknownAnnotationError(annotation_id)
 
 
-def _model(annotation: Annotation | None, annotation_id: str) -> AnnotationModel:
+def _model(annotation: Annotation | None, annotation_id: str, caller: Principal) -> AnnotationModel:
     if annotation is None:
         raise UnknownAnnotationError(annotation_id)
-    return AnnotationModel.of(annotation)
+    return AnnotationModel.of(annotation, caller)

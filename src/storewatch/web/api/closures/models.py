@@ -6,11 +6,11 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from storewatch.access import Principal
-from storewatch.catalog import Closure, NewClosure
+from storewatch.catalog import Closure, NewClosure, shown_creator
 from storewatch.domain.labels import clean_label
 from storewatch.ingest.cells import MAX_LABEL_LENGTH
 from storewatch.reports.request.parameters import StoreId, Text
-from storewatch.web.api.targeting import AllowUnknown
+from storewatch.web.api.targeting import CREATED_BY, AllowUnknown
 from storewatch.web.parameters import invalid, required_instant
 
 _MEMBERS: Final[dict[str, Any]] = {
@@ -74,11 +74,12 @@ class ClosureModel(BaseModel):
     to: datetime
     reason: str
     created_at: datetime
-    created_by: Annotated[str | None, Field(description="The key that created it; null if no key was required.")]
+    created_by: Annotated[str | None, Field(description=CREATED_BY)]
 
     @classmethod
-    def of(cls, closure: Closure) -> "ClosureModel":
+    def of(cls, closure: Closure, caller: Principal) -> "ClosureModel":
         """Return a closure as the API shows it."""
-        members = vars(closure) | {"closure_id": str(closure.closure_id)}
+        created_by = shown_creator(closure.created_by, caller.scope, caller.key_id)
+        members = vars(closure) | {"closure_id": str(closure.closure_id), "created_by": created_by}
         all_stores = closure.store_id is None and closure.label is None
         return cls(**members, all_stores=all_stores, from_=closure.start_at, to=closure.end_at)

@@ -1,7 +1,7 @@
 """Planned closures: create, list, read, delete.
 
-A key with a scope sees the closures that apply to its stores. It can create and delete only closures of single stores
-of the scope.
+A key with a scope sees the closures of its stores, of the label of its scope and of all stores. It can create and
+delete only closures of single stores of the scope.
 """
 
 from typing import Final
@@ -13,7 +13,7 @@ from storewatch.catalog import Closure
 from storewatch.domain.errors import ScopedChangeError, UnknownClosureError
 from storewatch.installation import Installation
 from storewatch.web.api.closures.models import ClosureBody, ClosureModel
-from storewatch.web.api.targeting import NO_STORE, AppliesToStore, check_may_change, id_number
+from storewatch.web.api.targeting import NO_STORE, AppliesToStore, changeable, id_number
 from storewatch.web.audit import audited
 from storewatch.web.dependencies import Installed
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
@@ -42,13 +42,12 @@ def create_closure(
 
     A label that no store carries is refused, and the error names similar labels. `allow_unknown` accepts it.
     """
-    new_closure = body.closure(caller, installation.clock())
-    check_may_change(new_closure, caller, installation.catalog)
+    new_closure = changeable(body.closure(caller, installation.clock()), caller, installation.catalog)
     with field("body", "to"), members("body"):
         closure = installation.catalog.closures.create(new_closure, caller.scope, allow_unknown=body.allow_unknown)
     request.state.audit_object = closure.closure_id
     response.headers["Location"] = f"/v1/closures/{closure.closure_id}"
-    return ClosureModel.of(closure)
+    return ClosureModel.of(closure, caller)
 
 
 @router.get("", operation_id="listClosures", responses=problem_responses(422, s404=NO_STORE))
@@ -61,19 +60,19 @@ def list_closures(
 ) -> Page[ClosureModel]:
     """List planned closures, the newest first."""
     place = decode_cursor(cursor, int)
+    if store_id is not None:
+        installation.catalog.names.require_stores([store_id], caller.scope)
     found = installation.catalog.closures.list_(
         scope=caller.scope, store_id=store_id, before=place[0] if place else None, limit=limit + 1
     )
-    if store_id is not None and not found:
-        installation.catalog.names.require_stores([store_id], caller.scope)
-    closures = [ClosureModel.of(closure) for closure in found]
+    closures = [ClosureModel.of(closure, caller) for closure in found]
     return Page[ClosureModel].of(closures, limit, lambda closure: (int(closure.closure_id),))
 
 
 @router.get("/{closure_id}", operation_id="getClosure", responses=problem_responses(422, s404=NO_CLOSURE))
 def get_closure(closure_id: str, caller: Viewer, installation: Installed) -> ClosureModel:
     """Return one closure."""
-    return ClosureModel.of(_find(installation, closure_id, caller))
+    return ClosureModel.of(_find(installation, closure_id, caller), caller)
 
 
 @router.delete(

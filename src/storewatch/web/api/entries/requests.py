@@ -1,7 +1,7 @@
 """Shared parts of the routes of special hours, targets and sales: lists, deletions and bodies of rows.
 
-A key with a scope sees the entries that apply to its stores, of the stores themselves or of their labels. It can
-change only the entries of its stores themselves.
+A key with a scope sees the entries of its stores, of the label of its scope and of all stores. It can change only the
+entries of its stores themselves.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from storewatch.domain.labels import Scope, clean_label
 from storewatch.domain.media_types import CSV, JSON
 from storewatch.installation import Installation
 from storewatch.web.api.entries.models import Deleted, TargetModel
-from storewatch.web.api.targeting import AppliesToStore, OptionalText, check_may_change, one_target
+from storewatch.web.api.targeting import AppliesToStore, OptionalText, changeable, one_target
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import field, invalid
 from storewatch.web.problems import problem_responses
@@ -85,12 +85,13 @@ def list_entries(
     """Return a page of entries in the order in which they were created. conditions: further conditions on a row."""
     keep = [*query.conditions(), *conditions]
     place = decode_cursor(query.cursor, int)
-    after = place[0] if place else 0
+    after = max(0, place[0]) if place else 0
+    if query.store_id is not None:
+        installation.catalog.names.require_stores([query.store_id], caller.scope)
     rows = _rows(installation.catalog, kind, caller.scope, query, keep, after)
     if rows.is_empty():
-        _check_names(installation.catalog, caller.scope, query)
-    row_id = rows.columns[0]
-    page = Page[dict[str, Any]].of(rows.to_dicts(), query.limit, lambda row: (row[row_id],))
+        _check_label(installation.catalog, caller.scope, query)
+    page = Page[dict[str, Any]].of(rows.to_dicts(), query.limit, lambda row: (row["place"],))
     return Page[Any](items=[item(row) for row in page.items], next=page.next)
 
 
@@ -103,7 +104,7 @@ def delete_entries(
     day: date | None = None,
 ) -> Deleted:
     """Delete the entries of a target. With a day, only those of this local date."""
-    check_may_change(target, caller, installation.catalog)
+    target = changeable(target, caller, installation.catalog)
     request.state.audit_object = target.store_id or f"{target.label}={target.value}"
     if day is None:
         return Deleted(deleted=installation.catalog.entries.delete(kind, target))
@@ -145,10 +146,8 @@ def entries_body(
     }
 
 
-def _check_names(catalog: Catalog, scope: Scope, query: EntryQuery) -> None:
-    """Raise a 404 or 422 with similar names for a store or a label that does not exist."""
-    if query.store_id is not None:
-        catalog.names.require_stores([query.store_id], scope)
+def _check_label(catalog: Catalog, scope: Scope, query: EntryQuery) -> None:
+    """Raise a 422 with similar names for a label that does not exist."""
     if query.label is not None and query.value is not None:
         with field("query", "label"):
             catalog.names.check_label(clean_label(query.label, query.value), scope)
@@ -169,6 +168,6 @@ def _rows(
             found += kept.height
             if rows.height < size or found >= limit:
                 return
-            place = int(rows[-1, 0])
+            place = int(rows[-1, "place"])
 
     return pl.concat(batches()).head(limit)

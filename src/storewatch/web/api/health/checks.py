@@ -79,7 +79,7 @@ def readiness_checks(installation: Installation, seconds: float = CHECK_SECONDS)
         if damaged := next(snapshot.damaged_files(read=False), None):
             log.error("a file of the lake is damaged", extra={"file": damaged.path, "reason": damaged.reason})
             raise NotReadyError("a file is missing or damaged; `storewatch check` says what can be done")
-        return f"reachable, version {snapshot.version}"
+        return "reachable"
 
     followed = threading.Event()
 

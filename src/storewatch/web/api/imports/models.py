@@ -141,7 +141,11 @@ class ImportUndone(BaseModel):
     observations: Annotated[int, Field(description="The number of polls removed from the lake.")]
     restored: Annotated[int, Field(description="The number of polls that the import had replaced and that came back.")]
     lake_version: Annotated[
-        int | None, Field(description="The version of the lake without the polls; null if the lake is unchanged.")
+        int | None,
+        Field(
+            description="The version of the lake without the polls; null if the lake is unchanged, and for a key "
+            "with a scope."
+        ),
     ]
     was_undone_before: Annotated[bool, Field(description="The import had been undone already, so nothing changed.")]
 

@@ -19,9 +19,15 @@ from fastapi.responses import StreamingResponse
 from pydantic import StringConstraints
 
 from storewatch.access import Principal
-from storewatch.catalog import Catalog, ColumnMapping, Job, StoredReject
+from storewatch.catalog import Catalog, ColumnMapping, Job, shown_number
 from storewatch.domain.enums import JobKind, WeekdayCounting
-from storewatch.domain.errors import ImportNotCompleteError, JobEndedError, ScopedChangeError, UnknownImportError
+from storewatch.domain.errors import (
+    ImportChangedError,
+    ImportNotCompleteError,
+    JobEndedError,
+    ScopedChangeError,
+    UnknownImportError,
+)
 from storewatch.domain.formulas import safe_text
 from storewatch.domain.instants import format_instant, format_optional_instant
 from storewatch.domain.media_types import CSV
@@ -153,13 +159,17 @@ def create_imports(
 def _mapping(
     texts: Sequence[str], save_as: str | None, caller: Principal, installation: Installation
 ) -> tuple[dict[str, str], ColumnMapping | None]:
-    """Return the mapping of columns for an upload, and the mapping to save under the name `save_as`."""
+    """Return the mapping of columns for an upload, and the mapping to save under the name `save_as`.
+
+    All callers share the saved mappings, so a key with a scope can neither use nor save one.
+    """
+    limited = caller.scope.is_limited
+    if limited and save_as is not None:
+        raise ScopedChangeError
     with field("body", "map"):
-        columns = read_mapping(texts, TABLES, installation.catalog)
+        columns = read_mapping(texts, TABLES, None if limited else installation.catalog)
     if save_as is None:
         return columns, None
-    if caller.scope.is_limited:
-        raise ScopedChangeError
     with field("body", "save_map"):
         return columns, new_mapping(save_as, columns, created_by=caller.key_id, now=installation.clock())
 
@@ -228,13 +238,16 @@ def undo_import(import_id: str, caller: Operator, installation: Installed, reque
     numbers = _numbers_of(job)
     if not numbers:
         raise ImportNotCompleteError(import_id, job.state)
-    done = undo_imports(numbers, catalog=installation.catalog, lake=installation.lake, now=installation.clock())
+    try:
+        done = undo_imports(numbers, catalog=installation.catalog, lake=installation.lake, now=installation.clock())
+    except ImportChangedError as error:
+        raise error.unexplained() if caller.scope.is_limited else error from None
     request.state.audit_detail = {"observations": done.observations, "restored": done.restored}
     return ImportUndone(
         import_id=import_id,
         observations=done.observations,
         restored=done.restored,
-        lake_version=done.lake_version,
+        lake_version=shown_number(done.lake_version, caller.scope),
         was_undone_before=not done.is_new,
     )
 
@@ -264,19 +277,20 @@ def list_rejects(
     """List the rows that an import rejected, by file and line. The list is empty until the import is complete."""
     catalog = installation.catalog
     job = _find(catalog, import_id, caller)
-    after = decode_cursor(cursor, int)
+    place = decode_cursor(cursor, int)
+    skip = max(0, place[0]) if place else 0  # ids of rejected rows would count those of other imports
     numbers = _numbers_of(job)
     if format_ == "csv":
         headers = {"Content-Disposition": f'attachment; filename="rejects_{import_id}.csv"'}
         return StreamingResponse(_csv(catalog, numbers, raw_text), media_type=CSV, headers=headers)
-    found = catalog.imports.list_rejects(numbers, after=after[0] if after else None, limit=limit + 1)
-    page = Page[StoredReject].of(found, limit, lambda row: (row.reject_id,))
-    return Page[RejectModel](items=[RejectModel.of(row) for row in page.items], next=page.next)
+    found = catalog.imports.list_rejects(numbers, skip=skip, limit=limit + 1)
+    rows = [RejectModel.of(row) for row in found]
+    return Page[RejectModel].of(rows, limit, lambda _: (skip + limit,))
 
 
 def _find(catalog: Catalog, import_id: str, caller: Principal) -> Job:
-    job = catalog.jobs.find(import_id)
-    if job is None or job.kind is not JobKind.IMPORT or (caller.scope.is_limited and job.scope != caller.scope):
+    job = catalog.jobs.find(import_id, caller.scope)
+    if job is None or job.kind is not JobKind.IMPORT:
         raise UnknownImportError(import_id)
     return job
 

@@ -1,12 +1,16 @@
 """Jobs in answers."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, Field
 
-from storewatch.catalog import Job
+from storewatch.access import Principal
+from storewatch.catalog import Job, shown_creator, shown_number
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.domain.instants import format_instant, format_optional_instant
+
+# Members of results that count what all callers write.
+_NUMBERS: Final = frozenset({"import_id", "lake_version", "catalog_version"})
 
 
 class JobModel(BaseModel):
@@ -23,14 +27,18 @@ class JobModel(BaseModel):
     attempts: int
     cancel_requested: bool
     created_by: Annotated[
-        str | None, Field(description="The key that queued the job; null if there was no key, or for a command.")
+        str | None,
+        Field(
+            description="The key that queued the job; null if there was no key, or for a command. A key with a scope "
+            "sees only itself here."
+        ),
     ]
     parameters: dict[str, Any]
     result: dict[str, Any] | None
     error: str | None
 
     @classmethod
-    def of(cls, job: Job) -> Self:
+    def of(cls, job: Job, caller: Principal) -> Self:
         """Return a job as the API shows it."""
         return cls(
             job_id=job.job_id,
@@ -43,8 +51,20 @@ class JobModel(BaseModel):
             retry_at=format_optional_instant(job.retry_at),
             attempts=job.attempts,
             cancel_requested=job.cancel_requested,
-            created_by=job.created_by,
+            created_by=shown_creator(job.created_by, caller.scope, caller.key_id),
             parameters=job.parameters,
-            result=job.result,
+            result=_shown_result(job.result, caller),
             error=job.error,
         )
+
+
+def _shown_result(result: Any, caller: Principal) -> Any:
+    """Return the result of a job without numbers that the caller must not see."""
+    if isinstance(result, list):
+        return [_shown_result(each, caller) for each in result]
+    if not isinstance(result, dict):
+        return result
+    return {
+        name: shown_number(value, caller.scope) if name in _NUMBERS else _shown_result(value, caller)
+        for name, value in result.items()
+    }

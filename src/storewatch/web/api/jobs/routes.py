@@ -1,5 +1,6 @@
 """Jobs of every kind, for operators."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -25,4 +26,5 @@ def list_jobs(
     state: StateFilter = None,
 ) -> Page[JobModel]:
     """List jobs of every kind, the newest first."""
-    return page_of_jobs(installation.catalog, caller, JobModel.of, kind=kind, state=state, limit=limit, cursor=cursor)
+    model = partial(JobModel.of, caller=caller)
+    return page_of_jobs(installation.catalog, caller, model, kind=kind, state=state, limit=limit, cursor=cursor)

@@ -38,11 +38,11 @@ def delete_wrong_observations(
     choice = _of_stores(choice, sent, installation.catalog.names.require_stores(sent, caller.scope))
     if body.dry_run:
         request.state.audit = None
-        return DeletionModel.of(preview_deletion(installation.lake, choice), dry_run=True)
+        return DeletionModel.of(preview_deletion(installation.lake, choice), caller, dry_run=True)
     done = delete_observations(installation.lake, choice)
     request.state.audit_object = body.store_id
     request.state.audit_detail = {"observations": done.observations, "lake_version": done.lake_version}
-    return DeletionModel.of(done, dry_run=False)
+    return DeletionModel.of(done, caller, dry_run=False)
 
 
 def _of_stores(choice: Keys | TimeRange, sent: list[str], known: list[str]) -> Keys | TimeRange:

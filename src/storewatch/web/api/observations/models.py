@@ -6,6 +6,8 @@ from typing import Annotated, Final, Self
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from storewatch.access import Principal
+from storewatch.catalog import shown_number
 from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.instants import instant_us
 from storewatch.ingest.pushed import SHOWN_REJECTS
@@ -47,7 +49,10 @@ class PushedObservations(BaseModel):
     rejected: int
     rejects: list[RejectedObservation] = Field(description=f"The first {SHOWN_REJECTS} rejected observations.")
     rejects_not_shown: int
-    lake_version: int = Field(description="The version of the lake with these observations.")
+    lake_version: int | None = Field(
+        default=None,
+        description="The version of the lake with these observations; absent for a key with a scope.",
+    )
     ignored: list[str] | None = Field(
         default=None, description="Columns or keys that polls do not have; absent if there are none."
     )
@@ -121,10 +126,14 @@ class DeletionModel(BaseModel):
     last_observed_at: datetime | None
     lake_version: Annotated[
         int | None,
-        Field(description="The version of the lake without the observations; null if the lake is unchanged."),
+        Field(
+            description="The version of the lake without the observations; null if the lake is unchanged, and for a "
+            "key with a scope."
+        ),
     ]
 
     @classmethod
-    def of(cls, found: Deletion, *, dry_run: bool) -> Self:
+    def of(cls, found: Deletion, caller: Principal, *, dry_run: bool) -> Self:
         """Return a deletion as the API shows it."""
-        return cls(dry_run=dry_run, **vars(found))
+        version = shown_number(found.lake_version, caller.scope)
+        return cls(dry_run=dry_run, **(vars(found) | {"lake_version": version}))

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
 from storewatch.access import Principal
+from storewatch.catalog import shown_number
 from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import OverCapacityError
 from storewatch.domain.media_types import ARROW, CSV, JSON, NDJSON, PARQUET
@@ -132,7 +133,7 @@ async def push_observations(request: Request, caller: Operator, installation: In
     # What was submitted is stored, even when the client leaves.
     outcome = await asyncio.shield(asyncio.wrap_future(future))
     request.state.audit_detail = {"accepted": outcome.accepted, "rejected": outcome.rejected}
-    return _answer(outcome)
+    return _answer(outcome, caller)
 
 
 class _HeldMemory:
@@ -176,7 +177,7 @@ async def _parse(body: bytes, form: PushFormat, caller: Principal) -> Pushed:
     return await run_sync(read_pushed, body, form, scope, limiter=_reading)
 
 
-def _answer(outcome: PushOutcome) -> Response:
+def _answer(outcome: PushOutcome, caller: Principal) -> Response:
     if not outcome.accepted:
         detail = f"No observation was good, {outcome.rejected:,} rejected; nothing was stored."
         errors = [{"field": f"body.{reject.index}", "message": reject.reason} for reject in outcome.rejects]
@@ -186,7 +187,7 @@ def _answer(outcome: PushOutcome) -> Response:
         rejected=outcome.rejected,
         rejects=[RejectedObservation(index=reject.index, reason=reject.reason) for reject in outcome.rejects],
         rejects_not_shown=outcome.rejected - len(outcome.rejects),
-        lake_version=outcome.lake_version or 0,
+        lake_version=shown_number(outcome.lake_version or 0, caller.scope),
         ignored=list(outcome.ignored) or None,
         assumed=list(outcome.assumed) or None,
     )

@@ -5,6 +5,7 @@ A key with a scope sees only reports of the same scope, and its reports cover on
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -65,7 +66,7 @@ def create_report(
     report_id = installation.jobs.accept(JobKind.REPORT, wanted.parameters(), caller)
     request.state.audit_object = report_id
     response.headers["Location"] = f"/v1/reports/{report_id}"
-    return ReportModel.of(installation.reports.find(report_id))
+    return ReportModel.of(installation.reports.find(report_id), caller)
 
 
 @router.get("", operation_id="listReports", responses=problem_responses(422))
@@ -78,14 +79,20 @@ def list_reports(
 ) -> Page[ReportModel]:
     """List reports, the newest first."""
     return page_of_jobs(
-        installation.catalog, caller, ReportModel.of, kind=JobKind.REPORT, state=state, limit=limit, cursor=cursor
+        installation.catalog,
+        caller,
+        partial(ReportModel.of, caller=caller),
+        kind=JobKind.REPORT,
+        state=state,
+        limit=limit,
+        cursor=cursor,
     )
 
 
 @router.get("/{report_id}", operation_id="getReport", responses=problem_responses(404, 422))
 def get_report(report_id: str, caller: Viewer, installation: Installed) -> ReportModel:
     """Return the state and progress of a report and, when it is complete, its figures."""
-    return ReportModel.of(installation.reports.find(report_id, caller.scope))
+    return ReportModel.of(installation.reports.find(report_id, caller.scope), caller)
 
 
 @router.post(
@@ -100,7 +107,7 @@ def cancel_report(report_id: str, caller: Operator, installation: Installed) -> 
     report = installation.reports.find(report_id, caller.scope)
     if not installation.jobs.cancel(report_id):
         raise JobEndedError(report_id, report.state)
-    return ReportModel.of(installation.reports.find(report_id, caller.scope))
+    return ReportModel.of(installation.reports.find(report_id, caller.scope), caller)
 
 
 @router.delete(
@@ -153,7 +160,7 @@ def get_report_manifest(report_id: str, caller: Viewer, installation: Installed)
     if report.state is not JobState.COMPLETE or report.result is None:
         raise ReportNotReadyError(report_id, report.state)
     manifest = Manifest.of_report(download_name(report), report.parameters, report.result, report.scope)
-    return ManifestModel.model_validate(manifest.as_json())
+    return ManifestModel.of(manifest, caller)
 
 
 async def _existing_report(report_id: str, caller: Viewer, installation: Installed) -> Job:

@@ -1,4 +1,4 @@
-"""Schedules. Their jobs work on all stores, so a key with a scope cannot see them."""
+"""Schedules, for admins. Their jobs work on all stores."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -9,7 +9,7 @@ from storewatch.web.audit import audited
 from storewatch.web.dependencies import Installed
 from storewatch.web.parameters import field, members
 from storewatch.web.problems import problem_responses
-from storewatch.web.security import Admin, Unscoped
+from storewatch.web.security import Admin
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 
@@ -46,14 +46,14 @@ def create_schedule(
 
 
 @router.get("", operation_id="listSchedules", responses=problem_responses())
-def list_schedules(_: Unscoped, installation: Installed) -> ScheduleList:
+def list_schedules(_: Admin, installation: Installed) -> ScheduleList:
     """List the schedules by name."""
     now = installation.clock()
     return ScheduleList(items=[ScheduleModel.of(schedule, now) for schedule in installation.catalog.schedules.list_()])
 
 
 @router.get("/{name}", operation_id="getSchedule", responses=problem_responses(404, 422))
-def get_schedule(name: str, _: Unscoped, installation: Installed) -> ScheduleModel:
+def get_schedule(name: str, _: Admin, installation: Installed) -> ScheduleModel:
     """Return one schedule."""
     schedule = installation.catalog.schedules.find(name)
     if schedule is None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from storewatch.access import Principal
+from storewatch.domain.errors import ScopedLabelsError
 from storewatch.ingest.store_fields import check_fields
 from storewatch.installation import Installation
 from storewatch.stores import changes
@@ -13,14 +14,16 @@ from storewatch.web.parameters import invalid, invalid_fields, local_date, membe
 def change_fields(installation: Installation, store_id: str, caller: Principal, body: StoreChangeRequest) -> None:
     """Check the fields of a body, and change them.
 
-    Raises UnknownStoreError, or a 422 that names every wrong field. Then nothing is changed.
+    Raises UnknownStoreError, ScopedLabelsError, or a 422 that names every wrong field. Then nothing is changed.
     """
     sent = body.sent()
     hours_from = local_date(body.valid_from, "body", "valid_from")
     if hours_from is not None and "weekly_hours" not in sent:
         raise invalid("only weekly hours can have a date; send weekly_hours too", "body", "valid_from")
     installation.stores.read(store_id, caller.scope)  # an unknown store is reported before wrong fields
-    fields, problems = check_fields(store_id, sent, caller.scope)
+    if sent.get("labels") and caller.scope.is_limited:
+        raise ScopedLabelsError
+    fields, problems = check_fields(store_id, sent)
     if problems:
         raise invalid_fields((("body", *path), reason) for path, reason in problems)
     with members("body"):
