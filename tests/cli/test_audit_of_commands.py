@@ -43,8 +43,10 @@ CHANGING: Final[dict[Command, list[Entry]]] = {
     ],
     ("definition save", ("daily", "--by", "day")): [("definition.create", "definition", "daily")],
     ("definition save", ("daily", "--windows", "last_week")): [("definition.change", "definition", "daily")],
-    ("closure add", ("--store-id", "cafe", *SPAN, "--reason", "works")): [("closure.create", "closure", "1")],
-    ("annotation add", ("--store-id", "cafe", *SPAN, "--cause", "power")): [("annotation.create", "annotation", "1")],
+    ("closure add", ("--store-id", "cafe", *SPAN, "--reason", "works")): [("closure.create", "closure", r"\d+")],
+    ("annotation add", ("--store-id", "cafe", *SPAN, "--cause", "power")): [
+        ("annotation.create", "annotation", r"\d+")
+    ],
     ("stores change", ("ghost", "--closed-on", "2030-01-01")): [("store.change", "store", "ghost")],
     ("stores rename", ("bar", "bistro")): [("store.rename", "store", "bar")],
     ("stores merge", ("bistro", "cafe")): [("store.merge", "store", "bistro")],
@@ -79,8 +81,8 @@ DELETING: Final[dict[Command, list[Entry]]] = {
     ("schedule delete", ("nightly",)): [("schedule.delete", "schedule", "nightly")],
     ("definition delete", ("daily",)): [("definition.delete", "definition", "daily")],
     ("mapping delete", ("till",)): [("mapping.delete", "mapping", "till")],
-    ("closure delete", ("1",)): [("closure.delete", "closure", "1")],
-    ("annotation delete", ("1",)): [("annotation.delete", "annotation", "1")],
+    ("closure delete", ("CLOSURE",)): [("closure.delete", "closure", r"\d+")],
+    ("annotation delete", ("ANNOTATION",)): [("annotation.delete", "annotation", r"\d+")],
     ("special-hours delete", ("--store-id", "cafe", "--date", "2023-01-23")): [
         ("special_hours.delete", "special_hours", "cafe")
     ],
@@ -165,14 +167,14 @@ def test_every_command_is_reading_exporting_or_changing() -> None:
 
 
 def test_commands_write_exactly_their_audit_entries(home: Path) -> None:
-    key_id = ""
+    ids: dict[str, str] = {}
     for command, expected in CHANGING.items():
         before = entries(home)
         run(home, command)
         written = entries(home)[len(before) :]
         assert_entries(written, expected)
-        if command[0] == "key create":
-            key_id = str(written[0][2])
+        if command[0] in ("key create", "closure add", "annotation add"):
+            ids[command[0].split()[0].upper()] = str(written[0][2])
     for command, expected in EXPORTING.items():
         before, unchanged = entries(home), content(home)
         run(home, command)
@@ -184,7 +186,7 @@ def test_commands_write_exactly_their_audit_entries(home: Path) -> None:
         assert (entries(home), content(home)) == (before, unchanged)
     for (name, arguments), expected in DELETING.items():
         before = entries(home)
-        run(home, (name, tuple(key_id if argument == "KEY" else argument for argument in arguments)))
+        run(home, (name, tuple(ids.get(argument, argument) for argument in arguments)))
         assert_entries(entries(home)[len(before) :], expected)
 
 

@@ -25,6 +25,7 @@ GROUPS = (
     "key",
     "schedule",
     "definition",
+    "mapping",
     "closure",
     "annotation",
     "imports",
