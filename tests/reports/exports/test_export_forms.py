@@ -114,7 +114,7 @@ def read_excel(make: Make, folder: Path) -> tuple[Figures, Figures]:
 
 
 EXCEL_TITLES = {
-    "business_us": "Business (min)",
+    "business_us": "Business time (min)",
     "up_us": "Up (min)",
     "down_us": "Down (min)",
     "unknown_us": "Unknown (min)",
@@ -126,7 +126,7 @@ EXCEL_TITLES = {
     "availability_median": "Median of stores",
     "availability_p5": "5th percentile",
     "availability_p95": "95th percentile",
-    "share_without_downtime": "Without downtime",
+    "share_without_downtime": "Stores without downtime",
 }
 
 

@@ -568,13 +568,16 @@ def test_labels_of_many_stores_come_as_json(client: TestClient) -> None:
     assert client.get("/v1/stores/cafe").json()["labels"] == {}
 
 
+REJECTED_HOURS = b"store_id,day,start_time_local,end_time_local\na,9,1:00,2:00\n"
+
+
 @pytest.mark.parametrize(
     ("path", "body", "content_type", "status"),
     [
         ("weekly_hours", b"", "text/csv", 422),
         ("weekly_hours", b"store_id,name\na,b\n", "text/csv", 422),
         ("weekly_hours", b"store_id,day,start_time_local,end_time_local\n", "text/csv", 422),
-        ("weekly_hours", b"store_id,day,start_time_local,end_time_local\na,9,1:00,2:00\n", "text/csv", 422),
+        ("weekly_hours", REJECTED_HOURS, "text/csv", 422),
         ("weekly_hours", b"\x1f\x8b\x00", "text/csv", 422),
         ("weekly_hours", b"PAR1", "text/csv", 422),
         ("weekly_hours", b"{}", "application/json", 422),
@@ -601,12 +604,14 @@ def test_labels_of_many_stores_come_as_json(client: TestClient) -> None:
 def test_bulk_body_that_cannot_be_is_refused_whole(
     sqlite_client: TestClient, sqlite_app: Installation, path: str, body: bytes, content_type: str, status: int
 ) -> None:
-    stores = sqlite_app.catalog.stores.read_all().frame
+    version, stores = sqlite_app.catalog.version(), sqlite_app.catalog.stores.read_all().frame
     response = sqlite_client.post(f"/v1/{path}", content=body, headers={"Content-Type": content_type})
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     assert status == 415 or all(error["field"].startswith("body") for error in response.json()["errors"])
     assert sqlite_app.catalog.stores.read_all().frame.equals(stores)
+    # It is noted that the hours of a store were all rejected, so that the store can be named until they are put right.
+    assert sqlite_app.catalog.version() == version + (body == REJECTED_HOURS)
 
 
 @pytest.mark.parametrize(
