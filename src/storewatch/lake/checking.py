@@ -1,5 +1,6 @@
 """Find damaged and missing files of the lake."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,6 @@ import polars as pl
 from storewatch.domain.errors import LakeDamagedError
 
 LOG: Final = "_delta_log"
-_COMMIT_NAME_LENGTH: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,37 +22,34 @@ class DamagedFile:
     rows: int = 0
 
 
-def check_log(folder: Path) -> None:
-    """Check that no commit of the log in a folder is empty or missing; the files of observations are not looked at.
+def check_log(folder: Path, version: int) -> None:
+    """Check that no commit from the newest checkpoint to a version is empty or missing in the log of a lake's folder.
 
-    Delta takes an empty commit for one that changed nothing, so observations would be missing without an error.
-    Raises LakeDamagedError, which names the file.
+    Delta takes an empty commit for one that changed nothing, so observations would be missing without an error. Some
+    20 commits are looked at, however many the log holds. Raises LakeDamagedError, which names the file.
     """
-    for attempt in ("at once", "again"):
-        damaged = next(_damaged_commits(folder / LOG), None)
-        if damaged is None:
-            return
-        # While another process commits, a listing may hold its second commit and miss its first.
-        if attempt == "again":
-            raise LakeDamagedError(
-                f"{folder / LOG / damaged.path} {damaged.reason}, so observations would be missing. `storewatch check` "
-                "says what can be done."
-            )
+    damaged = _damaged_commit(folder / LOG, version)
+    # While another process shortens the log, the commits before its new checkpoint go.
+    if damaged is not None and (damaged := _damaged_commit(folder / LOG, version)) is not None:
+        raise LakeDamagedError(
+            f"{folder / LOG / damaged.path} {damaged.reason}, so observations would be missing. `storewatch check` "
+            "says what can be done."
+        )
 
 
-def _damaged_commits(log: Path) -> Iterator[DamagedFile]:
-    if not log.is_dir():
-        return
-    commits = {
-        int(entry.name[:_COMMIT_NAME_LENGTH]): entry
-        for entry in log.iterdir()
-        if entry.suffix == ".json" and entry.stem.isdecimal() and len(entry.stem) == _COMMIT_NAME_LENGTH
-    }
-    for version in range(min(commits, default=0), max(commits, default=-1) + 1):
-        if version not in commits:
-            yield DamagedFile(path=f"{version:0{_COMMIT_NAME_LENGTH}}.json", reason="is missing")
-        elif commits[version].stat().st_size == 0:
-            yield DamagedFile(path=commits[version].name, reason="is empty")
+def _damaged_commit(log: Path, version: int) -> DamagedFile | None:
+    try:
+        checkpoint = int(json.loads((log / "_last_checkpoint").read_bytes())["version"])
+    except FileNotFoundError:
+        checkpoint = -1
+    for number in range(checkpoint + 1, version + 1):
+        name = f"{number:020}.json"
+        try:
+            if (log / name).stat().st_size == 0:
+                return DamagedFile(path=name, reason="is empty")
+        except FileNotFoundError:
+            return DamagedFile(path=name, reason="is missing")
+    return None
 
 
 def files_of_wrong_size(folder: Path, files: pl.DataFrame) -> Iterator[DamagedFile]:

@@ -127,7 +127,7 @@ class Storage:
                 ) from error
             raise self.unusable(error) from error
         if self.folder is not None:
-            check_log(self.folder)
+            check_log(self.folder, table.version())
         if table.metadata().partition_columns != PARTITION or table.schema() not in (DELTA_SCHEMA, FIRST_SCHEMA):
             raise LakeUnavailableError(
                 f"{self.url} is a Delta table, but not a lake of storewatch. Choose an empty folder."
