@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
@@ -62,16 +61,12 @@ class Installation:
     access: AccessRules = field(default_factory=AccessRules)
     stopping: Event = field(default_factory=Event)
 
-    @property
-    def local_folders(self) -> list[Path]:
-        """The folders of this machine that hold the data: the home, and the lake if it is a folder elsewhere."""
-        home, lake = self.settings.home, self.settings.lake_url
-        is_elsewhere = "://" not in lake and not Path(lake).is_relative_to(home)
-        return [home, Path(lake)] if is_elsewhere else [home]
-
     def free_mb(self) -> int:
         """Return the free space, in megabytes, on the disk of the local folders that has least."""
-        return min(shutil.disk_usage(folder).free for folder in self.local_folders if folder.exists()) // 1_000_000
+        return (
+            min(shutil.disk_usage(folder).free for folder in self.settings.local_folders if folder.exists())
+            // 1_000_000
+        )
 
     def require_free_space(self) -> None:
         """Check that a large file can be stored. Raises StorageFullError below the setting `min_free_mb`."""
@@ -198,11 +193,12 @@ def log_start(settings: Settings, what: str, **fields: object) -> None:
     """Log that a process starts, and where its data are. what: `service` or `worker`."""
     places = {"home": str(settings.home), "database": settings.database_url, "lake": settings.lake_url}
     log.info("%s %s starts", what, __version__, extra=places | fields)
-    exposed = next(exposed_files(settings.home), None)
+    exposed = next(exposed_files(settings.local_folders), None)
     if exposed is not None:
+        folders = " ".join(map(str, settings.local_folders))
         log.warning(
-            "other users of this machine may read files of the home folder; run: chmod -R go= %s",
-            settings.home,
+            "other users of this machine may read files of this installation; run: chmod -R go= %s",
+            folders,
             extra={"first": str(exposed)},
         )
 

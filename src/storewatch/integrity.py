@@ -49,9 +49,10 @@ def check_installation(installation: Installation) -> Checked:
     except StorewatchError as error:
         problems.append(Problem(part="lake", what=str(error), advice=f"{_RESTORE}, or the whole folder of the lake."))
     reports, wrong_reports = _reports(installation)
-    exposed = next((path for folder in installation.local_folders for path in exposed_files(folder)), None)
+    folders = installation.settings.local_folders
+    exposed = next(exposed_files(folders), None)
     if exposed is not None:
-        advice = "Run: chmod -R go= " + " ".join(str(folder) for folder in installation.local_folders)
+        advice = "Run: chmod -R go= " + " ".join(map(str, folders))
         problems.append(Problem(part="files", what=f"other users of this machine may use {exposed}", advice=advice))
     return Checked(
         lake_version=None if snapshot is None else snapshot.version,
@@ -63,7 +64,7 @@ def check_installation(installation: Installation) -> Checked:
 
 
 def remove_damaged(installation: Installation) -> tuple[int, int]:
-    """Take the damaged and missing files out of the lake, in one version, so that the others can be read.
+    """Remove damaged and missing files from the lake in one new version, so that the other files can be read.
 
     Return the number of files and the number of observations that are lost. The files stay on the disk until
     `optimize` deletes what is no longer read.

@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -24,13 +25,13 @@ def share(file: Path) -> None:
     file.chmod(0o666 & ~_USERS_UMASK)
 
 
-def exposed_files(folder: Path) -> Iterator[Path]:
-    """Yield the folder and the files in it that other users of the machine may read, write or list.
+def exposed_files(folders: Sequence[Path]) -> Iterator[Path]:
+    """Yield the folders and the files in them that other users of the machine may read, write or list.
 
     The first 20,000 files are looked at; that takes about 0.1 s.
     """
     looked_at = 0
-    for parent, _, names in os.walk(folder):
+    for parent, _, names in chain.from_iterable(map(os.walk, folders)):
         for path in (Path(parent), *(Path(parent, name) for name in names)):
             looked_at += 1
             try:

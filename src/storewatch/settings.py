@@ -83,6 +83,12 @@ class Settings:
         return self.home / "uploads"
 
     @property
+    def local_folders(self) -> list[Path]:
+        """The folders of this machine that hold the data: the home, and the lake if it is a folder elsewhere."""
+        is_elsewhere = "://" not in self.lake_url and not Path(self.lake_url).is_relative_to(self.home)
+        return [self.home, Path(self.lake_url)] if is_elsewhere else [self.home]
+
+    @property
     def has_database_in_home(self) -> bool:
         """Return whether the catalog is the SQLite database of the home folder."""
         return self.database_url == _database_in(self.home)
