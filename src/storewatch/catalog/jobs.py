@@ -151,7 +151,7 @@ class JobRepository(Repository):
         return self._select(query.order_by(jobs.c.finished_at, jobs.c.job_id))
 
     def claim(self, worker_id: str, kinds: Collection[JobKind], now: datetime) -> Job | None:
-        """Take the oldest queued job of these kinds that may run now. Return None when there is none."""
+        """Mark the oldest queued job of these kinds that may run now as running. Return it, None when there is none."""
         due = and_(
             jobs.c.state == JobState.QUEUED,
             jobs.c.kind.in_(kinds),
@@ -217,11 +217,11 @@ class JobRepository(Repository):
         return self._end(job, state=JobState.CANCELLED, finished_at=now)
 
     def retry(self, job: Job, error: str, retry_at: datetime) -> bool:
-        """Put a held job back into the queue after an attempt that failed for the reason `error`."""
+        """Queue a held job again after a failed attempt. error: why it failed."""
         return self._end(job, state=JobState.QUEUED, error=error, retry_at=retry_at)
 
     def hand_back(self, job: Job) -> bool:
-        """Put a held job back into the queue. The attempt does not count."""
+        """Queue a held job again. The attempt does not count."""
         return self._end(job, state=JobState.QUEUED, attempts=job.attempts - 1)
 
     def request_cancel(self, job_id: str, now: datetime) -> bool:
@@ -301,7 +301,7 @@ def insert_job(
 def release_jobs(
     connection: Connection, held: ColumnElement[bool], *, max_attempts: Mapping[JobKind, int], now: datetime
 ) -> int:
-    """Take running jobs from their dead workers. Return how many go back into the queue.
+    """Queue again the running jobs of workers that ended, and return how many.
 
     A job that was tried as often as `max_attempts` allows for its kind fails: it may be the cause of the deaths. A job
     whose cancellation was requested is cancelled.

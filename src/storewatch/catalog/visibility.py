@@ -6,7 +6,7 @@ A caller without a scope sees everything that its role allows. A caller with a s
   (with reason and source), annotations and defaults.
 - special hours, closures, targets, sales: those of these stores, those whose target is exactly the label and value of
   the scope, and those of all stores. Entries of other labels count in the figures of the stores that carry the label,
-  but are not shown: whoever may label a store could otherwise read what others entered for any label.
+  but are not shown: a caller who may label a store could otherwise read what others entered for any label.
 - reports, imports and their rejected rows, jobs: those that were created under exactly this scope.
 - who created something: only itself.
 - names that an error suggests: those of these stores and of their labels.

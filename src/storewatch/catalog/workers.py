@@ -58,7 +58,7 @@ class WorkerRepository(Repository):
             return release_jobs(connection, jobs.c.worker_id == worker.worker_id, max_attempts=max_attempts, now=now)
 
     def release_orphans(self, *, max_attempts: Mapping[JobKind, int], now: datetime) -> int:
-        """Take running jobs from workers that are not registered. Return how many go back into the queue."""
+        """Queue again the running jobs of workers that are not registered, and return how many."""
         known = select(func.count()).where(workers.c.worker_id == jobs.c.worker_id).scalar_subquery()
         orphaned = (jobs.c.state == "running") & (known == 0)
         with self._database.reading() as connection:
