@@ -28,7 +28,7 @@ def etag_of(moment: Moment, parameters: Sequence[str | int | None]) -> str:
         TZDATA_VERSION,
         *parameters,
     ]
-    return f'W/"{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]}"'
+    return etag_of_answer(json.dumps(content))
 
 
 def etag_of_answer(answer: str) -> str:
