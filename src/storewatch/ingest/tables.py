@@ -13,7 +13,6 @@ import polars as pl
 
 from storewatch.domain.columns import INSTANT, LABELS, LIVES, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable
-from storewatch.domain.poll_texts import with_known_reasons
 from storewatch.domain.timezones import timezone_named
 from storewatch.ingest.blocks import DETAIL_NAMES
 from storewatch.ingest.cells import (
@@ -30,6 +29,7 @@ from storewatch.ingest.cells import (
 )
 from storewatch.ingest.entry_tables import check_sales, check_special_hours, check_targets
 from storewatch.ingest.notations import are_opening_times, opening_problems, opening_times, read_instants
+from storewatch.stores.poll_texts import with_known_reasons
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 MAX_DETAIL_LENGTH: Final = 200

@@ -10,12 +10,12 @@ import polars as pl
 from storewatch.catalog import Catalog
 from storewatch.domain.columns import Int64s, UInt8s
 from storewatch.domain.instants import DAY_US, instant_us
-from storewatch.domain.poll_texts import common_spelling
 from storewatch.engine.evidence import Evidence, group_evidence
 from storewatch.engine.opening.calendars import Calendars, assign_calendars
 from storewatch.engine.opening.changes import HoursChanges
 from storewatch.lake import Snapshot
 from storewatch.lake.overwritten import counting
+from storewatch.stores.poll_texts import common_spelling
 
 # What the lake is asked for: the stores [first, last) by id (last None: to the end), some ids, or None for all stores.
 StoresToRead = tuple[str, str | None] | list[str] | None

@@ -8,8 +8,8 @@ from storewatch.catalog import Catalog, StoreFilter
 from storewatch.catalog.names import nearest_or_listed
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope
-from storewatch.domain.poll_texts import common_spelling
 from storewatch.lake import Snapshot
+from storewatch.stores.poll_texts import common_spelling
 
 
 def check_sources(snapshot: Snapshot, catalog: Catalog, sources: Sequence[str], scope: Scope = ALL_STORES) -> None:

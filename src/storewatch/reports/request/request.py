@@ -40,7 +40,6 @@ from storewatch.domain.instants import (
 )
 from storewatch.domain.labels import Label, clean_label
 from storewatch.domain.policies import POLICIES, Policy
-from storewatch.domain.poll_texts import MAX_SOURCES, requested_sources
 from storewatch.domain.timezones import timezone_named
 from storewatch.reports.request.parameters import (
     MAX_STORES,
@@ -59,6 +58,7 @@ from storewatch.reports.request.parameters import (
     sentence,
 )
 from storewatch.reports.request.window_names import CLASSIC_WINDOWS, OTHERS, PRESETS, check_window
+from storewatch.stores.poll_texts import MAX_SOURCES, requested_sources
 
 # The stored form of a request has these members even where they are the default.
 _ALWAYS_STORED: Final = frozenset({"as_of", "policy", "format", "store_ids", "labels"})

@@ -14,10 +14,10 @@ from storewatch.catalog import shown_number
 from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import OverCapacityError
 from storewatch.domain.media_types import ARROW, CSV, JSON, NDJSON, PARQUET
-from storewatch.domain.poll_texts import KNOWN_REASONS
 from storewatch.ingest.ingestion import REQUEST_BYTES, Ingestion, PushOutcome
 from storewatch.ingest.pushed import Pushed, read_pushed
 from storewatch.ingest.tables import MAX_DETAIL_LENGTH
+from storewatch.stores.poll_texts import KNOWN_REASONS
 from storewatch.web.api.observations.models import PushedObservations, RejectedObservation
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit

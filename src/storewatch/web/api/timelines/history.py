@@ -13,9 +13,9 @@ from storewatch.catalog import StoreRows
 from storewatch.domain.enums import AnnotationMode, ClosureMode
 from storewatch.domain.instants import SECOND_US, instant_of, instant_us
 from storewatch.domain.policies import Policy, choose_policy
-from storewatch.domain.poll_texts import MAX_SOURCES, requested_sources
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.installation import Installation
+from storewatch.stores.poll_texts import MAX_SOURCES, requested_sources
 from storewatch.stores.sources import check_sources
 from storewatch.stores.states import Moment
 from storewatch.stores.timeline import DEFAULT_DAYS, MAX_DAYS, HistoryQuery, choose_range

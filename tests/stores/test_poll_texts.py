@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from storewatch.domain.errors import InvalidInputError
-from storewatch.domain.poll_texts import KNOWN_REASONS, common_spelling, requested_sources, with_known_reasons
+from storewatch.stores.poll_texts import KNOWN_REASONS, common_spelling, requested_sources, with_known_reasons
 
 
 @pytest.mark.parametrize(
