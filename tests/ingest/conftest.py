@@ -9,7 +9,7 @@ from storewatch.catalog import Catalog
 from storewatch.domain.columns import REJECTS
 from storewatch.ingest import ImportResult
 from storewatch.ingest.blocks import DETAIL_NAMES
-from storewatch.ingest.formats import open_source
+from storewatch.ingest.formats import open_reader
 from storewatch.ingest.headers import recognise
 from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.lake import Lake
@@ -35,9 +35,9 @@ def parse() -> Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str
     def read(path: Path, **options: int) -> tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]:
         good: list[tuple[object, ...]] = []
         rejects = Rejects()
-        with open_source(path, **options) as source:
-            (found,) = recognise(path.name, source.names).tables
-            for block in source.blocks(found.positions):
+        with open_reader(path, **options) as reader:
+            (found,) = recognise(path.name, reader.names).tables
+            for block in reader.blocks(found.positions):
                 checked = found.table.check(block.columns, NOW)
                 rejects.add_block(block, checked.bad)
                 unused = [name for name in DETAIL_NAMES if name not in found.positions]

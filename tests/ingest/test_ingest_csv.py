@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.formats import open_source
+from storewatch.ingest.formats import open_reader
 
 Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]
 
@@ -101,8 +101,8 @@ def test_csv_of_too_many_columns_is_refused(file: Callable[..., Path], parse: Pa
 
 def test_csv_short_rows_of_many_columns_are_read_in_small_blocks(file: Callable[..., Path]) -> None:
     path = file(HEADER + "".join(f",c{number}" for number in range(997)) + "\n" + "x\n" * 50_000)
-    with open_source(path) as source:
-        heights = [block.columns.height for block in source.blocks({"store_id": 0})]
+    with open_reader(path) as reader:
+        heights = [block.columns.height for block in reader.blocks({"store_id": 0})]
     assert heights == [20_000, 20_000, 10_000]
 
 

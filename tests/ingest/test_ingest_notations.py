@@ -19,7 +19,7 @@ from storewatch.ingest.formats import open_columns
 from storewatch.ingest.headers import recognise
 from storewatch.ingest.notations import opening_times, read_instants
 from storewatch.ingest.tables import check_hours, check_observations, check_zones
-from storewatch.ingest.weekdays import WeekdayReading
+from storewatch.ingest.weekdays import WeekdayNotation
 
 NOW = datetime(2023, 1, 25, 19, tzinfo=UTC)
 NO_DAY = datetime(1900, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -160,10 +160,10 @@ def read() -> Read:
     """Check the rows of a Parquet file."""
 
     def check(frame: pl.DataFrame) -> CheckedRows:
-        source = open_columns(frame.lazy(), "file.parquet", 1)
-        (found,) = recognise("file.parquet", source.names).tables
-        (block,) = source.blocks(found.positions)
-        return found.table.check(WeekdayReading(counting=WeekdayCounting.MONDAY0).apply(block).columns, NOW)
+        reader = open_columns(frame.lazy(), "file.parquet", 1)
+        (found,) = recognise("file.parquet", reader.names).tables
+        (block,) = reader.blocks(found.positions)
+        return found.table.check(WeekdayNotation(counting=WeekdayCounting.MONDAY0).apply(block).columns, NOW)
 
     return check
 

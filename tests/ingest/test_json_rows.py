@@ -73,7 +73,7 @@ def test_anything_else_is_one_row_where_objects_are_wanted_and_refused_where_an_
 
 def test_key_that_is_repeated_makes_the_object_one_bad_row() -> None:
     for text in ('{"rows": [1, 2], "rows": []}', '{"a": 1, "rows": [1, 2], "a": 2}', '{"a": 1, "a": 2}'):
-        assert [type(row).__name__ for row in rows_of(text, 1_000)] == ["Repeated"]
+        assert [type(row).__name__ for row in rows_of(text, 1_000)] == ["RepeatedKey"]
         with pytest.raises(RepeatedKeyError) as raised:
             rows_of(text + " " * 100, 20)
         assert raised.value.row == rows_of(text, 1_000)[0]

@@ -22,7 +22,7 @@ from storewatch.domain.timezones import timezone_named
 from storewatch.ingest.bulk import BulkFormat, replace_entries, replace_hours, replace_labels
 from storewatch.ingest.pushed import check_pushed, read_pushed
 from storewatch.ingest.store_fields import check_fields, check_id
-from storewatch.ingest.tables import TABLES, Table
+from storewatch.ingest.tables import TABLES, TableSchema
 from storewatch.reports.request.request import read_request
 
 NOW = datetime(2023, 1, 25, 19, tzinfo=UTC)
@@ -76,7 +76,7 @@ def as_text(text: str) -> str:
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.title)
 @some_inputs
 @given(fragments=FRAGMENTS, seed=st.integers(0, 2**32))
-def test_rows_of_every_table_are_good_or_rejected(table: Table, fragments: list[str], seed: int) -> None:
+def test_rows_of_every_table_are_good_or_rejected(table: TableSchema, fragments: list[str], seed: int) -> None:
     texts = mutated(fragments, random.Random(seed))
     names = [*table.columns, *table.optional, *(("owner",) if "name" in table.columns else ())]
     columns = {name: [None if seed % 7 == 0 else as_text(next(texts)) for _ in range(ROWS)] for name in names}

@@ -16,7 +16,7 @@ from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import parse_duration
 from storewatch.domain.labels import Label, Scope
-from storewatch.ingest.cells import MAX_BREAKING_ROWS, CheckedRows, check_apart
+from storewatch.ingest.cells import MAX_BREAKING_ROWS, CheckedRows, check_isolating_errors
 from storewatch.ingest.ingestion import Ingestion, IngestionLimits
 from storewatch.ingest.pushed import check_pushed, read_pushed
 from storewatch.ingest.tables import TABLES
@@ -76,7 +76,7 @@ def breaks_on(*broken: str) -> Callable[[pl.DataFrame], CheckedRows]:
 
 def test_row_that_breaks_the_check_is_rejected_by_itself() -> None:
     columns = pl.DataFrame({"text": ["a", "bad", "broken", "b", "bad", "c", "broken"]})
-    checked = check_apart(breaks_on("broken"), columns)
+    checked = check_isolating_errors(breaks_on("broken"), columns)
     assert checked.good["text"].to_list() == ["a", "b", "c"]
     unread = "a value in it cannot be read"
     assert checked.bad.rows() == [(1, "bad"), (2, unread), (4, "bad"), (6, unread)]
@@ -85,7 +85,7 @@ def test_row_that_breaks_the_check_is_rejected_by_itself() -> None:
 def test_too_many_rows_that_break_the_check_are_refused_together() -> None:
     columns = pl.DataFrame({"text": ["broken"] * (MAX_BREAKING_ROWS + 1)})
     with pytest.raises(InvalidInputError, match="More than 100 rows cannot be read"):
-        check_apart(breaks_on("broken"), columns)
+        check_isolating_errors(breaks_on("broken"), columns)
 
 
 def test_request_that_breaks_the_check_fails_no_other(sqlite_catalog: Catalog, lake: Lake) -> None:

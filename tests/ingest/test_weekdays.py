@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 
 from storewatch.domain.enums import WeekdayCounting
-from storewatch.ingest.blocks import Block, Rows, no_rejects
+from storewatch.ingest.blocks import Block, RowNumbers, no_rejects
 from storewatch.ingest.weekday_names import meanings
-from storewatch.ingest.weekdays import WeekdayReading, read_weekdays
+from storewatch.ingest.weekdays import WeekdayNotation, read_weekdays
 
 ISO, MONDAY0, SUNDAY0, NAMES = (
     WeekdayCounting.ISO,
@@ -18,7 +18,7 @@ ISO, MONDAY0, SUNDAY0, NAMES = (
 
 
 def block_of(texts: list[str | None]) -> Block:
-    def origins(rows: Rows) -> tuple[Rows, list[str]]:
+    def origins(rows: RowNumbers) -> tuple[RowNumbers, list[str]]:
         return rows + 2, [f"line {row + 2}" for row in rows.tolist()]
 
     columns = pl.DataFrame({"day": texts}, {"day": pl.String})
@@ -26,7 +26,7 @@ def block_of(texts: list[str | None]) -> Block:
 
 
 def read(texts: list[str], counting: WeekdayCounting) -> list[str | None]:
-    return WeekdayReading(counting=counting).apply(block_of([*texts])).columns["day"].to_list()
+    return WeekdayNotation(counting=counting).apply(block_of([*texts])).columns["day"].to_list()
 
 
 def read_together(texts: str) -> tuple[list[str | None], tuple[str, ...]]:
@@ -61,7 +61,7 @@ def test_counting_shows_in_the_numbers_of_all_blocks(
 
 
 def test_counting_that_was_asked_for_needs_no_sentence() -> None:
-    assert read_weekdays([pl.Series(["7"])], SUNDAY0) == WeekdayReading(counting=SUNDAY0)
+    assert read_weekdays([pl.Series(["7"])], SUNDAY0) == WeekdayNotation(counting=SUNDAY0)
 
 
 def test_every_counting_ends_in_monday_0() -> None:
@@ -132,7 +132,7 @@ def test_only_three_names_mean_two_days() -> None:
     ],
 )
 def test_range_of_weekdays_is_a_row_for_each_day(text: str, days: str) -> None:
-    block = WeekdayReading(counting=MONDAY0).apply(block_of([None, text, "Sun"]))
+    block = WeekdayNotation(counting=MONDAY0).apply(block_of([None, text, "Sun"]))
     assert block.columns["day"].to_list() == [None, *days, "6"]
     lines, rows = block.origins(np.array([0, len(days), len(days) + 1]))
     assert (lines.tolist(), rows) == ([2, 3, 4], ["line 2", "line 3", "line 4"])

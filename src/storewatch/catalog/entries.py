@@ -12,7 +12,7 @@ from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import BATCH_ROWS, read_rows, select_rows, write_rows
 from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.targeting import Target, known_id, read_targeted_rows, visible_entries
-from storewatch.domain.columns import SALES, SPECIAL_ROWS, TARGET, TARGETS
+from storewatch.domain.columns import SALES, SPECIAL_ROWS, TARGET_KEY, TARGETS
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.labels import ALL_STORES, Scope
 
@@ -122,7 +122,7 @@ class EntryRepository(Repository):
 
         A store's own rows win over those of its labels; of these the rows of the first label by name count.
         """
-        columns = pl.Schema({name: dtype for name, dtype in SALES.items() if name not in TARGET})
+        columns = pl.Schema({name: dtype for name, dtype in SALES.items() if name not in TARGET_KEY})
         with self._database.reading() as connection:
             rows = read_targeted_rows(connection, schema.sales, columns, store_ids)
         first = rows.of_labels.filter(pl.col("label") == pl.col("label").min().over("store_id")).drop("label")
@@ -132,7 +132,7 @@ class EntryRepository(Repository):
 def write_entries(connection: Connection, kind: EntryKind, rows: pl.DataFrame, now: datetime) -> int:
     """Replace the entries that `rows` name and add the missing stores. Return how many rows changed."""
     form = FORMS[kind]
-    latest = rows.select(form.schema.names()).unique([*TARGET, *form.distinct], keep="last", maintain_order=True)
+    latest = rows.select(form.schema.names()).unique([*TARGET_KEY, *form.distinct], keep="last", maintain_order=True)
     named = latest.select(pl.col("store_id").drop_nulls().unique().sort())
     changed = write_rows(connection, schema.stores, named, registered_at=now)
     for target in (["store_id"], ["label", "value"]):

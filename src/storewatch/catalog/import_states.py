@@ -20,7 +20,7 @@ from storewatch.catalog.db.schema import hours_versions, store_lives, stores
 from storewatch.catalog.entries import FORMS, write_entries
 from storewatch.catalog.labels import labels_frame, read_labels, replace_labels
 from storewatch.catalog.store_changes import StoreChanges
-from storewatch.domain.columns import ENTRIES, HOURS_VERSIONS, LIVES, TARGET, TIMEZONES
+from storewatch.domain.columns import ENTRIES, HOURS_VERSIONS, LIVES, TARGET_KEY, TIMEZONES
 from storewatch.domain.enums import EntryKind, ImportTable
 
 STATE: Final = pl.Schema({"key": pl.String, "value": pl.String})
@@ -189,7 +189,7 @@ def _write_labels(connection: Connection, states: State, now: datetime) -> None:
 
 
 def _entry_key(kind: EntryKind) -> list[str]:
-    return [*TARGET, *(["date"] if FORMS[kind].dated else [])]
+    return [*TARGET_KEY, *(["date"] if FORMS[kind].dated else [])]
 
 
 def _read_entries(connection: Connection, keys: list[str], kind: EntryKind) -> State:
@@ -232,7 +232,7 @@ def _targets(keys: list[str], kind: EntryKind) -> list[tuple[list[str], pl.DataF
     """Return the columns and the values of these keys in batches: first keys of stores, then keys of labels."""
     names = _entry_key(kind)
     frame = pl.DataFrame(_parsed(keys), schema=dict.fromkeys(names, pl.String), orient="row")
-    dated = [name for name in names if name not in TARGET]
+    dated = [name for name in names if name not in TARGET_KEY]
     targets = (["store_id", *dated], ["label", "value", *dated])
     return [
         (target, batch)

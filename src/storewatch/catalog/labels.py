@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, Table, delete, select, tuple_
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.rows import read_rows, select_rows, write_rows
 from storewatch.catalog.db.schema import store_labels, stores
-from storewatch.domain.columns import LABELS, TARGET
+from storewatch.domain.columns import LABELS, TARGET_KEY
 
 NAME: Final = "name"  # the label that lists search and sort by
 
@@ -34,7 +34,7 @@ class LabelRepository(Repository):
         """Read all labels of all stores: store_id, label and value, in this order."""
         with self._database.reading() as connection:
             query = select(store_labels.c.store_id, store_labels.c.label, store_labels.c.value)
-            return read_rows(connection, query.order_by(*store_labels.primary_key), TARGET)
+            return read_rows(connection, query.order_by(*store_labels.primary_key), TARGET_KEY)
 
 
 def labels_frame(of_stores: dict[str, dict[str, str]]) -> pl.DataFrame:
@@ -60,7 +60,7 @@ def replace_labels(
         wanted = (
             batch.explode("labels", empty_as_null=False, keep_nulls=False).unnest("labels").sort("store_id", "label")
         )
-        known = read_rows(connection, _known(connection, ids), TARGET)
+        known = read_rows(connection, _known(connection, ids), TARGET_KEY)
         gone = known.join(wanted, on=["store_id", "label"], how="anti").select("store_id", "label")
         if names is not None:
             gone = gone.filter(pl.col("label").is_in(names))

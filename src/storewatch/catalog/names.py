@@ -61,7 +61,7 @@ class NameRepository(Repository):
             return named
 
     def unknown_targets(self, targets: pl.DataFrame, *, allow_unknown: bool = False) -> dict[TargetKey, str]:
-        """Return why targets (columns.TARGET) do not exist, by target. Targets that exist are left out.
+        """Return why targets (columns.TARGET_KEY) do not exist, by target. Targets that exist are left out.
 
         Only the reasons of the first stores contain the nearest ids, because finding them takes a while. allow_unknown:
         labels need not exist.

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, sele
 from storewatch.catalog.db.rows import read_rows, select_rows
 from storewatch.catalog.db.schema import store_labels, stores
 from storewatch.catalog.visibility import is_visible_entry, visible_stores
-from storewatch.domain.columns import TARGET
+from storewatch.domain.columns import TARGET_KEY
 from storewatch.domain.labels import Scope
 from storewatch.domain.texts import clean_id
 
@@ -92,29 +92,29 @@ def visible_entries(table: Table, scope: Scope, store_id: str | None) -> list[Co
 def read_targeted_rows(connection: Connection, table: Table, columns: pl.Schema, store_ids: pl.Series) -> TargetedRows:
     """Read these columns of the rows of `table` that apply to these stores."""
     ids = select_ids(connection, store_ids)
-    found = select(*(table.c[name] for name in (*TARGET, *columns))).order_by(*table.primary_key)
+    found = select(*(table.c[name] for name in (*TARGET_KEY, *columns))).order_by(*table.primary_key)
     if ids is not None:
         found = found.where(applies_to(table, ids))
-    rows = read_rows(connection, found, pl.Schema({**TARGET, **columns}))
+    rows = read_rows(connection, found, pl.Schema({**TARGET_KEY, **columns}))
     if rows.is_empty():  # the usual case: a millisecond less for a single store
         return TargetedRows(
-            of_stores=rows.drop("label", "value"), of_labels=rows.drop("value"), of_all=rows.drop(list(TARGET))
+            of_stores=rows.drop("label", "value"), of_labels=rows.drop("value"), of_all=rows.drop(list(TARGET_KEY))
         )
     is_of_store, is_of_label = pl.col("store_id").is_not_null(), pl.col("label").is_not_null()
     of_labels = rows.filter(is_of_label).drop("store_id")
-    carriers = _read_carriers(connection, table, ids) if of_labels.height else TARGET.to_frame()
+    carriers = _read_carriers(connection, table, ids) if of_labels.height else TARGET_KEY.to_frame()
     return TargetedRows(
         of_stores=rows_of_stores(store_ids, rows.filter(is_of_store).drop("label", "value")),
         of_labels=rows_of_stores(store_ids, carriers)
         .join(of_labels, on=["label", "value"], maintain_order="right")
         .drop("value"),
-        of_all=rows.filter(~is_of_store & ~is_of_label).drop(list(TARGET)),
+        of_all=rows.filter(~is_of_store & ~is_of_label).drop(list(TARGET_KEY)),
     )
 
 
 def _read_carriers(connection: Connection, table: Table, ids: Select[Any] | None) -> pl.DataFrame:
-    """Read the stores that carry labels named in `table`: store_id, label and value (TARGET)."""
+    """Read the stores that carry labels named in `table`: store_id, label and value (TARGET_KEY)."""
     named = select(table.c.label, table.c.value).where(table.c.label.is_not(None)).distinct()
     query = select(store_labels.c.store_id, store_labels.c.label, store_labels.c.value)
     query = query.where(tuple_(store_labels.c.label, store_labels.c.value).in_(named))
-    return read_rows(connection, query if ids is None else query.where(store_labels.c.store_id.in_(ids)), TARGET)
+    return read_rows(connection, query if ids is None else query.where(store_labels.c.store_id.in_(ids)), TARGET_KEY)

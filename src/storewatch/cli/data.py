@@ -109,7 +109,7 @@ def import_paths(
                     allow_unknown=allow_unknown,
                     progress=progress,
                     valid_from=None if valid_from is None else valid_from.date(),
-                    every_reject=write_rejects,
+                    on_rejects=write_rejects,
                 ),
             )
         if saved is not None:

@@ -47,10 +47,10 @@ LABELS: Final = pl.Schema(
 )
 
 # The next four are entries: each row is for a store_id, or for a label and its value. Hours: as in SPECIAL_HOURS below.
-TARGET: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
-SPECIAL_ROWS: Final = pl.Schema({**TARGET, "date": pl.Date(), "start_s": pl.Int32(), "end_s": pl.Int32()})
-TARGETS: Final = pl.Schema({**TARGET, "objective": pl.Float64()})
-SALES: Final = pl.Schema({**TARGET, "weekday": pl.Int8(), "hour": pl.Int8(), "amount_per_hour": pl.Float64()})
+TARGET_KEY: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
+SPECIAL_ROWS: Final = pl.Schema({**TARGET_KEY, "date": pl.Date(), "start_s": pl.Int32(), "end_s": pl.Int32()})
+TARGETS: Final = pl.Schema({**TARGET_KEY, "objective": pl.Float64()})
+SALES: Final = pl.Schema({**TARGET_KEY, "weekday": pl.Int8(), "hour": pl.Int8(), "amount_per_hour": pl.Float64()})
 ENTRIES: Final = {EntryKind.SPECIAL_HOURS: SPECIAL_ROWS, EntryKind.TARGETS: TARGETS, EntryKind.SALES: SALES}
 
 # Rows that an import rejected: the 1-based line, the text of the row, and the reason.

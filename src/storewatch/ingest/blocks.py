@@ -13,7 +13,7 @@ from storewatch.domain.columns import REJECTS
 # row: its number in the block; column: its canonical name.
 UNREADABLE: Final = pl.Schema({"row": pl.Int64, "column": pl.String, "reason": pl.String})
 
-Rows = npt.NDArray[np.int64]
+RowNumbers = npt.NDArray[np.int64]
 
 # Columns of polls that need not be in every row; objects of JSON may name them later than in the first one.
 DETAIL_NAMES: Final = ("reason", "source")
@@ -41,14 +41,14 @@ class Block:
     """
 
     columns: pl.DataFrame
-    origins: Callable[[Rows], tuple[Rows, list[str]]]
+    origins: Callable[[RowNumbers], tuple[RowNumbers, list[str]]]
     broken: pl.DataFrame
     done_bytes: int
     unreadable: pl.DataFrame = field(default_factory=UNREADABLE.to_frame)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class RowReader:
     """An opened file: the names of its columns, and its rows once it is known which columns are wanted.
 
     read: implements `blocks`.
@@ -58,12 +58,12 @@ class Source:
     total_bytes: int
     read: Callable[[Mapping[str, int], bool], Iterator[Block]]
 
-    def blocks(self, wanted: Mapping[str, int], *, apart: bool = False) -> Iterator[Block]:
+    def blocks(self, wanted: Mapping[str, int], *, joined: bool = False) -> Iterator[Block]:
         """Read the rows. wanted: canonical names -> positions in `names`.
 
-        apart: the columns belong to several tables, so a cell that cannot be read does not break its row.
+        joined: the columns belong to several tables, so a cell that cannot be read does not break its row.
         """
-        return self.read(wanted, apart)
+        return self.read(wanted, joined)
 
 
 def no_rejects() -> pl.DataFrame:

@@ -21,16 +21,16 @@ from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.domain.texts import is_storable
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
-from storewatch.ingest.cells import CheckedRows, check_apart
+from storewatch.ingest.cells import CheckedRows, check_isolating_errors
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, nearest, recognise_one
 from storewatch.ingest.json_rows import NO_ARRAY, json_rows, names_of_first
-from storewatch.ingest.lines import Repeated, line_blocks, row_line
-from storewatch.ingest.readings import differing_labels, rejected_stores
+from storewatch.ingest.lines import RepeatedKey, line_blocks, row_line
 from storewatch.ingest.rejects import Rejects
-from storewatch.ingest.scopes import of_known_targets, within_scope
+from storewatch.ingest.scopes import reject_outside_scope, reject_unknown_targets
 from storewatch.ingest.streams import Stream
-from storewatch.ingest.tables import TABLES, Table, check_hours, check_labels
+from storewatch.ingest.table_imports import differing_labels, rejected_stores
+from storewatch.ingest.tables import TABLES, TableSchema, check_hours, check_labels
 from storewatch.ingest.weekdays import WEEKDAY_COLUMNS, WEEKDAY_TABLES, read_weekdays
 
 MAX_ROWS: Final = 1_000_000
@@ -136,7 +136,9 @@ def replace_entries(
         checked = table.check(columns, now)
         if scope.is_limited:  # other stores are rejected below
             return checked
-        return of_known_targets(checked, columns, partial(catalog.names.unknown_targets, allow_unknown=allow_unknown))
+        return reject_unknown_targets(
+            checked, columns, partial(catalog.names.unknown_targets, allow_unknown=allow_unknown)
+        )
 
     good, change = _check(rows, check, catalog, scope)
     if change.accepted:
@@ -167,7 +169,7 @@ def replace_labels(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Rows:
+class _BodyRows:
     """Rows of a body, block by block. first_line: the line number that `Block.origins` has for the row with index 0."""
 
     blocks: Iterable[Block]
@@ -176,7 +178,7 @@ class _Rows:
     assumed: tuple[str, ...] = ()
 
 
-def _with_weekdays(rows: _Rows, asked: WeekdayCounting | None) -> _Rows:
+def _with_weekdays(rows: _BodyRows, asked: WeekdayCounting | None) -> _BodyRows:
     """Write the weekdays of all rows as 0 (Monday) to 6 (Sunday), however the body counts them."""
     blocks = list(rows.blocks)
     names = [name for name in WEEKDAY_COLUMNS if blocks and name in blocks[0].columns.columns]
@@ -189,15 +191,15 @@ def _with_weekdays(rows: _Rows, asked: WeekdayCounting | None) -> _Rows:
 
 
 def _check(
-    rows: _Rows, check: Callable[[pl.DataFrame], CheckedRows], catalog: Catalog, scope: Scope
+    rows: _BodyRows, check: Callable[[pl.DataFrame], CheckedRows], catalog: Catalog, scope: Scope
 ) -> tuple[pl.DataFrame, BulkChange]:
     good: list[pl.DataFrame] = []
     assumed: list[str] = []
     rejects = Rejects(shown=SHOWN_REJECTS, kept=False)
     for block in rows.blocks:
-        checked = check_apart(check, block.columns)
+        checked = check_isolating_errors(check, block.columns)
         if scope.is_limited:
-            checked = within_scope(checked, block.columns, partial(catalog.stores.filter_ids, scope=scope))
+            checked = reject_outside_scope(checked, block.columns, partial(catalog.stores.filter_ids, scope=scope))
         rejects.add_block(block, checked.bad)
         good.append(checked.good)
         assumed += checked.assumed
@@ -213,16 +215,16 @@ def _check(
     )
 
 
-def _csv_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:
+def _csv_blocks(body: bytes, tables: Sequence[TableSchema]) -> tuple[TableSchema, _BodyRows]:
     if body.count(b"\n") > MAX_ROWS + 1:
         raise InvalidInputError(f"The body has more than {MAX_ROWS:,} rows; send it in parts.")
-    source = open_csv(Stream(_BODY, body=body))
-    header = recognise_one(str(_BODY), source.names, tables)
+    reader = open_csv(Stream(_BODY, body=body))
+    header = recognise_one(str(_BODY), reader.names, tables)
     (found,) = header.tables
-    return found.table, _Rows(blocks=source.blocks(found.positions), first_line=2, ignored=header.ignored)
+    return found.table, _BodyRows(blocks=reader.blocks(found.positions), first_line=2, ignored=header.ignored)
 
 
-def _json_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:
+def _json_blocks(body: bytes, tables: Sequence[TableSchema]) -> tuple[TableSchema, _BodyRows]:
     chunks = _json_chunks(body)
     first_chunk = next(chunks)
     names = names_of_first(first_chunk)
@@ -237,7 +239,7 @@ def _json_blocks(body: bytes, tables: Sequence[Table]) -> tuple[Table, _Rows]:
     return table, _read_chunks(chain([first_chunk], chunks), read, keys.values())
 
 
-def _label_blocks(body: bytes) -> _Rows:
+def _label_blocks(body: bytes) -> _BodyRows:
     return _read_chunks(_json_chunks(body), _label_block, ("store_id", "labels"))
 
 
@@ -252,7 +254,7 @@ def _json_chunks(body: bytes) -> Iterator[list[object]]:
 
 def _read_chunks(
     chunks: Iterable[list[object]], read: Callable[[list[object], int], Iterable[Block]], used: Collection[str]
-) -> _Rows:
+) -> _BodyRows:
     """Turn rows into columns chunk by chunk. read: returns the blocks of a chunk whose first row has this index."""
     blocks: list[Block] = []
     ignored: dict[str, None] = {}
@@ -263,7 +265,7 @@ def _read_chunks(
         count += len(rows)
         if count > MAX_ROWS:
             raise InvalidInputError(f"The body has more than {MAX_ROWS:,} rows; send it in parts.")
-    return _Rows(blocks=blocks, first_line=0, ignored=tuple(ignored)[:MAX_IGNORED])
+    return _BodyRows(blocks=blocks, first_line=0, ignored=tuple(ignored)[:MAX_IGNORED])
 
 
 def _label_block(rows: list[object], first: int) -> list[Block]:
@@ -309,7 +311,7 @@ def _label_row(row: object) -> tuple[str, dict[str, str | None]]:
     if not isinstance(row, dict):
         raise InvalidInputError("it is not a JSON object with store_id and labels")
     store_id, labels = row.get("store_id"), row.get("labels")
-    if isinstance(labels, Repeated):
+    if isinstance(labels, RepeatedKey):
         raise InvalidInputError(f"it names {json.dumps(labels.key)[:60]} twice")
     if not isinstance(store_id, str) or not isinstance(labels, dict):
         raise InvalidInputError("it must have a store_id, which is text, and labels, which are an object")

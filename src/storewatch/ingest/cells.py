@@ -68,7 +68,7 @@ def split(
     )
 
 
-def check_apart(check: Callable[[pl.DataFrame], CheckedRows], columns: pl.DataFrame) -> CheckedRows:
+def check_isolating_errors(check: Callable[[pl.DataFrame], CheckedRows], columns: pl.DataFrame) -> CheckedRows:
     """Check rows, and reject by themselves those that make the check raise an error of a library.
 
     No such row is known: this keeps one that is found later from hurting its neighbours. Raises InvalidInputError when

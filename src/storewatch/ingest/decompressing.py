@@ -23,7 +23,7 @@ class BrokenCompressionError(ValueError):
     """The data cannot be decompressed. The message says why, as the end of a sentence."""
 
 
-class _Part(Protocol):
+class _PartDecompressor(Protocol):
     """A gzip member or a zstd frame."""
 
     @property
@@ -33,7 +33,7 @@ class _Part(Protocol):
         """Decompress `data`. Return a piece, how many bytes were used, and whether more can come without new data."""
 
 
-class _Member:
+class _GzipMember:
     def __init__(self) -> None:
         self._member = zlib.decompressobj(wbits=31)
 
@@ -47,7 +47,7 @@ class _Member:
         return piece, len(data) - len(left), len(piece) == most_bytes and not self._member.eof
 
 
-class _Frame:
+class _ZstdFrame:
     def __init__(self) -> None:
         self._frame = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
 
@@ -64,7 +64,11 @@ class _Frame:
         return piece, len(used), not self._frame.needs_input
 
 
-_PARTS: Final[dict[str, type[_Member | _Frame]]] = {"gzip": _Member, "x-gzip": _Member, "zstd": _Frame}
+_PARTS: Final[dict[str, type[_GzipMember | _ZstdFrame]]] = {
+    "gzip": _GzipMember,
+    "x-gzip": _GzipMember,
+    "zstd": _ZstdFrame,
+}
 CODINGS: Final = tuple(_PARTS)
 
 
@@ -78,7 +82,7 @@ class Decompressor:
     def __init__(self, coding: str) -> None:
         """coding: one of CODINGS."""
         self._new_part = _PARTS[coding]
-        self._part: _Part | None = None
+        self._part: _PartDecompressor | None = None
         self._data, self._at, self._more = b"", 0, False
         self._parts = self._bytes = 0
 
@@ -120,7 +124,7 @@ class Decompressor:
         self._data, self._at = self._data[self._at :].lstrip(b"\0"), 0
         return True
 
-    def _begun_part(self) -> _Part:
+    def _begun_part(self) -> _PartDecompressor:
         if self._part is not None and not self._part.ended:
             return self._part
         self._parts += 1

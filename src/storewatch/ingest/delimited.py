@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.blocks import Block, Rows, Source, no_rejects
+from storewatch.ingest.blocks import Block, RowNumbers, RowReader, no_rejects
 from storewatch.ingest.lines import Line, line_blocks
 from storewatch.ingest.streams import Stream
 
@@ -31,7 +31,7 @@ SLOW_BYTES: Final = 256 << 10
 _NEWLINE, _RETURN, _QUOTE = ord("\n"), ord("\r"), ord('"')
 
 
-def open_csv(stream: Stream) -> Source:
+def open_csv(stream: Stream) -> RowReader:
     """Read the header and choose the delimiter that splits it into the most columns."""
     text = stream.head.decode(errors="replace")
     headers = [(delimiter, *header) for delimiter in DELIMITERS if (header := _header(stream.name, text, delimiter))]
@@ -44,11 +44,11 @@ def open_csv(stream: Stream) -> Source:
     table = _Csv(stream, delimiter, len(names))
     most_rows = BLOCK_CELLS // len(names)
 
-    def read(wanted: Mapping[str, int], apart: bool) -> Iterator[Block]:
+    def read(wanted: Mapping[str, int], joined: bool) -> Iterator[Block]:
         for first_line, data in stream.blocks(start, lines + 1, cut_at_record, most_rows):
-            yield from table.read(data, first_line, wanted, apart=apart)
+            yield from table.read(data, first_line, wanted, joined=joined)
 
-    return Source(names=tuple(names), total_bytes=stream.total_bytes, read=read)
+    return RowReader(names=tuple(names), total_bytes=stream.total_bytes, read=read)
 
 
 def cut_at_record(data: bytes, stop: int) -> int:
@@ -89,25 +89,25 @@ class _Csv:
         self._field = _field_pattern(delimiter)
         self._blank = f' \t\r\n"{delimiter}'.encode()
 
-    def read(self, data: bytes, first_line: int, wanted: Mapping[str, int], *, apart: bool) -> Iterator[Block]:
+    def read(self, data: bytes, first_line: int, wanted: Mapping[str, int], *, joined: bool) -> Iterator[Block]:
         """Blocks by Polars, but for the neighbourhood of a row that it refuses: that is read record by record."""
         block = self._read_whole(data, first_line, wanted)
         middle = 0 if block else cut_at_record(data, len(data) // 2)
         if block:
             yield block
         elif len(data) > SLOW_BYTES and middle:
-            yield from self.read(data[:middle], first_line, wanted, apart=apart)
-            yield from self.read(data[middle:], first_line + data.count(b"\n", 0, middle), wanted, apart=apart)
+            yield from self.read(data[:middle], first_line, wanted, joined=joined)
+            yield from self.read(data[middle:], first_line + data.count(b"\n", 0, middle), wanted, joined=joined)
         else:
             records = self._records(data, first_line, wanted)
-            yield from line_blocks(records, tuple(wanted), lambda: self._stream.done_bytes, apart=apart)
+            yield from line_blocks(records, tuple(wanted), lambda: self._stream.done_bytes, joined=joined)
 
     def _read_whole(self, data: bytes, first_line: int, wanted: Mapping[str, int]) -> Block | None:
         """One block by Polars, or None when Polars would not read it exactly as RFC 4180 says."""
         quoted = b'"' in data
         if data.count(b"\r") != data.count(b"\r\n"):
             return None
-        records = _Records(data, first_line, self._blank)
+        records = _RecordIndex(data, first_line, self._blank)
         if quoted and not records.have_plain_quotes(ord(self._delimiter)):
             return None
         header = self._delimiter.join(str(position) for position in range(self._width)).encode()
@@ -199,17 +199,17 @@ def _field_pattern(delimiter: str) -> re.Pattern[str]:
     return re.compile(rf'(?:{quoted}|(?![{blank}]*+")([^{delimiter}\r\n]*+))(?=[{delimiter}]|\Z)')
 
 
-class _Records:
+class _RecordIndex:
     """Where the records of a block lie; only built when something asks."""
 
     def __init__(self, data: bytes, first_line: int, blank: bytes) -> None:
         self._data, self._first_line, self._blank = data, first_line, blank
 
     @cached_property
-    def starts(self) -> Rows:
+    def starts(self) -> RowNumbers:
         return np.append(0, self._ends[:-1] + 1)
 
-    def origins(self, rows: Rows) -> tuple[Rows, list[str]]:
+    def origins(self, rows: RowNumbers) -> tuple[RowNumbers, list[str]]:
         starts, ends = self.starts[rows], self._ends[rows]
         lines = self._first_line + np.searchsorted(self._newlines, starts)
         raws = (self._data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True))
@@ -237,11 +237,11 @@ class _Records:
         return np.frombuffer(self._data, np.uint8)
 
     @cached_property
-    def _newlines(self) -> Rows:
+    def _newlines(self) -> RowNumbers:
         return np.flatnonzero(self._bytes == _NEWLINE)
 
     @cached_property
-    def _ends(self) -> Rows:
+    def _ends(self) -> RowNumbers:
         quotes = np.flatnonzero(self._bytes == _QUOTE)
-        ends: Rows = self._newlines[np.searchsorted(quotes, self._newlines) % 2 == 0]
+        ends: RowNumbers = self._newlines[np.searchsorted(quotes, self._newlines) % 2 == 0]
         return ends

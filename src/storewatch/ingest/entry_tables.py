@@ -89,7 +89,7 @@ def check_sales(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
 
 
 def _target(columns: pl.DataFrame) -> tuple[list[pl.Expr], pl.Expr, list[pl.Expr]]:
-    """How the columns of TARGET are read, whether they are right, and what may be wrong with them."""
+    """How the columns of TARGET_KEY are read, whether they are right, and what may be wrong with them."""
     nothing = pl.lit(None, pl.String)
     if "store_id" in columns.columns:
         return [stripped("store_id"), nothing.alias("label"), nothing.alias("value")], is_id(), [id_problem()]

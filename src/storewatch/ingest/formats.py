@@ -10,7 +10,16 @@ import numpy as np
 import polars as pl
 
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.blocks import DATE_NAMES, DECIMAL_NAMES, EXACT_TO, WHOLE_NAMES, Block, Rows, Source, no_rejects
+from storewatch.ingest.blocks import (
+    DATE_NAMES,
+    DECIMAL_NAMES,
+    EXACT_TO,
+    WHOLE_NAMES,
+    Block,
+    RowNumbers,
+    RowReader,
+    no_rejects,
+)
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.lines import open_ndjson
 from storewatch.ingest.streams import BLOCK_BYTES, Stream
@@ -26,7 +35,7 @@ _TIME_NAMES: Final = ("start_time_local", "end_time_local")
 
 
 @contextmanager
-def open_source(path: Path, block_bytes: int = BLOCK_BYTES, *, name: str | None = None) -> Iterator[Source]:
+def open_reader(path: Path, block_bytes: int = BLOCK_BYTES, *, name: str | None = None) -> Iterator[RowReader]:
     """Open a CSV, NDJSON or Parquet file, the first two also gzipped. name: in messages; by default the path.
 
     Raises InvalidInputError, here or while its blocks are read, when the file as a whole cannot be used.
@@ -44,7 +53,7 @@ def open_source(path: Path, block_bytes: int = BLOCK_BYTES, *, name: str | None 
             yield open_csv(stream)
 
 
-def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> Source:
+def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> RowReader:
     """Open typed columns: text and numbers as they are, instants, dates and times of day in their own types."""
     try:
         schema = scan.collect_schema()
@@ -52,11 +61,11 @@ def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> Source:
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InvalidInputError(f"{file} is a damaged Parquet file ({_first_line(error)}).") from error
 
-    def read(wanted: Mapping[str, int], apart: bool) -> Iterator[Block]:
+    def read(wanted: Mapping[str, int], joined: bool) -> Iterator[Block]:
         names = list(schema)
         wanted_columns = scan.select(
             _as_label(name, names[position], schema[names[position]])
-            if apart and name not in _COLUMN_NAMES
+            if joined and name not in _COLUMN_NAMES
             else _as_found(file, name, names[position], schema[names[position]])
             for name, position in wanted.items()
         )
@@ -73,7 +82,7 @@ def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> Source:
         except (pl.exceptions.PolarsError, OSError) as error:
             raise InvalidInputError(f"{file} is a damaged Parquet file ({_first_line(error)}).") from error
 
-    return Source(names=tuple(schema), total_bytes=total_bytes, read=read)
+    return RowReader(names=tuple(schema), total_bytes=total_bytes, read=read)
 
 
 def _as_label(name: str, found: str, dtype: pl.DataType) -> pl.Expr:
@@ -144,8 +153,8 @@ def _clock_of(column: pl.Expr) -> pl.Expr:
     return pl.when(micros % 1_000_000 == 0).then(text).otherwise(micros.cast(pl.String))
 
 
-def _origins(columns: pl.DataFrame, first_row: int) -> Callable[[Rows], tuple[Rows, list[str]]]:
-    def origins(rows: Rows) -> tuple[Rows, list[str]]:
+def _origins(columns: pl.DataFrame, first_row: int) -> Callable[[RowNumbers], tuple[RowNumbers, list[str]]]:
+    def origins(rows: RowNumbers) -> tuple[RowNumbers, list[str]]:
         texts = columns[rows].select(pl.concat_str(pl.all().cast(pl.String).fill_null(""), separator=",")).to_series()
         return rows.astype(np.int64) + first_row + 1, texts.to_list()
 

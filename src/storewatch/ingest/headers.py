@@ -9,8 +9,8 @@ from storewatch.domain.enums import ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.texts import clean_id
 from storewatch.ingest.cells import LABEL_NAME
-from storewatch.ingest.mappings import guesses, mapped
-from storewatch.ingest.tables import DAY_NAMES, TABLES, Table
+from storewatch.ingest.mappings import apply_mapping, suggest_mappings
+from storewatch.ingest.tables import DAY_NAMES, TABLES, TableSchema
 
 # Of the keys of many objects.
 MAX_IGNORED: Final = 20
@@ -32,7 +32,7 @@ class FoundTable:
     with one of many rows a store: labels that the header does not name are kept.
     """
 
-    table: Table
+    table: TableSchema
     positions: dict[str, int]
     is_joined: bool = False
     keeps_labels: bool = False
@@ -64,7 +64,7 @@ def recognise(file: str, header: Sequence[str], columns: Mapping[str, str] | Non
     columns of other names hold.
     """
     if columns:
-        header = mapped(_names(header), columns)
+        header = apply_mapping(_names(header), columns)
     names = _names(header)
     complete = [table for table in TABLES if set(table.columns) <= set(table.positions(names))]
     if not complete:
@@ -80,7 +80,7 @@ def recognise(file: str, header: Sequence[str], columns: Mapping[str, str] | Non
     return Header(tables=tuple(found), ignored=ignored, assumed=tuple(_nearly_found(names, complete, ignored)))
 
 
-def recognise_one(file: str, header: Sequence[str], tables: Sequence[Table]) -> Header:
+def recognise_one(file: str, header: Sequence[str], tables: Sequence[TableSchema]) -> Header:
     """Find the one of these tables that a header is; its columns of other tables are ignored.
 
     Raises InvalidInputError as `recognise`.
@@ -97,22 +97,22 @@ def recognise_one(file: str, header: Sequence[str], tables: Sequence[Table]) -> 
     return Header(tables=(found,), ignored=tuple(ignored_columns(header, [found.positions])))
 
 
-def nearest(names: Sequence[str], tables: Sequence[Table]) -> Table:
+def nearest(names: Sequence[str], tables: Sequence[TableSchema]) -> TableSchema:
     """Return the table that a header of these names, in lower case, is or comes nearest to."""
 
-    def nearness(table: Table) -> tuple[bool, int]:
+    def nearness(table: TableSchema) -> tuple[bool, int]:
         positions = table.positions(names)
         return set(table.columns) <= set(positions), len(positions)
 
     return max(tables, key=nearness)
 
 
-def _meant(names: Sequence[str]) -> Table:
+def _meant(names: Sequence[str]) -> TableSchema:
     """Return the table that a header is under other names of its columns, else the one that it comes nearest to."""
 
-    def is_guessed(table: Table) -> bool:
+    def is_guessed(table: TableSchema) -> bool:
         missing = table.columns.keys() - table.positions(names).keys()
-        return len(list(guesses(names, table))) == len(missing)
+        return len(list(suggest_mappings(names, table))) == len(missing)
 
     complete = [table for table in TABLES if is_guessed(table)]
     return max(complete, key=lambda table: len(table.columns), default=None) or nearest(names, TABLES)
@@ -153,7 +153,7 @@ def _names(header: Sequence[str]) -> list[str]:
     return [clean_id(name).lower() for name in header]
 
 
-def _refuse_ambiguous(file: str, names: Sequence[str], complete: Sequence[Table]) -> None:
+def _refuse_ambiguous(file: str, names: Sequence[str], complete: Sequence[TableSchema]) -> None:
     """Refuse a header that can be read in two ways."""
     tables = {table.name for table in complete}
     entries = [table for table in complete if table.is_of_entries]
@@ -218,7 +218,7 @@ def _foreign_names() -> set[str]:
     return {alias for table in tables for aliases in table.columns.values() for alias in aliases}
 
 
-def _nearly_found(names: Sequence[str], complete: Sequence[Table], ignored: Sequence[str]) -> Iterator[str]:
+def _nearly_found(names: Sequence[str], complete: Sequence[TableSchema], ignored: Sequence[str]) -> Iterator[str]:
     """Yield a sentence for each table of which the ignored columns are more than half."""
     complete_names = {table.name for table in complete}
     unused = {name.lower() for name in ignored}
@@ -230,7 +230,7 @@ def _nearly_found(names: Sequence[str], complete: Sequence[Table], ignored: Sequ
             yield f"{', '.join(there)} are not read as {table.title}, because there is no {table.wanted(missing)}"
 
 
-def _none_fits(file: str, header: Sequence[str], table: Table, what: str) -> str:
+def _none_fits(file: str, header: Sequence[str], table: TableSchema, what: str) -> str:
     positions = table.positions(_names(header))
     missing = [column for column in table.columns if column not in positions]
     return (
@@ -239,8 +239,8 @@ def _none_fits(file: str, header: Sequence[str], table: Table, what: str) -> str
     )
 
 
-def _hint(header: Sequence[str], table: Table) -> str:
-    options = " ".join(f"--map {guess}" for guess in guesses(_names(header), table))
+def _hint(header: Sequence[str], table: TableSchema) -> str:
+    options = " ".join(f"--map {guess}" for guess in suggest_mappings(_names(header), table))
     return f" If other names hold these: {options}" if options else ""
 
 

@@ -11,14 +11,14 @@ import polars as pl
 
 from storewatch import telemetry
 from storewatch.catalog import Catalog, ImportNotes, ImportRecord, NewImport, StoreChanges, TargetKey
-from storewatch.domain.columns import TARGET
+from storewatch.domain.columns import TARGET_KEY
 from storewatch.domain.enums import EntryKind, ImportTable, WeekdayCounting
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.ingest.headers import Header, recognise
-from storewatch.ingest.inputs import InputFile, joined_names, unpacked
-from storewatch.ingest.readings import TableReading
+from storewatch.ingest.inputs import InputFile, join_names, unpack_files
 from storewatch.ingest.rejects import Reject, Rejects
+from storewatch.ingest.table_imports import TableImport
 from storewatch.ingest.undoing import import_key
 from storewatch.ingest.weekdays import WEEKDAY_COLUMNS, WEEKDAY_TABLES, read_weekdays
 from storewatch.lake import Lake
@@ -44,7 +44,7 @@ class ImportOptions:
     labels nor entries of labels. job_id: of the job that imports them. progress: called with the bytes read and the
     bytes of all files. loaded_at: when they were accepted, as `Lake.loading_at` returned it then; None: now.
     allow_unknown: accept entries of labels that no store carries yet. weekdays: how they are counted; None: as the
-    numbers in the files show. columns: the fields that columns of other names hold. every_reject: called with frames of
+    numbers in the files show. columns: the fields that columns of other names hold. on_rejects: called with frames of
     all rejected rows (FILE_REJECTS), of which the catalog keeps only the first.
     """
 
@@ -57,7 +57,7 @@ class ImportOptions:
     allow_unknown: bool = False
     weekdays: WeekdayCounting | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
-    every_reject: Callable[[pl.DataFrame], None] | None = None
+    on_rejects: Callable[[pl.DataFrame], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class ImportResult:
     @property
     def file(self) -> str:
         """The names of the files as one text."""
-        return joined_names(self.files)
+        return join_names(self.files)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +106,9 @@ def import_files(
     """
     options = options or ImportOptions()
     follow_lake(catalog, lake, now)
-    with unpacked(files) as found:
+    with unpack_files(files) as found:
         parts, no_tables = _recognised_parts(found.files, options)
-        reading = _Reading(parts, options, now, catalog)
+        reading = _ImportRun(parts, options, now, catalog)
         return Imported(tables=reading.store(catalog, lake), left_out=(*found.left_out, *no_tables))
 
 
@@ -118,7 +118,7 @@ def group_by_table(files: Sequence[InputFile], options: ImportOptions | None = N
     groups: list[tuple[set[ImportTable], list[int]]] = []
     for number, file in enumerate(files):
         try:
-            with unpacked([file]) as found:
+            with unpack_files([file]) as found:
                 parts, _ = _recognised_parts(found.files, options)
             tables = {found.table.name for part in parts for found in part.header.tables}
         except InvalidInputError:
@@ -131,7 +131,7 @@ def group_by_table(files: Sequence[InputFile], options: ImportOptions | None = N
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Part:
+class _RecognisedFile:
     """A file whose header was recognised."""
 
     file: InputFile
@@ -139,21 +139,23 @@ class _Part:
     total_bytes: int
 
 
-class _Reading:
+class _ImportRun:
     """Reads every file once and gathers the rows of each table."""
 
-    def __init__(self, parts: Sequence[_Part], options: ImportOptions, now: datetime, catalog: Catalog) -> None:
+    def __init__(
+        self, parts: Sequence[_RecognisedFile], options: ImportOptions, now: datetime, catalog: Catalog
+    ) -> None:
         # Entries come last: they may be of stores and labels that the other files bring.
         self._parts = sorted(parts, key=lambda part: any(found.table.is_of_entries for found in part.header.tables))
         self._options, self._now, self._catalog = options, now, catalog
         scope = options.scope
         self._allowed = partial(catalog.stores.filter_ids, scope=scope) if scope.is_limited else None
-        self._tables: dict[ImportTable, TableReading] = {}
+        self._tables: dict[ImportTable, TableImport] = {}
         for part in parts:
             for found in part.header.tables:
                 table = self._tables.get(found.table.name)
                 if table is None:
-                    table = TableReading(found.table.name, found.table.title, Rejects(every=options.every_reject))
+                    table = TableImport(found.table.name, found.table.title, Rejects(every=options.on_rejects))
                     self._tables[found.table.name] = table
                 table.files[part.file.name] = None
                 # Once for a file: the columns are ignored by all of its tables.
@@ -210,7 +212,7 @@ class _Reading:
             table.weekdays = read_weekdays(_weekdays(self._parts, name), self._options.weekdays)
             table.assumed.update(dict.fromkeys(table.weekdays.assumed))
 
-    def _notes(self, table: TableReading, catalog: Catalog) -> ImportNotes:
+    def _notes(self, table: TableImport, catalog: Catalog) -> ImportNotes:
         new = self._new_stores(table, catalog)
         return ImportNotes(
             assumed=tuple(table.assumed),
@@ -219,7 +221,7 @@ class _Reading:
             new_store_ids=tuple(new.head(SHOWN_STORES)),
         )
 
-    def _new_stores(self, table: TableReading, catalog: Catalog) -> pl.Series:
+    def _new_stores(self, table: TableImport, catalog: Catalog) -> pl.Series:
         """Return the ids that the catalog does not know yet, nor any poll of the same files."""
         if table.name is ImportTable.OBSERVATIONS:
             ids = self._polled if catalog.stores.count() else self._polled.clear()
@@ -235,8 +237,8 @@ class _Reading:
         """Read every file; yield the good polls and gather the rows of the other tables."""
         total, done = sum(part.total_bytes for part in self._parts), 0
         for part in self._parts:
-            with part.file.open() as source:
-                for block in source.blocks(part.header.positions(), apart=len(part.header.tables) > 1):
+            with part.file.open() as reader:
+                for block in reader.blocks(part.header.positions(), joined=len(part.header.tables) > 1):
                     if self._options.progress:
                         self._options.progress(done + block.done_bytes, total)
                     for found in part.header.tables:
@@ -260,7 +262,7 @@ class _Reading:
         """Return the targets of entries that neither the catalog nor the files read so far have, with the reason."""
         of_files = [table for table in self._tables.values() if table.name.value not in list(EntryKind)]
         ids = pl.concat([self._polled, *(table.store_ids() for table in of_files)])
-        labels = pl.concat([TARGET.to_frame().select("label", "value"), *(table.labels() for table in of_files)])
+        labels = pl.concat([TARGET_KEY.to_frame().select("label", "value"), *(table.labels() for table in of_files)])
         missing = targets.filter(~pl.col("store_id").fill_null("").is_in(ids.implode())).join(
             labels, on=["label", "value"], how="anti", maintain_order="left"
         )
@@ -279,11 +281,11 @@ class _Reading:
         )
         count = sum(table.rejects.count for table in refused)
         it = "them" if len(self._parts) > 1 else "it"
-        return f"{joined_names(files)}: {count:,} bad rows, so nothing of {it} was imported (--strict). First:\n{shown}"
+        return f"{join_names(files)}: {count:,} bad rows, so nothing of {it} was imported (--strict). First:\n{shown}"
 
-    def _record(self, table: TableReading, notes: ImportNotes, key: int | None) -> ImportRecord:
+    def _record(self, table: TableImport, notes: ImportNotes, key: int | None) -> ImportRecord:
         return ImportRecord(
-            file=joined_names(table.files),
+            file=join_names(table.files),
             table_name=table.name,
             rows=table.rows,
             accepted=table.accepted,
@@ -294,12 +296,12 @@ class _Reading:
         )
 
 
-def _recognised_parts(files: Sequence[InputFile], options: ImportOptions) -> tuple[list[_Part], list[str]]:
+def _recognised_parts(files: Sequence[InputFile], options: ImportOptions) -> tuple[list[_RecognisedFile], list[str]]:
     """Read the headers of files; return the tables among them, and what is left out because it is none.
 
     Raises InvalidInputError when a file cannot be imported with these options.
     """
-    parts: list[_Part] = []
+    parts: list[_RecognisedFile] = []
     left_out: list[str] = []
     for file in files:
         try:
@@ -315,13 +317,13 @@ def _recognised_parts(files: Sequence[InputFile], options: ImportOptions) -> tup
     return parts, left_out
 
 
-def _recognised(file: InputFile, columns: Mapping[str, str]) -> _Part:
-    with file.open() as source:
-        header = recognise(file.name, source.names, columns)
-        return _Part(file=file, header=header, total_bytes=source.total_bytes)
+def _recognised(file: InputFile, columns: Mapping[str, str]) -> _RecognisedFile:
+    with file.open() as reader:
+        header = recognise(file.name, reader.names, columns)
+        return _RecognisedFile(file=file, header=header, total_bytes=reader.total_bytes)
 
 
-def _within_options(part: _Part, options: ImportOptions) -> _Part:
+def _within_options(part: _RecognisedFile, options: ImportOptions) -> _RecognisedFile:
     file, tables = part.file.name, [found.table for found in part.header.tables]
     if options.scope.is_limited:
         part = replace(part, header=_within_limits(file, part.header))
@@ -348,18 +350,18 @@ def _within_limits(file: str, header: Header) -> Header:
     )
 
 
-def _weekdays(parts: Sequence[_Part], table: ImportTable) -> Iterator[pl.Series]:
+def _weekdays(parts: Sequence[_RecognisedFile], table: ImportTable) -> Iterator[pl.Series]:
     """Yield the weekdays of a table, block by block; the files that have any are read once for them."""
     for part in parts:
         for found in part.header.tables:
             places = {name: found.positions[name] for name in WEEKDAY_COLUMNS if name in found.positions}
             if found.table.name is table and places:
-                with part.file.open() as source:
-                    for block in source.blocks(places):
+                with part.file.open() as reader:
+                    for block in reader.blocks(places):
                         yield from block.columns.get_columns()
 
 
-def _result(import_id: int, table: TableReading, notes: ImportNotes) -> ImportResult:
+def _result(import_id: int, table: TableImport, notes: ImportNotes) -> ImportResult:
     return ImportResult(
         import_id=import_id,
         files=tuple(table.files),

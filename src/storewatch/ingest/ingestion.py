@@ -167,7 +167,7 @@ class Ingestion:
         results: list[CheckedRequest | Exception] = []
         for request in requests:
             try:
-                good, alone = check_pushed([request], now, visible, apart=True)
+                good, alone = check_pushed([request], now, visible, isolate_errors=True)
                 goods.append(good)
                 results += alone
             except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - it is this request's answer

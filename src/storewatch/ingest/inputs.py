@@ -12,8 +12,8 @@ from typing import Final, Self
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.blocks import Source
-from storewatch.ingest.formats import open_source
+from storewatch.ingest.blocks import RowReader
+from storewatch.ingest.formats import open_reader
 from storewatch.ingest.workbooks import open_sheet, sheet_names
 
 SUFFIXES: Final = (".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".parquet")
@@ -50,14 +50,14 @@ class InputFile:
         return cls(path=path, name=_shown(path), is_optional=is_optional)
 
     @contextmanager
-    def open(self) -> Iterator[Source]:
-        """Open the file. Raises InvalidInputError as `open_source`."""
+    def open(self) -> Iterator[RowReader]:
+        """Open the file. Raises InvalidInputError as `open_reader`."""
         if self.sheet is None:
-            with open_source(self.path, name=self.name) as source:
-                yield source
+            with open_reader(self.path, name=self.name) as reader:
+                yield reader
         else:
-            with open_sheet(self.path, self.sheet, self.name) as source:
-                yield source
+            with open_sheet(self.path, self.sheet, self.name) as reader:
+                yield reader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ def find_files(paths: Iterable[Path]) -> FoundFiles:
 
 
 @contextmanager
-def unpacked(files: Sequence[InputFile]) -> Iterator[FoundFiles]:
+def unpack_files(files: Sequence[InputFile]) -> Iterator[FoundFiles]:
     """Unpack zip archives into a temporary folder and list the sheets of workbooks; other files stay as they are.
 
     Raises InvalidInputError for an archive that is damaged, or unpacks to too much.
@@ -120,7 +120,7 @@ def unpacked(files: Sequence[InputFile]) -> Iterator[FoundFiles]:
         yield FoundFiles(files=tuple(found), left_out=tuple(left_out))
 
 
-def joined_names(names: Iterable[str], shown: int = 5) -> str:
+def join_names(names: Iterable[str], shown: int = 5) -> str:
     """Return the names of some files as one text."""
     unique = list(dict.fromkeys(names))
     more = len(unique) - shown

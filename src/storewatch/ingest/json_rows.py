@@ -11,7 +11,7 @@ from json import JSONDecodeError
 from typing import Final, NoReturn
 
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.lines import JSON_DECODER, MAX_LINE_BYTES, Repeated, object_of
+from storewatch.ingest.lines import JSON_DECODER, MAX_LINE_BYTES, RepeatedKey, object_of
 
 # A row, or another value that is decoded at once, cannot be larger. Its decoding takes up to 30 ms.
 WINDOW_BYTES: Final = MAX_LINE_BYTES
@@ -29,7 +29,7 @@ _CUT_CHARACTERS: Final = 16
 class RepeatedKeyError(Exception):
     """An object that holds the rows names a key twice, so it is one bad row itself. `row`: that row."""
 
-    def __init__(self, row: Repeated) -> None:
+    def __init__(self, row: RepeatedKey) -> None:
         super().__init__(row.key)
         self.row = row
 
@@ -113,7 +113,7 @@ def _object(window: "_Window", member: str, chunk_rows: int) -> Iterator[list[ob
                 window.refuse_size()
         ending = window.take(",}", "Expecting ',' delimiter")
     row = object_of(pairs)
-    if isinstance(row, Repeated):
+    if isinstance(row, RepeatedKey):
         raise RepeatedKeyError(row)
     if not has_rows:
         yield _rows_of(row, member)

@@ -19,8 +19,8 @@ from storewatch.ingest.blocks import (
     UNREADABLE,
     WHOLE_NAMES,
     Block,
-    Rows,
-    Source,
+    RowNumbers,
+    RowReader,
 )
 from storewatch.ingest.streams import Stream
 
@@ -32,19 +32,19 @@ TOO_LONG: Final = f"it is longer than {MAX_LINE_BYTES:,} bytes"
 _NOT_TEXT = "it is not valid UTF-8 text"
 
 
-class Repeated(NamedTuple):
+class RepeatedKey(NamedTuple):
     """An object that names a key twice: which of the two values was meant, nobody knows (RFC 8259, 4)."""
 
     key: str
 
 
-def object_of(pairs: list[tuple[str, object]]) -> dict[str, object] | Repeated:
+def object_of(pairs: list[tuple[str, object]]) -> dict[str, object] | RepeatedKey:
     """Return the object with these keys and values."""
     row = dict(pairs)
     if len(row) == len(pairs):
         return row
     times = Counter(name for name, _ in pairs)
-    return Repeated(next(name for name, _ in pairs if times[name] > 1))
+    return RepeatedKey(next(name for name, _ in pairs if times[name] > 1))
 
 
 # Made once: json.loads makes one each time that it is given a hook.
@@ -63,9 +63,9 @@ class Line(NamedTuple):
 
 
 def line_blocks(
-    lines: Iterator[Line], wanted: Sequence[str], done_bytes: Callable[[], int], *, apart: bool = False
+    lines: Iterator[Line], wanted: Sequence[str], done_bytes: Callable[[], int], *, joined: bool = False
 ) -> Iterator[Block]:
-    """Gather lines into blocks of bounded size. apart: as in Source.blocks."""
+    """Gather lines into blocks of bounded size. joined: as in RowReader.blocks."""
     while True:
         # Kept by column: one live object a row would have the garbage collector take as long as all the rest.
         numbers: list[int] = []
@@ -79,7 +79,7 @@ def line_blocks(
                 cells = {name: _NOT_TEXT for name, value in zip(wanted, values, strict=True) if not _is_text([value])}
                 values = [None if name in cells else value for name, value in zip(wanted, values, strict=True)]
                 cells |= line.unreadable or {}
-            problem = line.problem or (next(iter(cells.values())) if cells and not apart else None)
+            problem = line.problem or (next(iter(cells.values())) if cells and not joined else None)
             if problem:
                 broken.append((line.number, line.raw.decode(errors="replace"), problem))
                 continue
@@ -99,7 +99,7 @@ def line_blocks(
         )
 
 
-def open_ndjson(stream: Stream) -> Source:
+def open_ndjson(stream: Stream) -> RowReader:
     """Read rows of JSON objects. The keys of the objects in the head of the stream are the names of the columns."""
     blank = stream.head[: len(stream.head) - len(stream.head.lstrip())]
     first, *others = stream.head.lstrip().split(b"\n")
@@ -109,13 +109,13 @@ def open_ndjson(stream: Stream) -> Source:
         raise InvalidInputError(f"{stream.name}: its first line is not a JSON object ({error}).") from error
     names = tuple(dict.fromkeys((*keys_of_first, *(key for line in others for key in _keys_of(line)))))
 
-    def read(wanted: Mapping[str, int], apart: bool) -> Iterator[Block]:
+    def read(wanted: Mapping[str, int], joined: bool) -> Iterator[Block]:
         keys = {column: names[position] for column, position in wanted.items()}
         if {"observed_at", "status"} <= set(keys):
             keys |= {name: name for name in DETAIL_NAMES if name not in keys}
-        yield from line_blocks(_objects(stream, blank, keys), tuple(keys), lambda: stream.done_bytes, apart=apart)
+        yield from line_blocks(_objects(stream, blank, keys), tuple(keys), lambda: stream.done_bytes, joined=joined)
 
-    return Source(names=names, total_bytes=stream.total_bytes, read=read)
+    return RowReader(names=names, total_bytes=stream.total_bytes, read=read)
 
 
 def _keys_of(line: bytes) -> Iterable[str]:
@@ -160,7 +160,7 @@ def row_line(number: int, raw: bytes, row: object, keys: Mapping[str, str]) -> L
     """Return the values of the wanted columns of a row that JSON_DECODER or `decode_line` has read."""
     if isinstance(row, Line):
         return row
-    if isinstance(row, Repeated):
+    if isinstance(row, RepeatedKey):
         return Line(number=number, raw=raw, problem=f"it names {json.dumps(row.key)[:60]} twice")
     if not isinstance(row, dict):
         return Line(number=number, raw=raw, problem="it is not a JSON object")
@@ -192,8 +192,8 @@ def _is_text(values: Sequence[str | None]) -> bool:
     return all(value is None or is_storable(value) for value in values)
 
 
-def _origins(numbers: list[int], raws: list[bytes]) -> Callable[[Rows], tuple[Rows, list[str]]]:
-    def origins(rows: Rows) -> tuple[Rows, list[str]]:
+def _origins(numbers: list[int], raws: list[bytes]) -> Callable[[RowNumbers], tuple[RowNumbers, list[str]]]:
+    def origins(rows: RowNumbers) -> tuple[RowNumbers, list[str]]:
         return np.array(numbers, np.int64)[rows], [raws[row].decode(errors="replace") for row in rows.tolist()]
 
     return origins

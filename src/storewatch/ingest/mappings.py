@@ -9,7 +9,7 @@ from typing import Final
 from storewatch.catalog import Catalog, ColumnMapping
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.texts import clean_id
-from storewatch.ingest.tables import Table
+from storewatch.ingest.tables import TableSchema
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 # Names that other systems give to these columns.
@@ -27,7 +27,7 @@ _SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def read_mapping(texts: Sequence[str], tables: Sequence[Table], catalog: Catalog | None) -> dict[str, str]:
+def read_mapping(texts: Sequence[str], tables: Sequence[TableSchema], catalog: Catalog | None) -> dict[str, str]:
     """Return the field of each column by the options of an import: `column=field`, or the name of a saved mapping.
 
     catalog: None for a caller that must not see saved mappings.
@@ -65,12 +65,12 @@ def new_mapping(name: str, columns: Mapping[str, str], *, created_by: str | None
     return ColumnMapping(name=name, columns=dict(columns), created_by=created_by, created_at=now)
 
 
-def mapped(names: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
+def apply_mapping(names: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
     """Return the names of a header, in lower case, with the fields in place of the mapped columns."""
     return [mapping.get(name, name) for name in names]
 
 
-def guesses(names: Sequence[str], table: Table) -> Iterator[str]:
+def suggest_mappings(names: Sequence[str], table: TableSchema) -> Iterator[str]:
     """Yield `column=field` for the columns of a header that may be what a table lacks."""
     positions = table.positions(names)
     free = [name for place, name in enumerate(names) if name and place not in positions.values()]
@@ -86,7 +86,7 @@ def guesses(names: Sequence[str], table: Table) -> Iterator[str]:
             yield f"{near}={wanted}"
 
 
-def _fields(tables: Sequence[Table]) -> list[str]:
+def _fields(tables: Sequence[TableSchema]) -> list[str]:
     """List the names of the columns of all tables, each in the spelling that comes first."""
     named = (aliases for table in tables for aliases in {**table.columns, **table.optional}.values())
     return list(dict.fromkeys(alias for aliases in named for alias in aliases))

@@ -10,10 +10,10 @@ from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.enums import ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest.cells import CheckedRows
-from storewatch.ingest.formats import open_source
+from storewatch.ingest.formats import open_reader
 from storewatch.ingest.headers import recognise_one
 from storewatch.ingest.rejects import Rejects
-from storewatch.ingest.tables import OBSERVATIONS_TABLE, Table, check_observations
+from storewatch.ingest.tables import OBSERVATIONS_TABLE, TableSchema, check_observations
 
 
 def read_keys(path: Path, now: datetime) -> pl.DataFrame:
@@ -23,9 +23,9 @@ def read_keys(path: Path, now: datetime) -> pl.DataFrame:
     """
     keys = [pl.DataFrame(schema=_KEYS)]
     rejects = Rejects()
-    with open_source(path) as source:
-        header = recognise_one(str(path), source.names, [_TABLE])
-        for block in source.blocks(header.positions()):
+    with open_reader(path) as reader:
+        header = recognise_one(str(path), reader.names, [_TABLE])
+        for block in reader.blocks(header.positions()):
             checked = _TABLE.check(block.columns, now)
             rejects.add_block(block, checked.bad, str(path))
             keys.append(checked.good)
@@ -45,7 +45,7 @@ def check_keys(columns: pl.DataFrame, now: datetime) -> CheckedRows:
 
 
 _KEYS: Final = pl.Schema({name: OBSERVATIONS[name] for name in ("store_id", "observed_at")})
-_TABLE: Final = Table(
+_TABLE: Final = TableSchema(
     name=ImportTable.OBSERVATIONS,
     title="keys of polls",
     columns={name: OBSERVATIONS_TABLE.columns[name] for name in _KEYS},

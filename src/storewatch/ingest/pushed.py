@@ -20,8 +20,8 @@ import polars as pl
 from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import InvalidInputError, TooManyRowsError
 from storewatch.domain.labels import ALL_STORES, Scope
-from storewatch.ingest.blocks import DETAIL_NAMES, Block, Rows, Source, no_rejects
-from storewatch.ingest.cells import CheckedRows, check_apart
+from storewatch.ingest.blocks import DETAIL_NAMES, Block, RowNumbers, RowReader, no_rejects
+from storewatch.ingest.cells import CheckedRows, check_isolating_errors
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.formats import open_columns
 from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, recognise_one
@@ -29,10 +29,10 @@ from storewatch.ingest.json_rows import CHUNK_ROWS, RepeatedKeyError, json_rows,
 from storewatch.ingest.lines import JSON_DECODER, MAX_LINE_BYTES, Line, decode_line, line_blocks, row_line
 from storewatch.ingest.notations import epoch_digits, epoch_units
 from storewatch.ingest.rejects import Reject, Rejects
-from storewatch.ingest.scopes import within_scope
+from storewatch.ingest.scopes import reject_outside_scope
 from storewatch.ingest.streams import Stream
 from storewatch.ingest.tables import OBSERVATIONS_TABLE, check_observations, epoch_sentence
-from storewatch.ingest.unpacked import arrow_stream_bytes, parquet_size
+from storewatch.ingest.unpacked_sizes import arrow_stream_bytes, parquet_size
 
 # Rows become Python objects before they become columns: a million of them are some 500 MB.
 MAX_ROWS: Final = 1_000_000
@@ -99,11 +99,11 @@ def read_pushed(body: bytes, form: PushFormat, scope: Scope = ALL_STORES) -> Pus
 
 
 def check_pushed(
-    requests: Sequence[Pushed], now: datetime, visible: Visible, *, apart: bool = False
+    requests: Sequence[Pushed], now: datetime, visible: Visible, *, isolate_errors: bool = False
 ) -> tuple[pl.DataFrame, list[CheckedRequest]]:
     """Check the rows of many requests at once; return the good rows in their order, and the result of each request.
 
-    apart: reject by itself a row that makes the check raise an error of a library; otherwise the error is raised.
+    isolate_errors: reject a row on which a library raises an error. Otherwise the error is raised.
     """
     # A check takes 3 ms for one row and 10 ms for 5,000.
     rejects = [Rejects(shown=SHOWN_REJECTS, kept=False) for _ in requests]
@@ -114,7 +114,7 @@ def check_pushed(
     for (_, scope), alike in groupby(parts, key=lambda part: (_shape(part[1].columns), requests[part[0]].scope)):
         run = list(alike)
         columns = pl.concat([block.columns for _, block in run])
-        checked = _check(columns, now, scope, visible, apart=apart)
+        checked = _check(columns, now, scope, visible, isolate_errors=isolate_errors)
         goods.append(checked.good)
         # Most requests have no numbers as times, so only a run that has some is searched for whose they are.
         digits = epoch_digits(columns["observed_at"]) if checked.assumed else None
@@ -144,11 +144,13 @@ def _shape(columns: pl.DataFrame) -> tuple[object, ...]:
     return columns["observed_at"].dtype, *columns.columns
 
 
-def _check(columns: pl.DataFrame, now: datetime, scope: Scope, visible: Visible, *, apart: bool) -> CheckedRows:
+def _check(
+    columns: pl.DataFrame, now: datetime, scope: Scope, visible: Visible, *, isolate_errors: bool
+) -> CheckedRows:
     check = partial(check_observations, now=now)
-    checked = check_apart(check, columns) if apart else check(columns)
+    checked = check_isolating_errors(check, columns) if isolate_errors else check(columns)
     if scope.is_limited:
-        checked = within_scope(checked, columns, lambda ids: visible(ids, scope))
+        checked = reject_outside_scope(checked, columns, lambda ids: visible(ids, scope))
     return checked
 
 
@@ -218,7 +220,7 @@ def _object_blocks(rows: list[object], keys: Mapping[str, str], details: Sequenc
     yield from line_blocks(lines, tuple(keys), lambda: 0)
 
 
-def _numbered(first: int, rows: Rows) -> tuple[Rows, list[str]]:
+def _numbered(first: int, rows: RowNumbers) -> tuple[RowNumbers, list[str]]:
     return rows.astype(np.int64) + first, ["{}"] * len(rows)
 
 
@@ -304,9 +306,9 @@ def _text_bytes(column: pl.Series) -> int:
     return int(column.str.len_bytes().sum()) if column.dtype == pl.String else 0
 
 
-def _pushed_table(source: Source, *, first_line: int) -> Pushed:
-    header = recognise_one(str(_BODY), source.names, [OBSERVATIONS_TABLE])
-    return Pushed(blocks=tuple(source.blocks(header.positions())), first_line=first_line, ignored=header.ignored)
+def _pushed_table(reader: RowReader, *, first_line: int) -> Pushed:
+    header = recognise_one(str(_BODY), reader.names, [OBSERVATIONS_TABLE])
+    return Pushed(blocks=tuple(reader.blocks(header.positions())), first_line=first_line, ignored=header.ignored)
 
 
 _READERS: Final = {

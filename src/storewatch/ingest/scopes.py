@@ -6,16 +6,16 @@ from dataclasses import replace
 import polars as pl
 
 from storewatch.catalog import TargetKey
-from storewatch.domain.columns import TARGET
+from storewatch.domain.columns import TARGET_KEY
 from storewatch.ingest.cells import CheckedRows, dates, stripped
 
 # Of some store ids those that may be written.
 Allowed = Callable[[pl.Series], pl.Series]
-# Of some targets (columns.TARGET) those that do not exist, with the reason.
+# Of some targets (columns.TARGET_KEY) those that do not exist, with the reason.
 UnknownTargets = Callable[[pl.DataFrame], dict[TargetKey, str]]
 
 
-def within_scope(checked: CheckedRows, columns: pl.DataFrame, allowed: Allowed) -> CheckedRows:
+def reject_outside_scope(checked: CheckedRows, columns: pl.DataFrame, allowed: Allowed) -> CheckedRows:
     """Turn the good rows of other stores into bad ones, in the same words for a store of somebody else and for none.
 
     columns: what was checked, with its column store_id as it was found.
@@ -36,23 +36,23 @@ def within_scope(checked: CheckedRows, columns: pl.DataFrame, allowed: Allowed) 
     return replace(checked, good=good, bad=pl.concat([checked.bad, outside]).sort("row"))
 
 
-def of_known_targets(checked: CheckedRows, columns: pl.DataFrame, unknown: UnknownTargets) -> CheckedRows:
+def reject_unknown_targets(checked: CheckedRows, columns: pl.DataFrame, unknown: UnknownTargets) -> CheckedRows:
     """Turn the good rows of entries whose store or label does not exist into bad ones; the reason has nearest names.
 
     columns: what was checked.
     """
     if checked.good.is_empty():
         return checked
-    targets = checked.good.select(TARGET.names()).unique(maintain_order=True)
+    targets = checked.good.select(TARGET_KEY.names()).unique(maintain_order=True)
     missing = [(*target, reason) for target, reason in unknown(targets).items()]
     if not missing:
         return checked
-    reasons = pl.DataFrame(missing, {**TARGET, "reason": pl.String}, orient="row")
+    reasons = pl.DataFrame(missing, {**TARGET_KEY, "reason": pl.String}, orient="row")
     places = columns.select(row=pl.int_range(pl.len(), dtype=pl.Int64)).join(
         checked.bad, on="row", how="anti", maintain_order="left"
     )
     rows = checked.good.with_columns(places["row"]).join(
-        reasons, on=TARGET.names(), how="left", nulls_equal=True, maintain_order="left"
+        reasons, on=TARGET_KEY.names(), how="left", nulls_equal=True, maintain_order="left"
     )
     is_known = pl.col("reason").is_null()
     refused = rows.filter(~is_known).select("row", "reason")
@@ -60,7 +60,7 @@ def of_known_targets(checked: CheckedRows, columns: pl.DataFrame, unknown: Unkno
     return replace(checked, good=good, bad=pl.concat([checked.bad, refused]).sort("row"))
 
 
-def within_lives(checked: CheckedRows, columns: pl.DataFrame, known: pl.DataFrame) -> CheckedRows:
+def reject_reversed_dates(checked: CheckedRows, columns: pl.DataFrame, known: pl.DataFrame) -> CheckedRows:
     """Turn the good dates that would have a store close before it opens into bad rows.
 
     columns: what was checked. known: store_id and the other date of stores, which counts where a row does not hold it.

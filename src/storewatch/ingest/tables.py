@@ -40,7 +40,7 @@ _FIRST_INSTANT_US: Final = -62_135_596_800_000_000  # 0001-01-01, before which t
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class TableSchema:
     """columns, optional: canonical name -> the names it has in the wild, lower case, the preferred one first.
 
     late: columns that are checked too where a file has them; a file of JSON objects may begin to name them after its
@@ -166,7 +166,7 @@ def check_zones(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
     return replace(split(parsed, right, problems, originals, list(TIMEZONES)), assumed=tuple(assumed))
 
 
-def check_life(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - they may be of any date
+def check_dates_in_business(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - they may be of any date
     """Text of store_id and of one column of LIVES, opened_on or closed_on -> store_id and this date.
 
     Where the other column stands beside it, a store that would close before it opens is rejected.
@@ -230,10 +230,10 @@ def _entry_tables(
     columns: Mapping[str, tuple[str, ...]],
     check: Callable[[pl.DataFrame, datetime], CheckedRows],
     optional: Mapping[str, tuple[str, ...]] | None = None,
-) -> tuple[Table, Table]:
+) -> tuple[TableSchema, TableSchema]:
     """The table of stores and the one of labels."""
     return tuple(  # type: ignore[return-value]
-        Table(
+        TableSchema(
             name=name,
             title=title + of_labels,
             columns={column: (column,) for column in target} | dict(columns),
@@ -244,7 +244,7 @@ def _entry_tables(
     )
 
 
-OBSERVATIONS_TABLE: Final = Table(
+OBSERVATIONS_TABLE: Final = TableSchema(
     name=ImportTable.OBSERVATIONS,
     title="polls",
     columns={
@@ -259,7 +259,7 @@ OBSERVATIONS_TABLE: Final = Table(
 
 TABLES: Final = (
     OBSERVATIONS_TABLE,
-    Table(
+    TableSchema(
         name=ImportTable.WEEKLY_HOURS,
         title="weekly hours",
         columns={
@@ -270,7 +270,7 @@ TABLES: Final = (
         },
         check=check_hours,
     ),
-    Table(
+    TableSchema(
         name=ImportTable.TIMEZONES,
         title="time zones",
         columns={"store_id": ("store_id",), "timezone": ("timezone_str", "timezone")},
@@ -291,11 +291,11 @@ TABLES: Final = (
         optional={"weekday": ("weekday", *DAY_NAMES), "hour": ("hour",)},
     ),
     *(
-        Table(
+        TableSchema(
             name=name,
             title=title,
             columns={"store_id": ("store_id",), name.value: (name.value,)},
-            check=check_life,
+            check=check_dates_in_business,
             late=(other.value,),
         )
         for name, other, title in (
@@ -303,7 +303,7 @@ TABLES: Final = (
             (ImportTable.CLOSED_ON, ImportTable.OPENED_ON, "closing dates"),
         )
     ),
-    Table(
+    TableSchema(
         name=ImportTable.STORES,
         title="stores",
         columns={"store_id": ("store_id",), "name": ("name",)},

@@ -10,7 +10,7 @@ import polars as pl
 
 from storewatch.domain.clock_words import WEEKDAYS
 from storewatch.domain.enums import ImportTable, WeekdayCounting
-from storewatch.ingest.blocks import Block, Rows
+from storewatch.ingest.blocks import Block, RowNumbers
 from storewatch.ingest.cells import clean_ids
 from storewatch.ingest.weekday_names import languages_of, meanings, plain
 
@@ -38,7 +38,7 @@ _WORDS: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeekdayReading:
+class WeekdayNotation:
     """How the weekdays of some files are read.
 
     names: the days that a name may mean, each with a language. assumed: sentences about what was not asked for.
@@ -74,7 +74,7 @@ class WeekdayReading:
         )
         before = rows["row"].to_numpy()
 
-        def origins(after: Rows) -> tuple[Rows, list[str]]:
+        def origins(after: RowNumbers) -> tuple[RowNumbers, list[str]]:
             return block.origins(before[after])
 
         places = rows.select("row", place=pl.int_range(pl.len(), dtype=pl.Int64))
@@ -118,7 +118,7 @@ class WeekdayReading:
         return f"{text} (only names can be a range)" if _NUMBERS.fullmatch(text) else text
 
 
-def read_weekdays(columns: Iterable[pl.Series], asked: WeekdayCounting | None = None) -> WeekdayReading:
+def read_weekdays(columns: Iterable[pl.Series], asked: WeekdayCounting | None = None) -> WeekdayNotation:
     """Decide how the weekdays in some columns are read: numbers as asked or as they show, names by their language.
 
     A 7 and no 0 is ISO 8601; otherwise Monday is 0, as SEMANTICS 2 has it. With a 0 and a 7 the rows with a 7 are
@@ -131,7 +131,7 @@ def read_weekdays(columns: Iterable[pl.Series], asked: WeekdayCounting | None = 
     names, of_names = _read_names(found)
     counting, of_numbers = _read_numbers(found) if asked is None else (asked, None)
     assumed = tuple(sentence for sentence in (of_numbers, of_names) if sentence is not None)
-    return WeekdayReading(counting=counting, names=names, assumed=assumed)
+    return WeekdayNotation(counting=counting, names=names, assumed=assumed)
 
 
 def _read_numbers(found: Iterable[str]) -> tuple[WeekdayCounting, str | None]:

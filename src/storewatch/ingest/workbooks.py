@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile
 
 from storewatch.domain.errors import InvalidInputError
-from storewatch.ingest.blocks import DATE_NAMES, DECIMAL_NAMES, Block, Source
+from storewatch.ingest.blocks import DATE_NAMES, DECIMAL_NAMES, Block, RowReader
 from storewatch.ingest.lines import Line, line_blocks
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def sheet_names(path: Path, name: str) -> list[str]:
 
 
 @contextmanager
-def open_sheet(path: Path, sheet: str, name: str) -> Iterator[Source]:
+def open_sheet(path: Path, sheet: str, name: str) -> Iterator[RowReader]:
     """Open a sheet; its first row with any cell is the header. name: in messages.
 
     Raises InvalidInputError, here or while its blocks are read, when the sheet as a whole cannot be used.
@@ -48,11 +48,11 @@ def open_sheet(path: Path, sheet: str, name: str) -> Iterator[Source]:
             names.pop()
         total_bytes = path.stat().st_size
 
-        def read(wanted: Mapping[str, int], apart: bool) -> Iterator[Block]:
+        def read(wanted: Mapping[str, int], joined: bool) -> Iterator[Block]:
             lines = (_line(number, row, wanted) for number, row in rows if any(cell is not None for cell in row))
-            yield from line_blocks(lines, tuple(wanted), lambda: total_bytes, apart=apart)
+            yield from line_blocks(lines, tuple(wanted), lambda: total_bytes, joined=joined)
 
-        yield Source(names=tuple(names), total_bytes=total_bytes, read=read)
+        yield RowReader(names=tuple(names), total_bytes=total_bytes, read=read)
 
 
 @contextmanager

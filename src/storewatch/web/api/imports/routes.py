@@ -32,7 +32,7 @@ from storewatch.domain.formulas import safe_text
 from storewatch.domain.instants import format_instant, format_optional_instant
 from storewatch.domain.media_types import CSV
 from storewatch.ingest import ImportOptions, InputFile, group_by_table
-from storewatch.ingest.inputs import joined_names
+from storewatch.ingest.inputs import join_names
 from storewatch.ingest.mappings import new_mapping, read_mapping
 from storewatch.ingest.tables import TABLES
 from storewatch.ingest.undoing import undo_imports
@@ -139,7 +139,7 @@ def create_imports(
         for one in uploaded:
             one.path.unlink(missing_ok=True)
         raise
-    names = {job_id: joined_names(one.name for one in files) for job_id, files in imports.items()}
+    names = {job_id: join_names(one.name for one in files) for job_id, files in imports.items()}
     for job_id, files in imports.items():
         # Of two files the one accepted later counts, even if it is imported first or the clock is set back.
         loaded_at = format_instant(installation.lake.loading_at(installation.clock()))

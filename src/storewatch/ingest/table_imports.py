@@ -12,11 +12,17 @@ from storewatch.domain.columns import ENTRIES, LABELS, LIVES, TIMEZONES, WEEKLY_
 from storewatch.domain.enums import EntryKind, ImportTable, Setting
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
-from storewatch.ingest.cells import CheckedRows, check_apart, is_empty, is_id, stripped
+from storewatch.ingest.cells import CheckedRows, check_isolating_errors, is_empty, is_id, stripped
 from storewatch.ingest.headers import FoundTable
 from storewatch.ingest.rejects import Rejects
-from storewatch.ingest.scopes import Allowed, UnknownTargets, of_known_targets, within_lives, within_scope
-from storewatch.ingest.weekdays import WeekdayReading
+from storewatch.ingest.scopes import (
+    Allowed,
+    UnknownTargets,
+    reject_outside_scope,
+    reject_reversed_dates,
+    reject_unknown_targets,
+)
+from storewatch.ingest.weekdays import WeekdayNotation
 from storewatch.stores.gaps import some
 
 REJECTED_STORES: Final = pl.Schema({"store_id": pl.String, "reason": pl.String})
@@ -25,7 +31,7 @@ SETTINGS: Final = {ImportTable.WEEKLY_HOURS: Setting.WEEKLY_HOURS, ImportTable.T
 _LABEL: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
 
 
-class TableReading:
+class TableImport:
     """One table of an import while its files are read, and what the catalog changes by it."""
 
     def __init__(self, name: ImportTable, title: str, rejects: Rejects) -> None:
@@ -34,7 +40,7 @@ class TableReading:
         self.files: dict[str, None] = {}
         self.ignored: dict[str, None] = {}
         self.assumed: dict[str, None] = {}
-        self.weekdays: WeekdayReading | None = None
+        self.weekdays: WeekdayNotation | None = None
         # Of a table of opened_on or closed_on: store_id and the other date, as the catalog and the files have it.
         self.other_dates: Callable[[], pl.DataFrame] | None = None
         self._goods: list[pl.DataFrame] = []
@@ -66,9 +72,9 @@ class TableReading:
             columns = block.columns
         checked = _check_joined(found, block, now, allowed) if found.is_joined else _check(found, columns, now, allowed)
         if found.table.is_of_entries and not found.is_joined:
-            checked = of_known_targets(checked, columns, unknown)
+            checked = reject_unknown_targets(checked, columns, unknown)
         if self.other_dates is not None and checked.good.height:
-            checked = within_lives(checked, columns, self.other_dates())
+            checked = reject_reversed_dates(checked, columns, self.other_dates())
         self.assumed.update(dict.fromkeys(checked.assumed))
         self.rejects.add_block(block, checked.bad, file)
         self.accepted += checked.good.height
@@ -185,8 +191,8 @@ def rejected_stores(columns: pl.DataFrame, bad: pl.DataFrame, allowed: Allowed |
 
 
 def _check(found: FoundTable, columns: pl.DataFrame, now: datetime, allowed: Allowed | None) -> CheckedRows:
-    checked = check_apart(lambda part: found.table.check(part, now), columns)
-    return checked if allowed is None else within_scope(checked, columns, allowed)
+    checked = check_isolating_errors(lambda part: found.table.check(part, now), columns)
+    return checked if allowed is None else reject_outside_scope(checked, columns, allowed)
 
 
 def columns_of(found: FoundTable, block: Block) -> list[str]:
