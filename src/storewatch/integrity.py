@@ -7,7 +7,8 @@ from typing import Final
 import polars as pl
 
 from storewatch.domain.enums import JobKind, JobState
-from storewatch.domain.errors import StorewatchError
+from storewatch.domain.error_families import StorewatchError
+from storewatch.domain.plurals import counted
 from storewatch.installation import Installation
 from storewatch.lake import Snapshot
 from storewatch.private_files import exposed_files
@@ -90,8 +91,8 @@ def _lake(snapshot: Snapshot) -> Iterator[Problem]:
         yield Problem(
             part="lake",
             what=f"{damaged.path} {damaged.reason}",
-            advice=f"{_RESTORE}. Without one, `storewatch check --remove-damaged` takes it out of the lake; its "
-            f"{damaged.rows:,} observations are lost then, and imports of the same files bring them back.",
+            advice=f"{_RESTORE}. Without one, `storewatch check --remove-damaged` takes it out of the lake. "
+            f"You then lose {counted(damaged.rows, 'observation')}; importing the same files again restores them.",
         )
 
 

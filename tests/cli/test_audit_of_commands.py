@@ -19,7 +19,8 @@ from storewatch.catalog.db.schema import metadata
 from storewatch.cli import app as command_line
 from storewatch.cli.home import changing, exporting, reading
 from storewatch.domain.columns import OBSERVATIONS
-from storewatch.domain.errors import InvalidInputError, ReadOnlyError, UnknownClosureError
+from storewatch.domain.error_families import ReadOnlyError
+from storewatch.domain.errors import InvalidInputError, UnknownClosureError
 from storewatch.installation import Installation, open_installation
 from storewatch.settings import Settings
 

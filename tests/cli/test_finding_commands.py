@@ -147,8 +147,8 @@ def test_doctor_without_findings_says_so(home: Path) -> None:
     sentence = "Nothing contradicts the hours of the 3 stores, 2022-12-24 18:00 to 2023-01-23 18:00 UTC."
     assert printed(home, "doctor") == [
         sentence,
-        "1 of the 3 stores in hours, zones or labels have no polls: ghost",
-        "1 of the 2 polled stores have no hours (open 24x7): bar",
+        "1 of the 3 stores in hours, zones or labels has no polls: ghost",
+        "1 of the 2 polled stores has no hours (open 24x7): bar",
     ]
 
 

@@ -82,8 +82,8 @@ def test_ids_that_a_spreadsheet_has_rounded_are_told_apart(tmp_path: Path) -> No
     assert "  2 stores" not in done
     assert "  1 store not seen before: 7301228800123450000" in done
     assert "7.30123E+18" in storewatch("rejects", "3", home=tmp_path / "home").stdout
-    assert "1 of the 1 stores in hours, zones or labels have no polls: 7301228800123450000" in done
-    assert "1 of the 1 polled stores have no hours (open 24x7): 7301228800123456789" in done
+    assert "1 of the 1 store in hours, zones or labels has no polls: 7301228800123450000" in done
+    assert "1 of the 1 polled store has no hours (open 24x7): 7301228800123456789" in done
     cause = "likely cause: 1 of the ids without polls agree with a polled id in their first 15 digits only"
     assert cause in done
     assert cause in storewatch("doctor", home=tmp_path / "home").stdout

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from storewatch.catalog import Catalog
 from storewatch.domain.enums import EntryKind, PushFormat
-from storewatch.domain.errors import InvalidInputError, StorewatchError
+from storewatch.domain.error_families import StorewatchError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import parse_duration, parse_instant, parse_local_date
 from storewatch.domain.timezones import timezone_named
 from storewatch.ingest.bulk import BulkFormat, replace_entries, replace_hours, replace_labels

@@ -60,7 +60,7 @@ def test_lines_name_every_gap_and_nothing_else() -> None:
     )
     assert list(many.lines()) == [
         "7 of the 9 stores in hours, zones or labels have no polls: a, b, c, d, e and 2 more",
-        "1 of the 3 polled stores have no hours (open 24x7): x",
+        "1 of the 3 polled stores has no hours (open 24x7): x",
         (
             "likely cause: 1 of the ids without polls agree with a polled id in their first 15 digits only, as after a "
             "spreadsheet: 1e20 and 100000000000000000001"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import storewatch
 from storewatch.domain import errors
-from storewatch.domain.errors import FAMILIES, StorewatchError, family_of, problem_name
+from storewatch.domain.error_families import FAMILIES, StorewatchError, family_of, problem_name
 from storewatch.web.problems import STATUS_OF
 
 SOURCES = Path(storewatch.__file__).parent

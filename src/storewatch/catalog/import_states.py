@@ -170,7 +170,7 @@ def _write_dates(connection: Connection, states: State, now: datetime, column: s
     connection.execute(delete(store_lives).where(*has_no_date))
 
 
-def _read_labels(connection: Connection, keys: list[str]) -> State:
+def _read_label_states(connection: Connection, keys: list[str]) -> State:
     found: State = {}
     for first in range(0, len(keys), _LABELS_AT_ONCE):
         some = keys[first : first + _LABELS_AT_ONCE]
@@ -212,7 +212,7 @@ def _entries(connection: Connection, keys: list[str], kind: EntryKind) -> pl.Dat
     return pl.concat(frames)
 
 
-def _write_entries(connection: Connection, states: State, now: datetime, kind: EntryKind) -> None:
+def _write_entry_states(connection: Connection, states: State, now: datetime, kind: EntryKind) -> None:
     form, names = FORMS[kind], _entry_key(kind)
     for target, batch in _targets(list(states), kind):
         columns = tuple_(*(form.table.c[name] for name in target))
@@ -260,13 +260,13 @@ def read_rows_of(connection: Connection, table: Table, ids: pl.DataFrame, schema
 SUBJECTS: Final[dict[str, Subject]] = {
     ImportTable.WEEKLY_HOURS.value: Subject(read=_read_hours, write=_write_hours),
     ImportTable.TIMEZONES.value: Subject(read=_read_zones, write=_write_zones),
-    ImportTable.STORES.value: Subject(read=_read_labels, write=_write_labels),
+    ImportTable.STORES.value: Subject(read=_read_label_states, write=_write_labels),
     **{
         column: Subject(read=partial(_read_dates, column=column), write=partial(_write_dates, column=column))
         for column in (ImportTable.OPENED_ON.value, ImportTable.CLOSED_ON.value)
     },
     **{
-        kind.value: Subject(read=partial(_read_entries, kind=kind), write=partial(_write_entries, kind=kind))
+        kind.value: Subject(read=partial(_read_entries, kind=kind), write=partial(_write_entry_states, kind=kind))
         for kind in EntryKind
     },
 }

@@ -38,9 +38,11 @@ def change_undoably(connection: Connection, import_id: int, changes: StoreChange
     keys = {subject: each for subject, each in keys_of(changes).items() if each}
     before = {subject: SUBJECTS[subject].read(connection, each) for subject, each in keys.items()}
     new_stores = missing_stores(connection, store_ids_of(changes))
-    noted = _read_fallbacks(connection)
+    noted = _read_fallback_states(connection)
     changed = change_stores(connection, changes, now)
-    _write_states(connection, import_id, _FALLBACKS, _fallback_states(noted, _read_fallbacks(connection), changes))
+    _write_states(
+        connection, import_id, _FALLBACKS, _fallback_states(noted, _read_fallback_states(connection), changes)
+    )
     for subject, each in keys.items():
         after = SUBJECTS[subject].read(connection, each)
         rows = {"key": each, "before": [before[subject][key] for key in each], "after": [after[key] for key in each]}
@@ -197,7 +199,7 @@ def _remove_stores(connection: Connection, import_id: int, polled: Callable[[pl.
         connection.execute(delete(stores).where(is_added, *has_no_data))
 
 
-def _read_fallbacks(connection: Connection) -> dict[str, str]:
+def _read_fallback_states(connection: Connection) -> dict[str, str]:
     """Return the state of every fallback by its key: the JSON of its columns, and of the store and the setting."""
     found = connection.execute(select(*(fallbacks.c[name] for name in _FALLBACK)))
     return {
@@ -238,7 +240,7 @@ def _restore_fallbacks(connection: Connection, import_id: int) -> None:
             update(import_states).where(*of_later).values(data=_parquet(relinked.select(theirs.columns)))
         )
         states = states.join(theirs, on="key", how="anti")
-    now = _read_fallbacks(connection)
+    now = _read_fallback_states(connection)
     for key, before, after in states.iter_rows():
         if now.get(key, "") == after:
             store_id, setting = json.loads(key)

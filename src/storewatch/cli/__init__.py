@@ -28,15 +28,8 @@ from storewatch.cli import (
 )
 from storewatch.cli.home import HOME_HELP, use_home
 from storewatch.cli.report_options import report_command
-from storewatch.domain.errors import (
-    BrokenError,
-    InvalidInputError,
-    InvalidParameterError,
-    StorageFullError,
-    StorewatchError,
-    UnavailableError,
-    is_storage_full,
-)
+from storewatch.domain.error_families import BrokenError, StorewatchError, UnavailableError, is_storage_full
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError, StorageFullError
 
 # Bytes of an argument that are no UTF-8, as Python shows them.
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")

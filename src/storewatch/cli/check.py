@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from storewatch.cli.home import Home, changing, reading
-from storewatch.cli.tables import count
+from storewatch.domain.plurals import counted
 
 
 def check(
@@ -33,7 +33,7 @@ def check(
             if not files:
                 audit.nothing_done()
         typer.echo(
-            f"{count(files, 'damaged file')} taken out of the lake, with {count(observations, 'observation')}.",
+            f"{counted(files, 'damaged file')} taken out of the lake, with {counted(observations, 'observation')}.",
             err=as_json,
         )
     with reading(home) as installation:
@@ -43,11 +43,11 @@ def check(
     else:
         version = "not readable" if found.lake_version is None else f"version {found.lake_version:,}"
         typer.echo(
-            f"lake: {version}, {count(found.lake_files, 'file')}, {count(found.observations, 'observation')}; "
-            f"{count(found.reports, 'report')}"
+            f"lake: {version}, {counted(found.lake_files, 'file')}, {counted(found.observations, 'observation')}; "
+            f"{counted(found.reports, 'report')}"
         )
         for problem in found.problems:
             typer.echo(f"{problem.part}: {problem.what}\n  {problem.advice}")
-        typer.echo("No problem found." if not found.problems else f"{count(len(found.problems), 'problem')} found.")
+        typer.echo("No problem found." if not found.problems else f"{counted(len(found.problems), 'problem')} found.")
     if found.problems:
         raise typer.Exit(1)

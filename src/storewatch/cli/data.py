@@ -10,9 +10,9 @@ import typer
 
 from storewatch.cli.home import Home, author, changing, exporting, progress_bar, reading
 from storewatch.cli.report_options import AllowUnknown
-from storewatch.cli.tables import count
 from storewatch.domain.enums import WeekdayCounting
 from storewatch.domain.errors import InvalidInputError, UnknownImportError
+from storewatch.domain.plurals import counted
 from storewatch.private_files import share
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _result_lines(result: "ImportResult") -> Iterator[str]:
         yield f"  ignored: {', '.join(result.ignored)}"
     if result.new_stores:
         ids = some(result.new_store_ids, result.new_stores)
-        yield f"  {count(result.new_stores, 'store')} not seen before: {ids}"
+        yield f"  {counted(result.new_stores, 'store')} not seen before: {ids}"
     if result.rejected:
         listed = "them" if result.rejected == result.rejects_kept else f"the first {result.rejects_kept:,}"
         yield f"  {result.rejected:,} rejected; storewatch rejects {result.import_id} lists {listed}. First:"
@@ -205,8 +205,8 @@ def optimize(home: Home = None) -> None:
         done = installation.lake.optimize(now=now, progress=progress)
         audit.done(str(done.version))
     typer.echo(
-        f"{done.days_rewritten} days sorted, {done.days_compacted} compacted; files {done.files_before} -> "
-        f"{done.files_after}; {done.files_vacuumed} old files removed; lake version {done.version}"
+        f"{counted(done.days_rewritten, 'day')} sorted, {done.days_compacted} compacted; files {done.files_before} -> "
+        f"{done.files_after}; {counted(done.files_vacuumed, 'old file')} removed; lake version {done.version}"
     )
 
 
@@ -237,4 +237,7 @@ def simulate(
 
     with progress_bar("simulate") as progress:
         written = write(out, stores=stores, days=days, seed=seed, progress=progress)
-    typer.echo(f"{written.polls:,} polls, {written.hours:,} rows of hours and {written.zones:,} zones written to {out}")
+    typer.echo(
+        f"{counted(written.polls, 'poll')}, {counted(written.hours, 'row')} of hours and "
+        f"{counted(written.zones, 'zone')} written to {out}"
+    )

@@ -11,10 +11,11 @@ import typer
 from storewatch.cli.home import Home, exporting, progress_bar
 from storewatch.cli.output import Output, check_output, warn, write_output
 from storewatch.cli.report_options import Given, read_report_request, report_command, with_format
-from storewatch.cli.tables import aligned, count, percent
+from storewatch.cli.tables import aligned, percent
 from storewatch.domain.clock_words import duration_words
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.errors import InvalidParameterError
+from storewatch.domain.plurals import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -119,7 +120,7 @@ def _print_outages(content: "Content") -> Iterator[str]:
 
 
 def _heading(content: "Content", window: Mapping[str, Any]) -> str:
-    policy, stores = content.request.chosen_policy, count(window["stores"], "store")
+    policy, stores = content.request.chosen_policy, counted(window["stores"], "store")
     return (
         f"{window['window']}: {_utc(window['from_at'])} to {_utc(window['to_at'])} UTC, {stores}, "
         f"policy {policy.name} ({duration_words(policy.max_gap_us)})"
@@ -137,7 +138,7 @@ def _silences(window: Mapping[str, Any], spots: "pl.DataFrame") -> Iterator[str]
             f"the stores'."
         )
     if spots.height > MOST_SILENCES:
-        yield f"... and {count(spots.height - MOST_SILENCES, 'shorter silence')}; see blind_seconds of each outage."
+        yield f"... and {counted(spots.height - MOST_SILENCES, 'shorter silence')}; see blind_seconds of each outage."
 
 
 def _event(event: Mapping[str, Any]) -> str:
@@ -190,7 +191,7 @@ def _totals(window: Mapping[str, Any]) -> str:
         if window[column] is not None
     )
     down = f"{duration_words(window['down_us'])} of down time"
-    return f"{count(window['outages'], 'outage')}, {down}; {means} (business time)."
+    return f"{counted(window['outages'], 'outage')}, {down}; {means} (business time)."
 
 
 def _print_doctor(content: "Content") -> Iterator[str]:
@@ -208,11 +209,11 @@ def _print_doctor(content: "Content") -> Iterator[str]:
             yield _effect(finding)
     first = content.tables[ReportTable.SUMMARY].read().row(0, named=True)
     of_stores = found.drop_nulls("store_id")
-    findings = f"{count(of_stores.height, 'finding')} on {of_stores['store_id'].n_unique():,} of "
+    findings = f"{counted(of_stores.height, 'finding')} on {of_stores['store_id'].n_unique():,} of "
     if of_stores.is_empty():
         findings = "Nothing contradicts the hours of the "
     yield (
-        f"{findings}{count(first['stores'], 'store')}, {_utc(first['from_at'])} to {_utc(first['to_at'])} UTC"
+        f"{findings}{counted(first['stores'], 'store')}, {_utc(first['from_at'])} to {_utc(first['to_at'])} UTC"
         f"{'' if of_stores.is_empty() else '; nothing was changed'}."
     )
 

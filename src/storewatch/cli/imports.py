@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storewatch.cli.home import Home, changing, reading
-from storewatch.cli.tables import aligned, count
+from storewatch.cli.tables import aligned
 from storewatch.domain.errors import UnknownImportError
+from storewatch.domain.plurals import counted
 
 if TYPE_CHECKING:
     from storewatch.catalog import FinishedImport
@@ -50,7 +51,7 @@ def show(import_id: ImportId, home: Home = None) -> None:
 
     Example: storewatch imports show 3
     """
-    from storewatch.domain.errors import ConflictError
+    from storewatch.domain.error_families import ConflictError
 
     with reading(home) as installation:
         found = installation.catalog.imports.find(import_id)
@@ -96,7 +97,7 @@ def undo(import_id: ImportId, home: Home = None) -> None:
     if not done.is_new:
         typer.echo(f"Import {import_id} was undone before; nothing to do.")
         return
-    polls = f": {count(done.observations, 'poll')} removed, {done.restored:,} restored" if done.observations else ""
+    polls = f": {counted(done.observations, 'poll')} removed, {done.restored:,} restored" if done.observations else ""
     typer.echo(f"Import {import_id} undone{polls}")
 
 

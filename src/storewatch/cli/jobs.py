@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from storewatch.cli.home import Home, changing, reading
-from storewatch.cli.tables import count
+from storewatch.domain.plurals import counted
 
 
 def retention(
@@ -57,6 +57,6 @@ def retention(
             audit.done(str(installation.lake.snapshot().version))
     verb = "would be removed" if dry_run else "removed"
     typer.echo(
-        f"{count(found.observations, 'observation')}, {count(found.reports, 'report')}, "
-        f"{count(found.rejects, 'rejected row')} and {count(found.lake_files, 'file')} of the lake {verb}"
+        f"{counted(found.observations, 'observation')}, {counted(found.reports, 'report')}, "
+        f"{counted(found.rejects, 'rejected row')} and {counted(found.lake_files, 'file')} of the lake {verb}"
     )

@@ -10,9 +10,10 @@ import typer
 
 from storewatch.cli.home import Home, changing, reading
 from storewatch.cli.report_options import read_instant
-from storewatch.cli.tables import aligned, count
+from storewatch.cli.tables import aligned
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import EARLIEST, LATEST, format_instant, instant_us
+from storewatch.domain.plurals import counted
 
 if TYPE_CHECKING:
     from storewatch.lake import Keys, TimeRange
@@ -146,4 +147,4 @@ def _words(found: "Deletion") -> str:
     if found.first_observed_at is None or found.last_observed_at is None:
         return "No polls"
     first, last = format_instant(found.first_observed_at), format_instant(found.last_observed_at)
-    return f"{count(found.observations, 'poll')} of {count(found.stores, 'store')} ({first} to {last})"
+    return f"{counted(found.observations, 'poll')} of {counted(found.stores, 'store')} ({first} to {last})"

@@ -10,8 +10,8 @@ import typer
 from storewatch.cli.home import Home, exporting, progress_bar, reading
 from storewatch.cli.output import Output, check_form, check_output, warn, write_output
 from storewatch.cli.report_options import read_report_request
-from storewatch.cli.tables import count
 from storewatch.domain.errors import InvalidInputError, ReportNotReadyError
+from storewatch.domain.plurals import counted
 
 if TYPE_CHECKING:
     from storewatch.installation import Installation
@@ -46,7 +46,7 @@ def report(
         written = write_output(content, output)
         audit.done(written)
     if output != "-":
-        typer.echo(f"{count(content.stores, 'store')} written to {written}", err=True)
+        typer.echo(f"{counted(content.stores, 'store')} written to {written}", err=True)
 
 
 def verify(

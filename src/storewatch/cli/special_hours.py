@@ -8,10 +8,10 @@ import typer
 from storewatch.cli.closures import Label, StoreId, target_text
 from storewatch.cli.home import Home, changing, reading
 from storewatch.cli.report_options import read_label
-from storewatch.cli.tables import count
 from storewatch.domain.clock_words import clock_words
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.plurals import counted
 
 special_hours = typer.Typer(
     help="List and delete special hours; `storewatch import special_hours.csv` adds them.",
@@ -72,7 +72,7 @@ def delete(
             audit.done(target_text(target))
         else:
             audit.nothing_done()
-    typer.echo(f"{count(removed, 'row')} of special hours deleted")
+    typer.echo(f"{counted(removed, 'row')} of special hours deleted")
 
 
 def _times(row: dict[str, Any]) -> str:

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from storewatch.cli.home import Home, changing
-from storewatch.cli.tables import count
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
+from storewatch.domain.plurals import counted
 
 stores = typer.Typer(
     help="Change stores: when they opened or closed for good, and their ids.",
@@ -78,7 +78,7 @@ def rename(
         (store_id,) = installation.catalog.names.require_stores([store_id])
         moved = rename_store(store_id, checked, catalog=catalog, lake=lake, now=datetime.now(UTC))
         audit.done(store_id)
-    typer.echo(f"{checked} has the {count(moved, 'poll')} of {store_id}")
+    typer.echo(f"{checked} has the {counted(moved, 'poll')} of {store_id}")
 
 
 @stores.command("merge")
@@ -100,4 +100,4 @@ def merge(
         store_id, into = installation.catalog.names.require_stores([store_id, into])
         moved = merge_stores(store_id, into, catalog=catalog, lake=lake, now=datetime.now(UTC))
         audit.done(store_id)
-    typer.echo(f"{into} has the {count(moved, 'poll')} of {store_id}")
+    typer.echo(f"{into} has the {counted(moved, 'poll')} of {store_id}")

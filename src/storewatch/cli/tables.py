@@ -17,10 +17,6 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collect
         ).rstrip()
 
 
-def count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def percent(ratio: float | None, decimals: int = 2) -> str:
     return "unknown" if ratio is None else f"{100 * ratio:.{decimals}f} %"
 

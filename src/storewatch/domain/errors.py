@@ -1,71 +1,23 @@
-"""The errors of storewatch, in families.
+"""The errors of storewatch, one class each. A new error is a class in this file.
 
-A family decides the HTTP status (`web.problems`) and the exit code (`cli`). The class below its family gives an error
-its stable problem type: UnknownStoreError(NotFoundError) is `unknown-store`. A new error is one class in this file.
+Its base class is the family in `domain.error_families` that has its HTTP status and exit code.
 """
 
 from collections.abc import Sequence
-from errno import EDQUOT, ENOSPC
-from typing import Final
 
-_STORAGE_FULL: Final = ("No space left on device", "database or disk is full", "Disk quota exceeded")
-
-
-class StorewatchError(Exception):
-    """Root of every error that storewatch raises on purpose. Its text is shown to the user as it is.
-
-    public: what callers of the API read in its place, if the text names a path or an address of the machine.
-    """
-
-    public: str | None = None
-
-
-class ReadOnlyError(RuntimeError):
-    """The program tried to change an installation that it had opened for reading only. Users never see this error."""
-
-
-class InvalidError(StorewatchError):
-    """A request, a file or an option cannot be used as it is."""
-
-
-class UnauthorizedError(StorewatchError):
-    """The caller sent no API key, or one that is not valid."""
-
-
-class ForbiddenError(StorewatchError):
-    """The caller is known, and may not do this."""
-
-
-class NotFoundError(StorewatchError):
-    """The object does not exist, or the caller may not see it."""
-
-
-class ConflictError(StorewatchError):
-    """The state of the object does not allow this now."""
-
-
-class GoneError(StorewatchError):
-    """The object was there and has been removed."""
-
-
-class TooLargeError(StorewatchError):
-    """The request holds more than is accepted at once."""
-
-
-class UnsupportedError(StorewatchError):
-    """The body of the request has a type that is not accepted."""
-
-
-class MisdirectedError(StorewatchError):
-    """The request names a host that this service does not answer for."""
-
-
-class UnavailableError(StorewatchError):
-    """Something that the request needs is not available now. Sending the request again later may help."""
-
-
-class BrokenError(StorewatchError):
-    """Something that was accepted cannot be done; the text is the reason."""
+from storewatch.domain.error_families import (
+    BrokenError,
+    ConflictError,
+    ForbiddenError,
+    GoneError,
+    InvalidError,
+    MisdirectedError,
+    NotFoundError,
+    TooLargeError,
+    UnauthorizedError,
+    UnavailableError,
+    UnsupportedError,
+)
 
 
 class InvalidInputError(InvalidError):
@@ -409,39 +361,3 @@ class ScopedLabelsError(ScopedChangeError):
 
     def __init__(self) -> None:
         ForbiddenError.__init__(self, "A key with a scope cannot change labels; use a key without a scope.")
-
-
-FAMILIES: Final = tuple(StorewatchError.__subclasses__())
-
-
-def family_of(error: type[StorewatchError]) -> type[StorewatchError]:
-    """Return the family of an error: its base class in FAMILIES."""
-    return next(kind for kind in error.mro() if kind in FAMILIES)
-
-
-def problem_name(error: type[StorewatchError]) -> str:
-    """Return the problem type of an error: unknown-report for UnknownReportError and the errors derived from it."""
-    kinds = error.mro()
-    kind = kinds[max(0, kinds.index(family_of(error)) - 1)]
-    words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__)
-    return words.removeprefix("-").removesuffix("-error")
-
-
-def public_text(error: StorewatchError) -> str:
-    """Return the text of an error for callers of the API, which names no path and no address of the machine."""
-    return str(error) if error.public is None else error.public
-
-
-def is_storage_full(error: BaseException) -> bool:
-    """Return whether an error, or one that caused it, is that a disk or a quota is full.
-
-    Libraries written in Rust, and SQLite, report it by text only.
-    """
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in (ENOSPC, EDQUOT):
-            return True
-        if any(text in str(cause) for text in _STORAGE_FULL):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False

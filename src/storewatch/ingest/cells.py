@@ -7,7 +7,8 @@ from typing import Final
 
 import polars as pl
 
-from storewatch.domain.errors import InvalidInputError, StorewatchError
+from storewatch.domain.error_families import StorewatchError
+from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.texts import BLANKS, BLANKS_OF_VALUES, INVISIBLE, INVISIBLE_IN_VALUES
 
 MAX_ID_LENGTH: Final = 255

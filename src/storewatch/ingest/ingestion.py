@@ -13,13 +13,8 @@ import polars as pl
 from storewatch import telemetry
 from storewatch.batcher import Batcher, BatcherFullError, BatchLimits
 from storewatch.catalog import Catalog
-from storewatch.domain.errors import (
-    BrokenError,
-    LakeUnavailableError,
-    OverCapacityError,
-    StorewatchError,
-    UnavailableError,
-)
+from storewatch.domain.error_families import BrokenError, StorewatchError, UnavailableError
+from storewatch.domain.errors import LakeUnavailableError, OverCapacityError
 from storewatch.ingest.pushed import CheckedRequest, Pushed, check_pushed
 from storewatch.ingest.upkeep import LakeUpkeep
 from storewatch.lake import Lake

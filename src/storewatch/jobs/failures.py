@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from storewatch.domain.errors import StorewatchError, UnavailableError, public_text
+from storewatch.domain.error_families import StorewatchError, UnavailableError, public_text
 
 _TEMPORARY: Final = (UnavailableError, ConnectionError, TimeoutError)
 # The clients of object stores are written in Rust, and their errors arrive only as text. These are the words of

@@ -12,7 +12,8 @@ from typing import Protocol
 from storewatch.catalog import Catalog
 from storewatch.catalog.job_signals import JobSignals
 from storewatch.domain.enums import JobKind, JobState
-from storewatch.domain.errors import CatalogUnavailableError, StorewatchError
+from storewatch.domain.error_families import StorewatchError
+from storewatch.domain.errors import CatalogUnavailableError
 from storewatch.jobs.failures import is_temporary, reason_of
 from storewatch.jobs.handler import JobHandler, Lane
 from storewatch.jobs.presence import Presence, new_worker

@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from storewatch.domain.errors import LakeDamagedError
+from storewatch.domain.plurals import counted
 
 LOG: Final = "_delta_log"
 
@@ -84,7 +85,7 @@ def unreadable_files(files: pl.DataFrame, read: Callable[[str], pl.DataFrame]) -
 def _difference(rows: pl.DataFrame, file: dict[str, object]) -> str | None:
     """Return how the observations of a file differ from what the log states about them, None if they do not."""
     if rows.height != file["rows"]:
-        return f"holds {rows.height:,} observations and not the {file['rows']:,} written"
+        return f"holds {counted(rows.height, 'observation')} and not the {file['rows']:,} written"
     instants = rows["observed_at"].to_physical()
     if not instants.is_between(pl.lit(file["from_us"]), pl.lit(file["to_us"])).all():
         return "holds instants outside those written"

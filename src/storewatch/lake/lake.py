@@ -10,7 +10,8 @@ from uuid import uuid4
 import polars as pl
 from deltalake.transaction import AddAction
 
-from storewatch.domain.errors import LakeConflictError, ReadOnlyError
+from storewatch.domain.error_families import ReadOnlyError
+from storewatch.domain.errors import LakeConflictError
 from storewatch.lake.files import Run, write_run
 from storewatch.lake.optimizing import COMPACTED_KEPT, Optimized, compact, delete_before, optimize, tidy
 from storewatch.lake.overwritten import Overwritten

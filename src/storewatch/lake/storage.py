@@ -20,13 +20,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction
 
 from storewatch.domain.columns import DETAILS, OBSERVATIONS
-from storewatch.domain.errors import (
-    InvalidInputError,
-    LakeConflictError,
-    LakeUnavailableError,
-    StorageFullError,
-    is_storage_full,
-)
+from storewatch.domain.error_families import is_storage_full
+from storewatch.domain.errors import InvalidInputError, LakeConflictError, LakeUnavailableError, StorageFullError
 from storewatch.lake.checking import check_log, first_line
 from storewatch.lake.loading import LoadingOrder
 

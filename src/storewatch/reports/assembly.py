@@ -39,7 +39,7 @@ from storewatch.reports.compute.content import (
     STORE_FIGURES,
     SUMMARY,
     Content,
-    Table,
+    ContentTable,
     Versions,
     figures_frame,
 )
@@ -91,7 +91,7 @@ def compute_content(
     # Sections are about the stores that the report keeps. Which stores a choice by figures keeps is known only when
     # all totals are, so the sections then need a second pass over the shards.
     in_two_passes = request.with_outages or request.worst is not None or not in_report.all()
-    sections = [] if in_two_passes else _section_collectors(context, catalog)
+    sections = [] if in_two_passes else _bucket_and_section_collectors(context, catalog)
     collectors: list[Collector[Any]] = [TotalsCollector.of(context), LastPollCollector.of(context), *sections]
     totals, last_polls_us, *details = compute_shards(context, collectors)
     clock_warning = _clock_warning(context, collectors, in_report, last_polls_us)
@@ -102,7 +102,7 @@ def compute_content(
         if compared.width:
             compared = compared.filter(pl.Series(np.repeat(kept, len(context.windows.names))))
         store_details = replace(store_details, names=store_details.names.filter(pl.Series(kept)))
-    if in_two_passes and (sections := _section_collectors(context, catalog)):
+    if in_two_passes and (sections := _bucket_and_section_collectors(context, catalog)):
         details = compute_shards(context, sections)
     tables = _tables(
         context, catalog, store_details, _kept_totals(totals, kept), [SectionResult(store_columns=compared), *details]
@@ -151,7 +151,7 @@ def _clock_warning(
     )
 
 
-def _section_collectors(context: ReportContext, catalog: Catalog) -> list[SectionCollector]:
+def _bucket_and_section_collectors(context: ReportContext, catalog: Catalog) -> list[SectionCollector]:
     by = context.request.by
     buckets: list[SectionCollector] = [] if by is None else [BucketCollector.of(context, by)]
     return buckets + section_collectors(context, catalog)
@@ -170,10 +170,10 @@ def _tables(
     store_details: StoreDetails,
     totals: WindowTotals,
     details: Sequence[SectionResult],
-) -> dict[ReportTable, Table]:
+) -> dict[ReportTable, ContentTable]:
     extra = pl.concat([each.store_columns for each in details], how="horizontal")
     tables = {
-        ReportTable.SUMMARY: _summary(context, totals, extra, details),
+        ReportTable.SUMMARY: _summary_table(context, totals, extra, details),
         ReportTable.STORES: _stores(context, store_details, totals.totals_us, extra),
     }
     if context.request.group_by is not None:
@@ -277,9 +277,9 @@ def _choose(request: ReportRequest, in_report: npt.NDArray[np.bool_], totals_us:
     return kept
 
 
-def _summary(
+def _summary_table(
     context: ReportContext, totals: WindowTotals, extra: pl.DataFrame, details: Sequence[SectionResult]
-) -> Table:
+) -> ContentTable:
     names = context.windows.names
     summed = [roll_up(totals.totals_us[:, number]) for number in range(len(names))]
     sums_us = np.array([each.totals_us for each in summed])
@@ -309,14 +309,16 @@ def _summary(
         )
     parts += [each.summary_columns for each in details]
     frame = pl.concat([part for part in parts if part.width], how="horizontal")
-    table = Table(schema=pl.Schema({**SUMMARY, **{name: frame.schema[name] for name in frame.columns}}))
+    table = ContentTable(schema=pl.Schema({**SUMMARY, **{name: frame.schema[name] for name in frame.columns}}))
     table.append(frame)
     return table
 
 
-def _stores(context: ReportContext, store_details: StoreDetails, totals_us: Int64s, extra: pl.DataFrame) -> Table:
+def _stores(
+    context: ReportContext, store_details: StoreDetails, totals_us: Int64s, extra: pl.DataFrame
+) -> ContentTable:
     """Return the table of stores. Its rows are made when they are written, some stores at a time."""
-    table = Table(schema=pl.Schema({**STORE_FIGURES, **extra.schema}))
+    table = ContentTable(schema=pl.Schema({**STORE_FIGURES, **extra.schema}))
     windows = len(context.windows.names)
     hours_ids = _hours_in_force(context)
     at_once = max(1, ROWS_AT_ONCE // windows)
@@ -325,7 +327,7 @@ def _stores(context: ReportContext, store_details: StoreDetails, totals_us: Int6
 
         def make(first: int = first, last: int = last) -> pl.DataFrame:
             rows = [
-                _store_rows(context, store_details, hours_ids, first, last),
+                _store_figures(context, store_details, hours_ids, first, last),
                 figures_frame(totals_us[first:last].reshape(-1, len(Status))),
             ]
             if extra.width:
@@ -347,7 +349,7 @@ def _source(value: pl.Expr, fallbacks: pl.DataFrame, setting: Setting) -> pl.Exp
     )
 
 
-def _store_rows(
+def _store_figures(
     context: ReportContext, store_details: StoreDetails, hours_ids: pl.Series, first: int, last: int
 ) -> pl.DataFrame:
     names = context.windows.names

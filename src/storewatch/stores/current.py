@@ -156,7 +156,7 @@ class CurrentStores:
             rows = self.catalog.stores.list_(
                 replace(where, labels=labels), order=order, after=_texts(after), limit=limit + 1
             )
-        stores = _describe(rows, moment, spread)
+        stores = _describe_all(rows, moment, spread)
         return StoreListing(as_of_us=moment.as_of_us, stores=stores, places=[_place(store, order) for store in stores])
 
     def count(
@@ -258,10 +258,10 @@ def _spread_of(scope: Scope) -> Spread:
 
 def describe(rows: StoreRows, moment: Moment) -> StoreNow:
     """Return the one store of `rows` at a moment."""
-    return _describe(rows, moment, Spread.DENSE)[0]
+    return _describe_all(rows, moment, Spread.DENSE)[0]
 
 
-def _describe(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]:
+def _describe_all(rows: StoreRows, moment: Moment, spread: Spread) -> list[StoreNow]:
     if rows.frame.is_empty():
         return []
     polls = last_polls(moment.snapshot, rows.frame["store_id"], spread).to_physical()

@@ -14,6 +14,7 @@ import polars as pl
 
 from storewatch.domain.columns import Int64s
 from storewatch.domain.instants import DAY_US, format_instant, instant_of, instant_us
+from storewatch.domain.plurals import counted
 from storewatch.engine.evidence import Evidence
 from storewatch.lake import Snapshot
 from storewatch.stores.evidence import StoresToRead, read_evidence
@@ -43,9 +44,9 @@ class ClockWarning:
         """The warning in one line of ASCII."""
         fitting = format_instant(instant_of(self.fitting_us))
         return (
-            f"as_of {format_instant(instant_of(self.as_of_us))} does not fit the polls: of {self.expected:,} polled "
-            f"store{'' if self.expected == 1 else 's'} only {self.polled:,} "
-            f"{'was' if self.polled == 1 else 'were'} polled in the 24 hours before it. Perhaps its newest poll has a "
+            f"as_of {format_instant(instant_of(self.as_of_us))} does not fit the polls: of "
+            f"{counted(self.expected, 'polled store')} only {self.polled:,} {'was' if self.polled == 1 else 'were'} "
+            "polled in the 24 hours before it. Perhaps its newest poll has a "
             f"wrong time. as_of {fitting} would fit."
         )
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from storewatch.catalog import Catalog
 from storewatch.domain.enums import Setting
+from storewatch.domain.plurals import counted
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.lake import Snapshot
 
@@ -46,16 +47,16 @@ class InputGaps:
     def lines(self) -> Iterator[str]:
         """Return sentences for people, none where nothing is open."""
         if self.polled and self.unpolled:
-            ids = some(self.unpolled_ids, self.unpolled)
-            yield f"{self.unpolled:,} of the {self.named:,} stores in hours, zones or labels have no polls: {ids}"
+            named, ids = counted(self.named, "store"), some(self.unpolled_ids, self.unpolled)
+            yield f"{self.unpolled:,} of the {named} in hours, zones or labels {_have(self.unpolled)} no polls: {ids}"
         if self.hourless:
-            ids = some(self.hourless_ids, self.hourless)
-            yield f"{self.hourless:,} of the {self.polled:,} polled stores have no hours (open 24x7): {ids}"
+            polled, ids = counted(self.polled, "polled store"), some(self.hourless_ids, self.hourless)
+            yield f"{self.hourless:,} of the {polled} {_have(self.hourless)} no hours (open 24x7): {ids}"
         if self.alike:
-            named, polled = self.alike[0]
+            unpolled_id, polled_id = self.alike[0]
             yield (
                 f"likely cause: {len(self.alike):,} of the ids without polls agree with a polled id in their first "
-                f"{KEPT_DIGITS} digits only, as after a spreadsheet: {named} and {polled}"
+                f"{KEPT_DIGITS} digits only, as after a spreadsheet: {unpolled_id} and {polled_id}"
             )
         for default, older, what, value in (
             (self.default_hours, self.older_hours, "hours", "open 24x7"),
@@ -111,6 +112,10 @@ def find_alike(unpolled: pl.Series, polled: pl.Series) -> list[tuple[str, str]]:
         if found is not None and (match := _rounded_from(found, polled)) is not None:
             pairs[store_id] = match
     return list(pairs.items())
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
 
 
 def some(ids: Sequence[str], count: int | None = None) -> str:

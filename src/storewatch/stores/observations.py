@@ -13,8 +13,8 @@ from storewatch.lake.removing import Choice, find
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observation:
-    """One observation. reason, source: as they were sent, None without."""
+class StoredObservation:
+    """One observation of the lake. reason, source: as they were sent, None without."""
 
     observed_at: datetime
     active: bool
@@ -48,11 +48,11 @@ class Deletion:
 
 def read_observations(
     snapshot: Snapshot, store_id: str, from_us: int, to_us: int, limit: int | None = None
-) -> list[Observation]:
+) -> list[StoredObservation]:
     """List the first observations (None: all) of a store in `[from_us, to_us)`, of each instant the one that counts."""
     rows = counting(snapshot.read(from_us, to_us - 1, stores=[store_id], detailed=True))
     return [
-        Observation(**row)
+        StoredObservation(**row)
         for row in rows.select("observed_at", "active", "reason", "source")[:limit].iter_rows(named=True)
     ]
 

@@ -106,7 +106,7 @@ def store_outages(
     counted[:, COUNTED.index("up_us")] = totals_us[:, Status.UP]
     ids = store.frame["store_id"]
     readings = local_readings(store.frame["timezone"][0] or DEFAULT_TIMEZONE, found.start_us)
-    polls = _inactive_polls(store, moment, query, seen.sessions)
+    polls = _read_inactive_polls(store, moment, query, seen.sessions)
     rows = with_reasons(outage_rows(found, found.store), polls).with_columns(
         start_local=pl.Series(readings).cast(pl.Datetime("us"))
     )
@@ -121,7 +121,9 @@ def store_outages(
     )
 
 
-def _inactive_polls(store: StoreRows, moment: Moment, query: HistoryQuery, sessions: Sessions) -> pl.DataFrame | None:
+def _read_inactive_polls(
+    store: StoreRows, moment: Moment, query: HistoryQuery, sessions: Sessions
+) -> pl.DataFrame | None:
     """Return the inactive polls with their reasons around the range; None where no poll has any."""
     first_us, last_us = query.range.from_us - LOOKAROUND_US - query.policy.max_gap_us, query.range.to_us
     last_us = min(last_us, last_us if moment.as_of_us is None else moment.as_of_us)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from storewatch.domain.columns import Int64s
+from storewatch.domain.plurals import counted
 from storewatch.engine.opening.sessions import Sessions
 from storewatch.stores.evidence import SeenRows
 
@@ -94,9 +95,9 @@ def with_reasons(outages: pl.DataFrame, polls: pl.DataFrame | None) -> pl.DataFr
 
 def reason_words(polls: int | None, reason: str | None, of_reason: int | None) -> str:
     """Return the reason of an outage, as `3 of 4 inactive polls: paused by the restaurant`; empty without a reason."""
-    if not reason:
+    if not reason or polls is None:
         return ""
-    return f"{of_reason:,} of {polls:,} inactive poll{'' if polls == 1 else 's'}: {reason}"
+    return f"{of_reason:,} of {counted(polls, 'inactive poll')}: {reason}"
 
 
 def _in_session(sessions: Sessions, store: Int64s, at_us: Int64s) -> npt.NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from storewatch.stores.gaps import InputGaps, find_gaps
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
+class InstallationStatus:
     """Counts and sizes; size_bytes is the home folder's size on disk, lake_bytes that of the lake's current version.
 
     gaps: what the inputs leave open.
@@ -87,7 +87,7 @@ class StatusReader:
     home: Path
     _measured: _Measured | None = None
 
-    def read(self, catalog: Catalog, snapshot: Snapshot) -> Status:
+    def read(self, catalog: Catalog, snapshot: Snapshot) -> InstallationStatus:
         """Return the status now."""
         known, jobs = self._measured, catalog.jobs.count()
         same_lake = known is not None and known.lake_version == snapshot.version
@@ -107,7 +107,7 @@ class StatusReader:
         return _status(catalog, snapshot, known)
 
 
-def read_status(catalog: Catalog, snapshot: Snapshot, home: Path) -> Status:
+def read_status(catalog: Catalog, snapshot: Snapshot, home: Path) -> InstallationStatus:
     """Return the status of an installation, computed anew."""
     return StatusReader(home=home).read(catalog, snapshot)
 
@@ -119,9 +119,9 @@ def _clock_warning(catalog: Catalog, snapshot: Snapshot) -> ClockWarning | None:
     return check_clock(snapshot, newest_us, catalog.stores.list_ids(StoreFilter()))
 
 
-def _status(catalog: Catalog, snapshot: Snapshot, measured: _Measured) -> Status:
+def _status(catalog: Catalog, snapshot: Snapshot, measured: _Measured) -> InstallationStatus:
     newest_us, days = measured.newest_us, snapshot.days
-    return Status(
+    return InstallationStatus(
         stores=catalog.stores.count(),
         polls=measured.polls,
         first_day=days[0].isoformat() if days else None,

@@ -12,16 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
-from storewatch.domain.errors import (
+from storewatch.domain.error_families import (
     BrokenError,
     ConflictError,
     ForbiddenError,
     GoneError,
     InvalidError,
-    InvalidKeyError,
     MisdirectedError,
     NotFoundError,
-    StorageFullError,
     StorewatchError,
     TooLargeError,
     UnauthorizedError,
@@ -32,6 +30,7 @@ from storewatch.domain.errors import (
     problem_name,
     public_text,
 )
+from storewatch.domain.errors import InvalidKeyError, StorageFullError
 from storewatch.domain.media_types import PROBLEM
 from storewatch.telemetry import current_request_id
 from storewatch.web.store_paths import ID_SLASH

@@ -18,7 +18,7 @@ import polars as pl
 from storewatch.domain.enums import Breakdown, PolicyName, ReportFormat, ReportTable, Section, Status
 from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US, instant_us
 from storewatch.reports.compute import content
-from storewatch.reports.compute.content import Content, StoreDay, Stretch, Table, Versions
+from storewatch.reports.compute.content import Content, ContentTable, StoreDay, Stretch, Versions
 from storewatch.reports.request.request import ReportRequest
 
 AS_OF = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
@@ -81,7 +81,7 @@ def plain_content(**asked: Any) -> Content:
 def empty_content(**asked: Any) -> Content:
     """Make the report on no store at all, every table without rows."""
     request = _request(by=Breakdown.DAY, **asked)
-    tables = {name: Table(schema=made.schema) for name, made in whole_content().tables.items()}
+    tables = {name: ContentTable(schema=made.schema) for name, made in whole_content().tables.items()}
     summary = [
         {"window": name, "from_at": _instant(from_us, "UTC"), "to_at": _instant(to_us, "UTC"), "stores": 0}
         | figures((0, 0, 0, 0))
@@ -127,7 +127,7 @@ def many_content(stores: int, folder: Path | None = None, rows_at_once: int = 50
     windows = {"last_hour": HOUR_US, "last_day": DAY_US, "last_week": 7 * DAY_US}
     asked = {"policy": PolicyName.OBSERVED, "format": ReportFormat.XLSX, "windows": tuple(windows)} | asked
     chance = np.random.default_rng(4)
-    made = Table(schema=content.STORE_FIGURES, folder=folder)
+    made = ContentTable(schema=content.STORE_FIGURES, folder=folder)
     summary = np.zeros((len(windows), 4), np.int64)
     for first in range(0, stores, rows_at_once):
         count = min(rows_at_once, stores - first)
@@ -201,9 +201,11 @@ def totals_of(store_id: str, from_us: int, to_us: int) -> tuple[int, int, int, i
     return sums[Status.DOWN], sums[Status.UP], sums[Status.UNKNOWN], sums[Status.PLANNED]
 
 
-def table(schema: pl.Schema, rows: Iterable[Mapping[str, Any]] | pl.DataFrame, folder: Path | None = None) -> Table:
+def table(
+    schema: pl.Schema, rows: Iterable[Mapping[str, Any]] | pl.DataFrame, folder: Path | None = None
+) -> ContentTable:
     """Make a table of rows, each of which may leave columns out (null)."""
-    made = Table(schema=schema, folder=folder)
+    made = ContentTable(schema=schema, folder=folder)
     if not isinstance(rows, pl.DataFrame):
         rows = pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema)
     made.append(rows)

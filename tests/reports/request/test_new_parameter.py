@@ -11,7 +11,7 @@ from storewatch.domain.enums import ReportFormat
 from storewatch.domain.errors import InvalidParameterError
 from storewatch.reports.exports.header import selection, stamps
 from storewatch.reports.exports.wording import briefly
-from storewatch.reports.request.parameters import Parameter, Part, answer_of, body_of
+from storewatch.reports.request.parameters import HeaderPart, Parameter, answer_of, body_of
 from storewatch.reports.request.request import ReportRequest, read_request
 from storewatch.web.api.report_models import ParameterBody
 
@@ -22,7 +22,7 @@ class Wider(ReportRequest, frozen=True):
     colour: Annotated[
         str | None,
         Field(max_length=10, description="Only stores of this colour."),
-        Parameter(part=Part.STORES, metavar="COLOUR", stamped=True),
+        Parameter(part=HeaderPart.STORES, metavar="COLOUR", stamped=True),
     ] = None
 
 

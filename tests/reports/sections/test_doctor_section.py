@@ -267,7 +267,7 @@ def test_wrong_zone_explains_both_edges(tmp_path: Path) -> None:
         (
             "a",
             "wrong_zone",
-            "100% of 1008 polls fit the hours moved 1 h later, 92% the hours as they are",
+            "100% of 1,008 polls fit the hours moved 1 h later, 92% the hours as they are",
             "time zone America/Chicago instead of America/New_York",
             1.0,
             7 / 8,

@@ -11,7 +11,7 @@ from support.services import service_of
 from support.waiting import wait_for
 
 from storewatch.domain.enums import JobKind
-from storewatch.domain.errors import StorewatchError
+from storewatch.domain.error_families import StorewatchError
 from storewatch.installation import Installation, open_installation, prepare_service
 from storewatch.reports.request.request import ReportRequest
 from storewatch.web.problems import STATUS_OF

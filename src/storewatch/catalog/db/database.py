@@ -10,13 +10,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insp
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from storewatch.catalog.db.schema import HEAD, metadata
-from storewatch.domain.errors import (
-    CatalogUnavailableError,
-    InvalidInputError,
-    ReadOnlyError,
-    StorageFullError,
-    is_storage_full,
-)
+from storewatch.domain.error_families import ReadOnlyError, is_storage_full
+from storewatch.domain.errors import CatalogUnavailableError, InvalidInputError, StorageFullError
 
 MIGRATION_LOCK: Final = 0x73746F7265  # "store" in ASCII; any number that no other program locks in this database
 LOCK_WAIT_SECONDS: Final = 30

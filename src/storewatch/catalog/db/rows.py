@@ -55,7 +55,7 @@ def _write(
 
 def select_rows(connection: Connection, table: Table, batch: pl.DataFrame) -> Select[Any]:
     """Return a query for the rows of `batch`, whose columns are named like the table's: one parameter for all rows."""
-    document = literal(_without_nul(batch).write_json(), Text)
+    document = literal(_storable(batch).write_json(), Text)
     if connection.dialect.name == "sqlite":
         each = func.json_each(document).table_valued("value")
         values = [func.json_extract(each.c.value, f"$.{name}") for name in batch.columns]
@@ -64,7 +64,7 @@ def select_rows(connection: Connection, table: Table, batch: pl.DataFrame) -> Se
     return select(*func.json_to_recordset(cast(document, JSON)).table_valued(*typed).render_derived(with_types=True).c)
 
 
-def _without_nul(batch: pl.DataFrame) -> pl.DataFrame:
+def _storable(batch: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with their texts as StoredText stores them."""
     return batch.with_columns(pl.col(pl.String).str.replace_all("\0", without_nul("\0"), literal=True))
 

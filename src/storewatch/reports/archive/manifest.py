@@ -203,11 +203,11 @@ def _difference(form: ReportFormat, file: Path, again: Path) -> str:
         for line, (before, after) in enumerate(zip_longest(then, now, fillvalue=""), 1):
             if before.rstrip("\n") != after.rstrip("\n"):
                 at = next(at for at, (one, other) in enumerate(zip_longest(before, after)) if one != other)
-                return f"line {line}: {_cut(before, at)} in the file, {_cut(after, at)} made again"
+                return f"line {line}: {_excerpt(before, at)} in the file, {_excerpt(after, at)} made again"
     return "the ends of lines or the encoding"
 
 
-def _cut(line: str, at: int) -> str:
+def _excerpt(line: str, at: int) -> str:
     """Show a line around a position."""
     line = line.rstrip("\n")
     first = max(0, at - _SHOWN_BEFORE) if len(line) > _SHOWN else 0

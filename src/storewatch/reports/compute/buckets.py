@@ -10,7 +10,7 @@ from storewatch.domain.columns import INSTANT, Int64s
 from storewatch.domain.enums import Breakdown, ReportTable, Status
 from storewatch.engine.availability import bucket_totals
 from storewatch.reports.compute.collectors import Part, SectionResult
-from storewatch.reports.compute.content import BUCKETS, FIGURES, TREND, Table, figures_frame
+from storewatch.reports.compute.content import BUCKETS, FIGURES, TREND, ContentTable, figures_frame
 from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.shards import Shard
 from storewatch.reports.request.windows import Buckets, cut
@@ -66,7 +66,7 @@ class BucketCollector:
         return Part(first=shard.first, last=shard.last, values=sums, rows=rows)
 
     def merge(self, parts: Iterable[Part[list[BucketSums]]]) -> SectionResult:
-        table = Table(schema=BUCKETS)
+        table = ContentTable(schema=BUCKETS)
         sums = [BucketSums.zeros(buckets) for buckets in self.windows]
         for part in parts:
             for whole, added in zip(sums, part.values, strict=True):
@@ -75,9 +75,9 @@ class BucketCollector:
                 table.append(part.rows)
         return SectionResult(tables={ReportTable.BUCKETS: table, ReportTable.TREND: self._trend(sums)})
 
-    def _trend(self, sums: list[BucketSums]) -> Table:
+    def _trend(self, sums: list[BucketSums]) -> ContentTable:
         """Add up the zones: buckets with the same local beginning are one."""
-        table = Table(schema=TREND)
+        table = ContentTable(schema=TREND)
         for name, buckets, summed in zip(self.window_names, self.windows, sums, strict=True):
             zone, bucket = np.nonzero(~np.isnat(buckets.starts))
             columns = [f"status_{status}" for status in range(len(Status))]

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from storewatch.domain.enums import ReportTable, Section
-from storewatch.reports.compute.content import StoredRows, Table, store_rows
+from storewatch.reports.compute.content import ContentTable, StoredRows, store_rows
 from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.shards import SHARD_ROWS, Progress, Shard, Shards
 
@@ -52,7 +52,7 @@ class SectionResult:
 
     store_columns: pl.DataFrame = field(default_factory=pl.DataFrame)
     summary_columns: pl.DataFrame = field(default_factory=pl.DataFrame)
-    tables: Mapping[ReportTable, Table] = field(default_factory=dict)
+    tables: Mapping[ReportTable, ContentTable] = field(default_factory=dict)
     fill_in: Mapping[ReportTable, Callable[[pl.DataFrame], pl.DataFrame]] = field(default_factory=dict)
 
 

@@ -9,7 +9,15 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import Status
 from storewatch.engine.measures import RollUp, measure, roll_up
 from storewatch.engine.opening.weekly import weekly_rows
-from storewatch.reports.compute.content import BEFORE, GROUPS, PEERS, SPREAD, TARGET_FIGURES, Table, figures_frame
+from storewatch.reports.compute.content import (
+    BEFORE,
+    GROUPS,
+    PEERS,
+    SPREAD,
+    TARGET_FIGURES,
+    ContentTable,
+    figures_frame,
+)
 
 
 def spread_of(summed: RollUp) -> dict[str, float | None]:
@@ -92,9 +100,9 @@ def peer_columns(totals_us: Int64s, values: pl.Series) -> pl.DataFrame:
     )
 
 
-def group_table(totals_us: Int64s, groups: pl.Series, windows: tuple[str, ...]) -> Table:
+def group_table(totals_us: Int64s, groups: pl.Series, windows: tuple[str, ...]) -> ContentTable:
     """Return totals int64[S,W,4] by group. Stores without a group (null) come last, as a group without a name."""
-    table = Table(schema=GROUPS)
+    table = ContentTable(schema=GROUPS)
     members = pl.DataFrame({"group": groups}).with_row_index("store").group_by("group").agg("store")
     for group, of_group in members.sort("group", nulls_last=True).iter_rows():
         own_us = totals_us[np.array(of_group)]

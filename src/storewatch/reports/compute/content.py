@@ -240,7 +240,7 @@ def store_rows(rows: pl.DataFrame, folder: Path) -> StoredRows:
 
 
 @dataclass(kw_only=True)
-class Table:
+class ContentTable:
     """Ordered rows: in memory, in files, or made when they are read.
 
     folder: where rows that are appended are written; None keeps them in memory. fill_in: completes rows when they are
@@ -321,7 +321,7 @@ class Content:
     as_of_us: int
     versions: Versions
     stores: int
-    tables: Mapping[ReportTable, Table]
+    tables: Mapping[ReportTable, ContentTable]
     labels: Mapping[str, str] = field(default_factory=dict)
     days: Mapping[str, tuple[StoreDay, ...]] = field(default_factory=dict)
     clock_warning: ClockWarning | None = None

@@ -20,13 +20,13 @@ EXCEL_ROWS: Final = 2_000_000
 PDF_STORES: Final = 1_000_000
 
 
-def _write_excel(content: Content, file: Path) -> None:
+def _write_xlsx(content: Content, file: Path) -> None:
     from storewatch.reports.exports.excel import write_excel  # noqa: PLC0415 - 60 ms that only this form needs
 
     write_excel(content, file)
 
 
-def _write_pdf(content: Content, file: Path) -> None:
+def _write_typst_pdf(content: Content, file: Path) -> None:
     from storewatch.reports.exports.pdf import write_pdf  # noqa: PLC0415 - loads Typst, which only this form needs
 
     write_pdf(content, file)
@@ -38,8 +38,8 @@ WRITERS: Final[dict[ReportFormat, Callable[[Content, Path], None]]] = {
     ReportFormat.JSON: write_json,
     ReportFormat.NDJSON: write_ndjson,
     ReportFormat.PARQUET: write_parquet,
-    ReportFormat.XLSX: _write_excel,
-    ReportFormat.PDF: _write_pdf,
+    ReportFormat.XLSX: _write_xlsx,
+    ReportFormat.PDF: _write_typst_pdf,
 }
 
 

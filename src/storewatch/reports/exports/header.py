@@ -9,7 +9,7 @@ from storewatch.domain.enums import ReportTable
 from storewatch.domain.instants import SECOND_US, format_instant, instant_of
 from storewatch.reports.compute.content import STORE_FIGURES, TARGET_FIGURES, Content
 from storewatch.reports.exports.columns import in_seconds
-from storewatch.reports.request.parameters import Described, Part, parameters_of
+from storewatch.reports.request.parameters import Described, HeaderPart, parameters_of
 from storewatch.reports.request.request import ReportRequest
 
 OWN_ZONES: Final = "each store's own"
@@ -47,19 +47,19 @@ def header(content: Content) -> dict[str, Any]:
     """
     request, versions = content.request, content.versions
     parts = _parts(request)
-    counting = parts[Part.COUNTING] | {"as_of": format_instant(instant_of(content.as_of_us))}
+    counting = parts[HeaderPart.COUNTING] | {"as_of": format_instant(instant_of(content.as_of_us))}
     windows = {
         row["window"]: {"from": format_instant(row["from_at"]), "to": format_instant(row["to_at"])}
         for row in summary(content).to_dicts()
     }
     return {
         **counting,
-        **parts[Part.WINDOWS],
+        **parts[HeaderPart.WINDOWS],
         "windows": windows,
         "stores": content.stores,
-        "selection": parts[Part.STORES],
-        **parts[Part.CONTENT],
-        **parts[Part.GOAL],
+        "selection": parts[HeaderPart.STORES],
+        **parts[HeaderPart.CONTENT],
+        **parts[HeaderPart.GOAL],
         "lake_version": shown_number(versions.lake, content.scope),
         "catalog_version": shown_number(versions.catalog, content.scope),
         "tzdata_version": versions.tzdata,
@@ -104,7 +104,7 @@ def selection(request: ReportRequest) -> str | None:
     chosen = []
     for each in parameters_of(type(request)):
         value = getattr(request, each.name)
-        if each.parameter.part is not Part.STORES or value == each.default:
+        if each.parameter.part is not HeaderPart.STORES or value == each.default:
             continue
         if each.name == "store_ids":
             chosen.append(f"{len(value)} store_ids")
@@ -117,12 +117,12 @@ def selection(request: ReportRequest) -> str | None:
     return "; ".join(chosen) or None
 
 
-def _parts(request: ReportRequest) -> dict[Part, dict[str, Any]]:
+def _parts(request: ReportRequest) -> dict[HeaderPart, dict[str, Any]]:
     """Return the parameters by the part of the header that shows them, as JSON."""
     values = request.model_dump(mode="json")
     values["timezone"] = request.timezone or OWN_ZONES
     values["store_ids"] = None if request.store_ids is None else len(request.store_ids)
-    parts: dict[Part, dict[str, Any]] = {part: {} for part in Part}
+    parts: dict[HeaderPart, dict[str, Any]] = {part: {} for part in HeaderPart}
     for each in parameters_of(type(request)):
         if each.name == "max_gap":
             parts[each.parameter.part]["max_gap_seconds"] = request.chosen_policy.max_gap_us / SECOND_US

@@ -6,6 +6,7 @@ from typing import Final
 
 from storewatch.domain.enums import AnnotationMode, ClosureMode, ReportTable, Section
 from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US, SECOND_US, format_instant, instant_of
+from storewatch.domain.plurals import counted
 from storewatch.domain.policies import FILL
 from storewatch.reports.compute.content import Content
 from storewatch.reports.request.parameters import parameters_of
@@ -73,8 +74,7 @@ def span(duration_us: int) -> str:
     """Return a duration in its largest whole unit: 7 days, 3 hours, 90 minutes."""
     for unit, unit_us in (("day", DAY_US), ("hour", HOUR_US), ("minute", MINUTE_US)):
         if duration_us % unit_us == 0:
-            number = duration_us // unit_us
-            return f"{number:,} {unit}{'' if number == 1 else 's'}"
+            return counted(duration_us // unit_us, unit)
     return f"{duration_us / SECOND_US:,} seconds"
 
 
@@ -102,7 +102,7 @@ def in_words(content: Content) -> list[str]:
     """Return a few lines about what the report covers and how it counts."""
     request = content.request
     clock = f"in the time zone {request.timezone}" if request.timezone else "on each store's own clock"
-    stores = "1 store" if content.stores == 1 else f"{content.stores:,} stores"
+    stores = counted(content.stores, "store")
     lines = [
         f"{stores}, as of {instant_of(content.as_of_us):%Y-%m-%d %H:%M:%S} UTC; local times are {clock}.",
         " ".join(f"{name} {words}." for name, words in briefly(request).items()),

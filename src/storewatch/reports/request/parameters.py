@@ -44,7 +44,7 @@ M = TypeVar("M", bound=BaseModel)
 _CONVERSIONS: Final = (BeforeValidator, AfterValidator, PlainSerializer)
 
 
-class Part(Enum):
+class HeaderPart(Enum):
     """The part of a report's header that shows a parameter."""
 
     COUNTING = "how time is counted"
@@ -65,7 +65,7 @@ class Parameter:
     Python is another one. in_definitions: a saved or scheduled report may set it.
     """
 
-    part: Part
+    part: HeaderPart
     metavar: str | None = None
     flags: tuple[str, ...] = ()
     default: str | None = None

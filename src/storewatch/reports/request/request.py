@@ -46,11 +46,11 @@ from storewatch.reports.request.parameters import (
     MAX_WINDOWS,
     Duration,
     Flag,
+    HeaderPart,
     InstantText,
     LabelName,
     Labels,
     Parameter,
-    Part,
     Source,
     StoreId,
     Window,
@@ -88,7 +88,7 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             examples=["2023-01-25T18:13:22Z"],
         ),
         Parameter(
-            part=Part.COUNTING,
+            part=HeaderPart.COUNTING,
             metavar="T",
             default="the newest poll",
             stamped=True,
@@ -99,12 +99,12 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
     policy: Annotated[
         PolicyName,
         Field(description="How far a poll counts for the time around it."),
-        Parameter(part=Part.COUNTING, metavar="POLICY", stamped=True),
+        Parameter(part=HeaderPart.COUNTING, metavar="POLICY", stamped=True),
     ] = PolicyName.FILL
     max_gap: Annotated[
         Duration,
         Field(description="The longest time that one poll counts for, such as 90m."),
-        Parameter(part=Part.COUNTING, metavar="3h", default="7d with fill, 3h with observed", stamped=True),
+        Parameter(part=HeaderPart.COUNTING, metavar="3h", default="7d with fill, 3h with observed", stamped=True),
     ] = Field(default_factory=lambda known: format_duration(POLICIES[known["policy"]].max_gap_us))
     closures: Annotated[
         ClosureMode,
@@ -112,12 +112,12 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             description="How planned closures count: honour as planned time, exclude as no business time, ignore not "
             "at all."
         ),
-        Parameter(part=Part.COUNTING, metavar="MODE", stamped=True),
+        Parameter(part=HeaderPart.COUNTING, metavar="MODE", stamped=True),
     ] = ClosureMode.HONOUR
     annotations: Annotated[
         AnnotationMode,
         Field(description="Whether down time counts as what an annotation reclassifies it as."),
-        Parameter(part=Part.COUNTING, metavar="MODE", stamped=True),
+        Parameter(part=HeaderPart.COUNTING, metavar="MODE", stamped=True),
     ] = AnnotationMode.APPLY
     sources: Annotated[
         tuple[Source, ...],
@@ -125,7 +125,7 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             max_length=MAX_SOURCES,
             description="Count only polls of these sources; polls without a source are left out.",
         ),
-        Parameter(part=Part.STORES, metavar="SOURCE", flags=("--sources", "--source")),
+        Parameter(part=HeaderPart.STORES, metavar="SOURCE", flags=("--sources", "--source")),
     ] = ()
     windows: Annotated[
         tuple[Window, ...],
@@ -134,44 +134,44 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             description=f"{', '.join(PRESETS)}, {OTHERS}.",
             examples=[["last_week", "2023-Q1", "2023-01-01/2023-02-01"]],
         ),
-        Parameter(part=Part.WINDOWS, metavar="WINDOW", default=", ".join(CLASSIC_WINDOWS), commas=True),
+        Parameter(part=HeaderPart.WINDOWS, metavar="WINDOW", default=", ".join(CLASSIC_WINDOWS), commas=True),
     ] = ()
     timezone: Annotated[
         Zone | None,
         Field(description="The time zone in whose days windows begin and end, for every store."),
-        Parameter(part=Part.WINDOWS, metavar="ZONE", default="each store's own", stamped=True),
+        Parameter(part=HeaderPart.WINDOWS, metavar="ZONE", default="each store's own", stamped=True),
     ] = None
     rolling: Annotated[
         Flag,
         Field(description="Windows such as last_week end at the report's now and not at a local midnight."),
-        Parameter(part=Part.WINDOWS, stamped=True),
+        Parameter(part=HeaderPart.WINDOWS, stamped=True),
     ] = False
     by: Annotated[
         Breakdown | None,
         Field(description="Break the windows down by local time."),
-        Parameter(part=Part.WINDOWS, metavar="UNIT"),
+        Parameter(part=HeaderPart.WINDOWS, metavar="UNIT"),
     ] = None
     store_ids: Annotated[
         tuple[StoreId, ...] | None,
         Field(min_length=1, max_length=MAX_STORES, description="Only these stores."),
-        Parameter(part=Part.STORES, metavar="ID", flags=("--store-ids", "--store-id")),
+        Parameter(part=HeaderPart.STORES, metavar="ID", flags=("--store-ids", "--store-id")),
     ] = None
     labels: Annotated[
         tuple[Label, ...],
         BeforeValidator(_read_labels),
         PlainSerializer(dict, when_used="json"),
         Field(description="Only stores that carry all of these labels."),
-        Parameter(part=Part.STORES, metavar="L=V", flags=("--labels", "--label"), wire=Labels),
+        Parameter(part=HeaderPart.STORES, metavar="L=V", flags=("--labels", "--label"), wire=Labels),
     ] = ()
     zone: Annotated[
         Zone | None,
         Field(description="Only stores in this IANA time zone."),
-        Parameter(part=Part.STORES, metavar="ZONE"),
+        Parameter(part=HeaderPart.STORES, metavar="ZONE"),
     ] = None
     with_outages: Annotated[
         Flag,
         Field(description="Only stores with down time in a window."),
-        Parameter(part=Part.STORES),
+        Parameter(part=HeaderPart.STORES),
     ] = False
     worst: Annotated[
         int | None,
@@ -181,29 +181,29 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             le=10_000_000,
             description="Only the N stores with the lowest availability in the first window.",
         ),
-        Parameter(part=Part.STORES, metavar="N"),
+        Parameter(part=HeaderPart.STORES, metavar="N"),
     ] = None
     allow_unknown: Annotated[
         Flag,
         Field(
             description="Accept stores, labels, values and sources that do not exist yet, and a report of no stores."
         ),
-        Parameter(part=Part.FORM),
+        Parameter(part=HeaderPart.FORM),
     ] = False
     group_by: Annotated[
         LabelName | None,
         Field(description="Add the figures of groups of stores: by a label, by timezone or by hours."),
-        Parameter(part=Part.CONTENT, metavar="LABEL"),
+        Parameter(part=HeaderPart.CONTENT, metavar="LABEL"),
     ] = None
     compare_before: Annotated[
         Flag,
         Field(description="Compare each window with the period before it."),
-        Parameter(part=Part.CONTENT),
+        Parameter(part=HeaderPart.CONTENT),
     ] = False
     peers: Annotated[
         LabelName | None,
         Field(description="Compare each store with the stores that have the same value of this label."),
-        Parameter(part=Part.CONTENT, metavar="LABEL"),
+        Parameter(part=HeaderPart.CONTENT, metavar="LABEL"),
     ] = None
     target: Annotated[
         float | None,
@@ -214,32 +214,32 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             examples=[99.5],
             json_schema_extra={"exclusiveMinimum": 1},  # checked below, with a better sentence than Pydantic's
         ),
-        Parameter(part=Part.GOAL, metavar="99.5", stamped=True),
+        Parameter(part=HeaderPart.GOAL, metavar="99.5", stamped=True),
     ] = None
     include: Annotated[
         tuple[Section, ...],
         Field(max_length=20, description="Sections to add to the figures."),
-        Parameter(part=Part.CONTENT, metavar="SECTION", commas=True),
+        Parameter(part=HeaderPart.CONTENT, metavar="SECTION", commas=True),
     ] = ()
     min_duration: Annotated[
         Duration | None,
         Field(description="Leave out outages that are shorter, such as 5m."),
-        Parameter(part=Part.CONTENT, metavar="5m", stamped=True),
+        Parameter(part=HeaderPart.CONTENT, metavar="5m", stamped=True),
     ] = None
     format: Annotated[
         ReportFormat,
         Field(description="The form of the file. csv holds the classic seven columns."),
-        Parameter(part=Part.FORM, metavar="FORMAT"),
+        Parameter(part=HeaderPart.FORM, metavar="FORMAT"),
     ] = ReportFormat.CSV
     table: Annotated[
         ReportTable,
         Field(description="The table that wide_csv and parquet hold."),
-        Parameter(part=Part.FORM, metavar="TABLE"),
+        Parameter(part=HeaderPart.FORM, metavar="TABLE"),
     ] = ReportTable.STORES
     paper: Annotated[
         Paper,
         Field(description="The paper size of a PDF."),
-        Parameter(part=Part.FORM, metavar="PAPER"),
+        Parameter(part=HeaderPart.FORM, metavar="PAPER"),
     ] = Paper.A4
     raw_text: Annotated[
         Flag,
@@ -247,7 +247,7 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             description="For programs: csv and wide_csv without the apostrophe before texts that a spreadsheet would "
             "run as a formula."
         ),
-        Parameter(part=Part.FORM),
+        Parameter(part=HeaderPart.FORM),
     ] = False
 
     @property

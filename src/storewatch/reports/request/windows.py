@@ -32,27 +32,27 @@ _Local = tuple[datetime, datetime]
 _Spans = tuple[int, int, int, int]
 
 
-def _day(now: datetime) -> datetime:
+def _midnight(now: datetime) -> datetime:
     return datetime.combine(now.date(), time())
 
 
 def _week(now: datetime) -> datetime:
-    return _day(now) - timedelta(days=now.weekday())
+    return _midnight(now) - timedelta(days=now.weekday())
 
 
 def _month(now: datetime) -> datetime:
-    return _day(now).replace(day=1)
+    return _midnight(now).replace(day=1)
 
 
 def _quarter(now: datetime) -> datetime:
-    return _months_later(_month(now), -((now.month - 1) % 3))
+    return _midnight_months_later(_month(now), -((now.month - 1) % 3))
 
 
 def _year(now: datetime) -> datetime:
     return _month(now).replace(month=1)
 
 
-def _months_later(first: datetime, count: int) -> datetime:
+def _midnight_months_later(first: datetime, count: int) -> datetime:
     return datetime.combine(months_later(first.date(), count), time())
 
 
@@ -60,8 +60,8 @@ def _months_before(count: int) -> Callable[[datetime], datetime]:
     """Return a function: the same day and time so many months earlier, or the end of that month if it is shorter."""
 
     def earlier(local: datetime) -> datetime:
-        first = _months_later(_month(local), -count)
-        return min(first + (local - _month(local)), _months_later(first, 1))
+        first = _midnight_months_later(_month(local), -count)
+        return min(first + (local - _month(local)), _midnight_months_later(first, 1))
 
     return earlier
 
@@ -71,21 +71,21 @@ def _before(days: int) -> Callable[[datetime], datetime]:
 
 
 def _last_days(count: int) -> Callable[[datetime], _Local]:
-    return lambda now: (_day(now) - timedelta(days=count), _day(now))
+    return lambda now: (_midnight(now) - timedelta(days=count), _midnight(now))
 
 
 # Of a local "now": the beginning and end of the window; and where a local time of it lies one period earlier.
 _CALENDAR: Final[dict[str, tuple[Callable[[datetime], _Local], Callable[[datetime], datetime]]]] = {
-    "today": (lambda now: (_day(now), now), _before(1)),
+    "today": (lambda now: (_midnight(now), now), _before(1)),
     "yesterday": (_last_days(1), _before(1)),
     "this_week": (lambda now: (_week(now), now), _before(7)),
     "last_week": (lambda now: (_week(now) - timedelta(days=7), _week(now)), _before(7)),
     "this_month": (lambda now: (_month(now), now), _months_before(1)),
-    "last_month": (lambda now: (_months_later(_month(now), -1), _month(now)), _months_before(1)),
+    "last_month": (lambda now: (_midnight_months_later(_month(now), -1), _month(now)), _months_before(1)),
     "this_quarter": (lambda now: (_quarter(now), now), _months_before(3)),
-    "last_quarter": (lambda now: (_months_later(_quarter(now), -3), _quarter(now)), _months_before(3)),
+    "last_quarter": (lambda now: (_midnight_months_later(_quarter(now), -3), _quarter(now)), _months_before(3)),
     "this_year": (lambda now: (_year(now), now), _months_before(12)),
-    "last_year": (lambda now: (_months_later(_year(now), -12), _year(now)), _months_before(12)),
+    "last_year": (lambda now: (_midnight_months_later(_year(now), -12), _year(now)), _months_before(12)),
     **{f"last_{days}_days": (_last_days(days), _before(days)) for days in (7, 30, 90)},
 }
 
@@ -134,7 +134,7 @@ def cut(windows: Windows, number: int, by: Breakdown) -> Buckets:
     of_clock: dict[tuple[str, int, int], tuple[Int64s, DateTimes]] = {}
     for clock, (from_us, to_us) in zip(windows.clocks, windows.spans_us[:, number].tolist(), strict=True):
         if (clock, from_us, to_us) not in of_clock:
-            of_clock[clock, from_us, to_us] = _cut(clock, from_us, to_us, by)
+            of_clock[clock, from_us, to_us] = _local_buckets(clock, from_us, to_us, by)
     most = max(1, *(len(starts) for _, starts in of_clock.values()))
     zones = len(windows.clocks)
     edges_us = np.empty((zones, most + 1), np.int64)
@@ -147,7 +147,7 @@ def cut(windows: Windows, number: int, by: Breakdown) -> Buckets:
     return Buckets(edges_us=edges_us, starts=starts)
 
 
-def _cut(clock: str, from_us: int, to_us: int, by: Breakdown) -> tuple[Int64s, DateTimes]:
+def _local_buckets(clock: str, from_us: int, to_us: int, by: Breakdown) -> tuple[Int64s, DateTimes]:
     first = local_time(clock, instant_of(from_us)).date()
     # Where the clock goes back over midnight, the next day has begun already while it still reads this one.
     last = local_time(clock, instant_of(to_us)).date() + timedelta(days=1)

@@ -14,6 +14,7 @@ from storewatch.domain.clock_words import clock_words
 from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ClosureMode, Finding, ReportTable, Status
 from storewatch.domain.instants import DAY_US, MINUTE_US, SECOND_US
+from storewatch.domain.plurals import counted
 from storewatch.domain.policies import Policy
 from storewatch.engine.availability import totals
 from storewatch.engine.evidence import Evidence, Reclassified, evidence_range
@@ -22,7 +23,7 @@ from storewatch.engine.measures import measure
 from storewatch.engine.opening.calendars import Calendars
 from storewatch.engine.opening.sessions import Sessions
 from storewatch.reports.compute.collectors import Part, SectionResult
-from storewatch.reports.compute.content import DOCTOR, Table
+from storewatch.reports.compute.content import DOCTOR, ContentTable
 from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.shards import Shard
 from storewatch.reports.sections.contradictions import (
@@ -144,7 +145,7 @@ class DoctorCollector:
         return Part(first=shard.first, last=shard.last, values=values)
 
     def merge(self, parts: Iterable[Part[DoctorFigures]]) -> SectionResult:
-        found, outside = Table(schema=DOCTOR), Table(schema=DOCTOR)
+        found, outside = ContentTable(schema=DOCTOR), ContentTable(schema=DOCTOR)
         suspects = active_outside = judged = 0
         for part in parts:
             values = part.values
@@ -156,11 +157,11 @@ class DoctorCollector:
             active_outside += values.active_outside
             judged += values.judged
         left_out = max(0, suspects - self.most)
-        table = Table(schema=DOCTOR)
+        table = ContentTable(schema=DOCTOR)
         if judged >= FEWEST_DAYS and 2 * active_outside > judged:
             table.append(found.read())
             reason = (
-                f"{active_outside:,} of {judged:,} stores are active in most polls outside their hours, so "
+                f"{active_outside:,} of {counted(judged, 'store')} are active in most polls outside their hours, so "
                 f"this is how they are polled rather than when they open"
             )
             table.append(_of_no_store(Finding.ACTIVE_OUTSIDE, reason))
@@ -240,7 +241,7 @@ class DoctorCollector:
             store=wrong.store,
             finding=Finding.WRONG_ZONE,
             evidence=(
-                f"{wrong.agreeing:.0%} of {wrong.polls} polls fit the hours moved {later}, "
+                f"{wrong.agreeing:.0%} of {counted(wrong.polls, 'poll')} fit the hours moved {later}, "
                 f"{wrong.agreeing_as_given:.0%} the hours as they are"
             ),
             confidence=wrong.agreeing,
@@ -254,8 +255,9 @@ class DoctorCollector:
                 store=wrong.store,
                 finding=Finding.ACTIVE_OUTSIDE,
                 evidence=(
-                    f"active in {wrong.active:.0%} of {wrong.polls} polls outside hours, after {wrong.contrary} of "
-                    f"{wrong.closings} closings{'; no closing seen' if wrong.contrary == wrong.closings else ''}"
+                    f"active in {wrong.active:.0%} of {counted(wrong.polls, 'poll')} outside hours, after "
+                    f"{wrong.contrary} of {counted(wrong.closings, 'closing')}"
+                    f"{'; no closing seen' if wrong.contrary == wrong.closings else ''}"
                 ),
                 confidence=wrong.active,
                 corrected=self._always(int(shard.sessions.calendar_of[wrong.store]), always_open)

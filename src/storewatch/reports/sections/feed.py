@@ -12,7 +12,7 @@ from storewatch.domain.instants import MINUTE_US
 from storewatch.engine.outages import LOOKAROUND_US
 from storewatch.engine.polling import BLIND_SPOT_STORES, blind_spots, count_unpolled
 from storewatch.reports.compute.collectors import Part, SectionResult
-from storewatch.reports.compute.content import BLIND_SPOTS, FEED, Table
+from storewatch.reports.compute.content import BLIND_SPOTS, FEED, ContentTable
 from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.shards import Shard
 
@@ -111,7 +111,7 @@ class FeedCollector:
             name: BlindSpots.find(minutes, from_us)
             for name, minutes, (from_us, _) in zip(self.window_names, windows, self.bounds_us, strict=True)
         }
-        table = Table(schema=BLIND_SPOTS)
+        table = ContentTable(schema=BLIND_SPOTS)
         for name, found in spots.items():
             columns = {"start_at": found.edges_us[:, 0], "end_at": found.edges_us[:, 1]}
             rows = pl.DataFrame(columns | {"unpolled_share": found.unpolled_share})

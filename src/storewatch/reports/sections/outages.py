@@ -13,7 +13,7 @@ from storewatch.domain.enums import ReportTable, Status
 from storewatch.engine.availability import totals
 from storewatch.engine.outages import LOOKAROUND_US, Outages, openings, outages
 from storewatch.reports.compute.collectors import Part, SectionResult
-from storewatch.reports.compute.content import MASS_OUTAGES, OPENINGS, OUTAGES, Table
+from storewatch.reports.compute.content import MASS_OUTAGES, OPENINGS, OUTAGES, ContentTable
 from storewatch.reports.compute.context import ReportContext, label_values
 from storewatch.reports.compute.shards import Shard
 from storewatch.reports.sections.mass_outages import FEWEST_STORES, Starts, find_mass_outages
@@ -34,7 +34,7 @@ _FIGURES: Final = len(COUNTED) + len(OPENINGS)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class OutageFigures:
+class OutageCounts:
     """The outages of the stores of a shard. counted: int64[N,W,_FIGURES]; starts: of each window."""
 
     counted: Int64s
@@ -71,7 +71,7 @@ class OutageCollector:
             labels=catalog.labels.read_all() if context.stores >= FEWEST_STORES else None,
         )
 
-    def collect(self, shard: Shard) -> Part[OutageFigures]:
+    def collect(self, shard: Shard) -> Part[OutageCounts]:
         inputs = shard.engine_inputs
         counted = np.zeros((shard.last - shard.first, len(self.window_names), _FIGURES), np.int64)
         counted[..., _UP] = totals(inputs, self.spans_us, shard.zone_of)[..., Status.UP]
@@ -90,12 +90,12 @@ class OutageCollector:
         return Part(
             first=shard.first,
             last=shard.last,
-            values=OutageFigures(counted=counted, starts=tuple(starts)),
+            values=OutageCounts(counted=counted, starts=tuple(starts)),
             rows=rows.select(OUTAGES.names()),
         )
 
-    def merge(self, parts: Iterable[Part[OutageFigures]]) -> SectionResult:
-        table = Table(schema=OUTAGES)
+    def merge(self, parts: Iterable[Part[OutageCounts]]) -> SectionResult:
+        table = ContentTable(schema=OUTAGES)
         counted = np.zeros((len(self.store_ids), len(self.window_names), _FIGURES), np.int64)
         starts: list[tuple[Starts, ...]] = []
         for part in parts:
@@ -111,8 +111,8 @@ class OutageCollector:
             tables={ReportTable.OUTAGES: table, ReportTable.MASS_OUTAGES: self._mass_outages(starts)},
         )
 
-    def _mass_outages(self, starts: list[tuple[Starts, ...]]) -> Table:
-        table = Table(schema=MASS_OUTAGES)
+    def _mass_outages(self, starts: list[tuple[Starts, ...]]) -> ContentTable:
+        table = ContentTable(schema=MASS_OUTAGES)
         if self.labels is not None and starts:
             for name, of_window in zip(self.window_names, zip(*starts, strict=True), strict=True):
                 found = find_mass_outages(Starts.concat(of_window), self.labels, self.store_ids)

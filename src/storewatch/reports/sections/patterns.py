@@ -11,7 +11,7 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import Breakdown, ReportTable, Status
 from storewatch.engine.availability import bucket_totals
 from storewatch.reports.compute.collectors import Part, SectionResult
-from storewatch.reports.compute.content import FIGURES, PATTERN, Table, figures_frame
+from storewatch.reports.compute.content import FIGURES, PATTERN, ContentTable, figures_frame
 from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.shards import Shard
 from storewatch.reports.request.windows import Windows, cut
@@ -72,7 +72,7 @@ class PatternCollector:
         all_us = np.zeros((len(self.window_names), HOURS_OF_WEEK, len(Status)), np.int64)
         for part in parts:
             all_us += part.values
-        table = Table(schema=PATTERN)
+        table = ContentTable(schema=PATTERN)
         weekday, hour = np.divmod(np.arange(HOURS_OF_WEEK), 24)
         for name, sums_us in zip(self.window_names, all_us, strict=True):
             rows = pl.DataFrame({"weekday": weekday, "hour": hour}).with_columns(pl.lit(name).alias("window"))

@@ -12,7 +12,7 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ReportTable, Status
 from storewatch.engine.availability import totals
 from storewatch.reports.compute.collectors import Part, SectionResult
-from storewatch.reports.compute.content import REASONS, Table
+from storewatch.reports.compute.content import REASONS, ContentTable
 from storewatch.reports.compute.context import ReportContext, label_values
 from storewatch.reports.compute.shards import Shard
 from storewatch.stores.reasons import counted_polls
@@ -56,7 +56,7 @@ class ReasonCollector:
         return Part(first=shard.first, last=shard.last, values=None, rows=named.select(REASONS.names()).cast(REASONS))
 
     def merge(self, parts: Iterable[Part[None]]) -> SectionResult:
-        table = Table(schema=REASONS)
+        table = ContentTable(schema=REASONS)
         for part in parts:
             if part.rows is not None:
                 table.append(part.rows)

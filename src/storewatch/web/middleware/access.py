@@ -11,13 +11,8 @@ from storewatch.access import ANYONE, AccessRules, KeyRule, Principal
 from storewatch.access.keys import public_id
 from storewatch.access.rules import is_loopback
 from storewatch.domain.enums import Role
-from storewatch.domain.errors import (
-    ForeignHostError,
-    ForeignOriginError,
-    InvalidKeyError,
-    MissingKeyError,
-    StorewatchError,
-)
+from storewatch.domain.error_families import StorewatchError
+from storewatch.domain.errors import ForeignHostError, ForeignOriginError, InvalidKeyError, MissingKeyError
 from storewatch.web.dependencies import installation_of, state_of
 from storewatch.web.problems import problem_of
 from storewatch.web.rate_limits import too_many_requests, with_quota

@@ -11,7 +11,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from storewatch.domain.enums import Paper
-from storewatch.reports.compute.content import Table
+from storewatch.reports.compute.content import ContentTable
 from storewatch.reports.exports.excel.columns import Column, Look, cells, columns_of
 
 # Characters that a landscape page can show. Wider sheets continue on further pages.
@@ -90,7 +90,7 @@ class Book:
         else:
             _method(sheet, look)(row, column, value, self.format(look, **style))
 
-    def fill_table(self, sheet: Worksheet, table: Table) -> None:
+    def fill_table(self, sheet: Worksheet, table: ContentTable) -> None:
         """Write a header and all rows, ready to filter and to print."""
         columns = columns_of(table.schema)
         sheet.set_row(0, 36)

@@ -159,7 +159,7 @@ def columns_of(schema: pl.Schema) -> list[Column]:
 
 def cells(rows: pl.DataFrame, columns: list[Column]) -> pl.DataFrame:
     """Return rows as values of cells: text and numbers."""
-    return pl.DataFrame([_cells(column, rows[column.name]) for column in columns])
+    return pl.DataFrame([_column_values(column, rows[column.name]) for column in columns])
 
 
 def _look(name: str, dtype: pl.DataType) -> Look:
@@ -179,7 +179,7 @@ def _look(name: str, dtype: pl.DataType) -> Look:
     return Look.SHARE if name.startswith(_SHARES) else Look.AMOUNT
 
 
-def _cells(column: Column, values: pl.Series) -> pl.Series:
+def _column_values(column: Column, values: pl.Series) -> pl.Series:
     unit = {Look.TIME: DAY_US, Look.MINUTES: MINUTE_US, Look.HOURS: HOUR_US}.get(column.look)
     if unit is not None:
         numbers = divided(values.to_physical(), unit)

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from storewatch.domain.enums import SettingSource
+from storewatch.domain.plurals import counted
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 from storewatch.reports.exports.pdf.tables import Cell, column, table
@@ -19,7 +20,7 @@ _ASSUMED: Final = {
 
 def cover(reading: Reading) -> dict[str, Any]:
     main, store = reading.main, reading.store
-    title, about = _title(reading)
+    title, about = _title_and_facts(reading)
     return {
         "title": title,
         "about": about,
@@ -47,9 +48,9 @@ def _caution(main: Row) -> str:
     return f"of the time that is known; coverage {words.percent(main['coverage'])}, bounds {bounds}"
 
 
-def _title(reading: Reading) -> tuple[str, list[tuple[str, str]]]:
+def _title_and_facts(reading: Reading) -> tuple[str, list[tuple[str, str]]]:
     if not reading.store:
-        return f"Availability of {words.count(reading.content.stores)} stores", []
+        return f"Availability of {counted(reading.content.stores, 'store')}", []
     row = reading.store[0]
     assumed = _ASSUMED[SettingSource(row["timezone_source"])].format("none was given")
     hours = "open day and night" + _ASSUMED[SettingSource(row["hours_source"])].format("none were given")
@@ -84,7 +85,7 @@ def _tiles(reading: Reading) -> list[dict[str, str]]:
         )
     if counts.met is not None:
         tiles.append(
-            _tile("Target met", words.count(counts.met), f"of {words.count(counts.judged)} stores with a target")
+            _tile("Target met", words.count(counts.met), f"of {counted(counts.judged, 'store')} with a target")
         )
     if "lost_sales" in main:
         tiles.append(_tile("Lost sales", words.money(main["lost_sales"]), _bounds(main)))
@@ -165,7 +166,7 @@ def _facts(reading: Reading) -> list[list[str]]:
     own = "the store's own" if reading.store else "each store's own; windows show the earliest start and latest end"
     data = f"lake version {versions.lake}, catalog version {versions.catalog}"
     return [
-        *([] if reading.store else [["Stores", _selection(asked, content.stores)]]),
+        *([] if reading.store else [["Stores", _chosen_stores(asked, content.stores)]]),
         ["Clock", words.shown(asked.timezone) if asked.timezone else own],
         *([name, text] for name, text in briefly(asked).items()),
         *([] if content.scope.is_limited else [["Data", data]]),
@@ -173,7 +174,7 @@ def _facts(reading: Reading) -> list[list[str]]:
     ]
 
 
-def _selection(asked: ReportRequest, stores: int) -> str:
+def _chosen_stores(asked: ReportRequest, stores: int) -> str:
     parts = [
         f"{words.count(len(asked.store_ids))} named" if asked.store_ids is not None else "",
         *(f"{words.shown(label)} = {words.shown(value)}" for label, value in asked.labels),

@@ -225,7 +225,7 @@ def _mass_outages(reading: Reading) -> Block | None:
     cells: list[list[Cell]] = [
         [
             {"text": words.shown(row["value"]), "sub": words.shown(row["label"])},
-            _between(row),
+            _first_and_last_start(row),
             words.moment(row["end_at"]),
             words.count(row["stores"]),
             words.count(row["label_stores"]),
@@ -242,7 +242,7 @@ def _mass_outages(reading: Reading) -> Block | None:
     )
 
 
-def _between(row: Row) -> str:
+def _first_and_last_start(row: Row) -> str:
     first, last = row["first_start_at"], row["last_start_at"]
     return words.moment(first) + (f" to {last:%H:%M}" if last != first else "")
 

@@ -7,14 +7,14 @@ from typing import Any, Final
 import polars as pl
 
 from storewatch.domain.enums import ReportTable
-from storewatch.reports.compute.content import Content, Table
+from storewatch.reports.compute.content import Content, ContentTable
 
 WORST_STORES: Final = 25
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoreCounts:
+class WindowCounts:
     """The stores of one window: how many have a target and met it, how many outages they had.
 
     met, outages: None if the report does not include them. longest_us: the longest of the outages, 0 without any.
@@ -39,7 +39,7 @@ class Reading:
     windows: list[Row]
     main: Row
     worst: list[Row]
-    counts: StoreCounts
+    counts: WindowCounts
     store: list[Row] | None
 
     @classmethod
@@ -61,7 +61,7 @@ class Reading:
     def window(self) -> str:
         return str(self.main["window"])
 
-    def table(self, name: ReportTable) -> Table | None:
+    def table(self, name: ReportTable) -> ContentTable | None:
         return self.content.tables.get(name)
 
     def rows(self, name: ReportTable) -> list[Row]:
@@ -91,7 +91,7 @@ def _first(frame: pl.DataFrame, by: Sequence[str], descending: Sequence[bool], l
     return frame.sort(by, descending=list(descending), nulls_last=True, maintain_order=True).head(limit)
 
 
-def _read_stores(stores: Table, window: str) -> tuple[list[Row], StoreCounts]:
+def _read_stores(stores: ContentTable, window: str) -> tuple[list[Row], WindowCounts]:
     worst = stores.schema.to_frame()
     met = judged = outages = longest_us = 0
     for frame in stores.frames():
@@ -105,7 +105,7 @@ def _read_stores(stores: Table, window: str) -> tuple[list[Row], StoreCounts]:
         if "outages" in stores.schema:
             more, longest = rows.select(pl.col("outages").sum(), pl.col("longest_outage_us").max().fill_null(0)).row(0)
             outages, longest_us = outages + more, max(longest_us, longest)
-    counts = StoreCounts(
+    counts = WindowCounts(
         met=met if "target_met" in stores.schema else None,
         judged=judged,
         outages=outages if "outages" in stores.schema else None,

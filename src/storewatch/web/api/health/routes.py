@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
-from storewatch.domain.errors import LakeDamagedError, public_text
+from storewatch.domain.error_families import public_text
+from storewatch.domain.errors import LakeDamagedError
 from storewatch.web.api.health.checks import BoundedCall, NotReadyError
 from storewatch.web.api.health.models import Alive, CheckResult, Readiness
 from storewatch.web.dependencies import State

@@ -46,7 +46,7 @@ class KeyModel(BaseModel):
     @classmethod
     def of(cls, key: ApiKey, now: datetime) -> Self:
         """Return a key as the API shows it."""
-        return cls(**_members(key, now))
+        return cls(**_key_values(key, now))
 
 
 class NewKeyModel(KeyModel):
@@ -59,10 +59,10 @@ class NewKeyModel(KeyModel):
     @classmethod
     def of_new(cls, new: NewKey, now: datetime) -> Self:
         """Return a new key with its text."""
-        return cls(**_members(new.key, now), key=new.text)
+        return cls(**_key_values(new.key, now), key=new.text)
 
 
-def _members(key: ApiKey, now: datetime) -> dict[str, Any]:
+def _key_values(key: ApiKey, now: datetime) -> dict[str, Any]:
     return {
         "key_id": key.key_id,
         "name": key.name,

@@ -143,7 +143,7 @@ class StoreItem(BaseModel):
     @classmethod
     def of(cls, store: StoreNow) -> "StoreItem":
         """Return a store as a list shows it."""
-        return cls(**_members(store))
+        return cls(**_store_values(store))
 
 
 class SpecialDate(BaseModel):
@@ -178,7 +178,7 @@ class StoreDetail(StoreItem):
     def at(cls, store: StoreNow, rows: StoreRows, as_of_us: int | None) -> "StoreDetail":
         """Return a store with its details. rows: the rows of this store only."""
         return cls(
-            **_members(store),
+            **_store_values(store),
             weekly_hours=hours_rows(store.intervals),
             versions=hours_versions(rows),
             special_hours=_special_dates(rows, store.timezone or DEFAULT_TIMEZONE, as_of_us),
@@ -234,7 +234,7 @@ def _special_dates(rows: StoreRows, timezone: str, as_of_us: int | None) -> list
     return [SpecialDate(date=day.isoformat(), openings=found) for day, found in list(dates.items())[:SHOWN_DATES]]
 
 
-def _members(store: StoreNow) -> dict[str, Any]:
+def _store_values(store: StoreNow) -> dict[str, Any]:
     return {
         "store_id": store.store_id,
         "name": store.labels.get(NAME),
