@@ -71,8 +71,8 @@ def test_csv_not_utf8_outside_the_wanted_columns_is_no_matter(file: Callable[...
         (f"3,active,{AT},x", "it has 4 fields where the header has 3"),
         ("3,active", "the time is empty: want e.g. 2023-01-22 12:09:39.388884 UTC"),
         ("3", "the time is empty: want e.g. 2023-01-22 12:09:39.388884 UTC"),
-        (f'"3,active,{AT}', "a quote in it is not closed, or not where a field begins and ends"),
-        (f'"3"x,active,{AT}', "a quote in it is not closed, or not where a field begins and ends"),
+        (f'"3,active,{AT}', "a quote in it is not closed, or is not at the beginning or end of a field"),
+        (f'"3"x,active,{AT}', "a quote in it is not closed, or is not at the beginning or end of a field"),
         (f"3,open,{AT}", "status 'open' is neither active nor inactive"),
         (f"3,,{AT}", "status is empty: want active or inactive"),
         (f" ,active,{AT}", "store_id is empty"),
@@ -164,7 +164,8 @@ def test_csv_is_the_same_in_blocks_of_any_size(block_bytes: int, file: Callable[
 
 def test_csv_line_longer_than_a_block_is_refused(file: Callable[..., Path], parse: Parse) -> None:
     path = file(f"{HEADER}\n1,active,{AT}\n{'x' * 9_000}\n2,inactive,{AT}\n")
-    with pytest.raises(InvalidInputError, match=r"any_name.txt: line 3 is longer than 5,000 bytes; is this a table\?"):
+    message = r"any_name\.txt: line 3 is longer than 5,000 bytes; check that this is a table\."
+    with pytest.raises(InvalidInputError, match=message):
         parse(path, block_bytes=5_000)
 
 
@@ -261,7 +262,7 @@ def good_rows(rest: str) -> tuple[str, str]:
 def test_csv_broken_quotes_are_rejected_and_never_another_id(
     field: str, file: Callable[..., Path], parse: Parse
 ) -> None:
-    reason = "a quote in it is not closed, or not where a field begins and ends"
+    reason = "a quote in it is not closed, or is not at the beginning or end of a field"
     row = f"{field},active,{AT}"
     assert parse(file(f"{HEADER}\n{row}\n1,active,{AT}\n2,inactive,{AT}\n")) == (TWO_GOOD, [(2, row, reason)])
 

@@ -138,11 +138,11 @@ def test_parquet_of_many_batches_keeps_its_row_numbers(tmp_path: Path, parse: Pa
 @pytest.mark.parametrize(
     ("column", "values", "problem"),
     [
-        ("status", [1.5], "the column status holds Float64, which cannot be a status; write it as text."),
-        ("status", [True], "the column status holds Boolean, which cannot be a status; write it as text."),
+        ("status", [1.5], "the column status has the type Float64, which cannot be read as status; write it as text."),
+        ("status", [True], "the column status has the type Boolean, which cannot be read as status; write it as text."),
         ("timestamp_utc", [3], None),
-        ("timestamp_utc", [timedelta(1)], "the column timestamp_utc holds Duration"),
-        ("store_id", [INSTANT], "the column store_id holds Datetime"),
+        ("timestamp_utc", [timedelta(1)], "the column timestamp_utc has the type Duration"),
+        ("store_id", [INSTANT], "the column store_id has the type Datetime"),
     ],
 )
 def test_parquet_column_of_a_type_that_cannot_be_right(
@@ -176,9 +176,9 @@ def test_parquet_column_of_a_type_that_cannot_be_right(
         (
             "mac.csv",
             CSV.replace("\n", "\r").encode(),
-            " ends its lines with CR alone; save it with LF or CRLF line ends.",
+            " has line ends of CR alone; save it with LF or CRLF line ends.",
         ),
-        ("array.json", b'[{"store_id": 1}]', " is a JSON array; write one object a line (NDJSON) instead."),
+        ("array.json", b'[{"store_id": 1}]', " is a JSON array; write one object per line (NDJSON) instead."),
         ("pretty.json", b'{\n"store_id": 1}', ": its first line is not a JSON object (Expecting property name"),
         ("fake.csv.gz", CSV.encode(), " is not a gzip file, although its name says so."),
         ("cut.csv.gz", ZIPPED[:-9], " is a damaged or truncated gzip file (it ends too early"),

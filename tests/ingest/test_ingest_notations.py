@@ -242,7 +242,7 @@ def test_parquet_special_hours_on_dates_with_a_time_of_midnight(read: Read) -> N
 
 def test_parquet_type_that_is_nothing_is_refused(read: Read) -> None:
     frame = pl.DataFrame({"store_id": [[1]], "timestamp_utc": [AT], "status": ["active"]})
-    with pytest.raises(InvalidInputError, match="store_id holds List"):
+    with pytest.raises(InvalidInputError, match="store_id has the type List"):
         read(frame)
 
 

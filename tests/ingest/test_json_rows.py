@@ -151,7 +151,7 @@ def test_object_larger_than_the_window_is_refused_however_small_its_values_are()
 @pytest.mark.parametrize("window", [50_000, 10_000_000])
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
 def test_deep_nesting_is_refused(window: int, opening: str) -> None:
-    with pytest.raises(InvalidInputError, match="nested far deeper"):
+    with pytest.raises(InvalidInputError, match="nested too deeply"):
         rows_of("[" + opening * 100_000, window)
 
 

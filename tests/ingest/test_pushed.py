@@ -88,8 +88,8 @@ def test_whole_number_is_an_id_and_other_types_are_none(push: Callable[..., Any]
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (b'{"store_id":"a","store_id":"b"}', 'it names "store_id" twice'),
-        (b'{"observations":[],"observations":[]}', 'it names "observations" twice'),
+        (b'{"store_id":"a","store_id":"b"}', 'it has the key "store_id" twice'),
+        (b'{"observations":[],"observations":[]}', 'it has the key "observations" twice'),
         (b"5", "it is not a JSON object"),
         (b"null", "it is not a JSON object"),
         (b'{"store_id":NaN}', "store_id must be text or a whole number, not NaN"),

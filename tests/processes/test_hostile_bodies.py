@@ -22,8 +22,8 @@ PATIENCE_SECONDS = 5.0
 CSV = {"Content-Type": "text/csv"}
 EMPTY_MEMBER = gzip.compress(b"", mtime=0)
 TOO_MANY_PARTS = (
-    "The body cannot be decompressed: it consists of too many parts: the first 1,001 hold 0 bytes; beyond 1,000 parts "
-    "each must hold 4,096."
+    "The body cannot be decompressed: it consists of too many parts: the first 1,001 hold 0 bytes; after 1,000 parts "
+    "each further part needs 4,096."
 )
 
 Watched = Callable[[Callable[[], httpx.Response]], httpx.Response]
@@ -90,8 +90,8 @@ TOO_MANY = (
     "too-many-rows",
     str(TooManyRowsError(MAX_ROWS)),
 )
-TOO_LARGE = "The body has a value of more than 1 MB (from character {}), which no row is."
-DEEP = "The body is nested far deeper than rows are."
+TOO_LARGE = "The body has a value of more than 1 MB (from character {}); no row may be that large."
+DEEP = "The body is nested too deeply: want plain objects as rows."
 NOT_JSON = "The body is not JSON (Expecting ',' delimiter: character 8,000,001)."
 POLL = b'{"store_id":"a","observed_at":"2023-01-25T18:00:00Z","status":"active"}'
 
@@ -184,7 +184,7 @@ def upload(client: httpx.Client, name: str, content: bytes) -> str:
 def test_uploaded_file_of_empty_parts_is_refused(client: httpx.Client) -> None:
     assert upload(client, "a.csv.gz", EMPTY_MEMBER * 400_000) == (
         "a.csv.gz is a damaged or truncated gzip file (it consists of too many parts: the first 1,001 hold 0 bytes; "
-        "beyond 1,000 parts each must hold 4,096); nothing of it was imported."
+        "after 1,000 parts each further part needs 4,096); nothing of it was imported."
     )
 
 

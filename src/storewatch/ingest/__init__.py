@@ -1,4 +1,4 @@
-"""Outside formats to validated columns, into the catalog and the lake; bad rows become rejects."""
+"""Read files and request bodies, check their rows, and write the good rows to the catalog and the lake."""
 
 from storewatch.ingest.imports import Imported, ImportOptions, ImportResult, group_by_table, import_files
 from storewatch.ingest.inputs import FoundFiles, InputFile, find_files

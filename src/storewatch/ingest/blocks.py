@@ -1,4 +1,4 @@
-"""What every format is turned into: blocks of consecutive rows, with the way back to where each row came from."""
+"""Blocks of consecutive rows, the common form of all file formats. Each row can be traced to its line."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,20 +10,21 @@ import polars as pl
 
 from storewatch.domain.columns import REJECTS
 
-# row: its number in the block; column: its canonical name.
+# Cells that cannot be read. row: number of the row in the block, from 0; column: canonical name of the column.
 UNREADABLE: Final = pl.Schema({"row": pl.Int64, "column": pl.String, "reason": pl.String})
 
+# int64[N], numbers of rows in a block, from 0.
 RowNumbers = npt.NDArray[np.int64]
 
-# Columns of polls that need not be in every row; objects of JSON may name them later than in the first one.
+# Optional columns of polls. In NDJSON the first object with such a key may come after other rows.
 DETAIL_NAMES: Final = ("reason", "source")
-# The columns in which numbers may have decimals, where a format has numbers.
+# Columns whose numbers may have decimals, in formats that have numbers.
 DECIMAL_NAMES: Final = ("objective", "amount_per_hour", "observed_at")
-# Those in which numbers are whole: some writers keep them as floating-point numbers.
+# Columns whose numbers are whole. Some programs write them as floating-point numbers.
 WHOLE_NAMES: Final = ("store_id", "day", "weekday", "hour")
-# Those that hold local dates, where a format has dates.
+# Columns of local dates, in formats that have dates.
 DATE_NAMES: Final = ("date", "opened_on", "closed_on")
-# Larger whole numbers are rounded by floating-point numbers.
+# Whole numbers above this may be rounded when they are stored as floating-point numbers.
 EXACT_TO: Final = 2**53
 
 
@@ -31,13 +32,14 @@ EXACT_TO: Final = 2**53
 class Block:
     """Consecutive rows of a file.
 
-    columns: the wanted columns by their canonical names; text as it was found, null where it is empty, or a native
-        Datetime or Time of a Parquet file.
-    origins: the 1-based lines and the texts of the rows with these numbers in `columns`. An empty text marks a
-        blank line, which is no row at all.
-    broken: the rows that could not be split into columns, as REJECTS.
-    unreadable: the cells that are null in `columns` because they could not be read, as UNREADABLE. Only where they are
-        asked for; otherwise such a row is broken.
+    columns: the wanted columns by their canonical names. A cell is the text in the file, null if it is empty, or a
+        native Datetime of a Parquet file.
+    origins: takes numbers of rows in `columns`; returns their 1-based line numbers and their texts. A blank line has
+        an empty text, and is not counted as a row.
+    broken: rows that could not be split into columns, as REJECTS.
+    done_bytes: how many bytes of the file were read when this block was complete.
+    unreadable: cells that are null in `columns` because they could not be read, as UNREADABLE. Filled only for joined
+        tables (see `RowReader.blocks`); otherwise the row of such a cell is in `broken`.
     """
 
     columns: pl.DataFrame
@@ -49,9 +51,9 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class RowReader:
-    """An opened file: the names of its columns, and its rows once it is known which columns are wanted.
+    """Reads the rows of an open file, sheet or request body.
 
-    read: implements `blocks`.
+    names: the column names in the header, as written. total_bytes: the size of the file. read: implements `blocks`.
     """
 
     names: tuple[str, ...]
@@ -59,12 +61,15 @@ class RowReader:
     read: Callable[[Mapping[str, int], bool], Iterator[Block]]
 
     def blocks(self, wanted: Mapping[str, int], *, joined: bool = False) -> Iterator[Block]:
-        """Read the rows. wanted: canonical names -> positions in `names`.
+        """Yield the rows in blocks, in file order.
 
-        joined: the columns belong to several tables, so a cell that cannot be read does not break its row.
+        wanted: canonical name -> position in `names`. joined: the columns belong to several tables. Then a cell that
+        cannot be read is listed in `Block.unreadable`, and the rest of its row is kept.
+        Raises InvalidInputError when the file as a whole cannot be read.
         """
         return self.read(wanted, joined)
 
 
 def no_rejects() -> pl.DataFrame:
+    """Return an empty REJECTS frame."""
     return REJECTS.to_frame()

@@ -312,7 +312,7 @@ def _label_row(row: object) -> tuple[str, dict[str, str | None]]:
         raise InvalidInputError("it is not a JSON object with store_id and labels")
     store_id, labels = row.get("store_id"), row.get("labels")
     if isinstance(labels, RepeatedKey):
-        raise InvalidInputError(f"it names {json.dumps(labels.key)[:60]} twice")
+        raise InvalidInputError(f"it has the key {json.dumps(labels.key)[:60]} twice")
     if not isinstance(store_id, str) or not isinstance(labels, dict):
         raise InvalidInputError("it must have a store_id, which is text, and labels, which are an object")
     for value in labels.values():

@@ -1,4 +1,4 @@
-"""Decompress gzip and zstd piece by piece. The number of parts (gzip members or zstd frames) is bounded."""
+"""Decompress gzip and zstd piece by piece. The number of parts (gzip members or zstd frames) is limited."""
 
 import sys
 import zlib
@@ -9,28 +9,31 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-# Each part costs some microseconds, even when it is empty. bgzip makes one of 64 KiB, pigz and pzstd larger ones.
+# Each part takes some microseconds, even an empty one. bgzip writes parts of 64 KiB; pigz and pzstd write larger ones.
 FREE_PARTS: Final = 1_000
 BYTES_PER_PART: Final = 4_096
 
-# What follows a part is copied when the part ends. From slices of this size the copies cost nothing.
+# zlib copies the data after the end of a part. With slices of this size the copies take no measurable time.
 _SLICE_BYTES: Final = 16 * 1024
 _FILE_PIECE_BYTES: Final = 1 << 20
 _WINDOW_LOG: Final = 23  # RFC 9659: a zstd frame of HTTP needs no more than 8 MiB of memory
 
 
 class BrokenCompressionError(ValueError):
-    """The data cannot be decompressed. The message says why, as the end of a sentence."""
+    """The data cannot be decompressed. The message is the reason, as the end of a sentence."""
 
 
 class _PartDecompressor(Protocol):
-    """A gzip member or a zstd frame."""
+    """Decompresses one part: a gzip member or a zstd frame."""
 
     @property
     def ended(self) -> bool: ...
 
     def step(self, data: bytes, most_bytes: int) -> tuple[bytes, int, bool]:
-        """Decompress `data`. Return a piece, how many bytes were used, and whether more can come without new data."""
+        """Decompress `data`. Return the output, the bytes used, and whether more output is ready without new data.
+
+        most_bytes: the largest size of the output.
+        """
 
 
 class _GzipMember:
@@ -56,7 +59,7 @@ class _ZstdFrame:
         return self._frame.eof
 
     def step(self, data: bytes, most_bytes: int) -> tuple[bytes, int, bool]:
-        # The frame keeps what it has not used yet, and does not want more until it has.
+        # The decompressor keeps unused input, and must not get more until it asks for it (needs_input).
         used = data if self._frame.needs_input else b""
         piece = self._frame.decompress(used, most_bytes)
         if self._frame.eof:
@@ -75,8 +78,8 @@ CODINGS: Final = tuple(_PARTS)
 class Decompressor:
     """Decompress data that consists of one or many gzip members or zstd frames.
 
-    Raises BrokenCompressionError for data that is damaged, or that has more parts than FREE_PARTS and one for each
-    BYTES_PER_PART of what they hold.
+    Raises BrokenCompressionError for damaged data and for too many parts. FREE_PARTS parts are always allowed; each
+    further part needs BYTES_PER_PART of decompressed data.
     """
 
     def __init__(self, coding: str) -> None:
@@ -91,7 +94,7 @@ class Decompressor:
         self._data, self._at = self._data[self._at :] + data, 0
 
     def read(self, most_bytes: int) -> bytes:
-        """Return the next decompressed bytes. Fewer than `most_bytes` are all that the data until now holds."""
+        """Return at most `most_bytes` decompressed bytes. Fewer mean that all data added so far is decompressed."""
         pieces: list[bytes] = []
         missing = most_bytes
         try:
@@ -111,33 +114,36 @@ class Decompressor:
     def _step(self, most_bytes: int) -> bytes:
         if self._skip_padding():
             return b""
-        part = self._part = self._begun_part()
+        part = self._part = self._current_part()
         piece, used, self._more = part.step(self._data[self._at : self._at + _SLICE_BYTES], most_bytes)
         self._at += used
         self._bytes += len(piece)
         return piece
 
     def _skip_padding(self) -> bool:
-        """Skip zeros after a part, which tapes and some disks add to files."""
+        """Skip zeros after a part, as some storage media add them to files. Return whether any were skipped."""
         if self._part is None or not self._part.ended or self._data[self._at] != 0:
             return False
         self._data, self._at = self._data[self._at :].lstrip(b"\0"), 0
         return True
 
-    def _begun_part(self) -> _PartDecompressor:
+    def _current_part(self) -> _PartDecompressor:
         if self._part is not None and not self._part.ended:
             return self._part
         self._parts += 1
         if self._parts > FREE_PARTS + self._bytes // BYTES_PER_PART:
             raise BrokenCompressionError(
-                f"it consists of too many parts: the first {self._parts:,} hold {self._bytes:,} bytes; beyond "
-                f"{FREE_PARTS:,} parts each must hold {BYTES_PER_PART:,}"
+                f"it consists of too many parts: the first {self._parts:,} hold {self._bytes:,} bytes; after "
+                f"{FREE_PARTS:,} parts each further part needs {BYTES_PER_PART:,}"
             )
         return self._new_part()
 
 
 class DecompressedFile:
-    """A file that is decompressed while it is read. Raises BrokenCompressionError as `Decompressor`."""
+    """A file that is decompressed while it is read.
+
+    coding: one of CODINGS. `read` raises BrokenCompressionError as `Decompressor` does.
+    """
 
     def __init__(self, file: BinaryIO, coding: str) -> None:
         self._file, self._decompressor = file, Decompressor(coding)

@@ -1,6 +1,6 @@
-"""CSV: Polars where its quotes are plain, record by record where they are not.
+"""Read CSV: with Polars where all quotes are standard, record by record elsewhere.
 
-Both ways split a record into the same fields: what becomes of a row does not depend on the rows beside it.
+Both ways split a record into the same fields, so the result for a row does not depend on the rows beside it.
 """
 
 import csv
@@ -20,19 +20,23 @@ from storewatch.ingest.lines import Line, line_blocks
 from storewatch.ingest.streams import Stream
 
 DELIMITERS: Final = ",;\t"
-# A quoted field may run over several lines, but a forgotten quote must not swallow the good rows after it.
+# A quoted field may have several lines. The limit keeps an unclosed quote from hiding the good rows after it.
 RECORD_LINES: Final = 100
 # A short row takes as much memory as a full one.
 MAX_COLUMNS: Final = 1_000
 BLOCK_CELLS: Final = 20_000_000
-# Record by record costs some 5 us a row, thirty times what Polars takes.
+# Reading record by record takes about 5 us a row, thirty times as long as Polars. So only this many bytes around a bad
+# row are read in that way.
 SLOW_BYTES: Final = 256 << 10
 
 _NEWLINE, _RETURN, _QUOTE = ord("\n"), ord("\r"), ord('"')
 
 
 def open_csv(stream: Stream) -> RowReader:
-    """Read the header and choose the delimiter that splits it into the most columns."""
+    """Open CSV. The delimiter is the one of DELIMITERS that splits the header into the most columns.
+
+    Raises InvalidInputError when the header cannot be read or has more than MAX_COLUMNS columns.
+    """
     text = stream.head.decode(errors="replace")
     headers = [(delimiter, *header) for delimiter in DELIMITERS if (header := _header(stream.name, text, delimiter))]
     if not headers:
@@ -52,9 +56,10 @@ def open_csv(stream: Stream) -> RowReader:
 
 
 def cut_at_record(data: bytes, stop: int) -> int:
-    """The end of the last whole record of `data[:stop]`: a newline that has an even number of quotes before it.
+    """Return the end of the last whole record of `data[:stop]`: a newline with an even number of quotes before it.
 
-    When a quote is never closed there is no such place; then the last newline, and the block is read row by row.
+    If a quote is never closed, there is no such newline. Then return the end of the last line; the block is read record
+    by record.
     """
     last = end = data.rfind(b"\n", 0, stop) + 1
     is_open = data.count(b'"', 0, end) % 2
@@ -76,7 +81,7 @@ def _header(file: str, text: str, delimiter: str) -> tuple[list[str], int] | Non
 
 
 def _narrow_lines(file: str, text: str, delimiter: str) -> Iterator[str]:
-    """Yield the lines of a text, as long as none has more columns than are read."""
+    """Yield the lines of a text. Raises InvalidInputError for a line with more than MAX_COLUMNS columns."""
     for line in io.StringIO(text, newline=""):
         if line.count(delimiter) >= MAX_COLUMNS:
             raise InvalidInputError(f"{file}: its header has more than {MAX_COLUMNS:,} columns.")
@@ -90,7 +95,7 @@ class _Csv:
         self._blank = f' \t\r\n"{delimiter}'.encode()
 
     def read(self, data: bytes, first_line: int, wanted: Mapping[str, int], *, joined: bool) -> Iterator[Block]:
-        """Blocks by Polars, but for the neighbourhood of a row that it refuses: that is read record by record."""
+        """Yield blocks. Halve the data around a row that Polars does not accept, and read the rest record by record."""
         block = self._read_whole(data, first_line, wanted)
         middle = 0 if block else cut_at_record(data, len(data) // 2)
         if block:
@@ -103,7 +108,7 @@ class _Csv:
             yield from line_blocks(records, tuple(wanted), lambda: self._stream.done_bytes, joined=joined)
 
     def _read_whole(self, data: bytes, first_line: int, wanted: Mapping[str, int]) -> Block | None:
-        """One block by Polars, or None when Polars would not read it exactly as RFC 4180 says."""
+        """Return one block that Polars read, or None where Polars would not follow RFC 4180 exactly."""
         quoted = b'"' in data
         if data.count(b"\r") != data.count(b"\r\n"):
             return None
@@ -112,7 +117,7 @@ class _Csv:
             return None
         header = self._delimiter.join(str(position) for position in range(self._width)).encode()
         try:
-            # Not `columns=`: with a projection Polars lets rows with too many fields pass.
+            # With `columns=` Polars accepts rows that have too many fields.
             whole = pl.read_csv(
                 header + b"\n" + data,
                 infer_schema=False,
@@ -127,7 +132,7 @@ class _Csv:
         return Block(columns=columns, origins=records.origins, broken=no_rejects(), done_bytes=self._stream.done_bytes)
 
     def _records(self, data: bytes, first_line: int, wanted: Mapping[str, int]) -> Iterator[Line]:
-        """Every record by itself; one that is broken costs only its own line."""
+        """Yield the records one by one. A broken record loses only its own first line."""
         lines = data.removesuffix(b"\n").split(b"\n")
         at = 0
         while at < len(lines):
@@ -138,6 +143,7 @@ class _Csv:
             at += span
 
     def _split(self, lines: list[bytes], at: int) -> tuple[list[str] | None, int]:
+        """Return the fields of the record that begins at a line, and its number of lines; None if it is broken."""
         fields = self._fields(lines[at])
         quotes = lines[at].count(b'"')
         if fields is not None or quotes % 2 == 0:
@@ -150,7 +156,7 @@ class _Csv:
         return None, 1
 
     def _fields(self, raw: bytes) -> list[str] | None:
-        """Split a record; None when a quote in it is not where a field begins or ends."""
+        """Return the fields of a record; None if a quote is not at the beginning or end of a field."""
         text = raw.decode(errors="surrogateescape").removesuffix("\r")
         if '"' not in text and "\r" not in text:
             return self._plain_fields(text)
@@ -165,7 +171,7 @@ class _Csv:
         return None
 
     def _plain_fields(self, text: str) -> list[str]:
-        """Split a record without quotes; of many empty fields after those of the header none is returned."""
+        """Return the fields of a record without quotes. Drop empty fields beyond the columns of the header."""
         fields = text.split(self._delimiter, self._width)
         if len(fields) <= self._width or not fields[-1].replace(self._delimiter, " ").strip():
             return fields[: self._width]
@@ -173,7 +179,7 @@ class _Csv:
 
     def _line(self, number: int, raw: bytes, fields: list[str] | None, wanted: Mapping[str, int]) -> Line:
         if fields is None:
-            return Line(number=number, raw=raw, problem=_break(raw))
+            return Line(number=number, raw=raw, problem=_broken_reason(raw))
         if any(field.strip() for field in fields[self._width :]):
             problem = f"it has {len(fields):,} fields where the header has {self._width:,}"
             return Line(number=number, raw=raw, problem=problem)
@@ -181,18 +187,18 @@ class _Csv:
         return Line(number=number, raw=raw, values=values)
 
 
-def _break(raw: bytes) -> str:
+def _broken_reason(raw: bytes) -> str:
     """Return why a record cannot be split into fields."""
     if b"\r" in raw.rstrip(b"\r"):
-        return "a carriage return stands inside it"
-    return "a quote in it is not closed, or not where a field begins and ends"
+        return "it contains a carriage return"
+    return "a quote in it is not closed, or is not at the beginning or end of a field"
 
 
 def _field_pattern(delimiter: str) -> re.Pattern[str]:
-    """One field up to the delimiter or the end: in quotes as RFC 4180 has them, or without.
+    """Return the pattern of one field up to the delimiter or the end of the record: in quotes (RFC 4180), or without.
 
-    Blanks, and the byte order mark that joined files leave inside, may stand around the quotes. A quote inside a field
-    that does not begin with one is text.
+    Around the quotes there may be blanks, and byte order marks, which remain when files are joined. A quote inside a
+    field that does not begin with a quote is text.
     """
     blank = " \ufeff" if delimiter == "\t" else " \t\ufeff"
     quoted = rf'[{blank}]*+"([^"]*+(?:""[^"]*+)*+)"[{blank}]*+'
@@ -200,7 +206,7 @@ def _field_pattern(delimiter: str) -> re.Pattern[str]:
 
 
 class _RecordIndex:
-    """Where the records of a block lie; only built when something asks."""
+    """The places of the records in a block, computed at their first use."""
 
     def __init__(self, data: bytes, first_line: int, blank: bytes) -> None:
         self._data, self._first_line, self._blank = data, first_line, blank
@@ -216,11 +222,11 @@ class _RecordIndex:
         return lines, [raw.decode(errors="replace") if raw.strip(self._blank) else "" for raw in raws]
 
     def have_plain_quotes(self, delimiter: int) -> bool:
-        """Whether every quote opens or closes a field, or is doubled in one, and no record is longer than may be."""
+        """Return whether each quote opens or closes a field or is doubled, and no record exceeds RECORD_LINES lines."""
         quotes = np.flatnonzero(self._bytes == _QUOTE)
         if len(quotes) % 2:
             return False
-        # Beyond the ends of the block lies the first or last byte again, which is right there.
+        # mode="clip" repeats the first and last byte beyond the ends of the block, which gives the right result there.
         before, after, then = (
             self._bytes.take(places, mode="clip") for places in (quotes[::2] - 1, quotes[1::2] + 1, quotes[1::2] + 2)
         )

@@ -1,4 +1,4 @@
-"""Opens a file of any supported format; what it is shows in its bytes, not in its name."""
+"""Open a file of any supported format. The format is recognised by the bytes of the file, not by its name."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ from storewatch.ingest.tables import TABLES
 PARQUET_ROWS: Final = 250_000
 
 _TEXT_COLUMNS: Final = (pl.String, pl.Categorical, pl.Enum, pl.Null)
-# Further columns of a file are labels.
+# All other columns of a file are labels.
 _COLUMN_NAMES: Final = {column for table in TABLES for column in (*table.columns, *table.optional)}
 _INSTANT_NAMES: Final = ("observed_at",)
 _TIME_NAMES: Final = ("start_time_local", "end_time_local")
@@ -36,25 +36,30 @@ _TIME_NAMES: Final = ("start_time_local", "end_time_local")
 
 @contextmanager
 def open_reader(path: Path, block_bytes: int = BLOCK_BYTES, *, name: str | None = None) -> Iterator[RowReader]:
-    """Open a CSV, NDJSON or Parquet file, the first two also gzipped. name: in messages; by default the path.
+    """Open a CSV, NDJSON or Parquet file. CSV and NDJSON may be compressed with gzip.
 
-    Raises InvalidInputError, here or while its blocks are read, when the file as a whole cannot be used.
+    name: the name of the file in messages; by default its path.
+    Raises InvalidInputError when the file as a whole cannot be used, here or while its blocks are read.
     """
     with Stream(path, block_bytes, name=name) as stream:
         if stream.is_parquet:
-            # A list, because a string with * or [ in it would be a pattern.
+            # Polars reads a string with * or [ as a pattern, but not the items of a list.
             scan = pl.scan_parquet([path], glob=False, hive_partitioning=False)
             yield open_columns(scan, stream.name, stream.total_bytes)
         elif stream.head.lstrip().startswith(b"{"):
             yield open_ndjson(stream)
         elif stream.head.lstrip().startswith(b"["):
-            raise InvalidInputError(f"{stream.name} is a JSON array; write one object a line (NDJSON) instead.")
+            raise InvalidInputError(f"{stream.name} is a JSON array; write one object per line (NDJSON) instead.")
         else:
             yield open_csv(stream)
 
 
 def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> RowReader:
-    """Open typed columns: text and numbers as they are, instants, dates and times of day in their own types."""
+    """Open the columns of a Parquet file or of a frame. file: its name in messages; total_bytes: its size.
+
+    All cells are read as text, except instants, which stay Datetimes. Raises InvalidInputError when the file is
+    damaged, or when a wanted column has a type that cannot hold its values.
+    """
     try:
         schema = scan.collect_schema()
         rows = scan.select(pl.len()).collect().item()
@@ -66,7 +71,7 @@ def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> RowReader:
         wanted_columns = scan.select(
             _as_label(name, names[position], schema[names[position]])
             if joined and name not in _COLUMN_NAMES
-            else _as_found(file, name, names[position], schema[names[position]])
+            else _as_cells(file, name, names[position], schema[names[position]])
             for name, position in wanted.items()
         )
         first_row = 0
@@ -85,15 +90,16 @@ def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> RowReader:
     return RowReader(names=tuple(schema), total_bytes=total_bytes, read=read)
 
 
-def _as_label(name: str, found: str, dtype: pl.DataType) -> pl.Expr:
-    """Return a label beside another table as text, which CSV would hold; null where its type has none."""
+def _as_label(name: str, column_name: str, dtype: pl.DataType) -> pl.Expr:
+    """Return the column of a label as text; all null if its type has no text form."""
     if dtype.is_nested() or dtype == pl.Binary:
         return pl.lit(None, pl.String).alias(name)
-    return pl.col(found).cast(pl.String).alias(name)
+    return pl.col(column_name).cast(pl.String).alias(name)
 
 
-def _as_found(file: str, name: str, found: str, dtype: pl.DataType) -> pl.Expr:
-    column = pl.col(found)
+def _as_cells(file: str, name: str, column_name: str, dtype: pl.DataType) -> pl.Expr:
+    """Return the column of a table as text, or as Datetime if it holds instants. name: its canonical name."""
+    column = pl.col(column_name)
     if isinstance(dtype, _TEXT_COLUMNS) or dtype.is_integer():
         text: pl.Expr | None = column.cast(pl.String)
     elif name in _TIME_NAMES:
@@ -107,7 +113,7 @@ def _as_found(file: str, name: str, found: str, dtype: pl.DataType) -> pl.Expr:
         text = _number(column, name, dtype)
     if text is None:
         raise InvalidInputError(
-            f"{file}: the column {found} holds {dtype}, which cannot be a {name}; write it as text."
+            f"{file}: the column {column_name} has the type {dtype}, which cannot be read as {name}; write it as text."
         )
     return text.alias(name)
 
@@ -117,7 +123,7 @@ def _time_of_day(column: pl.Expr, dtype: pl.DataType) -> pl.Expr | None:
         return column.dt.to_string("%H:%M:%S%.f")
     if isinstance(dtype, pl.Duration):
         return _clock_of(column)
-    # Only one on a day that stands for no day is a time of day; the check of the rows knows which days do.
+    # Some programs store a time of day as a datetime on a fixed date. The check of the rows knows these dates.
     return column.dt.to_string("%Y-%m-%d %H:%M:%S%.f") if isinstance(dtype, pl.Datetime) else None
 
 
@@ -131,7 +137,7 @@ def _date(column: pl.Expr, dtype: pl.DataType) -> pl.Expr | None:
 
 
 def _number(column: pl.Expr, name: str, dtype: pl.DataType) -> pl.Expr | None:
-    """Numbers as text, whole ones without decimals."""
+    """Return numbers as text, whole numbers without decimals; None if the type or the column holds no numbers."""
     if isinstance(dtype, pl.Decimal) and name in (*WHOLE_NAMES, *DECIMAL_NAMES):
         return column.cast(pl.String).str.replace(r"\.0+$", "")
     if not dtype.is_float() or name not in (*WHOLE_NAMES, *DECIMAL_NAMES):
@@ -139,13 +145,13 @@ def _number(column: pl.Expr, name: str, dtype: pl.DataType) -> pl.Expr | None:
     number = column.cast(pl.Float64).fill_nan(None)
     is_whole = (number == number.floor()) & (number.abs() <= EXACT_TO)
     text = number.cast(pl.String)
-    # In scientific notation no id is accepted.
+    # The check of the rows rejects ids in scientific notation, so a rounded or broken number is no id.
     other = pl.format("{}e+0", text) if name in WHOLE_NAMES else text
     return pl.when(is_whole).then(number.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(other)
 
 
 def _clock_of(column: pl.Expr) -> pl.Expr:
-    """Lengths of time since midnight as HH:MM:SS."""
+    """Return durations since midnight as HH:MM:SS."""
     micros = column.dt.total_microseconds()
     seconds = micros // 1_000_000
     parts = (seconds // 3600, seconds // 60 % 60, seconds % 60)

@@ -1,7 +1,7 @@
 """Read the rows of a JSON body in chunks.
 
-Python decodes an array in one call, during which no other thread runs: 12 seconds for 60 MB of `[[],[],…]`. Larger
-bodies are therefore decoded row by row, through a window that moves along the text.
+Python decodes an array in one call, and no other thread runs during that call: 12 seconds for 60 MB of `[[],[],…]`.
+Large bodies are therefore decoded row by row, through a window that moves along the text.
 """
 
 import codecs
@@ -13,21 +13,21 @@ from typing import Final, NoReturn
 from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest.lines import JSON_DECODER, MAX_LINE_BYTES, RepeatedKey, object_of
 
-# A row, or another value that is decoded at once, cannot be larger. Its decoding takes up to 30 ms.
+# The largest size of a row, or of another value that is decoded in one call. Decoding it takes up to 30 ms.
 WINDOW_BYTES: Final = MAX_LINE_BYTES
 CHUNK_ROWS: Final = 10_000
 NO_ARRAY: Final = "The body must be a JSON array of objects, at least one."
 
 _BLANK: Final = " \t\n\r"
 _BLANKS: Final = re.compile(rf"[{_BLANK}]*")
-# What may follow a value. Digits, for example, can go on where the window ends.
+# The characters that end a value. Without one of them, a number at the end of the window may have more digits.
 _AFTER_VALUE: Final = frozenset(f"{_BLANK},:]}}")
-# So close to the end of the window an error may come from the cut: the longest word is -Infinity.
+# An error this close to the end of the window may come from the cut. The longest word of JSON is -Infinity.
 _CUT_CHARACTERS: Final = 16
 
 
 class RepeatedKeyError(Exception):
-    """An object that holds the rows names a key twice, so it is one bad row itself. `row`: that row."""
+    """The object around the rows has the same key twice, so the whole object is one bad row. row: that row."""
 
     def __init__(self, row: RepeatedKey) -> None:
         super().__init__(row.key)
@@ -37,13 +37,13 @@ class RepeatedKeyError(Exception):
 def json_rows(
     body: bytes, *, member: str | None = None, window_bytes: int = WINDOW_BYTES, chunk_rows: int = CHUNK_ROWS
 ) -> Iterator[list[object]]:
-    """Yield the elements of a JSON array in chunks, of at most about a window. Objects are decoded by JSON_DECODER.
+    """Yield the elements of a JSON array in chunks of at most `chunk_rows` rows, and about one window of text.
 
-    member: if the body is an object, the rows are the array with this key; an object without it, and any other value,
-    is one row. Without `member` the body must be an array.
+    Objects are decoded by JSON_DECODER. member: the key of the array of rows, if the body is an object. An object
+    without this key, and any other value, is one row. Without `member` the body must be an array.
 
-    Raises InvalidInputError for a body that is not JSON, or that has a value larger than a window; RepeatedKeyError
-    as it says. Both may come after the first chunks.
+    Raises InvalidInputError for a body that is not JSON, or has a value larger than a window, and RepeatedKeyError.
+    Both can be raised after the first chunks.
     """
     window = _Window(body.removeprefix(b"\xef\xbb\xbf"), window_bytes)
     if window.ended:
@@ -87,7 +87,7 @@ def _array(window: "_Window", chunk_rows: int) -> Iterator[list[object]]:
     while ending == ",":
         chunk.append(window.value())
         ending = window.take(",]", "Expecting ',' delimiter")
-        # Objects of more text would be deleted at once later, during which no other thread runs either.
+        # A chunk of more text would take long to delete, and no other thread runs during that either.
         if len(chunk) == chunk_rows or window.position - begun > window.size or ending == "]":
             yield chunk
             chunk, begun = [], window.position
@@ -120,9 +120,9 @@ def _object(window: "_Window", member: str, chunk_rows: int) -> Iterator[list[ob
 
 
 class _Window:
-    """A part of the text of a body, and a place in it.
+    """A part of the text of a body, and a place in that part.
 
-    ended: the part reaches to the end of the body.
+    text: the part; at: the place, an index into `text`; ended: whether the part reaches to the end of the body.
     """
 
     def __init__(self, body: bytes, size: int) -> None:
@@ -133,11 +133,11 @@ class _Window:
 
     @property
     def position(self) -> int:
-        """Where the place is in the whole text."""
+        """The index of the place in the whole text."""
         return self._passed + self.at
 
     def move(self) -> None:
-        """Drop the text before the place, and read on until the window is full again."""
+        """Drop the text before the place, and fill the window with the text that follows."""
         missing = max(0, self.size - (len(self.text) - self.at))
         piece = self._body[self._read_bytes : self._read_bytes + missing]
         self.ended = self._read_bytes + len(piece) == len(self._body)
@@ -150,7 +150,7 @@ class _Window:
         self.text, self.at = self.text[self.at :] + more, 0
 
     def next(self) -> str:
-        """Skip blanks and return the character that follows, "" at the end of the body."""
+        """Skip blanks and return the next character, or "" at the end of the body."""
         while True:
             following = self.text[self.at : self.at + 1]
             if following and following not in _BLANK:
@@ -163,7 +163,10 @@ class _Window:
                 self.move()
 
     def take(self, wanted: str, message: str) -> str:
-        """Skip blanks and one of the wanted characters, and return it."""
+        """Skip blanks and one of the wanted characters. Return that character.
+
+        Raises InvalidInputError with `message` if another character follows.
+        """
         found = self.next()
         if not found or found not in wanted:
             self.refuse(message)
@@ -171,12 +174,12 @@ class _Window:
         return found
 
     def take_end(self) -> None:
-        """Refuse anything but blanks that follows here."""
+        """Raise InvalidInputError if anything but blanks follows."""
         if self.next():
             self.refuse("Extra data")
 
     def key(self) -> str:
-        """Decode the key that begins here, and skip the colon after it."""
+        """Decode the next key, and skip the colon after it."""
         if self.next() != '"':
             self.refuse("Expecting property name enclosed in double quotes")
         key = self.value()
@@ -184,7 +187,7 @@ class _Window:
         return str(key)
 
     def value(self) -> object:
-        """Decode the value that begins here."""
+        """Decode the next value. Raises InvalidInputError if it is not JSON or is larger than the window."""
         self.next()
         if not self.ended:
             try:
@@ -195,7 +198,7 @@ class _Window:
             except RecursionError:
                 self._refuse_depth()
             except ValueError:
-                pass  # perhaps because it goes on after the window
+                pass  # the value may continue after the end of the window
             self.move()
         try:
             value, end = JSON_DECODER.raw_decode(self.text, self.at)
@@ -214,15 +217,15 @@ class _Window:
 
     def refuse_size(self) -> NoReturn:
         raise InvalidInputError(
-            f"The body has a value of more than {self.size / 1e6:g} MB (from character {self.position:,}), "
-            "which no row is."
+            f"The body has a value of more than {self.size / 1e6:g} MB (from character {self.position:,}); "
+            "no row may be that large."
         ) from None
 
     def _refuse_depth(self) -> NoReturn:
-        raise InvalidInputError("The body is nested far deeper than rows are.") from None
+        raise InvalidInputError("The body is nested too deeply: want plain objects as rows.") from None
 
     def _refuse_value(self, error: ValueError) -> NoReturn:
-        if not isinstance(error, JSONDecodeError):  # a number of too many digits
+        if not isinstance(error, JSONDecodeError):  # a number with too many digits
             self.refuse(str(error)[:100])
         is_cut = error.msg.startswith("Unterminated string") or error.pos + _CUT_CHARACTERS > len(self.text)
         if is_cut and not self.ended:

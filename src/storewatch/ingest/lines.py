@@ -1,4 +1,4 @@
-"""Rows that are read one by one: NDJSON, and whatever part of a CSV file is not plain."""
+"""Read rows one by one: the lines of NDJSON, and the parts of a CSV file that Polars cannot read exactly."""
 
 import json
 from collections import Counter
@@ -25,7 +25,7 @@ from storewatch.ingest.blocks import (
 from storewatch.ingest.streams import Stream
 
 LINES_PER_BLOCK: Final = 100_000
-# Reading one line keeps all other threads waiting, 30 ms for a line of this size.
+# No other thread runs while a line is decoded: 30 ms for a line of this size.
 MAX_LINE_BYTES: Final = 1_000_000
 TOO_LONG: Final = f"it is longer than {MAX_LINE_BYTES:,} bytes"
 
@@ -33,13 +33,13 @@ _NOT_TEXT = "it is not valid UTF-8 text"
 
 
 class RepeatedKey(NamedTuple):
-    """An object that names a key twice: which of the two values was meant, nobody knows (RFC 8259, 4)."""
+    """A JSON object that has the same key twice. It cannot be read, because either value may be right (RFC 8259, 4)."""
 
     key: str
 
 
 def object_of(pairs: list[tuple[str, object]]) -> dict[str, object] | RepeatedKey:
-    """Return the object with these keys and values."""
+    """Return the object with these keys and values, or a RepeatedKey if it has the same key twice."""
     row = dict(pairs)
     if len(row) == len(pairs):
         return row
@@ -47,27 +47,35 @@ def object_of(pairs: list[tuple[str, object]]) -> dict[str, object] | RepeatedKe
     return RepeatedKey(next(name for name, _ in pairs if times[name] > 1))
 
 
-# Made once: json.loads makes one each time that it is given a hook.
+# Made once, because json.loads makes a decoder for each call with a hook.
 JSON_DECODER: Final = json.JSONDecoder(object_pairs_hook=object_of)
 
 
 class Line(NamedTuple):
-    """One row: its line number, its bytes, and either the values of the wanted columns or what is wrong with it."""
+    """One row of a file.
 
-    # Not a frozen dataclass, which takes twice as long to make, and there is one a row.
+    number: its 1-based line, or its index in a body; raw: its bytes; values: the cells of the wanted columns. problem:
+    why the row is rejected; then there are no values. unreadable: column -> why its value cannot be read.
+    """
+
+    # A frozen dataclass takes twice as long to make, and each row needs one.
     number: int
     raw: bytes
     values: Sequence[str | None] = ()
     problem: str | None = None
-    unreadable: Mapping[str, str] | None = None  # column -> what is wrong with its value
+    unreadable: Mapping[str, str] | None = None
 
 
 def line_blocks(
     lines: Iterator[Line], wanted: Sequence[str], done_bytes: Callable[[], int], *, joined: bool = False
 ) -> Iterator[Block]:
-    """Gather lines into blocks of bounded size. joined: as in RowReader.blocks."""
+    """Gather lines into blocks of at most LINES_PER_BLOCK rows.
+
+    wanted: canonical names of the columns. done_bytes: returns how much of the file was read. joined: as in
+    `RowReader.blocks`.
+    """
     while True:
-        # Kept by column: one live object a row would have the garbage collector take as long as all the rest.
+        # Lists by column, because with one live object per row the garbage collector takes half of the time.
         numbers: list[int] = []
         raws: list[bytes] = []
         columns: dict[str, list[str | None]] = {column: [] for column in wanted}
@@ -100,7 +108,10 @@ def line_blocks(
 
 
 def open_ndjson(stream: Stream) -> RowReader:
-    """Read rows of JSON objects. The keys of the objects in the head of the stream are the names of the columns."""
+    """Open NDJSON. The column names are the keys of the objects in the head of the stream.
+
+    Raises InvalidInputError when the first line is not a JSON object.
+    """
     blank = stream.head[: len(stream.head) - len(stream.head.lstrip())]
     first, *others = stream.head.lstrip().split(b"\n")
     try:
@@ -119,7 +130,7 @@ def open_ndjson(stream: Stream) -> RowReader:
 
 
 def _keys_of(line: bytes) -> Iterable[str]:
-    """Return the keys of an object; nothing for a line that is none, or that ends after the head of the stream."""
+    """Return the keys of an object. Return nothing for a line that is not an object or is cut off."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
@@ -140,12 +151,12 @@ def _cut_at_newline(data: bytes, stop: int) -> int:
 
 
 def parse_line(number: int, raw: bytes, keys: Mapping[str, str]) -> Line:
-    """Read one line of NDJSON."""
+    """Read the wanted columns of one line of NDJSON. keys: canonical column name -> key in the object."""
     return row_line(number, raw, decode_line(number, raw), keys)
 
 
 def decode_line(number: int, raw: bytes) -> object:
-    """Return the value of one line of NDJSON, or a Line that says why it has none."""
+    """Return the JSON value of one line of NDJSON, or a Line with the problem if it cannot be decoded."""
     if len(raw) > MAX_LINE_BYTES:
         return Line(number=number, raw=raw, problem=TOO_LONG)
     try:
@@ -157,11 +168,14 @@ def decode_line(number: int, raw: bytes) -> object:
 
 
 def row_line(number: int, raw: bytes, row: object, keys: Mapping[str, str]) -> Line:
-    """Return the values of the wanted columns of a row that JSON_DECODER or `decode_line` has read."""
+    """Return the wanted columns of a row that JSON_DECODER or `decode_line` has decoded.
+
+    keys: canonical column name -> key in the object.
+    """
     if isinstance(row, Line):
         return row
     if isinstance(row, RepeatedKey):
-        return Line(number=number, raw=raw, problem=f"it names {json.dumps(row.key)[:60]} twice")
+        return Line(number=number, raw=raw, problem=f"it has the key {json.dumps(row.key)[:60]} twice")
     if not isinstance(row, dict):
         return Line(number=number, raw=raw, problem="it is not a JSON object")
     values: list[str | None] = []
@@ -174,21 +188,21 @@ def row_line(number: int, raw: bytes, row: object, keys: Mapping[str, str]) -> L
             value = str(int(value))
         elif value is not None and not isinstance(value, str):
             unreadable = unreadable or {}
-            unreadable[column] = f"{column} must be text or a whole number, not {_shown(value)}"
+            unreadable[column] = f"{column} must be text or a whole number, not {_as_json(value)}"
             value = None
         values.append(value)
     return Line(number=number, raw=raw, values=values, unreadable=unreadable)
 
 
-def _shown(value: object) -> str:
+def _as_json(value: object) -> str:
     try:
         return json.dumps(value)[:60]
-    except RecursionError:  # it was read with a little more room on the stack than there is here
-        return "something that deep"
+    except RecursionError:  # decoding needs less of the stack than encoding
+        return "a deeply nested value"
 
 
 def _is_text(values: Sequence[str | None]) -> bool:
-    """False when a value has lone surrogates: bytes that were no UTF-8, or half a JSON escape."""
+    """Return whether no value has lone surrogates, which stand for invalid UTF-8 or half of a JSON escape."""
     return all(value is None or is_storable(value) for value in values)
 
 

@@ -292,7 +292,7 @@ def _pushed_columns(body: bytes, unpacked_bytes: int, read: Callable[[BytesIO], 
         frame = read(BytesIO(body))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).split("\n", 1)[0]
-        raise InvalidInputError(f"The body is no {what}, or a damaged one ({reason}).") from None
+        raise InvalidInputError(f"The body is not a valid {what}; it may be damaged ({reason}).") from None
     if frame.height > MAX_ROWS or any(_text_bytes(column) > MAX_UNPACKED_BYTES for column in frame):
         raise TooManyRowsError(MAX_ROWS)
     return _pushed_table(open_columns(frame.lazy(), str(_BODY), len(body)), first_line=1)

@@ -1,4 +1,4 @@
-"""The bytes of a file, unpacked and cut into blocks of whole records."""
+"""Read the bytes of a file, decompress them and cut them into blocks of whole records."""
 
 import codecs
 import re
@@ -14,7 +14,7 @@ from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest.decompressing import BrokenCompressionError, DecompressedFile
 
 BLOCK_BYTES: Final = 32 << 20
-# A block of very short lines would need far more memory as columns than as bytes.
+# Very short lines need far more memory as columns than as bytes, so the rows of a block are limited too.
 BLOCK_ROWS: Final = 1_000_000
 HEAD_BYTES: Final = 1 << 20
 
@@ -22,6 +22,7 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 _PARQUET_MAGIC: Final = b"PAR1"
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
+# cut(data, stop) returns the end of the last whole record of `data[:stop]`, or 0 if there is none.
 Cut = Callable[[bytes, int], int]
 
 
@@ -30,15 +31,19 @@ class _Readable(Protocol):
 
 
 class _Utf16:
-    """UTF-16 with a byte order mark, as Excel saves it, as UTF-8. head: its first bytes; rest: those after them."""
+    """Converts UTF-16 with a byte order mark to UTF-8. Excel saves such files.
+
+    head: the first bytes of the file; rest: where the other bytes are read.
+    """
 
     def __init__(self, head: bytes, rest: _Readable) -> None:
         self._rest, self._waiting = rest, head
-        # Half a surrogate pair becomes bytes that are no UTF-8: its row is rejected like any other that is not text.
+        # A lone surrogate becomes bytes that are not valid UTF-8, so its row is rejected.
         self._decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
         self._text = b""
 
     def read(self, size: int) -> bytes:
+        """Return the next `size` bytes of UTF-8. Fewer are the last ones."""
         while len(self._text) < size:
             packed, self._waiting = self._waiting or self._rest.read(size), b""
             self._text += self._decoder.decode(packed, not packed).encode("utf-8", "surrogatepass")
@@ -49,12 +54,19 @@ class _Utf16:
 
 
 class Stream:
-    """An input file, read once from its start; `head` holds its first bytes (without a BOM), already unpacked."""
+    """The decompressed bytes of an input file or of a request body, read once from the start.
+
+    head: the first bytes without a byte order mark. total_bytes: the size of the file on the disk.
+    """
 
     def __init__(
         self, path: Path, block_bytes: int = BLOCK_BYTES, *, body: bytes | None = None, name: str | None = None
     ) -> None:
-        """Open the file, or take `body` for its bytes, unpacked already. name: in messages; by default the path."""
+        """Open a file, or read a decompressed body instead.
+
+        name: the name in messages; by default the path. Raises InvalidInputError for a file that cannot be read as
+        text, is empty, or is a pipe or device.
+        """
         self.name, self._block_bytes = name or str(path), block_bytes
         if body is not None:
             self.total_bytes, self.is_parquet, self._opened = len(body), False, ExitStack()
@@ -94,10 +106,11 @@ class Stream:
 
     @property
     def done_bytes(self) -> int:
-        """How much of the file, as it lies on the disk, has been read."""
+        """How many bytes of the file on the disk have been read."""
         return min(self._raw.tell(), self.total_bytes)
 
     def read(self, size: int) -> bytes:
+        """Return the next `size` bytes. Fewer are the last ones. Raises InvalidInputError for damaged data."""
         try:
             return self._bytes.read(size)
         except UnicodeDecodeError as error:
@@ -108,10 +121,11 @@ class Stream:
             ) from error
 
     def blocks(self, start: int, first_line: int, cut: Cut, most_rows: int = BLOCK_ROWS) -> Iterator[tuple[int, bytes]]:
-        """Yield (line number of the first line, bytes) of consecutive blocks that end with a newline.
+        """Yield consecutive blocks that end with a newline: (line number of the first line, bytes).
 
-        start: offset in `head` where the records begin; first_line: its 1-based line number.
-        cut(data, stop): the end of the last whole record of `data[:stop]`, 0 when there is none. most_rows: of a block.
+        start: offset in `head` where the records begin; first_line: the 1-based line number there.
+        cut: finds the end of the last whole record. most_rows: the largest number of lines in a block.
+        Raises InvalidInputError for a line that is longer than a block, and for damaged data.
         """
         data, line, ended = self.head[start:], first_line, False
         while not ended or data:
@@ -132,7 +146,9 @@ class Stream:
         while True:
             end = stop if ended and stop == len(data) else cut(data, stop)
             if not end:
-                raise InvalidInputError(f"{self.name}: line {line:,} is longer than {stop:,} bytes; is this a table?")
+                raise InvalidInputError(
+                    f"{self.name}: line {line:,} is longer than {stop:,} bytes; check that this is a table."
+                )
             lines = data.count(b"\n", 0, end)
             if lines <= most_rows:
                 return end, lines
@@ -153,5 +169,5 @@ class Stream:
                 f"{self.name} is binary (or UTF-16); want CSV or NDJSON, plain or .gz, Parquet or .xlsx."
             )
         if b"\r" in head and b"\n" not in head:
-            raise InvalidInputError(f"{self.name} ends its lines with CR alone; save it with LF or CRLF line ends.")
+            raise InvalidInputError(f"{self.name} has line ends of CR alone; save it with LF or CRLF line ends.")
         return head

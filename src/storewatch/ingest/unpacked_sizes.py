@@ -1,7 +1,7 @@
-"""What a compressed Parquet file or Arrow stream would unpack to, read from its headers before anything is unpacked.
+"""Compute the uncompressed size of a Parquet file or Arrow stream from its headers, before anything is decompressed.
 
-A kilobyte of ZSTD can hold a gigabyte of zeros. Both readers allocate what these headers say, page by page and buffer
-by buffer, so their sum bounds the memory. Only as much of the two formats is read as that takes.
+A kilobyte of ZSTD can hold a gigabyte of zeros. The readers of both formats allocate the sizes in these headers, page
+by page and buffer by buffer, so the sum of the sizes limits the memory. Only the headers are read here.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import numpy as np
 
 from storewatch.domain.errors import InvalidInputError
 
-# No client sends more, and each costs some microseconds here.
+# Headers of pages or messages in a body. Reading each takes some microseconds; real bodies have far fewer.
 MAX_HEADERS: Final = 20_000
 MAX_FOOTER_BYTES: Final = 1 << 20
 
@@ -24,19 +24,25 @@ _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
 
 
 class ParquetSize(NamedTuple):
-    """What a Parquet file unpacks to: the bytes of all pages, and the rows that it or any of its columns holds."""
+    """The uncompressed bytes of all pages of a Parquet file, and the largest number of rows of the file or a column."""
 
     bytes: int
     rows: int
 
 
 def parquet_size(body: bytes) -> ParquetSize:
-    """Add up the sizes in the headers of a Parquet file's pages (parquet-format, PageHeader)."""
+    """Return the sum of the uncompressed page sizes of a Parquet file (parquet-format, PageHeader), and its rows.
+
+    Raises InvalidInputError when the headers cannot be read or there are more than MAX_HEADERS.
+    """
     return _measured(_parquet_size, body, "Parquet file")
 
 
 def arrow_stream_bytes(body: bytes) -> int:
-    """Add up the unpacked sizes of an Arrow stream's buffers (Arrow columnar format, Buffer compression)."""
+    """Return the sum of the uncompressed buffer sizes of an Arrow stream (Arrow columnar format, Buffer compression).
+
+    Raises InvalidInputError when the headers cannot be read or there are more than MAX_HEADERS.
+    """
     return _measured(_arrow_bytes, body, "Arrow IPC stream")
 
 
@@ -44,7 +50,7 @@ def _measured(measure: Callable[[bytes], _Size], body: bytes, what: str) -> _Siz
     try:
         return measure(body)
     except (error, IndexError, KeyError, TypeError, ValueError, RecursionError):
-        raise InvalidInputError(f"The body is no {what}, or a damaged one.") from None
+        raise InvalidInputError(f"The body is not a valid {what}; it may be damaged.") from None
 
 
 def _parquet_size(body: bytes) -> ParquetSize:
@@ -57,7 +63,7 @@ def _parquet_size(body: bytes) -> ParquetSize:
     for group in footer[4]:
         for column in group[1]:
             chunk = column[3]
-            at = chunk.get(11, chunk[9])  # the dictionary page comes first where there is one
+            at = chunk.get(11, chunk[9])  # a dictionary page comes before the data pages
             end = at + chunk[7]
             rows.append(0)
             while at < end:
@@ -74,7 +80,7 @@ def _parquet_size(body: bytes) -> ParquetSize:
 
 
 def _rows(page: dict[int, Any]) -> int:
-    """Return the number of rows of a page of texts or numbers; a dictionary has none."""
+    """Return the number of rows in a page of texts or numbers; 0 for a dictionary page."""
     rows = int(page[8][1]) if 8 in page else int(page[5][1]) if 5 in page else 0
     if rows < 0:
         raise ValueError
@@ -82,7 +88,7 @@ def _rows(page: dict[int, Any]) -> int:
 
 
 def _thrift_struct(data: bytes, at: int) -> tuple[dict[int, Any], int]:
-    """Read a struct of Thrift's compact protocol: its fields by their ids, and where it ends."""
+    """Read a struct of Thrift's compact protocol. Return its fields by id, and the offset after it."""
     fields: dict[int, Any] = {}
     field = 0
     while head := data[at]:
@@ -98,7 +104,7 @@ def _thrift_struct(data: bytes, at: int) -> tuple[dict[int, Any], int]:
 def _thrift_value(data: bytes, at: int, kind: int) -> tuple[Any, int]:
     if kind in (1, 2):  # true and false are in the field's head
         return None, at
-    if kind in (3, 7):  # a byte and a double, which nobody here asks for
+    if kind in (3, 7):  # a byte and a double, which are not needed
         return None, at + (1 if kind == 3 else 8)
     if kind in (4, 5, 6):
         return _zigzag(data, at)
@@ -175,7 +181,7 @@ def _batch_bytes(body: bytes, batch: int, start: int, size: int) -> int:
     vector = _follow(body, _slot(body, batch, 2))
     count = _U32.unpack_from(body, vector)[0]
     buffers = np.frombuffer(body, np.int64, 2 * count, vector + 4).reshape(count, 2)
-    # Each begins with its unpacked size; -1: it is not compressed.
+    # Each buffer begins with its uncompressed size; -1: it is not compressed.
     unpacked: Iterator[int] = (
         _I64.unpack_from(body, start + offset)[0] for offset, length in buffers.tolist() if length >= 8
     )
@@ -189,7 +195,7 @@ def _follow(data: bytes, at: int) -> int:
 
 
 def _slot(data: bytes, table: int, field: int) -> int:
-    """Where a field of a Flatbuffers table lies; 0 when it is left out."""
+    """Return the offset of a field of a Flatbuffers table; 0 if the table does not have it."""
     vtable: int = table - _I32.unpack_from(data, table)[0]
     place = 4 + 2 * field
     if vtable < 0 or place >= _U16.unpack_from(data, vtable)[0]:

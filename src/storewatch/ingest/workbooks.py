@@ -1,4 +1,4 @@
-"""Sheets of Excel workbooks (.xlsx) as rows of text."""
+"""Read sheets of Excel workbooks (.xlsx) as rows of text."""
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,20 +23,23 @@ _TIME_NAMES: Final = ("start_time_local", "end_time_local")
 
 
 class _UnreadableCellError(Exception):
-    """What a cell holds cannot be a value of its column."""
+    """The value of a cell cannot be a value of its column. The message is the reason."""
 
 
 def sheet_names(path: Path, name: str) -> list[str]:
-    """Return the names of the sheets of a workbook, in their order."""
+    """Return the names of the sheets of a workbook, in order. name: the name of the file in messages.
+
+    Raises InvalidInputError when the workbook is damaged.
+    """
     with _opened(path, name) as book:
         return [sheet.title for sheet in book.worksheets]
 
 
 @contextmanager
 def open_sheet(path: Path, sheet: str, name: str) -> Iterator[RowReader]:
-    """Open a sheet; its first row with any cell is the header. name: in messages.
+    """Open a sheet. Its header is the first row that is not empty. name: the name of the sheet in messages.
 
-    Raises InvalidInputError, here or while its blocks are read, when the sheet as a whole cannot be used.
+    Raises InvalidInputError when the sheet as a whole cannot be used, here or while its blocks are read.
     """
     with _opened(path, name) as book:
         rows = _rows(book, sheet, name)
@@ -57,12 +60,12 @@ def open_sheet(path: Path, sheet: str, name: str) -> Iterator[RowReader]:
 
 @contextmanager
 def _opened(path: Path, name: str) -> Iterator["Workbook"]:
-    # Half of the commands that import tables would load it for nothing.
+    # Most imports have no workbook, so openpyxl is loaded only here.
     from openpyxl import load_workbook  # noqa: PLC0415
     from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
 
     damages = (BadZipFile, InvalidFileException, zlib.error, EOFError, KeyError, OSError, NotImplementedError)
-    # Of openpyxl and of the XML parser, which refuses external entities and those that expand to much.
+    # Errors of openpyxl, and of the XML parser, which refuses external entities and those that expand to long text.
     while_loading = (*damages, SyntaxError, ValueError, TypeError, AttributeError, IndexError, AssertionError)
     try:
         with path.open("rb") as file:
@@ -81,10 +84,10 @@ def _opened(path: Path, name: str) -> Iterator["Workbook"]:
 def _rows(book: "Workbook", sheet: str, name: str) -> Iterator[tuple[int, Sequence[object]]]:
     """Yield the number and the cells of each row."""
     worksheet: Any = book[sheet]
-    worksheet.reset_dimensions()  # what the file says of its size may be wrong
+    worksheet.reset_dimensions()  # the dimensions in the file may be wrong
     try:
         yield from enumerate(worksheet.iter_rows(values_only=True), 1)
-    except (ValueError, SyntaxError, TypeError, IndexError) as error:  # of openpyxl and of the XML parser
+    except (ValueError, SyntaxError, TypeError, IndexError) as error:  # from openpyxl and from the XML parser
         raise InvalidInputError(f"{name} is a damaged sheet ({error}).") from error
 
 
@@ -102,7 +105,7 @@ def _line(number: int, row: Sequence[object], wanted: Mapping[str, int]) -> Line
 
 
 def _value(cell: object, name: str) -> str | None:
-    """Return a cell as the text that a CSV file would hold."""
+    """Return the text that a CSV file would have in this cell. Raises _UnreadableCellError. name: of the column."""
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, float) and name in ("store_id", "day", "weekday", "hour") and not cell.is_integer():
@@ -120,11 +123,11 @@ def _value(cell: object, name: str) -> str | None:
 
 
 def _clock(cell: datetime | timedelta) -> str:
-    """Return the clock time of a cell that holds a duration, or a time on the days that Excel counts from."""
+    """Return the time of day of a duration, or of a datetime on the first days of Excel's calendar."""
     if isinstance(cell, datetime):
         if cell.year > 1900:
             return str(cell)
-        cell = cell - datetime(1899, 12, 30)  # noqa: DTZ001 - a local clock
+        cell = cell - datetime(1899, 12, 30)  # noqa: DTZ001 - a local time
     seconds = round(cell.total_seconds())
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
