@@ -25,16 +25,16 @@ def test_mapping_is_saved_and_used_by_its_name(till: Path, tmp_path: Path) -> No
     home = tmp_path / "home"
     saved = run_command("import", *OPTIONS.split(), "--save-map", "till", till, home=home)
     assert saved.stdout.startswith(f"{till}: 2 of 2 rows of weekly_hours imported")
-    again = run_command("import", "--map", "till", till, home=home)
+    again = run_command("import", "--mapping", "till", till, home=home)
     assert again.stdout.startswith(f"{till}: 2 of 2 rows of weekly_hours imported")
 
 
 def test_saved_mappings_are_listed_shown_and_deleted(till: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     run_command("import", *OPTIONS.split(), "--save-map", "till", till, home=home)
-    run_command("import", "--map", "dow=day", "--map", "till", "--save-map", "another", till, home=home)
+    run_command("import", "--map", "closed=closed_on", "--mapping", "till", "--save-map", "another", till, home=home)
     columns = OPTIONS.removeprefix("--map ").split(" --map ")
-    another = [columns[1], columns[0], *columns[2:]]
+    another = [*columns, "closed=closed_on"]
     listed = run_command("mapping", "list", home=home).stdout
     assert listed == f"another: {', '.join(another)}\ntill: {', '.join(columns)}\n"
     assert run_command("mapping", "show", "till", home=home).stdout.splitlines() == columns
@@ -44,7 +44,7 @@ def test_saved_mappings_are_listed_shown_and_deleted(till: Path, tmp_path: Path)
         refused = run_command("mapping", command, "till", home=home)
         sentence = "storewatch: There is no column mapping saved as 'till'. `storewatch mapping list`"
         assert (refused.returncode, refused.stderr.startswith(sentence)) == (2, True)
-    assert "There is no column mapping 'till'" in run_command("import", "--map", "till", till, home=home).stderr
+    assert "There is no column mapping 'till'" in run_command("import", "--mapping", "till", till, home=home).stderr
 
 
 def test_mapping_of_an_import_that_fails_is_not_saved(till: Path, tmp_path: Path) -> None:
@@ -56,7 +56,9 @@ def test_mapping_of_an_import_that_fails_is_not_saved(till: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ("--map nobody", "There is no column mapping 'nobody' (saved: none); write column=field, or a saved name."),
+        ("--map nobody", "'nobody' is not column=field; the name of a saved mapping is for mapping."),
+        ("--mapping nobody", "There is no column mapping 'nobody' (saved: none)."),
+        ("--map x=day --map X=status", "The column 'x' is mapped to both day and status."),
         ("--map x=stor_id", "'x=stor_id' names no field of a table; did you mean store_id?"),
         ("--map =store_id", "'=store_id' names no field of a table"),
         ("--save-map till", "There is no mapping to save as till; give its columns with --map column=field."),
@@ -66,6 +68,22 @@ def test_mapping_of_an_import_that_fails_is_not_saved(till: Path, tmp_path: Path
 def test_mapping_that_cannot_be_is_refused(options: str, sentence: str, till: Path, tmp_path: Path) -> None:
     refused = run_command("import", *options.split(), till, home=tmp_path / "home")
     assert (refused.returncode, sentence in refused.stderr) == (2, True), refused.stderr
+
+
+def test_two_columns_that_hold_one_field_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "zones.csv"
+    file.write_text("shop,tz,Zone\na,Europe/Berlin,Asia/Tokyo\n")
+    options = ("--map", "shop=store_id", "--map", "tz=timezone_str", "--map", "zone=timezone_str")
+    refused = run_command("import", *options, file, home=tmp_path / "home")
+    sentence = "the header names the column timezone twice. Found: shop, tz, Zone."
+    assert (refused.returncode, sentence in refused.stderr) == (2, True), refused.stderr
+
+
+def test_ignored_columns_have_the_names_that_the_file_gives_them(tmp_path: Path) -> None:
+    file = tmp_path / "zones.csv"
+    file.write_text("store_id,timezone_str,Why\na,Europe/Berlin,moved\n")
+    done = run_command("import", "--map", "why=reason", file, home=tmp_path / "home")
+    assert "  ignored: Why\n" in done.stdout
 
 
 def test_weekdays_option_decides(tmp_path: Path) -> None:

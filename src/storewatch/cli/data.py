@@ -43,13 +43,13 @@ def import_paths(
         list[str],
         typer.Option(
             "--map",
-            help="Which field a column of another name holds, such as tz=timezone_str; or the name of a saved mapping. "
-            "Repeatable.",
+            help="Which field a column of another name holds, such as tz=timezone_str. Repeatable.",
             metavar="COLUMN=FIELD",
         ),
     ] = [],  # noqa: B006 - Typer copies it
+    mapping: Annotated[str | None, typer.Option(help="The name of a saved column mapping.", metavar="NAME")] = None,
     save_map: Annotated[
-        str | None, typer.Option(help="Save what --map says under this name, for --map NAME.", metavar="NAME")
+        str | None, typer.Option(help="Save the mapping of columns under this name, for --mapping.", metavar="NAME")
     ] = None,
     rejects: Annotated[
         Path | None,
@@ -84,8 +84,7 @@ def import_paths(
     Example: storewatch import --map open=start_time_local --map close=end_time_local --save-map till hours.csv
     """
     from storewatch.ingest import ImportOptions, find_files, import_files
-    from storewatch.ingest.mappings import new_mapping, read_mapping
-    from storewatch.ingest.tables import TABLES
+    from storewatch.ingest.mappings import new_mapping, read_mapping, saved_columns
     from storewatch.stores.gaps import find_gaps
 
     found = find_files(paths)
@@ -94,7 +93,8 @@ def import_paths(
         _reject_writer(rejects) as write_rejects,
     ):
         now = datetime.now(UTC)
-        columns = read_mapping(map_, TABLES, installation.catalog)
+        known = None if mapping is None else saved_columns(mapping, installation.catalog)
+        columns = read_mapping(map_, known)
         saved = None if save_map is None else new_mapping(save_map, columns, created_by=author(), now=now)
         with progress_bar("import") as progress:
             imported = import_files(

@@ -23,9 +23,10 @@ from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import CheckedRows, check_isolating_errors
 from storewatch.ingest.delimited import open_csv
-from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, nearest, recognise_one
+from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, keys_of, mapping_query, nearest, recognise_one
 from storewatch.ingest.json_rows import NO_ARRAY, json_rows, names_of_first
 from storewatch.ingest.lines import RepeatedKey, line_blocks, row_line
+from storewatch.ingest.mappings import Columns, apply_mapping, map_keys
 from storewatch.ingest.rejects import Rejects
 from storewatch.ingest.scopes import reject_outside_scope, reject_unknown_targets
 from storewatch.ingest.streams import Stream
@@ -60,13 +61,14 @@ class BulkChange:
     """How many rows were accepted and rejected.
 
     rejects: the first SHOWN_REJECTS of those rejected. ignored: the columns or keys that such rows do not have.
-    assumed: sentences about how the rows were read.
+    guessed: as in Pushed. assumed: sentences about how the rows were read.
     """
 
     accepted: int
     rejected: int
     rejects: tuple[BulkReject, ...]
     ignored: tuple[str, ...] = ()
+    guessed: str = ""
     assumed: tuple[str, ...] = ()
 
 
@@ -78,25 +80,26 @@ def replace_hours(
     scope: Scope = ALL_STORES,
     valid_from: date | None = None,
     weekdays: WeekdayCounting | None = None,
+    columns: Columns | None = None,
     now: datetime,
 ) -> BulkChange:
     """Replace the weekly hours of the stores named by the rows of a body.
 
     valid_from: the local date from which the new hours hold; earlier hours are kept. Without it they replace all hours.
     scope: rows of other stores are rejected. weekdays: how they are counted; None: as the numbers in the body show.
-    Stores whose rows were all rejected are noted. Raises InvalidInputError when the body as a whole cannot be read.
+    columns: the fields that columns, or keys, of other names hold. Stores whose rows were all rejected are noted.
+    Raises InvalidInputError when the body as a whole cannot be read.
     """
     table = _TABLE[ImportTable.WEEKLY_HOURS]
-    read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
-    _, rows = read(body, [table])
+    _, rows = _read(body, form, [table], columns or {})
     rows = _with_weekdays(rows, weekdays)
     rejected: list[pl.DataFrame] = []
     allowed = partial(catalog.stores.filter_ids, scope=scope) if scope.is_limited else None
 
-    def check(columns: pl.DataFrame) -> CheckedRows:
-        checked = check_hours(columns, now)
+    def check(rows: pl.DataFrame) -> CheckedRows:
+        checked = check_hours(rows, now)
         if checked.bad.height:
-            rejected.append(rejected_stores(columns, checked.bad, allowed))
+            rejected.append(rejected_stores(rows, checked.bad, allowed))
         return checked
 
     good, change = _check(rows, check, catalog, scope)
@@ -116,6 +119,7 @@ def replace_entries(
     scope: Scope = ALL_STORES,
     allow_unknown: bool = False,
     weekdays: WeekdayCounting | None = None,
+    columns: Columns | None = None,
     now: datetime,
 ) -> BulkChange:
     """Replace special hours, targets or sales of the stores, or of the labels, that the rows of a body name.
@@ -127,17 +131,16 @@ def replace_entries(
     tables = [
         table for table in TABLES if table.name == kind.value and (not scope.is_limited or "label" not in table.columns)
     ]
-    read = _csv_blocks if form is BulkFormat.CSV else _json_blocks
-    table, rows = read(body, tables)
+    table, rows = _read(body, form, tables, columns or {})
     if table.name in WEEKDAY_TABLES:
         rows = _with_weekdays(rows, weekdays)
 
-    def check(columns: pl.DataFrame) -> CheckedRows:
-        checked = table.check(columns, now)
+    def check(rows: pl.DataFrame) -> CheckedRows:
+        checked = table.check(rows, now)
         if scope.is_limited:  # other stores are rejected below
             return checked
         return reject_unknown_targets(
-            checked, columns, partial(catalog.names.unknown_targets, allow_unknown=allow_unknown)
+            checked, rows, partial(catalog.names.unknown_targets, allow_unknown=allow_unknown)
         )
 
     good, change = _check(rows, check, catalog, scope)
@@ -147,7 +150,13 @@ def replace_entries(
 
 
 def replace_labels(
-    body: bytes, form: BulkFormat, *, catalog: Catalog, scope: Scope = ALL_STORES, now: datetime
+    body: bytes,
+    form: BulkFormat,
+    *,
+    catalog: Catalog,
+    scope: Scope = ALL_STORES,
+    columns: Columns | None = None,
+    now: datetime,
 ) -> BulkChange:
     """Replace the labels of the stores named by the rows of a body. Raises ScopedLabelsError in a limited scope.
 
@@ -157,10 +166,10 @@ def replace_labels(
         raise ScopedLabelsError
     if form is BulkFormat.CSV:
         table = _TABLE[ImportTable.STORES]
-        _, rows = _csv_blocks(body, [table])
-        good, change = _check(rows, lambda columns: table.check(columns, now), catalog, scope)
+        _, rows = _csv_blocks(body, [table], columns or {})
+        good, change = _check(rows, lambda found: table.check(found, now), catalog, scope)
     else:
-        good, change = _check(_label_blocks(body), check_labels, catalog, scope)
+        good, change = _check(_label_blocks(body, columns or {}), check_labels, catalog, scope)
     if not change.accepted:
         return change
     labels = good.select(LABELS.names())
@@ -175,6 +184,7 @@ class _BodyRows:
     blocks: Iterable[Block]
     first_line: int
     ignored: tuple[str, ...] = ()
+    guessed: str = ""
     assumed: tuple[str, ...] = ()
 
 
@@ -211,36 +221,50 @@ def _check(
         rejected=rejects.count,
         rejects=tuple(BulkReject(index=one.line - rows.first_line, reason=one.reason) for one in rejects.first),
         ignored=rows.ignored,
+        guessed=rows.guessed,
         assumed=tuple(dict.fromkeys((*rows.assumed, *assumed))),
     )
 
 
-def _csv_blocks(body: bytes, tables: Sequence[TableSchema]) -> tuple[TableSchema, _BodyRows]:
+def _read(
+    body: bytes, form: BulkFormat, tables: Sequence[TableSchema], columns: Columns
+) -> tuple[TableSchema, _BodyRows]:
+    return (_csv_blocks if form is BulkFormat.CSV else _json_blocks)(body, tables, columns)
+
+
+def _csv_blocks(body: bytes, tables: Sequence[TableSchema], columns: Columns) -> tuple[TableSchema, _BodyRows]:
     if body.count(b"\n") > MAX_ROWS + 1:
         raise InvalidInputError(f"The body has more than {MAX_ROWS:,} rows; send it in parts.")
     reader = open_csv(Stream(_BODY, body=body))
-    header = recognise_one(str(_BODY), reader.names, tables)
+    header = recognise_one(str(_BODY), reader.names, tables, columns)
     (found,) = header.tables
     return found.table, _BodyRows(blocks=reader.blocks(found.positions), first_line=2, ignored=header.ignored)
 
 
-def _json_blocks(body: bytes, tables: Sequence[TableSchema]) -> tuple[TableSchema, _BodyRows]:
-    chunks = _json_chunks(body)
+def _json_blocks(body: bytes, tables: Sequence[TableSchema], columns: Columns) -> tuple[TableSchema, _BodyRows]:
+    chunks = (map_keys(rows, columns) if columns else rows for rows in _json_chunks(body))
     first_chunk = next(chunks)
     names = names_of_first(first_chunk)
-    table = nearest(names, tables)
+    table = nearest(apply_mapping(names, {}), tables)
     keys = {column: aliases[0] for column, aliases in {**table.columns, **table.optional}.items()}
-    keys |= {column: names[place] for column, place in table.positions(names).items()}
+    keys |= keys_of(names, table)
 
     def read(rows: list[object], first: int) -> Iterable[Block]:
         lines = (row_line(number, b"{}", row, keys) for number, row in enumerate(rows, first))
         return line_blocks(lines, tuple(keys), lambda: 0)
 
-    return table, _read_chunks(chain([first_chunk], chunks), read, keys.values())
+    rows = _read_chunks(chain([first_chunk], chunks), read, keys.values())
+    return table, replace(rows, guessed=mapping_query(names, table))
 
 
-def _label_blocks(body: bytes) -> _BodyRows:
-    return _read_chunks(_json_chunks(body), _label_block, ("store_id", "labels"))
+def _label_blocks(body: bytes, columns: Columns) -> _BodyRows:
+    """Read rows of a store and its labels, of which `name` alone can be mapped."""
+    names = {column: field for column, field in columns.items() if field == "name"}
+
+    def read(rows: list[object], first: int) -> list[Block]:
+        return _label_block(map_keys(rows, columns), names, first)
+
+    return _read_chunks(_json_chunks(body), read, ("store_id", "labels", *columns))
 
 
 def _json_chunks(body: bytes) -> Iterator[list[object]]:
@@ -268,13 +292,13 @@ def _read_chunks(
     return _BodyRows(blocks=blocks, first_line=0, ignored=tuple(ignored)[:MAX_IGNORED])
 
 
-def _label_block(rows: list[object], first: int) -> list[Block]:
+def _label_block(rows: list[object], names: Columns, first: int) -> list[Block]:
     numbers: list[int] = []
     good: list[tuple[str, dict[str, str | None]]] = []
     broken: list[tuple[int, str, str]] = []
     for number, row in enumerate(rows, first):
         try:
-            good.append(_label_row(row))
+            good.append(_label_row(row, names))
             numbers.append(number)
         except InvalidInputError as error:
             broken.append((number, "{}", str(error)))
@@ -307,10 +331,12 @@ def _label_columns(rows: list[tuple[str, dict[str, str | None]]]) -> pl.DataFram
     )
 
 
-def _label_row(row: object) -> tuple[str, dict[str, str | None]]:
+def _label_row(row: object, names: Columns) -> tuple[str, dict[str, str | None]]:
+    if isinstance(row, RepeatedKey):
+        raise InvalidInputError(f"it names {json.dumps(row.key)[:60]} twice")
     if not isinstance(row, dict):
         raise InvalidInputError("it is not a JSON object with store_id and labels")
-    store_id, labels = row.get("store_id"), row.get("labels")
+    store_id, (labels,) = row.get("store_id"), map_keys([row.get("labels")], names)
     if isinstance(labels, RepeatedKey):
         raise InvalidInputError(f"it has the key {json.dumps(labels.key)[:60]} twice")
     if not isinstance(store_id, str) or not isinstance(labels, dict):

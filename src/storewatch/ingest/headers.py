@@ -1,15 +1,16 @@
 """Which tables the header of a file carries, where their columns are, and which columns belong to none of them."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlencode
 
 from storewatch.domain.enums import ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.texts import clean_id
 from storewatch.ingest.cells import LABEL_NAME
-from storewatch.ingest.mappings import apply_mapping, suggest_mappings
+from storewatch.ingest.mappings import Columns, apply_mapping, suggest_mappings
 from storewatch.ingest.tables import DAY_NAMES, TABLES, TableSchema
 
 # Of the keys of many objects.
@@ -56,45 +57,80 @@ class Header:
         return {column: place for found in self.tables for column, place in found.positions.items()}
 
 
-def recognise(file: str, header: Sequence[str], columns: Mapping[str, str] | None = None) -> Header:
+def recognise(file: str, header: Sequence[str], columns: Columns | None = None) -> Header:
     """Find every table that has all its columns in a header, in any order and case.
 
     Beside a table of stores the other columns are labels; beside polls only `name` is one. Raises InvalidInputError
     when no table fits, a wanted column is there twice, or a column may belong to two tables. columns: the fields that
     columns of other names hold.
     """
-    if columns:
-        header = apply_mapping(_names(header), columns)
-    names = _names(header)
+    names = apply_mapping(header, columns or {})
     complete = [table for table in TABLES if set(table.columns) <= set(table.positions(names))]
     if not complete:
-        raise InvalidInputError(_none_fits(file, header, _meant(names), "none of the nine tables"))
+        meant = _meant(names)
+        hint = "".join(f" --map {guess}" for guess in suggest_mappings(names, meant))
+        raise InvalidInputError(_none_fits(file, header, names, meant, "none of the nine tables") + mapping_hint(hint))
     _refuse_ambiguous(file, names, complete)
     others = [table for table in complete if table.name is not ImportTable.STORES]
     found = [FoundTable(table=table, positions=table.positions(names), is_joined=len(complete) > 1) for table in others]
     if len(others) < len(complete):
         found.append(_table_of_stores(file, names, found))
     for each in found:
-        _refuse_repeated(file, header, each)
-    ignored = tuple(ignored_columns(header, [each.positions for each in found]))
-    return Header(tables=tuple(found), ignored=ignored, assumed=tuple(_nearly_found(names, complete, ignored)))
+        _refuse_repeated(file, header, names, each)
+    used = {place for each in found for place in each.positions.values()}
+    unused = {name for place, name in enumerate(names) if place not in used}
+    return Header(
+        tables=tuple(found),
+        ignored=tuple(ignored_columns(header, used)),
+        assumed=tuple(_nearly_found(names, complete, unused)),
+    )
 
 
-def recognise_one(file: str, header: Sequence[str], tables: Sequence[TableSchema]) -> Header:
+def recognise_one(
+    file: str, header: Sequence[str], tables: Sequence[TableSchema], columns: Columns | None = None
+) -> Header:
     """Find the one of these tables that a header is; its columns of other tables are ignored.
 
-    Raises InvalidInputError as `recognise`.
+    columns, errors: as in `recognise`. None: the caller cannot name any.
     """
-    names = _names(header)
+    names = apply_mapping(header, columns or {})
     table = nearest(names, tables)
     if not set(table.columns) <= set(table.positions(names)):
-        raise InvalidInputError(_none_fits(file, header, table, f"not that of {table.title}"))
+        hint = "" if columns is None else mapping_hint(mapping_query(names, table))
+        raise InvalidInputError(_none_fits(file, header, names, table, f"not that of {table.title}") + hint)
     _refuse_ambiguous(file, names, [table])
     found = FoundTable(table=table, positions=table.positions(names))
     if table.name is ImportTable.STORES:
         found = _table_of_stores(file, names, [])
-    _refuse_repeated(file, header, found)
-    return Header(tables=(found,), ignored=tuple(ignored_columns(header, [found.positions])))
+    _refuse_repeated(file, header, names, found)
+    return Header(tables=(found,), ignored=tuple(ignored_columns(header, {*found.positions.values()})))
+
+
+def keys_of(names: Sequence[str], table: TableSchema) -> dict[str, str]:
+    """Return the key of each column that JSON objects with these keys have, in any case.
+
+    Raises InvalidInputError when two of the keys are names of one column.
+    """
+    plain = apply_mapping(names, {})
+    found = {column: names[place] for column, place in table.positions(plain).items()}
+    for column, aliases in {**table.columns, **table.optional}.items():
+        several = [key for key, name in zip(names, plain, strict=True) if name in aliases]
+        if len(several) > 1:
+            raise InvalidInputError(
+                f"The body: its objects name {column} twice, as {' and '.join(map(printable, several))}."
+            )
+    return found
+
+
+def mapping_query(names: Sequence[str], table: TableSchema) -> str:
+    """Return the query of a request that maps the columns that may be what a table lacks; empty without one."""
+    pairs = [("map", guess) for guess in suggest_mappings(apply_mapping(names, {}), table)]
+    return f" ?{urlencode(pairs, safe='=')}" if pairs else ""
+
+
+def mapping_hint(hint: str) -> str:
+    """Return the sentence of an error that names options which map columns; empty without any."""
+    return f" If other names hold these:{hint}" if hint else ""
 
 
 def nearest(names: Sequence[str], tables: Sequence[TableSchema]) -> TableSchema:
@@ -118,11 +154,10 @@ def _meant(names: Sequence[str]) -> TableSchema:
     return max(complete, key=lambda table: len(table.columns), default=None) or nearest(names, TABLES)
 
 
-def ignored_columns(header: Sequence[str], used: Sequence[dict[str, int]]) -> list[str]:
+def ignored_columns(header: Sequence[str], used: Collection[int]) -> list[str]:
     """Return the names of the columns at no used position, each once, as they can be shown."""
-    places = {place for positions in used for place in positions.values()}
     unused = [
-        printable(name) or f"column {place + 1} (no name)" for place, name in enumerate(header) if place not in places
+        printable(name) or f"column {place + 1} (no name)" for place, name in enumerate(header) if place not in used
     ]
     return list(dict.fromkeys(unused))
 
@@ -149,10 +184,6 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in clean_id(name))[:40]
 
 
-def _names(header: Sequence[str]) -> list[str]:
-    return [clean_id(name).lower() for name in header]
-
-
 def _refuse_ambiguous(file: str, names: Sequence[str], complete: Sequence[TableSchema]) -> None:
     """Refuse a header that can be read in two ways."""
     tables = {table.name for table in complete}
@@ -174,8 +205,7 @@ def _refuse_ambiguous(file: str, names: Sequence[str], complete: Sequence[TableS
         )
 
 
-def _refuse_repeated(file: str, header: Sequence[str], found: FoundTable) -> None:
-    names = _names(header)
+def _refuse_repeated(file: str, header: Sequence[str], names: Sequence[str], found: FoundTable) -> None:
     columns = {**{column: (column,) for column in found.positions}, **found.table.columns, **found.table.optional}
     for column, aliases in columns.items():
         if len([name for name in names if name in aliases]) > 1:
@@ -218,10 +248,10 @@ def _foreign_names() -> set[str]:
     return {alias for table in tables for aliases in table.columns.values() for alias in aliases}
 
 
-def _nearly_found(names: Sequence[str], complete: Sequence[TableSchema], ignored: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence for each table of which the ignored columns are more than half."""
+def _nearly_found(names: Sequence[str], complete: Sequence[TableSchema], unused: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each table of which the unused columns are more than half."""
     complete_names = {table.name for table in complete}
-    unused = {name.lower() for name in ignored}
+    unused = set(unused)
     for table in TABLES:
         own = [column for column in table.columns if column not in ("store_id", "label", "value")]
         there = [column for column in own if unused.intersection(table.columns[column])]
@@ -230,18 +260,13 @@ def _nearly_found(names: Sequence[str], complete: Sequence[TableSchema], ignored
             yield f"{', '.join(there)} are not read as {table.title}, because there is no {table.wanted(missing)}"
 
 
-def _none_fits(file: str, header: Sequence[str], table: TableSchema, what: str) -> str:
-    positions = table.positions(_names(header))
+def _none_fits(file: str, header: Sequence[str], names: Sequence[str], table: TableSchema, what: str) -> str:
+    positions = table.positions(names)
     missing = [column for column in table.columns if column not in positions]
     return (
         f"{file}: the header is {what}. Found: {_listed(header)}. Nearest is the table of {table.title}, which wants "
-        f"{table.wanted(table.columns)}; missing: {table.wanted(missing)}.{_hint(header, table)}"
+        f"{table.wanted(table.columns)}; missing: {table.wanted(missing)}."
     )
-
-
-def _hint(header: Sequence[str], table: TableSchema) -> str:
-    options = " ".join(f"--map {guess}" for guess in suggest_mappings(_names(header), table))
-    return f" If other names hold these: {options}" if options else ""
 
 
 def _listed(header: Sequence[str]) -> str:

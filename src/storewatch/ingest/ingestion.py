@@ -136,14 +136,7 @@ class Ingestion:
         return [
             each
             if isinstance(each, Exception)
-            else PushOutcome(
-                accepted=each.accepted,
-                rejected=each.rejected,
-                rejects=each.rejects,
-                ignored=each.ignored,
-                assumed=each.assumed,
-                lake_version=version if each.accepted else None,
-            )
+            else PushOutcome(**vars(each), lake_version=version if each.accepted else None)
             for each in checked
         ]
 

@@ -1,7 +1,7 @@
 """Other names of columns: given by the user, saved under a name, or guessed for the error about a header."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Final
@@ -9,7 +9,11 @@ from typing import Final
 from storewatch.catalog import Catalog, ColumnMapping
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.texts import clean_id
-from storewatch.ingest.tables import TableSchema
+from storewatch.ingest.lines import object_of
+from storewatch.ingest.tables import TABLES, TableSchema
+
+# Names of columns in lower case -> the fields that they hold.
+Columns = Mapping[str, str]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 # Names that other systems give to these columns.
@@ -27,36 +31,43 @@ _SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def read_mapping(texts: Sequence[str], tables: Sequence[TableSchema], catalog: Catalog | None) -> dict[str, str]:
-    """Return the field of each column by the options of an import: `column=field`, or the name of a saved mapping.
+def read_mapping(texts: Sequence[str], saved: Columns | None = None) -> dict[str, str]:
+    """Return the field of each column by the options of an import, each `column=field`, and a saved mapping.
 
-    catalog: None for a caller that must not see saved mappings.
-    Raises InvalidInputError for a field that no table has, or a name under which nothing is saved.
+    Raises InvalidInputError for a text that is not `column=field`, a field that no table has, or a column with two
+    fields.
     """
-    fields = _fields(tables)
-    columns: dict[str, str] = {}
+    fields = _fields(TABLES)
+    columns = dict(saved or {})
     for text in texts:
         column, equals, field = text.rpartition("=")
         if not equals:
-            saved = None if catalog is None else catalog.mappings.find(text)
-            if saved is None:
-                known = ", ".join(each.name for each in catalog.mappings.list_()) if catalog else ""
-                known = known or "none"
-                raise InvalidInputError(
-                    f"There is no column mapping {text[:100]!r} (saved: {known}); write column=field, or a saved name."
-                )
-            columns |= saved.columns
-            continue
+            raise InvalidInputError(f"{text[:100]!r} is not column=field; the name of a saved mapping is for mapping.")
         name, wanted = clean_id(column).lower(), clean_id(field).lower()
         if not name or wanted not in fields:
             near = get_close_matches(wanted, fields, n=1)
             hint = f"; did you mean {near[0]}?" if near else f". The fields are {', '.join(fields)}."
             raise InvalidInputError(f"{text[:100]!r} names no field of a table{hint}")
-        columns[name] = wanted
+        if columns.setdefault(name, wanted) != wanted:
+            raise InvalidInputError(f"The column {name[:100]!r} is mapped to both {columns[name]} and {wanted}.")
     return columns
 
 
-def new_mapping(name: str, columns: Mapping[str, str], *, created_by: str | None, now: datetime) -> ColumnMapping:
+def saved_columns(name: str, catalog: Catalog | None) -> dict[str, str]:
+    """Return the columns of a saved mapping. Raises InvalidInputError if there is none with this name.
+
+    catalog: None for a caller that must not see saved mappings.
+    """
+    saved = None if catalog is None else catalog.mappings.find(name)
+    if saved is None:
+        names = [each.name for each in catalog.mappings.list_()] if catalog else []
+        near = get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f" (saved: {', '.join(names) or 'none'})."
+        raise InvalidInputError(f"There is no column mapping {name[:100]!r}{hint}")
+    return dict(saved.columns)
+
+
+def new_mapping(name: str, columns: Columns, *, created_by: str | None, now: datetime) -> ColumnMapping:
     """Return a mapping to save under a name. Raises InvalidInputError if it cannot be saved."""
     if not _NAME.fullmatch(name):
         raise InvalidInputError(f"{name[:100]!r} is no name for a mapping; want 1 to 100 letters, digits, . _ or -.")
@@ -65,9 +76,22 @@ def new_mapping(name: str, columns: Mapping[str, str], *, created_by: str | None
     return ColumnMapping(name=name, columns=dict(columns), created_by=created_by, created_at=now)
 
 
-def apply_mapping(names: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
-    """Return the names of a header, in lower case, with the fields in place of the mapped columns."""
-    return [mapping.get(name, name) for name in names]
+def apply_mapping(header: Sequence[str], mapping: Columns) -> list[str]:
+    """Return the names of a header, clean and in lower case, with the fields in place of the mapped columns."""
+    names = [clean_id(name).lower() for name in header]
+    return [mapping.get(name, name) for name in names] if mapping else names
+
+
+def map_keys(rows: Iterable[object], mapping: Columns) -> list[object]:
+    """Put the fields in place of the mapped keys of JSON objects. An object that names a field twice is RepeatedKey."""
+    if not mapping:
+        return [*rows]
+    return [
+        object_of([(mapping.get(clean_id(key).lower(), key), value) for key, value in row.items()])
+        if isinstance(row, dict)
+        else row
+        for row in rows
+    ]
 
 
 def suggest_mappings(names: Sequence[str], table: TableSchema) -> Iterator[str]:

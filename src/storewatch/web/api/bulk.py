@@ -11,6 +11,7 @@ from storewatch.access import Principal
 from storewatch.domain.enums import WeekdayCounting
 from storewatch.domain.media_types import CSV, JSON
 from storewatch.ingest.bulk import SHOWN_REJECTS, BulkChange, BulkFormat
+from storewatch.ingest.headers import mapping_hint
 from storewatch.installation import Installation
 from storewatch.web.parameters import field, invalid_fields, media_type
 from storewatch.web.problems import problem_responses
@@ -97,7 +98,12 @@ async def replace_rows(
     changed = await run_sync(run)
     request.state.audit_detail = {"accepted": changed.accepted, "rejected": changed.rejected}
     if not changed.accepted:
-        raise invalid_fields((("body", reject.index), reject.reason) for reject in changed.rejects)
+        errors: list[tuple[tuple[str | int, ...], str]] = [
+            (("body", reject.index), reject.reason) for reject in changed.rejects
+        ]
+        if changed.guessed:
+            errors.append((("body",), mapping_hint(changed.guessed).strip()))
+        raise invalid_fields(errors)
     return BulkAnswer.of(changed)
 
 

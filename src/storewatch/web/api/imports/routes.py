@@ -16,10 +16,9 @@ from uuid import uuid4
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
-from pydantic import StringConstraints
 
 from storewatch.access import Principal
-from storewatch.catalog import Catalog, ColumnMapping, Job, shown_number
+from storewatch.catalog import Catalog, Job, shown_number
 from storewatch.domain.enums import JobKind, WeekdayCounting
 from storewatch.domain.errors import (
     ImportChangedError,
@@ -33,10 +32,8 @@ from storewatch.domain.instants import format_instant, format_optional_instant
 from storewatch.domain.media_types import CSV
 from storewatch.ingest import ImportOptions, InputFile, group_by_table
 from storewatch.ingest.inputs import join_names
-from storewatch.ingest.mappings import new_mapping, read_mapping
-from storewatch.ingest.tables import TABLES
+from storewatch.ingest.mappings import new_mapping, read_mapping, saved_columns
 from storewatch.ingest.undoing import undo_imports
-from storewatch.installation import Installation
 from storewatch.jobs.kinds.import_ import upload_name
 from storewatch.web.api.imports.models import (
     AcceptedImports,
@@ -47,6 +44,15 @@ from storewatch.web.api.imports.models import (
     result_tables,
 )
 from storewatch.web.api.jobs.pages import StateFilter, page_of_jobs
+from storewatch.web.api.mappings.parameters import (
+    MAP,
+    MAPPING,
+    MAX_MAPPED,
+    MappedColumns,
+    MappingName,
+    MapText,
+    mappings_for,
+)
 from storewatch.web.api.targeting import ALLOW_UNKNOWN
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
@@ -59,8 +65,6 @@ from storewatch.web.upload_forms import MAX_FILES, UploadRoute
 
 MAX_NAME_LENGTH: Final = 200
 SHOWN_REJECTS: Final = 10
-MAX_MAPPED: Final = 100
-MapText = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 _PAGE_ROWS: Final = 10_000
 
 
@@ -80,6 +84,7 @@ def create_imports(
     request: Request,
     response: Response,
     installation: Installed,
+    columns: MappedColumns,
     file: Annotated[
         list[UploadFile],
         File(
@@ -103,14 +108,9 @@ def create_imports(
     ] = None,
     allow_unknown: Annotated[bool, Form(description=ALLOW_UNKNOWN)] = False,
     map_: Annotated[
-        list[MapText] | None,
-        Form(
-            alias="map",
-            max_length=MAX_MAPPED,
-            description="`column=field`, such as `tz=timezone_str`, or the name of a saved mapping. May be repeated.",
-            examples=[None],
-        ),
+        list[MapText] | None, Form(alias="map", max_length=MAX_MAPPED, description=MAP, examples=[None])
     ] = None,
+    mapping: Annotated[MappingName | None, Form(description=MAPPING, examples=[None])] = None,
     save_map: Annotated[
         str | None, Form(max_length=100, description="Save the mapping under this name.", examples=[None])
     ] = None,
@@ -121,7 +121,17 @@ def create_imports(
     were there. Imports run in the background, and are not lost when the service stops or fails.
     """
     local_date(valid_from, "body", "valid_from")
-    columns, saved = _mapping(map_ or [], save_map, caller, installation)
+    if save_map is not None and caller.scope.is_limited:
+        raise ScopedChangeError
+    if mapping is not None:
+        with field("body", "mapping"):
+            columns = {**columns, **saved_columns(mapping, mappings_for(caller, installation.catalog))}
+    with field("body", "map"):
+        columns = read_mapping(map_ or [], columns)
+    saved = None
+    if save_map is not None:
+        with field("body", "save_map"):
+            saved = new_mapping(save_map, columns, created_by=caller.key_id, now=installation.clock())
     options: dict[str, Any] = {"strict": strict, "allow_unknown": allow_unknown}
     options |= {"valid_from": valid_from} if valid_from else {}
     options |= ({"weekdays": weekdays.value} if weekdays else {}) | ({"columns": columns} if columns else {})
@@ -154,24 +164,6 @@ def create_imports(
     if len(imports) == 1:
         response.headers["Location"] = f"/v1/imports/{next(iter(imports))}"
     return AcceptedImports(items=[ImportModel.of(_find(installation.catalog, job_id, caller)) for job_id in imports])
-
-
-def _mapping(
-    texts: Sequence[str], save_as: str | None, caller: Principal, installation: Installation
-) -> tuple[dict[str, str], ColumnMapping | None]:
-    """Return the mapping of columns for an upload, and the mapping to save under the name `save_as`.
-
-    All callers share the saved mappings, so a key with a scope can neither use nor save one.
-    """
-    limited = caller.scope.is_limited
-    if limited and save_as is not None:
-        raise ScopedChangeError
-    with field("body", "map"):
-        columns = read_mapping(texts, TABLES, None if limited else installation.catalog)
-    if save_as is None:
-        return columns, None
-    with field("body", "save_map"):
-        return columns, new_mapping(save_as, columns, created_by=caller.key_id, now=installation.clock())
 
 
 @router.get("", operation_id="listImports", responses=problem_responses(422))

@@ -1,11 +1,13 @@
 """Labels of many stores at once."""
 
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request
 
 from storewatch.ingest import bulk
 from storewatch.web.api.bulk import BULK_RESPONSES, BulkAnswer, bulk_body, replace_rows
+from storewatch.web.api.mappings.parameters import MappedColumns
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
 from storewatch.web.dependencies import Installed
@@ -41,11 +43,13 @@ _BODY: Final = bulk_body(
     responses=BULK_RESPONSES,
 )
 @body_limit(BodyLimit.DATA)
-async def replace_labels(request: Request, caller: Operator, installation: Installed) -> BulkAnswer:
+async def replace_labels(
+    request: Request, caller: Operator, installation: Installed, columns: MappedColumns
+) -> BulkAnswer:
     """Replace the labels of many stores.
 
     All labels of every store that a good row names are replaced; other stores keep their labels. Good rows are stored,
     the others are returned with their position and reason. The body is JSON, or CSV with store_id, name and a column
     for each label.
     """
-    return await replace_rows(request, caller, installation, bulk.replace_labels)
+    return await replace_rows(request, caller, installation, partial(bulk.replace_labels, columns=columns))

@@ -14,10 +14,13 @@ from storewatch.catalog import shown_number
 from storewatch.domain.enums import PushFormat
 from storewatch.domain.errors import OverCapacityError
 from storewatch.domain.media_types import ARROW, CSV, JSON, NDJSON, PARQUET
+from storewatch.ingest.headers import mapping_hint
 from storewatch.ingest.ingestion import REQUEST_BYTES, Ingestion, PushOutcome
+from storewatch.ingest.mappings import Columns
 from storewatch.ingest.pushed import Pushed, read_pushed
 from storewatch.ingest.tables import MAX_DETAIL_LENGTH
 from storewatch.stores.poll_texts import KNOWN_REASONS
+from storewatch.web.api.mappings.parameters import MappedColumns
 from storewatch.web.api.observations.models import PushedObservations, RejectedObservation
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
@@ -108,7 +111,9 @@ _reading: Final = anyio.CapacityLimiter(READING_AT_ONCE)
     ),
 )
 @body_limit(BodyLimit.DATA)
-async def push_observations(request: Request, caller: Operator, installation: Installed) -> Response:
+async def push_observations(
+    request: Request, caller: Operator, installation: Installed, columns: MappedColumns
+) -> Response:
     """Store observations of one or many stores. The answer is sent when they are durable.
 
     Good observations are stored; the others are returned with their position and reason. Sending the same observations
@@ -121,7 +126,7 @@ async def push_observations(request: Request, caller: Operator, installation: In
     memory = _HeldMemory(installation.ingestion)
     try:
         body = await _read(request, memory)
-        pushed = await _parse(body, form, caller)
+        pushed = await _parse(body, form, caller, columns)
         future = installation.ingestion.submit(pushed)
     except ClientDisconnect:
         memory.release()
@@ -170,16 +175,17 @@ async def _read(request: Request, memory: _HeldMemory) -> bytes:
     return b"".join(parts)
 
 
-async def _parse(body: bytes, form: PushFormat, caller: Principal) -> Pushed:
+async def _parse(body: bytes, form: PushFormat, caller: Principal, columns: Columns) -> Pushed:
     scope = caller.scope
     if len(body) <= INLINE_BYTES:
-        return read_pushed(body, form, scope)
-    return await run_sync(read_pushed, body, form, scope, limiter=_reading)
+        return read_pushed(body, form, scope, columns)
+    return await run_sync(read_pushed, body, form, scope, columns, limiter=_reading)
 
 
 def _answer(outcome: PushOutcome, caller: Principal) -> Response:
     if not outcome.accepted:
         detail = f"No observation was good, {outcome.rejected:,} rejected; nothing was stored."
+        detail += mapping_hint(outcome.guessed)
         errors = [{"field": f"body.{reject.index}", "message": reject.reason} for reject in outcome.rejects]
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "rejected-observations", detail, errors=errors)
     answer = PushedObservations(

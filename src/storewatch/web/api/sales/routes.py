@@ -17,6 +17,7 @@ from storewatch.web.api.entries.requests import (
     entries_body,
     list_entries,
 )
+from storewatch.web.api.mappings.parameters import MappedColumns
 from storewatch.web.api.sales.models import SalesEntry
 from storewatch.web.api.targeting import NO_STORE, AllowUnknownLabel
 from storewatch.web.audit import audited
@@ -56,6 +57,7 @@ async def replace_sales(
     request: Request,
     caller: Operator,
     installation: Installed,
+    columns: MappedColumns,
     allow_unknown: AllowUnknownLabel = False,
     weekdays: Weekdays = None,
 ) -> BulkAnswer:
@@ -66,7 +68,7 @@ async def replace_sales(
     `allow_unknown` is true. A key with a scope can write only rows of its own stores.
     """
     replace = partial(replace_entries, EntryKind.SALES, allow_unknown=allow_unknown, weekdays=weekdays)
-    return await replace_rows(request, caller, installation, replace)
+    return await replace_rows(request, caller, installation, partial(replace, columns=columns))
 
 
 @router.delete(

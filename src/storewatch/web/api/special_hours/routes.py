@@ -18,6 +18,7 @@ from storewatch.web.api.entries.requests import (
     entries_body,
     list_entries,
 )
+from storewatch.web.api.mappings.parameters import MappedColumns
 from storewatch.web.api.special_hours.models import SpecialHours
 from storewatch.web.api.targeting import NO_STORE, AllowUnknownLabel
 from storewatch.web.audit import audited
@@ -64,7 +65,11 @@ def list_special_hours(
 )
 @body_limit(BodyLimit.DATA)
 async def replace_special_hours(
-    request: Request, caller: Operator, installation: Installed, allow_unknown: AllowUnknownLabel = False
+    request: Request,
+    caller: Operator,
+    installation: Installed,
+    columns: MappedColumns,
+    allow_unknown: AllowUnknownLabel = False,
 ) -> BulkAnswer:
     """Replace the special hours of every store (or label) and date that a row names. Others stay unchanged.
 
@@ -73,7 +78,7 @@ async def replace_special_hours(
     `allow_unknown` is true. A key with a scope can write only rows of its own stores.
     """
     replace = partial(replace_entries, EntryKind.SPECIAL_HOURS, allow_unknown=allow_unknown)
-    return await replace_rows(request, caller, installation, replace)
+    return await replace_rows(request, caller, installation, partial(replace, columns=columns))
 
 
 @router.delete(

@@ -17,6 +17,7 @@ from storewatch.web.api.entries.requests import (
     entries_body,
     list_entries,
 )
+from storewatch.web.api.mappings.parameters import MappedColumns
 from storewatch.web.api.targeting import NO_STORE, AllowUnknownLabel
 from storewatch.web.api.targets.models import TargetEntry
 from storewatch.web.audit import audited
@@ -49,7 +50,11 @@ def list_targets(caller: Viewer, installation: Installed, query: EntryQueryParam
 )
 @body_limit(BodyLimit.DATA)
 async def replace_targets(
-    request: Request, caller: Operator, installation: Installed, allow_unknown: AllowUnknownLabel = False
+    request: Request,
+    caller: Operator,
+    installation: Installed,
+    columns: MappedColumns,
+    allow_unknown: AllowUnknownLabel = False,
 ) -> BulkAnswer:
     """Replace the targets of every store or label that a row names. Others stay unchanged.
 
@@ -58,7 +63,7 @@ async def replace_targets(
     `allow_unknown` is true. A key with a scope can write only rows of its own stores.
     """
     replace = partial(replace_entries, EntryKind.TARGETS, allow_unknown=allow_unknown)
-    return await replace_rows(request, caller, installation, replace)
+    return await replace_rows(request, caller, installation, partial(replace, columns=columns))
 
 
 @router.delete(

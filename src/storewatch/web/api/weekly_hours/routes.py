@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from storewatch.ingest.bulk import replace_hours
 from storewatch.stores.current import describe
 from storewatch.web.api.bulk import BULK_RESPONSES, BulkAnswer, Weekdays, bulk_body, replace_rows
+from storewatch.web.api.mappings.parameters import MappedColumns
 from storewatch.web.api.stores.changes import change_fields
 from storewatch.web.api.stores.models import StoreChangeRequest
 from storewatch.web.api.targeting import NO_STORE, StorePath
@@ -82,6 +83,7 @@ async def replace_weekly_hours(
     request: Request,
     caller: Operator,
     installation: Installed,
+    columns: MappedColumns,
     valid_from: Annotated[
         str | None,
         Query(
@@ -100,4 +102,4 @@ async def replace_weekly_hours(
     """
     hours_from = local_date(valid_from, "query", "valid_from")
     replace = partial(replace_hours, valid_from=hours_from, weekdays=weekdays)
-    return await replace_rows(request, caller, installation, replace)
+    return await replace_rows(request, caller, installation, partial(replace, columns=columns))
