@@ -1,6 +1,5 @@
 """Bodies of many rows: the good rows replace what the catalog holds, the others are returned with their reasons."""
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -333,12 +332,12 @@ def _label_columns(rows: list[tuple[str, dict[str, str | None]]]) -> pl.DataFram
 
 def _label_row(row: object, names: Columns) -> tuple[str, dict[str, str | None]]:
     if isinstance(row, RepeatedKey):
-        raise InvalidInputError(f"it names {json.dumps(row.key)[:60]} twice")
+        raise InvalidInputError(row.problem)
     if not isinstance(row, dict):
         raise InvalidInputError("it is not a JSON object with store_id and labels")
     store_id, (labels,) = row.get("store_id"), map_keys([row.get("labels")], names)
     if isinstance(labels, RepeatedKey):
-        raise InvalidInputError(f"it has the key {json.dumps(labels.key)[:60]} twice")
+        raise InvalidInputError(labels.problem)
     if not isinstance(store_id, str) or not isinstance(labels, dict):
         raise InvalidInputError("it must have a store_id, which is text, and labels, which are an object")
     for value in labels.values():

@@ -33,9 +33,21 @@ _NOT_TEXT = "it is not valid UTF-8 text"
 
 
 class RepeatedKey(NamedTuple):
-    """A JSON object that has the same key twice. It cannot be read, because either value may be right (RFC 8259, 4)."""
+    """A JSON object that has the same key twice. It cannot be read, because either value may be right (RFC 8259, 4).
+
+    other: a second key, where a mapping of columns puts both into one field.
+    """
 
     key: str
+    other: str | None = None
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the row."""
+        key = json.dumps(self.key)[:60]
+        if self.other is None:
+            return f"it has the key {key} twice"
+        return f"its keys {key} and {json.dumps(self.other)[:60]} are mapped to one field"
 
 
 def object_of(pairs: list[tuple[str, object]]) -> dict[str, object] | RepeatedKey:
@@ -175,7 +187,7 @@ def row_line(number: int, raw: bytes, row: object, keys: Mapping[str, str]) -> L
     if isinstance(row, Line):
         return row
     if isinstance(row, RepeatedKey):
-        return Line(number=number, raw=raw, problem=f"it has the key {json.dumps(row.key)[:60]} twice")
+        return Line(number=number, raw=raw, problem=row.problem)
     if not isinstance(row, dict):
         return Line(number=number, raw=raw, problem="it is not a JSON object")
     values: list[str | None] = []

@@ -9,7 +9,7 @@ from typing import Final
 from storewatch.catalog import Catalog, ColumnMapping
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.texts import clean_id
-from storewatch.ingest.lines import object_of
+from storewatch.ingest.lines import RepeatedKey
 from storewatch.ingest.tables import TABLES, TableSchema
 
 # Names of columns in lower case -> the fields that they hold.
@@ -83,15 +83,17 @@ def apply_mapping(header: Sequence[str], mapping: Columns) -> list[str]:
 
 
 def map_keys(rows: Iterable[object], mapping: Columns) -> list[object]:
-    """Put the fields in place of the mapped keys of JSON objects. An object that names a field twice is RepeatedKey."""
-    if not mapping:
-        return [*rows]
-    return [
-        object_of([(mapping.get(clean_id(key).lower(), key), value) for key, value in row.items()])
-        if isinstance(row, dict)
-        else row
-        for row in rows
-    ]
+    """Put the fields in place of the mapped keys of JSON objects. An object with two keys of a field is RepeatedKey."""
+    return [_mapped(row, mapping) if mapping and isinstance(row, dict) else row for row in rows]
+
+
+def _mapped(row: Mapping[str, object], mapping: Columns) -> dict[str, object] | RepeatedKey:
+    keys: dict[str, str] = {}
+    for key in row:
+        first = keys.setdefault(mapping.get(clean_id(key).lower(), key), key)
+        if first != key:
+            return RepeatedKey(first, key)
+    return {field: row[key] for field, key in keys.items()}
 
 
 def suggest_mappings(names: Sequence[str], table: TableSchema) -> Iterator[str]:

@@ -136,10 +136,12 @@ def test_reasons_that_later_objects_name_are_mapped(client: TestClient) -> None:
 def test_row_with_two_keys_of_one_field_is_rejected(client: TestClient) -> None:
     good = {"store_id": "a", "observed_at": "2023-01-23T09:00:00Z", "status": "active"}
     pushed = client.post("/v1/observations", json=[good, good | {"state": "inactive"}], params={"map": "state=status"})
-    assert pushed.json()["rejects"] == [{"index": 1, "reason": 'it names "status" twice'}]
+    assert pushed.json()["rejects"] == [{"index": 1, "reason": 'its keys "status" and "state" are mapped to one field'}]
     labels = [{"store_id": "a", "labels": {"owner": "x"}}, {"store_id": "a", "shop": "b", "labels": {}}]
     labelled = client.put("/v1/labels", json=labels, params={"map": "shop=store_id"})
-    assert labelled.json()["rejects"] == [{"index": 1, "reason": 'it names "store_id" twice'}]
+    assert labelled.json()["rejects"] == [
+        {"index": 1, "reason": 'its keys "store_id" and "shop" are mapped to one field'}
+    ]
     both = good | {"timestamp": "2023-01-24T09:00:00Z"}
     refused = client.post("/v1/observations", json=[both])
     assert (refused.status_code, refused.json()["detail"]) == (
