@@ -1,18 +1,22 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.importing import import_file
 
 from storewatch.catalog import Catalog
 from storewatch.domain.columns import REJECTS
-from storewatch.ingest import ImportResult
+from storewatch.ingest import Imported, ImportOptions, ImportResult, find_files, import_files
 from storewatch.ingest.blocks import DETAIL_NAMES
 from storewatch.ingest.formats import open_reader
 from storewatch.ingest.headers import recognise
 from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.lake import Lake
+
+Write = Callable[..., list[Path]]
+Import = Callable[..., Imported]
 
 NOW = datetime(2023, 1, 25, 19, tzinfo=UTC)
 
@@ -74,3 +78,30 @@ def polls(lake: Lake) -> Callable[[], list[tuple[str, str, str]]]:
         )
 
     return read
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write files into a folder of their own."""
+
+    def run(**files: str | bytes) -> list[Path]:
+        folder = tmp_path / "in"
+        folder.mkdir(exist_ok=True)
+        paths = []
+        for name, content in files.items():
+            paths.append(folder / name.replace("__", "."))
+            paths[-1].write_bytes(content.encode() if isinstance(content, str) else content)
+        return paths
+
+    return run
+
+
+@pytest.fixture
+def bring(sqlite_catalog: Catalog, lake: Lake, now: datetime) -> Import:
+    """Import paths as one command does."""
+
+    def run(*paths: Path, **options: Any) -> Imported:
+        files = find_files(paths).files
+        return import_files(files, catalog=sqlite_catalog, lake=lake, now=now, options=ImportOptions(**options))
+
+    return run

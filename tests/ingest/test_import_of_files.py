@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import openpyxl
@@ -16,7 +15,7 @@ from storewatch.catalog import Catalog, StoreFilter
 from storewatch.domain.enums import EntryKind, ImportTable, Setting
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import Label, Scope
-from storewatch.ingest import Imported, ImportOptions, InputFile, find_files, group_by_table, import_files
+from storewatch.ingest import Imported, InputFile, find_files, group_by_table
 from storewatch.ingest.bulk import BulkFormat, replace_hours
 from storewatch.ingest.inputs import MAX_MEMBERS
 from storewatch.lake import Lake
@@ -28,33 +27,6 @@ HOURS = "store_id,dayOfWeek,start_time_local,end_time_local"
 POLLS = "store_id,status,timestamp_utc"
 AT = "2023-01-23 10:00:00 UTC"
 DAY = 86_400
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write files into a folder of their own."""
-
-    def run(**files: str | bytes) -> list[Path]:
-        folder = tmp_path / "in"
-        folder.mkdir(exist_ok=True)
-        paths = []
-        for name, content in files.items():
-            paths.append(folder / name.replace("__", "."))
-            paths[-1].write_bytes(content.encode() if isinstance(content, str) else content)
-        return paths
-
-    return run
-
-
-@pytest.fixture
-def bring(sqlite_catalog: Catalog, lake: Lake, now: datetime) -> Import:
-    """Import paths as one command does."""
-
-    def run(*paths: Path, **options: Any) -> Imported:
-        files = find_files(paths).files
-        return import_files(files, catalog=sqlite_catalog, lake=lake, now=now, options=ImportOptions(**options))
-
-    return run
 
 
 def counts(done: Imported) -> dict[str, tuple[int, int]]:
@@ -402,40 +374,6 @@ def test_sheets_of_a_workbook_are_tables(write: Write, bring: Import, sqlite_cat
     assert hours_of(sqlite_catalog)["a"] == [(32_400, DAY), (DAY + 32_400, DAY + 61_200)]
     assert lake.snapshot().read(0, 2**61)["observed_at"].to_list() == [utc]
     assert [line.split(":")[0] for line in done.left_out] == [f"{path}/Notes"]
-
-
-LAUGHS = "".join(f"<!ENTITY l{n} '{f'&l{n - 1};' * 10}'>" for n in range(1, 9))
-
-
-@pytest.mark.parametrize(
-    ("part", "found", "replaced"),
-    [
-        ("xl/workbook.xml", b'name="Polls"', b'name="&e;"'),
-        ("xl/workbook.xml", b'name="Polls"', b'name="&l8;"'),
-        ("xl/workbook.xml", b"</workbook>", b""),
-        ("xl/styles.xml", b"<styleSheet", b"<"),
-        ("xl/worksheets/sheet1.xml", b">active<", b">&e;<"),
-        ("xl/worksheets/sheet1.xml", b">active<", b">&l8;<"),
-    ],
-)
-def test_workbook_of_hostile_or_broken_xml_is_refused(
-    part: str, found: bytes, replaced: bytes, write: Write, bring: Import
-) -> None:
-    entities = f"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'><!ENTITY l0 '{'ha' * 50}'>{LAUGHS}]>".encode()
-    content = BytesIO()
-    with (
-        ZipFile(BytesIO(workbook(Polls=[POLLS.split(","), ["a", "active", AT]]))) as good,
-        ZipFile(content, "w") as bad,
-    ):
-        for name in good.namelist():
-            xml = good.read(name)
-            if name == part:
-                assert found in xml
-                assert not xml.startswith(b"<?")
-                xml = entities + xml.replace(found, replaced, 1)
-            bad.writestr(name, xml)
-    with pytest.raises(InvalidInputError, match="is a damaged"):
-        bring(*write(book__xlsx=content.getvalue()))
 
 
 def test_date_cells_of_a_workbook_are_dates(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:

@@ -7,18 +7,21 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from statistics import median
 
 import httpx2 as httpx
 import pytest
 from backports import zstd
+from support.hostile_workbooks import HOSTILE_WORKBOOKS
 from support.real_processes import service
 from support.waiting import wait_for
 
 from storewatch.domain.errors import TooManyRowsError
 from storewatch.ingest.pushed import MAX_ROWS
 
-# On a busy machine; 20 times what is allowed on an idle one.
-PATIENCE_SECONDS = 5.0
+# The promise. A machine that runs other tests beside this one keeps it for most answers, not for each: one process that
+# starts can take both cores for longer. So half of all answers keep it, and the slowest one takes ten times as long.
+PROMISED_SECONDS = 0.25
 CSV = {"Content-Type": "text/csv"}
 EMPTY_MEMBER = gzip.compress(b"", mtime=0)
 TOO_MANY_PARTS = (
@@ -30,11 +33,12 @@ Watched = Callable[[Callable[[], httpx.Response]], httpx.Response]
 
 
 class _Watch(threading.Thread):
-    """Asks for /healthz all the time; `worst_seconds` is how long the slowest answer took."""
+    """Asks for /healthz all the time; `seconds` is how long each answer took."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
-        self.worst_seconds, self.ending = 0.0, threading.Event()
+        self.seconds: list[float] = []
+        self.ending = threading.Event()
         self._port = port
 
     def run(self) -> None:
@@ -43,7 +47,7 @@ class _Watch(threading.Thread):
             begun = time.perf_counter()
             connection.request("GET", "/healthz")
             assert connection.getresponse().read() == b'{"status":"alive"}'
-            self.worst_seconds = max(self.worst_seconds, time.perf_counter() - begun)
+            self.seconds.append(time.perf_counter() - begun)
         connection.close()
 
 
@@ -63,7 +67,8 @@ def watched(client: httpx.Client) -> Iterator[None]:
     yield
     watch.ending.set()
     watch.join()
-    assert 0 < watch.worst_seconds < PATIENCE_SECONDS
+    assert median(watch.seconds) < PROMISED_SECONDS
+    assert max(watch.seconds) < 10 * PROMISED_SECONDS
 
 
 def problem(response: httpx.Response) -> tuple[int, str, str]:
@@ -197,3 +202,11 @@ def test_uploaded_zip_with_100_000_files_is_refused(client: httpx.Client) -> Non
     assert upload(client, "all.zip", content.getvalue()) == (
         "all.zip holds too many files; at most 1,000 are unpacked."
     )
+
+
+@pytest.mark.usefixtures("watched")
+@pytest.mark.parametrize("name", HOSTILE_WORKBOOKS)
+def test_uploaded_workbook_is_refused(client: httpx.Client, name: str) -> None:
+    content = HOSTILE_WORKBOOKS[name].content()
+    reason = HOSTILE_WORKBOOKS[name].refusal("book.xlsx")
+    assert upload(client, "book.xlsx", content) == reason.replace("{}", f"{len(content):,}")

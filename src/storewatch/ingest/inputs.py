@@ -14,7 +14,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest.blocks import RowReader
 from storewatch.ingest.formats import open_reader
-from storewatch.ingest.workbooks import open_sheet, sheet_names
+from storewatch.ingest.workbooks import Sheet, open_sheet, read_sheets
 
 SUFFIXES: Final = (".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".parquet")
 WORKBOOKS: Final = (".xlsx", ".xlsm")
@@ -41,7 +41,7 @@ class InputFile:
 
     path: Path
     name: str
-    sheet: str | None = None
+    sheet: Sheet | None = None
     is_optional: bool = False
 
     @classmethod
@@ -179,12 +179,12 @@ def _sheets(file: InputFile) -> list[InputFile]:
     """Return the sheets of a workbook; those that are no tables are left out, unless it is the only one."""
     with _archive(file) as archive:
         _check_size(file, archive.infolist(), MAX_WORKBOOK_BYTES)
-    names = sheet_names(file.path, file.name)
-    if not names:
+    sheets = read_sheets(file.path, file.name)
+    if not sheets:
         raise InvalidInputError(f"{file.name} holds no sheet that can be read.")
     return [
-        replace(file, name=f"{file.name}/{sheet}", sheet=sheet, is_optional=file.is_optional or len(names) > 1)
-        for sheet in names
+        replace(file, name=f"{file.name}/{sheet.title}", sheet=sheet, is_optional=file.is_optional or len(sheets) > 1)
+        for sheet in sheets
     ]
 
 
@@ -216,10 +216,11 @@ def _check_size(file: InputFile, members: Sequence[ZipInfo], most_bytes: int) ->
         raise InvalidInputError(f"{file.name} holds {len(members):,} files; at most {MAX_MEMBERS:,} are unpacked.")
     unpacked_bytes = sum(member.file_size for member in members)
     packed_bytes = file.path.stat().st_size
-    if unpacked_bytes > min(most_bytes, max(MAX_RATIO * packed_bytes, ALWAYS_UNPACKED_BYTES)):
+    allowed = min(most_bytes, max(MAX_RATIO * packed_bytes, ALWAYS_UNPACKED_BYTES))
+    if unpacked_bytes > allowed:
         raise InvalidInputError(
-            f"{file.name} would unpack from {packed_bytes:,} to {unpacked_bytes:,} bytes, which is not trusted. Unpack "
-            "it and import its files."
+            f"{file.name} would unpack from {packed_bytes:,} to {unpacked_bytes:,} bytes; at most {allowed:,} are "
+            "unpacked of a file of this size. Import its tables as separate CSV files."
         )
 
 

@@ -22,7 +22,7 @@ from storewatch.ingest.blocks import (
     RowNumbers,
     RowReader,
 )
-from storewatch.ingest.streams import Stream
+from storewatch.ingest.streams import BLOCK_BYTES, Stream
 
 LINES_PER_BLOCK: Final = 100_000
 # No other thread runs while a line is decoded: 30 ms for a line of this size.
@@ -93,7 +93,7 @@ def line_blocks(
         columns: dict[str, list[str | None]] = {column: [] for column in wanted}
         broken: list[tuple[int, str, str]] = []
         unreadable: list[tuple[int, str, str]] = []
-        for line in islice(lines, LINES_PER_BLOCK):
+        for line in _some(lines):
             values, cells = line.values, line.unreadable
             if not _is_text(values):
                 cells = {name: _NOT_TEXT for name, value in zip(wanted, values, strict=True) if not _is_text([value])}
@@ -117,6 +117,16 @@ def line_blocks(
             done_bytes=done_bytes(),
             unreadable=pl.DataFrame(unreadable, UNREADABLE, orient="row"),
         )
+
+
+def _some(lines: Iterator[Line]) -> Iterator[Line]:
+    """Yield the next lines, as many as one block holds."""
+    block_bytes = 0
+    for line in islice(lines, LINES_PER_BLOCK):
+        yield line
+        block_bytes += len(line.raw)
+        if block_bytes >= BLOCK_BYTES:
+            return
 
 
 def open_ndjson(stream: Stream) -> RowReader:
