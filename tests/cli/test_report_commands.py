@@ -334,7 +334,7 @@ def test_store_that_closed_for_good_leaves_reports_of_windows_after_it(home: Pat
     assert printed(home, "stores", "change", "bar", "--closed-on", "none") == ["bar changed"]
     for options, sentence in (
         ((), "Name what to change"),
-        (("--closed-on", "soon"), "--closed-on: 'soon' is no date"),
+        (("--closed-on", "soon"), "--closed-on: 'soon' is not a date"),
         (("--opened-on", "2023-01-02", "--closed-on", "2023-01-02"), "--closed-on: closed_on must be a date after"),
     ):
         assert mistake(home, "stores", "change", "bar", *options).startswith(sentence)

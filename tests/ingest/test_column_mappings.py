@@ -18,7 +18,10 @@ def till(tmp_path: Path) -> Path:
 
 def test_error_about_a_header_guesses_the_options(till: Path, tmp_path: Path) -> None:
     refused = run_command("import", till, home=tmp_path / "home")
-    assert (refused.returncode, refused.stderr.strip().endswith(f"If other names hold these: {OPTIONS}")) == (2, True)
+    assert (
+        refused.returncode,
+        refused.stderr.strip().endswith(f"If columns of other names hold these, add: {OPTIONS}"),
+    ) == (2, True)
 
 
 def test_mapping_is_saved_and_used_by_its_name(till: Path, tmp_path: Path) -> None:
@@ -56,13 +59,13 @@ def test_mapping_of_an_import_that_fails_is_not_saved(till: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ("--map nobody", "'nobody' is not column=field; the name of a saved mapping is for mapping."),
+        ("--map nobody", "'nobody' is not column=field; to use a saved mapping, pass its name as mapping."),
         ("--mapping nobody", "There is no column mapping 'nobody' (saved: none)."),
         ("--map x=day --map X=status", "The column 'x' is mapped to both day and status."),
-        ("--map x=stor_id", "'x=stor_id' names no field of a table; did you mean store_id?"),
-        ("--map =store_id", "'=store_id' names no field of a table"),
-        ("--save-map till", "There is no mapping to save as till; give its columns with --map column=field."),
-        ("--map x=store_id --save-map a/b", "'a/b' is no name for a mapping"),
+        ("--map x=stor_id", "'x=stor_id' does not name a field of a table; did you mean store_id?"),
+        ("--map =store_id", "'=store_id' does not name a field of a table"),
+        ("--save-map till", "There is no mapping to save as till; add its columns with --map column=field."),
+        ("--map x=store_id --save-map a/b", "'a/b' cannot be the name of a mapping"),
     ],
 )
 def test_mapping_that_cannot_be_is_refused(options: str, sentence: str, till: Path, tmp_path: Path) -> None:
@@ -75,7 +78,7 @@ def test_two_columns_that_hold_one_field_are_refused(tmp_path: Path) -> None:
     file.write_text("shop,tz,Zone\na,Europe/Berlin,Asia/Tokyo\n")
     options = ("--map", "shop=store_id", "--map", "tz=timezone_str", "--map", "zone=timezone_str")
     refused = run_command("import", *options, file, home=tmp_path / "home")
-    sentence = "the header names the column timezone twice. Found: shop, tz, Zone."
+    sentence = "the header has the column timezone twice. Found: shop, tz, Zone."
     assert (refused.returncode, sentence in refused.stderr) == (2, True), refused.stderr
 
 

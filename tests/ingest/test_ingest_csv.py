@@ -78,7 +78,7 @@ def test_csv_not_utf8_outside_the_wanted_columns_is_no_matter(file: Callable[...
         (f" ,active,{AT}", "store_id is empty"),
         (
             "3,active,yesterday",
-            "time 'yesterday' is no time: want e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601",
+            "time 'yesterday' cannot be read: want e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601",
         ),
     ],
 )

@@ -26,9 +26,9 @@ Load = Callable[..., ImportResult]
 NOW = datetime(2023, 1, 25, 19, tzinfo=UTC)
 EVE = date(2026, 12, 24)
 SPECIAL = "store_id,date,start_time_local,end_time_local"
-TIME = "is no time of day: want HH:MM:SS, HH:MM or 9:00 AM"
-NO_DATE = "is no date: want a day from 1970 to 8999, e.g. 2026-12-24"
-NO_SHARE = "is no share over 0 and up to 100 %: want 99.5, 99.5% or 0.995"
+TIME = "is not a time of day: want HH:MM:SS, HH:MM or 9:00 AM"
+NO_DATE = "is not a date: want a day from 1970 to 8999, e.g. 2026-12-24"
+NO_SHARE = "is not a share above 0 and up to 100 %: want 99.5, 99.5% or 0.995"
 
 
 @pytest.fixture
@@ -121,8 +121,8 @@ def test_sales_have_an_amount_and_perhaps_a_weekday_and_an_hour(rows: Callable[.
     assert rows("store_id,sales_per_hour", ["a,125.50", "b,0", "c,-1", "d,", ",1"]) == (
         [("a", None, None, None, None, 125.5), ("b", None, None, None, None, 0.0)],
         [
-            "sales_per_hour '-1' is no amount: want a number from 0 up, e.g. 125.50",
-            "sales_per_hour '' is no amount: want a number from 0 up, e.g. 125.50",
+            "sales_per_hour '-1' is not an amount: want a number from 0 up, e.g. 125.50",
+            "sales_per_hour '' is not an amount: want a number from 0 up, e.g. 125.50",
             "store_id is empty",
         ],
     )
@@ -130,8 +130,8 @@ def test_sales_have_an_amount_and_perhaps_a_weekday_and_an_hour(rows: Callable[.
     assert rows("label,value,dayOfWeek,hour,amount_per_hour,currency", lines) == (
         [(None, "region", "north", 5, None, 1.0), (None, "region", "north", None, 9, 2.0)],
         [
-            "weekday '7' is not one of 0 (Monday) to 6 (Sunday), nor empty for all",
-            "hour '24' is not one of 0 to 23, nor empty for all",
+            "weekday '7' is not one of 0 (Monday) to 6 (Sunday), or empty for all weekdays",
+            "hour '24' is not one of 0 to 23, or empty for all hours",
         ],
     )
 
@@ -141,8 +141,8 @@ def test_labels_that_cannot_be_are_rejected(rows: Callable[..., object]) -> None
     assert rows("label,value,objective", lines) == (
         [],
         [
-            "'a b' is no name for a label: want 1 to 64 of a-z, 0-9, _ . and -",
-            "'' is no name for a label: want 1 to 64 of a-z, 0-9, _ . and -",
+            "'a b' cannot be the name of a label: want 1 to 64 of a-z, 0-9, _ . and -",
+            "'' cannot be the name of a label: want 1 to 64 of a-z, 0-9, _ . and -",
             "the value of the label is empty",
             "the label region has 257 characters: at most 256 are allowed",
             "the label region has control characters in it",
@@ -169,12 +169,12 @@ def test_header_of_entries_is_recognised(header: list[str], table: str) -> None:
 @pytest.mark.parametrize(
     ("header", "sentence"),
     [
-        ("store_id,label,value,objective", "names both store_id and label"),
-        ("store_id,label,date,start_time_local,end_time_local", "names both store_id and label"),
-        ("store_id,day,date,start_time_local,end_time_local", "names both a day and a date"),
+        ("store_id,label,value,objective", "has both store_id and label"),
+        ("store_id,label,date,start_time_local,end_time_local", "has both store_id and label"),
+        ("store_id,day,date,start_time_local,end_time_local", "has both a day and a date"),
         ("store_id,date,start_time_local,end_time_local,sales_per_hour", "sales beside special hours"),
-        ("store_id,sales_per_hour,weekday,day", "names the column weekday twice"),
-        ("label,objective", r"targets of labels, which wants label, value, objective; missing: value\."),
+        ("store_id,sales_per_hour,weekday,day", "has the column weekday twice"),
+        ("label,objective", r"targets of labels, which needs label, value, objective; missing: value\."),
     ],
 )
 def test_header_that_cannot_be_told_is_refused(header: str, sentence: str) -> None:
@@ -294,7 +294,7 @@ def test_scope_shuts_out_other_stores_and_labels(scoped: Catalog, lake: Lake, tm
         "there is no store 'new' for this key",
     ]
     path.write_text("label,value,objective\nowner,bolt,99\n")
-    with pytest.raises(InvalidInputError, match="a key with a scope can import what is of stores only"):
+    with pytest.raises(InvalidInputError, match="a key with a scope can import entries of stores only"):
         import_file(path, **given)
     assert scoped.entries.list_(EntryKind.TARGETS).select(TARGETS.names()).rows() == [("a", None, None, 0.99)]
 

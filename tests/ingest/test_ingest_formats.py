@@ -63,7 +63,7 @@ def test_ndjson_bad_rows_are_rejected_by_themselves(tmp_path: Path, parse: Parse
         "store_id must be text or a whole number, not 1.5",
         "store_id must be text or a whole number, not true",
         "status must be text or a whole number, not true",
-        f"time '167438937' is no time: {want} or ISO 8601",
+        f"time '167438937' cannot be read: {want} or ISO 8601",
         f"the time is empty: {want}",
         "it is not valid UTF-8 text",
         "store_id is empty",
@@ -153,7 +153,7 @@ def test_parquet_column_of_a_type_that_cannot_be_right(
         path
     )
     if problem is None:
-        reason = "time '3' is no time: want e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601"
+        reason = "time '3' cannot be read: want e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601"
         assert parse(path) == ([], [(1, "1,3,active", reason)])
     else:
         with pytest.raises(InvalidInputError) as refusal:

@@ -75,13 +75,13 @@ def test_labels_beside_another_table(
 @pytest.mark.parametrize(
     ("header", "sentence"),
     [
-        (["store_id", "brand"], r"f: the header is none of the nine tables\. Found: store_id, brand"),
+        (["store_id", "brand"], r"f: the header fits none of the nine tables\. Found: store_id, brand"),
         (["id", "name"], r"none of the nine tables.*missing: store_id"),
         (["store_id", "name", "status"], r"mixes the table of stores with another table's status"),
         (["store_id", "name", "day", "start_time_local"], r"another table's start_time_local, day|another table's day"),
-        (["store_id", "name", "Name"], "names the column name twice"),
-        (["store_id", "name", "x", "X "], "names the column x twice"),
-        (["store_id", "store_id", "name"], "names the column store_id twice"),
+        (["store_id", "name", "Name"], "has the column name twice"),
+        (["store_id", "name", "x", "X "], "has the column x twice"),
+        (["store_id", "store_id", "name"], "has the column store_id twice"),
         (["store_id", "name", "a b"], "f: a b cannot be a label"),
         (["store_id", "name", "größe"], "größe cannot be a label"),
         (["store_id", "name", "x" * 65], "cannot be a label"),

@@ -7,7 +7,7 @@ import pytest
 from storewatch.domain.enums import WeekdayCounting
 from storewatch.ingest.blocks import Block, RowNumbers, no_rejects
 from storewatch.ingest.weekday_names import meanings
-from storewatch.ingest.weekdays import WeekdayNotation, read_weekdays
+from storewatch.ingest.weekdays import WeekdayNotation, find_weekday_notation
 
 ISO, MONDAY0, SUNDAY0, NAMES = (
     WeekdayCounting.ISO,
@@ -31,7 +31,7 @@ def read(texts: list[str], counting: WeekdayCounting) -> list[str | None]:
 
 def read_together(texts: str) -> tuple[list[str | None], tuple[str, ...]]:
     """Read names that stand in one file."""
-    reading = read_weekdays([pl.Series(texts.split())])
+    reading = find_weekday_notation([pl.Series(texts.split())])
     return reading.apply(block_of([*texts.split()])).columns["day"].to_list(), reading.assumed
 
 
@@ -42,8 +42,8 @@ def read_together(texts: str) -> tuple[list[str | None], tuple[str, ...]]:
         ("7", ISO, "because there is a 7 and no 0"),
         ("0123456", MONDAY0, None),
         ("02", MONDAY0, None),
-        ("135", MONDAY0, "neither a 0 nor a 7 to show it: choose with --weekdays"),
-        ("0567", MONDAY0, "7 was rejected, because there is a 0 too"),
+        ("135", MONDAY0, "there is no 0 or 7 that confirms this: choose with --weekdays"),
+        ("0567", MONDAY0, "7 was rejected, because there is also a 0"),
         (["Mon", "Tuesday"], MONDAY0, None),
         (["07", "1.0"], ISO, "because there is a 7 and no 0"),
         ([" 7\u200b", "\ufeff1"], ISO, "because there is a 7 and no 0"),
@@ -54,14 +54,14 @@ def read_together(texts: str) -> tuple[list[str | None], tuple[str, ...]]:
 def test_counting_shows_in_the_numbers_of_all_blocks(
     texts: str | list[str], counting: WeekdayCounting, sentence: str | None
 ) -> None:
-    found = read_weekdays([pl.Series([text, None], dtype=pl.String) for text in texts])
+    found = find_weekday_notation([pl.Series([text, None], dtype=pl.String) for text in texts])
     assert found.counting is counting
     assert len(found.assumed) == (0 if sentence is None else 1)
     assert (sentence or "") in "".join(found.assumed)
 
 
 def test_counting_that_was_asked_for_needs_no_sentence() -> None:
-    assert read_weekdays([pl.Series(["7"])], SUNDAY0) == WeekdayNotation(counting=SUNDAY0)
+    assert find_weekday_notation([pl.Series(["7"])], SUNDAY0) == WeekdayNotation(counting=SUNDAY0)
 
 
 def test_every_counting_ends_in_monday_0() -> None:

@@ -22,7 +22,7 @@ from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import CheckedRows, check_isolating_errors
 from storewatch.ingest.delimited import open_csv
-from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, keys_of, mapping_query, nearest, recognise_one
+from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, keys_of, mapping_query, nearest_table, recognise_one
 from storewatch.ingest.json_rows import NO_ARRAY, json_rows, names_of_first
 from storewatch.ingest.lines import RepeatedKey, line_blocks, row_line
 from storewatch.ingest.mappings import Columns, apply_mapping, map_keys
@@ -31,7 +31,7 @@ from storewatch.ingest.scopes import reject_outside_scope, reject_unknown_target
 from storewatch.ingest.streams import Stream
 from storewatch.ingest.table_imports import differing_labels, rejected_stores
 from storewatch.ingest.tables import TABLES, TableSchema, check_hours, check_labels
-from storewatch.ingest.weekdays import WEEKDAY_COLUMNS, WEEKDAY_TABLES, read_weekdays
+from storewatch.ingest.weekdays import WEEKDAY_COLUMNS, WEEKDAY_TABLES, find_weekday_notation
 
 MAX_ROWS: Final = 1_000_000
 SHOWN_REJECTS: Final = 100
@@ -191,7 +191,7 @@ def _with_weekdays(rows: _BodyRows, asked: WeekdayCounting | None) -> _BodyRows:
     """Write the weekdays of all rows as 0 (Monday) to 6 (Sunday), however the body counts them."""
     blocks = list(rows.blocks)
     names = [name for name in WEEKDAY_COLUMNS if blocks and name in blocks[0].columns.columns]
-    reading = read_weekdays((block.columns[name] for block in blocks for name in names), asked)
+    reading = find_weekday_notation((block.columns[name] for block in blocks for name in names), asked)
     return replace(
         rows,
         blocks=[reading.apply(block) for block in blocks],
@@ -244,7 +244,7 @@ def _json_blocks(body: bytes, tables: Sequence[TableSchema], columns: Columns) -
     chunks = (map_keys(rows, columns) if columns else rows for rows in _json_chunks(body))
     first_chunk = next(chunks)
     names = names_of_first(first_chunk)
-    table = nearest(apply_mapping(names, {}), tables)
+    table = nearest_table(apply_mapping(names, {}), tables)
     keys = {column: aliases[0] for column, aliases in {**table.columns, **table.optional}.items()}
     keys |= keys_of(names, table)
 

@@ -1,4 +1,4 @@
-"""Which tables the header of a file carries, where their columns are, and which columns belong to none of them."""
+"""Recognise the tables in the header of a file: where their columns are, and which columns belong to no table."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -13,12 +13,12 @@ from storewatch.ingest.cells import LABEL_NAME
 from storewatch.ingest.mappings import Columns, apply_mapping, suggest_mappings
 from storewatch.ingest.tables import DAY_NAMES, TABLES, TableSchema
 
-# Of the keys of many objects.
+# How many ignored keys of JSON objects are named.
 MAX_IGNORED: Final = 20
 
-# Columns that pandas writes for its row numbers.
+# Names of the columns in which pandas writes row numbers.
 _ROW_NUMBERS: Final = re.compile(r"unnamed: [0-9]+|__index_level_[0-9]+__")
-# A store has many rows in these, so a further column need not be about the store.
+# Tables with many rows for a store. Beside them, another column may describe the row and not the store.
 _MANY_ROWS: Final = frozenset(
     {ImportTable.OBSERVATIONS, ImportTable.WEEKLY_HOURS, ImportTable.SPECIAL_HOURS, ImportTable.SALES}
 )
@@ -26,11 +26,11 @@ _MANY_ROWS: Final = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class FoundTable:
-    """A table that a header carries.
+    """A table whose columns are all in a header.
 
-    positions: canonical name of each column -> where it is in the header. is_joined: other tables share the rows, so
-    a row whose cells of this table are all empty holds nothing of it. keeps_labels: of a table of stores that is joined
-    with one of many rows a store: labels that the header does not name are kept.
+    positions: canonical name of each column -> its position in the header. is_joined: the file has other tables too,
+    so a row whose cells of this table are all empty is not a row of this table. keeps_labels: the import keeps labels
+    that the header does not name. True for a table of stores beside a table with many rows for a store.
     """
 
     table: TableSchema
@@ -39,14 +39,17 @@ class FoundTable:
     keeps_labels: bool = False
 
     def own_columns(self) -> list[str]:
-        """Return the columns that hold more than the store or label that the row is about."""
+        """Return the columns other than store_id, label and value, which name the target of the row."""
         wanted = self.positions if self.table.name is ImportTable.STORES else self.table.columns
         return [column for column in wanted if column not in ("store_id", "label", "value")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What a header carries. ignored: the columns that belong to no table. assumed: sentences about the reading."""
+    """The tables in a header.
+
+    ignored: names of the columns that belong to no table. assumed: sentences about tables of which columns are missing.
+    """
 
     tables: tuple[FoundTable, ...]
     ignored: tuple[str, ...]
@@ -60,16 +63,18 @@ class Header:
 def recognise(file: str, header: Sequence[str], columns: Columns | None = None) -> Header:
     """Find every table that has all its columns in a header, in any order and case.
 
-    Beside a table of stores the other columns are labels; beside polls only `name` is one. Raises InvalidInputError
-    when no table fits, a wanted column is there twice, or a column may belong to two tables. columns: the fields that
-    columns of other names hold.
+    In a table of stores the other columns are labels; beside polls only `name` is a label. file: its name in messages.
+    columns: column mapping, name of a column -> field. Raises InvalidInputError when no table fits, a wanted column
+    occurs twice, or a column may belong to two tables.
     """
     names = apply_mapping(header, columns or {})
     complete = [table for table in TABLES if set(table.columns) <= set(table.positions(names))]
     if not complete:
-        meant = _meant(names)
-        hint = "".join(f" --map {guess}" for guess in suggest_mappings(names, meant))
-        raise InvalidInputError(_none_fits(file, header, names, meant, "none of the nine tables") + mapping_hint(hint))
+        likely = _likely_table(names)
+        hint = "".join(f" --map {guess}" for guess in suggest_mappings(names, likely))
+        raise InvalidInputError(
+            _unknown_header(file, header, names, likely, "fits none of the nine tables") + mapping_hint(hint)
+        )
     _refuse_ambiguous(file, names, complete)
     others = [table for table in complete if table.name is not ImportTable.STORES]
     found = [FoundTable(table=table, positions=table.positions(names), is_joined=len(complete) > 1) for table in others]
@@ -82,22 +87,23 @@ def recognise(file: str, header: Sequence[str], columns: Columns | None = None) 
     return Header(
         tables=tuple(found),
         ignored=tuple(ignored_columns(header, used)),
-        assumed=tuple(_nearly_found(names, complete, unused)),
+        assumed=tuple(_incomplete_tables(names, complete, unused)),
     )
 
 
 def recognise_one(
     file: str, header: Sequence[str], tables: Sequence[TableSchema], columns: Columns | None = None
 ) -> Header:
-    """Find the one of these tables that a header is; its columns of other tables are ignored.
+    """Find the one of some tables that fits a header best. Columns of other tables are ignored.
 
-    columns, errors: as in `recognise`. None: the caller cannot name any.
+    columns: as in `recognise`; None: the caller has no option for a mapping, so errors suggest none.
+    Raises InvalidInputError as `recognise` does.
     """
     names = apply_mapping(header, columns or {})
-    table = nearest(names, tables)
+    table = nearest_table(names, tables)
     if not set(table.columns) <= set(table.positions(names)):
         hint = "" if columns is None else mapping_hint(mapping_query(names, table))
-        raise InvalidInputError(_none_fits(file, header, names, table, f"not that of {table.title}") + hint)
+        raise InvalidInputError(_unknown_header(file, header, names, table, f"is not that of {table.title}") + hint)
     _refuse_ambiguous(file, names, [table])
     found = FoundTable(table=table, positions=table.positions(names))
     if table.name is ImportTable.STORES:
@@ -107,9 +113,9 @@ def recognise_one(
 
 
 def keys_of(names: Sequence[str], table: TableSchema) -> dict[str, str]:
-    """Return the key of each column that JSON objects with these keys have, in any case.
+    """Return canonical name of a column -> its key in JSON objects. Upper and lower case of keys do not matter.
 
-    Raises InvalidInputError when two of the keys are names of one column.
+    names: the keys of the objects. Raises InvalidInputError when two keys are names of the same column.
     """
     plain = apply_mapping(names, {})
     found = {column: names[place] for column, place in table.positions(plain).items()}
@@ -117,24 +123,24 @@ def keys_of(names: Sequence[str], table: TableSchema) -> dict[str, str]:
         several = [key for key, name in zip(names, plain, strict=True) if name in aliases]
         if len(several) > 1:
             raise InvalidInputError(
-                f"The body: its objects name {column} twice, as {' and '.join(map(printable, several))}."
+                f"The body: its objects have {column} twice, as {' and '.join(map(printable, several))}."
             )
     return found
 
 
 def mapping_query(names: Sequence[str], table: TableSchema) -> str:
-    """Return the query of a request that maps the columns that may be what a table lacks; empty without one."""
+    """Return the query parameters that map columns which may be the missing columns of a table; empty if none may."""
     pairs = [("map", guess) for guess in suggest_mappings(apply_mapping(names, {}), table)]
     return f" ?{urlencode(pairs, safe='=')}" if pairs else ""
 
 
 def mapping_hint(hint: str) -> str:
-    """Return the sentence of an error that names options which map columns; empty without any."""
-    return f" If other names hold these:{hint}" if hint else ""
+    """Return the sentence of an error that suggests options for a mapping; empty without options."""
+    return f" If columns of other names hold these, add:{hint}" if hint else ""
 
 
-def nearest(names: Sequence[str], tables: Sequence[TableSchema]) -> TableSchema:
-    """Return the table that a header of these names, in lower case, is or comes nearest to."""
+def nearest_table(names: Sequence[str], tables: Sequence[TableSchema]) -> TableSchema:
+    """Return the table that fits a header, or else the table with most columns in it. names: in lower case."""
 
     def nearness(table: TableSchema) -> tuple[bool, int]:
         positions = table.positions(names)
@@ -143,19 +149,19 @@ def nearest(names: Sequence[str], tables: Sequence[TableSchema]) -> TableSchema:
     return max(tables, key=nearness)
 
 
-def _meant(names: Sequence[str]) -> TableSchema:
-    """Return the table that a header is under other names of its columns, else the one that it comes nearest to."""
+def _likely_table(names: Sequence[str]) -> TableSchema:
+    """Return the table that fits a header if its columns have other names, or else the nearest_table table."""
 
     def is_guessed(table: TableSchema) -> bool:
         missing = table.columns.keys() - table.positions(names).keys()
         return len(list(suggest_mappings(names, table))) == len(missing)
 
     complete = [table for table in TABLES if is_guessed(table)]
-    return max(complete, key=lambda table: len(table.columns), default=None) or nearest(names, TABLES)
+    return max(complete, key=lambda table: len(table.columns), default=None) or nearest_table(names, TABLES)
 
 
 def ignored_columns(header: Sequence[str], used: Collection[int]) -> list[str]:
-    """Return the names of the columns at no used position, each once, as they can be shown."""
+    """Return the printable names of the columns that no table uses, each once. used: positions of used columns."""
     unused = [
         printable(name) or f"column {place + 1} (no name)" for place, name in enumerate(header) if place not in used
     ]
@@ -163,9 +169,9 @@ def ignored_columns(header: Sequence[str], used: Collection[int]) -> list[str]:
 
 
 def ignored_keys(rows: Sequence[object], used: Collection[str]) -> tuple[str, ...]:
-    """Return the keys of JSON objects that are none of `used`, in their order and at most MAX_IGNORED."""
+    """Return the keys of JSON objects that are not in `used`, in order of appearance, at most MAX_IGNORED."""
     first = rows[0] if rows else {}
-    # Of 5,000 plain rows 0.2 ms, where looking at every key takes 2 ms.
+    # Takes 0.2 ms for 5,000 rows with the same keys. A look at every key takes 2 ms.
     if isinstance(first, dict) and first.keys() <= set(used):
         rows = [row for row in rows if isinstance(row, dict) and len(row) != len(first)]
     seen = set(used)
@@ -180,23 +186,23 @@ def ignored_keys(rows: Sequence[object], used: Collection[str]) -> tuple[str, ..
 
 
 def printable(name: str) -> str:
-    """Return the beginning of a column's name without control characters."""
+    """Return the first 40 characters of a column name. Control characters are replaced."""
     return "".join(c if c.isprintable() else "�" for c in clean_id(name))[:40]
 
 
 def _refuse_ambiguous(file: str, names: Sequence[str], complete: Sequence[TableSchema]) -> None:
-    """Refuse a header that can be read in two ways."""
+    """Raise InvalidInputError for a header that can be read in two ways."""
     tables = {table.name for table in complete}
     entries = [table for table in complete if table.is_of_entries]
     if entries and {"store_id", "label"} <= set(names):
         raise InvalidInputError(
-            f"{file}: the header of {entries[0].title} names both store_id and label. Put what is of stores and what "
-            "is of labels into two files."
+            f"{file}: the header of {entries[0].title} has both store_id and label. Put the rows of stores and the "
+            "rows of labels into two files."
         )
     dated = tables & {ImportTable.WEEKLY_HOURS, ImportTable.SPECIAL_HOURS}
     if dated and "date" in names and not set(names).isdisjoint(DAY_NAMES):
         raise InvalidInputError(
-            f"{file}: the header names both a day and a date, so it may be weekly or special hours. Leave one out."
+            f"{file}: the header has both a day and a date, so it may be weekly or special hours. Leave one out."
         )
     if {ImportTable.SPECIAL_HOURS, ImportTable.SALES} <= tables:
         raise InvalidInputError(
@@ -206,14 +212,18 @@ def _refuse_ambiguous(file: str, names: Sequence[str], complete: Sequence[TableS
 
 
 def _refuse_repeated(file: str, header: Sequence[str], names: Sequence[str], found: FoundTable) -> None:
+    """Raise InvalidInputError if a column of a table is in the header twice."""
     columns = {**{column: (column,) for column in found.positions}, **found.table.columns, **found.table.optional}
     for column, aliases in columns.items():
         if len([name for name in names if name in aliases]) > 1:
-            raise InvalidInputError(f"{file}: the header names the column {column} twice. Found: {_listed(header)}.")
+            raise InvalidInputError(f"{file}: the header has the column {column} twice. Found: {_listed(header)}.")
 
 
 def _table_of_stores(file: str, names: Sequence[str], others: Sequence[FoundTable]) -> FoundTable:
-    """Find the labels in the header of a table of stores; `others` are the tables that share its rows."""
+    """Return the table of stores, with its labels, in a header. others: the other tables in this header.
+
+    Raises InvalidInputError when a column can be neither a label nor ignored.
+    """
     table = next(table for table in TABLES if table.name is ImportTable.STORES)
     tables = {found.table.name for found in others}
     used = {place for found in others for place in found.positions.values()}
@@ -232,7 +242,7 @@ def _table_of_stores(file: str, names: Sequence[str], others: Sequence[FoundTabl
     elif foreign:
         raise InvalidInputError(
             f"{file}: the header mixes the table of stores with another table's {', '.join(foreign)}. Add the other "
-            "columns of that table, put them into a file of their own, or name the label otherwise."
+            "columns of that table, put them into a separate file, or use another name for the label."
         )
     elif bad:
         raise InvalidInputError(
@@ -243,13 +253,13 @@ def _table_of_stores(file: str, names: Sequence[str], others: Sequence[FoundTabl
 
 
 def _foreign_names() -> set[str]:
-    """Return the columns of polls, hours and zones, which cannot be labels."""
+    """Return the names of columns of polls, weekly hours, time zones and dates. They cannot be names of labels."""
     tables = (table for table in TABLES if not table.is_of_entries and table.name is not ImportTable.STORES)
     return {alias for table in tables for aliases in table.columns.values() for alias in aliases}
 
 
-def _nearly_found(names: Sequence[str], complete: Sequence[TableSchema], unused: Collection[str]) -> Iterator[str]:
-    """Yield a sentence for each table of which the unused columns are more than half."""
+def _incomplete_tables(names: Sequence[str], complete: Sequence[TableSchema], unused: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each table of which more than half of the columns are in the header but not all."""
     complete_names = {table.name for table in complete}
     unused = set(unused)
     for table in TABLES:
@@ -260,11 +270,11 @@ def _nearly_found(names: Sequence[str], complete: Sequence[TableSchema], unused:
             yield f"{', '.join(there)} are not read as {table.title}, because there is no {table.wanted(missing)}"
 
 
-def _none_fits(file: str, header: Sequence[str], names: Sequence[str], table: TableSchema, what: str) -> str:
+def _unknown_header(file: str, header: Sequence[str], names: Sequence[str], table: TableSchema, what: str) -> str:
     positions = table.positions(names)
     missing = [column for column in table.columns if column not in positions]
     return (
-        f"{file}: the header is {what}. Found: {_listed(header)}. Nearest is the table of {table.title}, which wants "
+        f"{file}: the header {what}. Found: {_listed(header)}. Nearest is the table of {table.title}, which needs "
         f"{table.wanted(table.columns)}; missing: {table.wanted(missing)}."
     )
 

@@ -20,7 +20,7 @@ from storewatch.ingest.inputs import InputFile, join_names, unpack_files
 from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.ingest.table_imports import TableImport
 from storewatch.ingest.undoing import import_key
-from storewatch.ingest.weekdays import WEEKDAY_COLUMNS, WEEKDAY_TABLES, read_weekdays
+from storewatch.ingest.weekdays import WEEKDAY_COLUMNS, WEEKDAY_TABLES, find_weekday_notation
 from storewatch.lake import Lake
 from storewatch.stores.following import follow_lake
 
@@ -209,7 +209,7 @@ class _ImportRun:
         """Decide for each table how its weekdays are counted, from all of its files: they may be parts of one."""
         for name in self._tables.keys() & {*WEEKDAY_TABLES}:
             table = self._tables[name]
-            table.weekdays = read_weekdays(_weekdays(self._parts, name), self._options.weekdays)
+            table.weekdays = find_weekday_notation(_weekdays(self._parts, name), self._options.weekdays)
             table.assumed.update(dict.fromkeys(table.weekdays.assumed))
 
     def _notes(self, table: TableImport, catalog: Catalog) -> ImportNotes:
@@ -340,7 +340,7 @@ def _within_limits(file: str, header: Header) -> Header:
     if any(not found.keeps_labels for found in stores):
         raise InvalidInputError(f"{file} is a table of stores; a key with a scope cannot import labels.")
     if any("label" in found.table.columns for found in header.tables):
-        raise InvalidInputError(f"{file} is of labels; a key with a scope can import what is of stores only.")
+        raise InvalidInputError(f"{file} is of labels; a key with a scope can import entries of stores only.")
     tables = tuple(found for found in header.tables if found not in stores)
     labels = (name for found in stores for name in found.positions if name != "store_id")
     return Header(

@@ -35,7 +35,7 @@ _NOT_TEXT = "it is not valid UTF-8 text"
 class RepeatedKey(NamedTuple):
     """A JSON object that has the same key twice. It cannot be read, because either value may be right (RFC 8259, 4).
 
-    other: a second key, where a mapping of columns puts both into one field.
+    key: that key. other: a second key, if a mapping of columns puts both keys into one field.
     """
 
     key: str
@@ -43,7 +43,7 @@ class RepeatedKey(NamedTuple):
 
     @property
     def problem(self) -> str:
-        """What is wrong with the row."""
+        """The reason why the row is rejected."""
         key = json.dumps(self.key)[:60]
         if self.other is None:
             return f"it has the key {key} twice"

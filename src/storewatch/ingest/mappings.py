@@ -1,4 +1,4 @@
-"""Other names of columns: given by the user, saved under a name, or guessed for the error about a header."""
+"""Column mappings: other names of columns, set by the user, saved under a name, or suggested in an error message."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from storewatch.ingest.tables import TABLES, TableSchema
 Columns = Mapping[str, str]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
-# Names that other systems give to these columns.
+# Names of these columns in other systems.
 _SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "store_id": ("id", "store", "storeid", "shop", "shop_id", "restaurant_id", "location_id", "outlet_id", "site_id"),
     "timestamp_utc": ("time", "ts", "datetime", "date_time", "polled_at", "checked_at", "created_at", "time_utc"),
@@ -32,7 +32,7 @@ _SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
 
 
 def read_mapping(texts: Sequence[str], saved: Columns | None = None) -> dict[str, str]:
-    """Return the field of each column by the options of an import, each `column=field`, and a saved mapping.
+    """Return column -> field for the mapping options of an import. texts: each `column=field`; saved: a saved mapping.
 
     Raises InvalidInputError for a text that is not `column=field`, a field that no table has, or a column with two
     fields.
@@ -42,19 +42,21 @@ def read_mapping(texts: Sequence[str], saved: Columns | None = None) -> dict[str
     for text in texts:
         column, equals, field = text.rpartition("=")
         if not equals:
-            raise InvalidInputError(f"{text[:100]!r} is not column=field; the name of a saved mapping is for mapping.")
+            raise InvalidInputError(
+                f"{text[:100]!r} is not column=field; to use a saved mapping, pass its name as mapping."
+            )
         name, wanted = clean_id(column).lower(), clean_id(field).lower()
         if not name or wanted not in fields:
             near = get_close_matches(wanted, fields, n=1)
             hint = f"; did you mean {near[0]}?" if near else f". The fields are {', '.join(fields)}."
-            raise InvalidInputError(f"{text[:100]!r} names no field of a table{hint}")
+            raise InvalidInputError(f"{text[:100]!r} does not name a field of a table{hint}")
         if columns.setdefault(name, wanted) != wanted:
             raise InvalidInputError(f"The column {name[:100]!r} is mapped to both {columns[name]} and {wanted}.")
     return columns
 
 
 def saved_columns(name: str, catalog: Catalog | None) -> dict[str, str]:
-    """Return the columns of a saved mapping. Raises InvalidInputError if there is none with this name.
+    """Return column -> field of a saved mapping. Raises InvalidInputError if there is no mapping with this name.
 
     catalog: None for a caller that must not see saved mappings.
     """
@@ -68,22 +70,24 @@ def saved_columns(name: str, catalog: Catalog | None) -> dict[str, str]:
 
 
 def new_mapping(name: str, columns: Columns, *, created_by: str | None, now: datetime) -> ColumnMapping:
-    """Return a mapping to save under a name. Raises InvalidInputError if it cannot be saved."""
+    """Return a mapping to save. Raises InvalidInputError if the name is not valid or there are no columns."""
     if not _NAME.fullmatch(name):
-        raise InvalidInputError(f"{name[:100]!r} is no name for a mapping; want 1 to 100 letters, digits, . _ or -.")
+        raise InvalidInputError(
+            f"{name[:100]!r} cannot be the name of a mapping; want 1 to 100 letters, digits, . _ or -."
+        )
     if not columns:
-        raise InvalidInputError(f"There is no mapping to save as {name}; give its columns with --map column=field.")
+        raise InvalidInputError(f"There is no mapping to save as {name}; add its columns with --map column=field.")
     return ColumnMapping(name=name, columns=dict(columns), created_by=created_by, created_at=now)
 
 
 def apply_mapping(header: Sequence[str], mapping: Columns) -> list[str]:
-    """Return the names of a header, clean and in lower case, with the fields in place of the mapped columns."""
+    """Return the names of a header in lower case. The names of mapped columns are replaced by their fields."""
     names = [clean_id(name).lower() for name in header]
     return [mapping.get(name, name) for name in names] if mapping else names
 
 
 def map_keys(rows: Iterable[object], mapping: Columns) -> list[object]:
-    """Put the fields in place of the mapped keys of JSON objects. An object with two keys of a field is RepeatedKey."""
+    """Replace mapped keys of JSON objects by their fields. An object with two keys of one field becomes RepeatedKey."""
     return [_mapped(row, mapping) if mapping and isinstance(row, dict) else row for row in rows]
 
 
@@ -97,7 +101,10 @@ def _mapped(row: Mapping[str, object], mapping: Columns) -> dict[str, object] | 
 
 
 def suggest_mappings(names: Sequence[str], table: TableSchema) -> Iterator[str]:
-    """Yield `column=field` for the columns of a header that may be what a table lacks."""
+    """Yield `column=field` for columns of a header that may be the missing columns of a table.
+
+    names: the header in lower case.
+    """
     positions = table.positions(names)
     free = [name for place, name in enumerate(names) if name and place not in positions.values()]
     for column, aliases in table.columns.items():
@@ -113,6 +120,6 @@ def suggest_mappings(names: Sequence[str], table: TableSchema) -> Iterator[str]:
 
 
 def _fields(tables: Sequence[TableSchema]) -> list[str]:
-    """List the names of the columns of all tables, each in the spelling that comes first."""
+    """List all names of the columns of some tables, each once."""
     named = (aliases for table in tables for aliases in {**table.columns, **table.optional}.values())
     return list(dict.fromkeys(alias for aliases in named for alias in aliases))

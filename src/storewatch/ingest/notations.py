@@ -1,6 +1,6 @@
-"""The notations of instants and of times of day that files may have, read column by column.
+"""Read instants, times of day and opening hours in the notations that files may have, column by column.
 
-What can mean two things is not read: the row is rejected.
+A text with two possible meanings is not read, and its row is rejected.
 """
 
 from typing import Final
@@ -11,37 +11,38 @@ from storewatch.domain.instant_notations import DAYS, EPOCH, ISO_INSTANT, MAIL_I
 from storewatch.domain.instants import DAY_SECONDS
 from storewatch.ingest.cells import clean_ids, quoted
 
-# Digits are written [0-9]: \d would match those of every script, which neither casts nor dates read.
+# Digits are written [0-9], because \d also matches the digits of other scripts, which casts and dates cannot read.
 _COMMON_INSTANT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-5][0-9]\.[0-9]{6} UTC$"
 _COMMON_FORMAT: Final = "%Y-%m-%d %H:%M:%S.%6f UTC"
 _EPOCH_UNITS: Final = {10: "seconds", 13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}
 _NO_INSTANT: Final = pl.lit(None, pl.Datetime("us", "UTC"))
 
-# `0 days 09:00:00` is how pandas writes a length of time, `1900-01-01 09:00:00` how spreadsheets and databases write a
-# time without a date.
+# pandas writes a duration as `0 days 09:00:00`. Spreadsheets and databases write a time without a date as
+# `1900-01-01 09:00:00`.
 _DATELESS: Final = r"^(?:(?:1900-01-01|1899-12-30|1970-01-01)[T ]|0 days )"
 _CLOCK: Final = r"^([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9])(?:\.0{1,9})?)?$"
 _TWELVE_HOURS: Final = r"(?i)^(1[0-2]|0?[1-9])(?::([0-5][0-9])(?::([0-5][0-9]))?)? ?([ap])(?:m|\.m\.)$"
 _RANGE: Final = r"^(.+?) ?[-\x{2013}\x{2014}] ?(.+)$"
-# In reasons.
+# Parts of reasons.
 _TIME_WORDS: Final = "HH:MM:SS, HH:MM or 9:00 AM"
 _OR_CLOSED: Final = "or both times empty, or Closed"
-# 0900. Without a colon and a 0 before it, a number up to 6:00 of the next day may also count minutes since midnight.
+# A time such as 0900. A number without a 0 in front, up to 1800, may also count minutes since midnight.
 _DIGITS: Final = r"^([0-9]{1,2})([0-5][0-9])$"
 _NO_MINUTES: Final = r"^0[0-9]{3}$|[^0-9]"
 _MINUTES_UP_TO: Final = 30 * 60
-# What stands in an empty cell of a table that people write.
+# People write a dash in an empty cell.
 _DASHES: Final = r"^[-\x{2013}\x{2014}]+$"
 _ALL_DAY: Final = r"(?i)^(?:open )?24 ?(?:hours|hrs|h)$"
 _CLOSED: Final = r"(?i)^closed$"
 
 
 def read_instants(texts: pl.Series) -> tuple[pl.Series, list[str]]:
-    """Instants of text, null where it is none, and the units of those that are numbers since 1970.
+    """Return the instants in texts, as Datetime("us", "UTC"), and the units of numbers since 1970.
 
-    `2023-01-22 12:09:39.388884 UTC` at full speed; then ISO 8601, with `T` or a space, seconds and decimals optional,
-    Z, UTC, an offset or nothing (= UTC); RFC 5322; and numbers since 1970, whose unit shows in how many digits they
-    have. Digits beyond the microsecond are cut off.
+    An instant is null where the text is not an instant. The notations are, in this order: `2023-01-22
+    12:09:39.388884 UTC`, which is fastest; ISO 8601 with `T` or a space, optional seconds and decimals, and Z, UTC, an
+    offset or nothing (UTC); RFC 5322; numbers since 1970, whose number of digits decides the unit. Digits after the
+    microsecond are cut off.
     """
     found = _common(texts)
     units: list[str] = []
@@ -57,17 +58,17 @@ def read_instants(texts: pl.Series) -> tuple[pl.Series, list[str]]:
 
 
 def epoch_digits(texts: pl.Series) -> pl.Series:
-    """Return how many digits the numbers since 1970 among texts of instants have, null for the other texts."""
+    """Return how many digits each number since 1970 has before its decimals; null for other texts of instants."""
     return clean_ids(texts).str.extract(EPOCH).str.len_bytes()
 
 
 def epoch_units(digits: pl.Series) -> list[str]:
-    """Return the units of numbers since 1970 by what `epoch_digits` returned, each once, the longest unit first."""
+    """Return the units of numbers since 1970, each once, the longest unit first. digits: from `epoch_digits`."""
     return [_EPOCH_UNITS[length] for length in digits.drop_nulls().unique().sort()]
 
 
 def _common(texts: pl.Series) -> pl.Series:
-    # The pattern first, because strptime also takes single digits, signs, any white space and second 60.
+    # The pattern is checked first, because strptime also accepts single digits, signs, any white space and second 60.
     frame = texts.to_frame("text")
     common = pl.when(pl.col("text").str.contains(_COMMON_INSTANT)).then(pl.col("text"))
     return frame.select(
@@ -88,7 +89,7 @@ def _mail(texts: pl.Series) -> pl.Series:
     months = month.str.to_lowercase().replace_strict(MONTHS, range(1, 13), default=None, return_dtype=pl.Int8)
     date = pl.concat_str(year, months.cast(pl.String).str.zfill(2), day.str.zfill(2), separator="-")
     names = weekday.str.to_lowercase().replace_strict(DAYS, range(1, 8), default=None, return_dtype=pl.Int8)
-    # A weekday that is not the date's shows that one of the two is wrong.
+    # If the weekday does not fit the date, one of the two is wrong.
     agrees = names.is_null() | (date.str.to_date("%Y-%m-%d", strict=False).dt.weekday() == names)
     return _at_offset(parts, pl.when(agrees).then(date), (minute, second, pl.lit(None, pl.String)), offsets)
 
@@ -96,7 +97,10 @@ def _mail(texts: pl.Series) -> pl.Series:
 def _at_offset(
     parts: pl.DataFrame, date: pl.Expr, clock: tuple[pl.Expr, pl.Expr, pl.Expr], offset: list[pl.Expr]
 ) -> pl.Series:
-    """clock: hours with minutes, seconds, decimals. offset: sign, hours, minutes; nulls are UTC."""
+    """Return the instants of dates and times at offsets from UTC.
+
+    clock: hours with minutes, seconds, decimals. offset: sign, hours, minutes; nulls are UTC.
+    """
     minute, second, decimals = clock
     sign, hours, minutes = offset
     micros = decimals.fill_null("").str.slice(0, 6).str.pad_end(6, "0")
@@ -111,13 +115,13 @@ def _at_offset(
 def _epoch(texts: pl.Series) -> pl.Series:
     parts = texts.str.extract_groups(EPOCH).struct.unnest()
     whole, decimals = (pl.col(name) for name in parts.columns)
-    # Seconds, then six digits of microseconds, whatever the unit was.
+    # The first 16 digits are microseconds, in each of the units.
     digits = (whole + decimals.fill_null("")).str.pad_end(16, "0").str.slice(0, 16)
     return parts.select(digits.cast(pl.Int64).cast(pl.Datetime("us", "UTC"))).to_series()
 
 
 def seconds_of_day(texts: pl.Series) -> pl.Series:
-    """Seconds since midnight, also after 24:00, up to 48:00; null where the text is no time of day."""
+    """Return times of day as seconds since midnight (Int32), up to 48:00; null where the text is not a time of day."""
     text = texts.str.replace(_DATELESS, "")
     clocks = text.str.extract_groups(_CLOCK).struct.unnest()
     halves = text.str.extract_groups(_TWELVE_HOURS).struct.unnest()
@@ -139,12 +143,12 @@ def seconds_of_day(texts: pl.Series) -> pl.Series:
 def opening_times(start: pl.Series, end: pl.Series) -> pl.DataFrame:
     """Read opening hours from cleaned texts: start_s, end_s and is_closed.
 
-    start_s, end_s: Int32, seconds since midnight, null where they cannot be read. An end after 24:00 is that time of
-    the next day, which comes before the start: as SEMANTICS 2 has it for hours that run past midnight. Both in one
-    text (`18:00-26:00`, `Open 24 hours`, `Closed`) stand in one of the two, or in both.
+    start_s, end_s: Int32, seconds since midnight, null where they cannot be read. An end after 24:00 becomes that time
+    of the next day, so it is before the start, like all hours that run past midnight (SEMANTICS 2). A text for both
+    times (`18:00-26:00`, `Open 24 hours`, `Closed`) can be in either of the two columns, or in both.
     """
-    # Step by step: an expression that names an expression twice computes it twice, and here that doubled six times.
-    # One row took 1.2 CPU-seconds, and 100,000 odd ones 31.
+    # Computed step by step. In one expression Polars computes a part once for each use, which doubled six times: one
+    # row took 1.2 CPU-seconds, and 100,000 unusual rows took 31.
     start, end = (text.fill_null("").str.replace(_DASHES, "") for text in (start, end))
     texts = pl.DataFrame([start.alias("start"), end.alias("end")])
     first, last = pl.col("start"), pl.col("end")
@@ -178,7 +182,7 @@ def opening_times(start: pl.Series, end: pl.Series) -> pl.DataFrame:
 
 
 def opening_problems() -> list[pl.Expr]:
-    """What may be wrong with opening hours: of columns start_s and end_s, and the texts that they were read from."""
+    """Return the reasons why opening hours are not valid, over start_s, end_s and the two columns of texts."""
     start_s, end_s = pl.col("start_s"), pl.col("end_s")
     are_numbers = pl.all_horizontal(
         pl.col(name).str.contains("^ *[0-9]{3,4} *$") for name in ("start_time_local", "end_time_local")
@@ -189,12 +193,13 @@ def opening_problems() -> list[pl.Expr]:
         ),
         pl.when((start_s < DAY_SECONDS).fill_null(value=False).not_()).then(
             pl.format(
-                f"start_time_local {{}} is no time of day: want {_TIME_WORDS}, {_OR_CLOSED}", quoted("start_time_local")
+                f"start_time_local {{}} is not a time of day: want {_TIME_WORDS}, {_OR_CLOSED}",
+                quoted("start_time_local"),
             )
         ),
         pl.when(end_s.is_null()).then(
             pl.format(
-                f"end_time_local {{}} is no time of day: want {_TIME_WORDS}, within 24 hours of the start, "
+                f"end_time_local {{}} is not a time of day: want {_TIME_WORDS}, within 24 hours of the start, "
                 f"{_OR_CLOSED}",
                 quoted("end_time_local"),
             )
@@ -207,14 +212,14 @@ def opening_problems() -> list[pl.Expr]:
 
 
 def are_opening_times() -> pl.Expr:
-    """Whether opening hours are right: of columns start_s, end_s and is_closed."""
+    """Return whether opening hours are valid, over the columns start_s, end_s and is_closed."""
     start_s, end_s = pl.col("start_s"), pl.col("end_s")
     times = (start_s < DAY_SECONDS) & end_s.is_not_null() & ((start_s != end_s) | (start_s == 0))
     return pl.col("is_closed") | times
 
 
 def _with_colons(times: pl.DataFrame) -> pl.DataFrame:
-    """Write 0900 as 09:00, in the columns start and end, where one of the two is no number of minutes."""
+    """Write 0900 as 09:00 in the columns start and end, where one of the two cannot be a number of minutes."""
     shows = (
         text.str.contains(_NO_MINUTES) | (text.str.extract("^([0-9]{3,4})$").cast(pl.Int32) > _MINUTES_UP_TO)
         for text in (pl.col("start"), pl.col("end"))

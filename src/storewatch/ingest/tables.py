@@ -1,7 +1,7 @@
-"""The tables as they come in: their columns, and which of their rows can be right.
+"""The tables that files and bodies can have: their columns, and the checks of their rows.
 
-Every check returns what is good in the house's own columns (engine.columns) and, for the other rows, what is wrong in
-plain words. Nothing is guessed: SEMANTICS 1-4, and rule 18 of docs/semantics.md.
+Each check returns the good rows in the columns of `domain.columns`, and for each bad row its number and the reason.
+Nothing is guessed: see "Bad input" in docs/semantics.md.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ from storewatch.ingest.cells import (
     is_id,
     pair_problem,
     quoted,
-    split,
+    split_rows,
     stripped,
     stripped_value,
 )
@@ -36,15 +36,16 @@ MAX_DETAIL_LENGTH: Final = 200
 _OBSERVED: Final = ("store_id", "observed_at")
 DAY_NAMES: Final = ("day", "dayofweek", "day_of_week")
 
-_FIRST_INSTANT_US: Final = -62_135_596_800_000_000  # 0001-01-01, before which there are no dates in Python
+_FIRST_INSTANT_US: Final = -62_135_596_800_000_000  # 0001-01-01, the first date in Python
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableSchema:
-    """columns, optional: canonical name -> the names it has in the wild, lower case, the preferred one first.
+    """The columns of a table and the check of its rows.
 
-    late: columns that are checked too where a file has them; a file of JSON objects may begin to name them after its
-    first row.
+    columns, optional: canonical name of each column -> its names in files, in lower case, the preferred name first. A
+    header must have all of `columns`. check(columns, now): checks a frame with the canonical names. late: columns that
+    are also checked if a block has them; in NDJSON, keys can appear after the first row.
     """
 
     name: ImportTable
@@ -56,11 +57,11 @@ class TableSchema:
 
     @property
     def is_of_entries(self) -> bool:
-        """Whether its rows are catalog entries, of stores or of labels."""
+        """Whether the rows are entries of the catalog, of stores or of labels."""
         return self.name.value in list(EntryKind)
 
     def positions(self, names: Sequence[str]) -> dict[str, int]:
-        """Where each column is in a header, as far as it is there."""
+        """Return canonical name -> position for the columns that a header has. names: the header in lower case."""
         return {
             column: names.index(alias)
             for column, aliases in {**self.columns, **self.optional}.items()
@@ -69,6 +70,7 @@ class TableSchema:
         }
 
     def wanted(self, columns: Iterable[str]) -> str:
+        """Return the names of columns, with their other names, as one text for messages."""
         return ", ".join(
             first + (f" (or {', '.join(others)})" if others else "")
             for column, (first, *others) in self.columns.items()
@@ -77,7 +79,11 @@ class TableSchema:
 
 
 def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
-    """Text of store_id, observed_at, status and any of DETAIL_NAMES -> store_id, observed_at, active and these."""
+    """Check rows of polls. columns: texts of store_id, observed_at (or Datetimes), status and any of DETAIL_NAMES.
+
+    Return the good rows with store_id, observed_at, active (Boolean) and the same details. An instant more than
+    CLOCK_TOLERANCE after `now` is bad.
+    """
     latest = now + CLOCK_TOLERANCE
     found = columns["observed_at"]
     times, units = read_instants(found) if found.dtype == pl.String else (found.cast(INSTANT), [])
@@ -99,7 +105,7 @@ def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
         id_problem(),
         pl.when(is_empty("found")).then(pl.lit("the time is empty: want e.g. 2023-01-22 12:09:39.388884 UTC")),
         pl.when(~possible.fill_null(value=False)).then(
-            pl.format("time {} is no time: want e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601", quoted("found"))
+            pl.format("time {} cannot be read: want e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601", quoted("found"))
         ),
         pl.when(observed_at > latest).then(
             pl.format("time {} is later than the clock of this import, {} UTC", quoted("found"), _clock(now))
@@ -118,16 +124,19 @@ def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
         right &= pl.col(name).str.len_chars().fill_null(0) <= MAX_DETAIL_LENGTH
     originals = columns.select(found=pl.col("observed_at").cast(pl.String), status_found="status")
     output: list[str | pl.Expr] = [*_OBSERVED, (status == "active").alias("active"), *details]
-    return replace(split(parsed, right, problems, originals, output), assumed=tuple(map(epoch_sentence, units)))
+    return replace(split_rows(parsed, right, problems, originals, output), assumed=tuple(map(epoch_sentence, units)))
 
 
 def epoch_sentence(unit: str) -> str:
-    """Return how instants that are numbers were read."""
+    """Return a sentence about the unit of instants that are numbers."""
     return f"times that are numbers were read as {unit} since 1970"
 
 
 def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - hours are not dated
-    """Text of store_id, day and the two local times -> WEEKLY_HOURS; both times empty, or Closed: closed that day."""
+    """Check rows of weekly hours. columns: texts of store_id, day (0 to 6) and the two local times.
+
+    Return the good rows as WEEKLY_HOURS. If both times are empty, or Closed, the store is closed that day.
+    """
     day = stripped("day")
     times = columns.select(stripped("start_time_local"), stripped("end_time_local"))
     parsed = columns.select(
@@ -142,11 +151,11 @@ def check_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
     ]
     right = is_id() & pl.col("day").is_not_null() & are_opening_times()
     originals = columns.select(pl.col("day").alias("day_found"), "start_time_local", "end_time_local")
-    return split(parsed, right, problems, originals, list(WEEKLY_HOURS))
+    return split_rows(parsed, right, problems, originals, list(WEEKLY_HOURS))
 
 
 def check_zones(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - zones are not dated
-    """Text of store_id and timezone -> TIMEZONES."""
+    """Check rows of time zones. columns: texts of store_id and timezone. Return the good rows as TIMEZONES."""
     found = columns.select(stripped("store_id"), stripped("timezone"))
     zones = {name: timezone_named(name) for name in found["timezone"].drop_nulls().unique()}
     read = pl.col("timezone").replace_strict(zones, default=None, return_dtype=pl.String)
@@ -163,13 +172,14 @@ def check_zones(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
         for name, zone in sorted(zones.items())
         if zone is not None and zone.lower() != name.lower()
     )
-    return replace(split(parsed, right, problems, originals, list(TIMEZONES)), assumed=tuple(assumed))
+    return replace(split_rows(parsed, right, problems, originals, list(TIMEZONES)), assumed=tuple(assumed))
 
 
-def check_dates_in_business(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - they may be of any date
-    """Text of store_id and of one column of LIVES, opened_on or closed_on -> store_id and this date.
+def check_dates_in_business(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - any date is valid
+    """Check rows of opening or closing dates. columns: texts of store_id and of opened_on or closed_on.
 
-    Where the other column stands beside it, a store that would close before it opens is rejected.
+    Return the good rows with store_id and that date. If the other date is there too, it must fit: a store that would
+    close before it opens is bad.
     """
     name, *others = (column for column in columns.columns if column in LIVES and column != "store_id")
     is_reversed = (pl.col("closed_on") <= pl.col("opened_on")).fill_null(value=False) if others else pl.lit(value=False)
@@ -177,29 +187,32 @@ def check_dates_in_business(columns: pl.DataFrame, now: datetime) -> CheckedRows
         id_problem(),
         pl.when(is_empty("found")).then(pl.lit(f"{name} is empty: want a day from 1970 to 8999, e.g. 2026-12-24")),
         pl.when(is_reversed).then(pl.lit("closed_on must be a date after opened_on")),
-        pl.format(f"{name} {{}} is no date: want a day from 1970 to 8999, e.g. 2026-12-24", quoted("found")),
+        pl.format(f"{name} {{}} is not a date: want a day from 1970 to 8999, e.g. 2026-12-24", quoted("found")),
     ]
     right = is_id() & pl.col(name).is_not_null() & ~is_reversed
     parsed = columns.select(stripped("store_id"), *(dates(each) for each in (name, *others)))
-    return split(parsed, right, problems, columns.select(found=name), ["store_id", name])
+    return split_rows(parsed, right, problems, columns.select(found=name), ["store_id", name])
 
 
 def check_stores(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: ARG001 - labels are not dated
-    """Text of store_id and one column a label -> LABELS."""
-    # Of 1 M rows with three labels 4 s less than by making the lists first.
+    """Check rows of stores. columns: texts of store_id and one column per label. Return the good rows as LABELS."""
+    # For 1 M rows with three labels this is 4 s faster than building the lists first.
     pairs = columns.drop("store_id").with_row_index("\0").unpivot(index="\0").rename({"\0": "row", "variable": "label"})
     return _check_pairs(columns["store_id"], pairs)
 
 
 def check_labels(rows: pl.DataFrame) -> CheckedRows:
-    """LABELS as they were found -> LABELS: names in lower case, values trimmed, labels without a value left out."""
+    """Check rows of LABELS with unchecked texts. Return the good rows as LABELS.
+
+    Names become lower case, values are trimmed, and labels without a value are dropped.
+    """
     numbered = rows.select("labels").with_row_index("row")
     pairs = numbered.explode("labels", empty_as_null=False, keep_nulls=False).unnest("labels")
     return _check_pairs(rows["store_id"], pairs)
 
 
 def _check_pairs(store_ids: pl.Series, pairs: pl.DataFrame) -> CheckedRows:
-    """pairs: row (index into store_ids), label and value of all labels."""
+    """Check the labels of stores. pairs: row (index into store_ids), label and value of each label."""
     found = pairs.select("row", stripped("label").str.to_lowercase(), stripped_value("value")).filter(
         pl.col("value") != ""
     )
@@ -214,12 +227,12 @@ def _check_pairs(store_ids: pl.Series, pairs: pl.DataFrame) -> CheckedRows:
         .select("store_id", pl.col("labels").fill_null(pl.lit([], LABELS["labels"])), "problem")
     )
     right = is_id() & pl.col("problem").is_null()
-    return split(parsed, right, [id_problem(), pl.col("problem")], pl.DataFrame(), list(LABELS))
+    return split_rows(parsed, right, [id_problem(), pl.col("problem")], pl.DataFrame(), list(LABELS))
 
 
 def _label_problem() -> pl.Expr:
     twice = pl.when(pl.struct("row", "label").is_duplicated()).then(
-        pl.format("the label {} is there twice", pl.col("label").str.slice(0, 64))
+        pl.format("the label {} occurs twice", pl.col("label").str.slice(0, 64))
     )
     return pl.coalesce(pair_problem(), twice)
 
@@ -231,7 +244,7 @@ def _entry_tables(
     check: Callable[[pl.DataFrame, datetime], CheckedRows],
     optional: Mapping[str, tuple[str, ...]] | None = None,
 ) -> tuple[TableSchema, TableSchema]:
-    """The table of stores and the one of labels."""
+    """Return the table of entries of stores, and the table of entries of labels."""
     return tuple(  # type: ignore[return-value]
         TableSchema(
             name=name,

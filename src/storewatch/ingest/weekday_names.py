@@ -1,6 +1,6 @@
-"""Names of weekdays in the languages that files are read in, from Unicode CLDR 47 (by way of the package Babel).
+"""Names of weekdays in eleven languages, from Unicode CLDR 47 (by way of the package Babel).
 
-A fixed table: by the locale of the machine, one file would mean different things to a command and to a service.
+The table is fixed. With the locale of the machine, a command and a service could read the same file differently.
 """
 
 import unicodedata
@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Final
 
-# The full names, then abbreviations, each of Monday to Sunday. The first three letters of a full name are added below.
+# Full names first, then abbreviations, each from Monday to Sunday. `names_by_language` adds the first three letters of
+# each full name.
 _LANGUAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "English": (
         "monday tuesday wednesday thursday friday saturday sunday",
@@ -38,33 +39,36 @@ _LANGUAGES: Final[Mapping[str, tuple[str, ...]]] = {
 
 @cache
 def names_by_language() -> dict[str, dict[str, int]]:
-    """Return for each language the days (0 = Monday) of its names, spelled as `plain` spells them."""
+    """Return language -> name -> day (0 = Monday). Names are spelled as `normalise_name` returns them."""
     return {
         language: {
             name: day
             for line in lines
             for day, word in enumerate(line.split())
-            for name in (plain(word), *([plain(word)[:3]] if line == lines[0] else []))
+            for name in (normalise_name(word), *([normalise_name(word)[:3]] if line == lines[0] else []))
         }
         for language, lines in _LANGUAGES.items()
     }
 
 
-def plain(text: str) -> str:
-    """Return a name in lower case, without accents and a full stop at its end."""
+def normalise_name(text: str) -> str:
+    """Return a name in lower case, without accents and without a full stop at the end."""
     letters = unicodedata.normalize("NFD", text.casefold().removesuffix("."))
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def languages_of(names: Iterable[str]) -> list[str]:
-    """Return the languages in which all of these names are names of weekdays."""
+    """Return the languages that have all of these names of weekdays. names: normalised."""
     wanted = set(names)
     return [language for language, known in names_by_language().items() if wanted <= known.keys()]
 
 
 @cache
 def meanings(languages: tuple[str, ...] = ()) -> dict[str, dict[int, str]]:
-    """Return for each name the days that it means in these languages (none: in all), with a language for each."""
+    """Return name -> day (0 = Monday) -> a language in which the name means that day.
+
+    languages: the languages to look at; none: all.
+    """
     found: dict[str, dict[int, str]] = {}
     for language, known in names_by_language().items():
         if not languages or language in languages:

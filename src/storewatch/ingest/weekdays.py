@@ -1,4 +1,4 @@
-"""Weekdays as files write them: by name, or by numbers that count from one day or another."""
+"""Read weekdays in the notations of files: names, or numbers that count from Monday or Sunday."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,13 +12,13 @@ from storewatch.domain.clock_words import WEEKDAYS
 from storewatch.domain.enums import ImportTable, WeekdayCounting
 from storewatch.ingest.blocks import Block, RowNumbers
 from storewatch.ingest.cells import clean_ids
-from storewatch.ingest.weekday_names import languages_of, meanings, plain
+from storewatch.ingest.weekday_names import languages_of, meanings, normalise_name
 
-# The columns that hold a weekday, in the tables that have one: elsewhere such a column is a label.
+# The columns of weekdays, in the tables that have one. In other tables a column of this name is a label.
 WEEKDAY_COLUMNS: Final[tuple[str, ...]] = ("day", "weekday")
 WEEKDAY_TABLES: Final = (ImportTable.WEEKLY_HOURS, ImportTable.SALES)
 
-# 01, and 1.0 as pandas writes it where a cell of the column is empty.
+# Also 01 and 1.0. pandas writes 1.0 if another cell of the column is empty.
 _NUMBER: Final = re.compile(r"0?([0-9])(?:\.0+)?")
 _NUMBERS: Final = re.compile(r"[0-9]\s*[-\u2013\u2014]\s*[0-9]")
 _DASH: Final = re.compile(r"[-\u2013\u2014]")
@@ -39,9 +39,10 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class WeekdayNotation:
-    """How the weekdays of some files are read.
+    """The notation of the weekdays in the files of an import.
 
-    names: the days that a name may mean, each with a language. assumed: sentences about what was not asked for.
+    counting: how numbers count days. names: name in lower case -> the days (0 = Monday) that it may mean, each with a
+    language. assumed: sentences about what the caller did not choose.
     """
 
     counting: WeekdayCounting
@@ -49,9 +50,10 @@ class WeekdayNotation:
     assumed: tuple[str, ...] = ()
 
     def apply(self, block: Block) -> Block:
-        """Write the weekdays of a block as 0 (Monday) to 6 (Sunday). What is none stays as it is, and is rejected.
+        """Return the block with weekdays as 0 (Monday) to 6 (Sunday).
 
-        A row of several days (`Mon-Fri`) becomes a row for each of them.
+        A row with several days (`Mon-Fri`) becomes a row for each of them. A text that is not a weekday is kept, and
+        the check of the rows rejects it.
         """
         for name in WEEKDAY_COLUMNS:
             if name in block.columns.columns:
@@ -87,21 +89,21 @@ class WeekdayNotation:
         )
 
     def _read(self, text: str) -> list[str]:
-        """Return the days that a text means as digits, or the text with the reason why it means none."""
+        """Return the days of a text as digits. If it has none, return the text, with the reason if there is one."""
         number = _NUMBER.fullmatch(text)
         if number is None:
             days = [self._range(part) for part in text.split(",")]
             if None in days:
-                return [self._refused(text)]
+                return [self._with_reason(text)]
             return list(dict.fromkeys(str(day) for each in days for day in each or ()))
         if number[1] in _DAY_OF[self.counting]:
             return [str(_DAY_OF[self.counting][number[1]])]
-        # A digit that is none here must not be taken for one that is.
+        # The text is returned with a reason, because a bare digit would be read as one of 0 to 6.
         is_digit = number[1] in _DAY_OF[WeekdayCounting.SUNDAY0]
         return [f"{text} (weekdays are {_WORDS[self.counting]} here)" if is_digit else text]
 
     def _range(self, text: str) -> list[int] | None:
-        """Return the days of a name, or of two names with a dash between them; None for any other text."""
+        """Return the days of a name, or of two names with a dash between them. Return None for any other text."""
         names = _names_in(text)
         days = [next(iter(self.names[name])) for name in names if len(self.names[name]) == 1]
         if len(days) != len(names) or not days or len(names) == 2 == len({*days}) + 1:
@@ -109,7 +111,8 @@ class WeekdayNotation:
         first, last = days[0], days[-1]
         return [(first + ahead) % 7 for ahead in range((last - first) % 7 + 1)]
 
-    def _refused(self, text: str) -> str:
+    def _with_reason(self, text: str) -> str:
+        """Return a text that is not a weekday, with the reason in brackets if there is one."""
         for part in text.split(","):
             for name in _names_in(part):
                 if len(self.names[name]) > 1:
@@ -118,24 +121,24 @@ class WeekdayNotation:
         return f"{text} (only names can be a range)" if _NUMBERS.fullmatch(text) else text
 
 
-def read_weekdays(columns: Iterable[pl.Series], asked: WeekdayCounting | None = None) -> WeekdayNotation:
-    """Decide how the weekdays in some columns are read: numbers as asked or as they show, names by their language.
+def find_weekday_notation(columns: Iterable[pl.Series], counting: WeekdayCounting | None = None) -> WeekdayNotation:
+    """Return the notation of the weekdays in some columns of texts. counting: of numbers; None: decided by the numbers.
 
-    A 7 and no 0 is ISO 8601; otherwise Monday is 0, as SEMANTICS 2 has it. With a 0 and a 7 the rows with a 7 are
-    rejected: nobody knows how the others are counted. A name that means two days is read where all names of the columns
-    are of languages in which it means one.
+    If there is a 7 and no 0, numbers are read as ISO 8601; otherwise 0 is Monday (SEMANTICS 2). If there are both, rows
+    with a 7 are rejected. A name that can mean two days is read if all names of the columns belong to languages in
+    which it means one day.
     """
     found: set[str] = set()
     for column in columns:
         found.update(clean_ids(column.unique()).drop_nulls())
     names, of_names = _read_names(found)
-    counting, of_numbers = _read_numbers(found) if asked is None else (asked, None)
+    decided, of_numbers = _read_numbers(found) if counting is None else (counting, None)
     assumed = tuple(sentence for sentence in (of_numbers, of_names) if sentence is not None)
-    return WeekdayNotation(counting=counting, names=names, assumed=assumed)
+    return WeekdayNotation(counting=decided, names=names, assumed=assumed)
 
 
 def _read_numbers(found: Iterable[str]) -> tuple[WeekdayCounting, str | None]:
-    """Return how numbers are counted, and a sentence about what was assumed."""
+    """Return how the numbers count days, and a sentence about what was assumed, if anything was."""
     digits = {number[1] for text in found if (number := _NUMBER.fullmatch(text))}
     counting = WeekdayCounting.MONDAY0
     read_as = f"weekdays were read as {_WORDS[counting]}"
@@ -145,13 +148,13 @@ def _read_numbers(found: Iterable[str]) -> tuple[WeekdayCounting, str | None]:
         iso = WeekdayCounting.ISO
         return iso, f"weekdays were read as {_WORDS[iso]}, because there is a 7 and no 0"
     if "0" in digits:
-        both = f"{read_as}; 7 was rejected, because there is a 0 too: choose with --weekdays"
+        both = f"{read_as}; 7 was rejected, because there is also a 0: choose with --weekdays"
         return counting, both if "7" in digits else None
-    return counting, f"{read_as}; there is neither a 0 nor a 7 to show it: choose with --weekdays"
+    return counting, f"{read_as}; there is no 0 or 7 that confirms this: choose with --weekdays"
 
 
 def _read_names(found: Iterable[str]) -> tuple[Mapping[str, Mapping[int, str]], str | None]:
-    """Return what names mean, and a sentence where that shows in their languages only."""
+    """Return the days that names may mean, and a sentence if only the languages of all names decide between days."""
     names = {name for text in found for part in text.split(",") for name in _names_in(part)}
     languages = languages_of(names)
     if not names or not languages:
@@ -165,12 +168,12 @@ def _read_names(found: Iterable[str]) -> tuple[Mapping[str, Mapping[int, str]], 
 
 
 def _names_in(text: str) -> list[str]:
-    """Return the name of a weekday in a text, or the two with a dash between them; nothing where it is neither."""
+    """Return the name of a weekday in a text, or the two names around a dash. Return nothing for any other text."""
     known, text = meanings(), text.strip()
-    if plain(text) in known:
-        return [plain(text)]
-    for dash in _DASH.finditer(text):  # segunda-feira has one inside
-        names = [plain(side.strip()) for side in (text[: dash.start()], text[dash.end() :])]
+    if normalise_name(text) in known:
+        return [normalise_name(text)]
+    for dash in _DASH.finditer(text):  # the name segunda-feira has a dash
+        names = [normalise_name(side.strip()) for side in (text[: dash.start()], text[dash.end() :])]
         if all(name in known for name in names):
             return names
     return []

@@ -58,7 +58,9 @@ def new_schedule(
     and again whenever the schedule is due. Raises InvalidInputError for what can never run, UnknownDefinitionError.
     """
     if not _NAME.fullmatch(name):
-        raise InvalidInputError(f"{name[:100]!r} is no name for a schedule; want 1 to 100 letters, digits, . _ or -.")
+        raise InvalidInputError(
+            f"{name[:100]!r} cannot be the name of a schedule; want 1 to 100 letters, digits, . _ or -."
+        )
     timezone = check_times(cron, timezone)
     return Schedule(
         name=name,

@@ -146,7 +146,7 @@ def test_row_with_two_keys_of_one_field_is_rejected(client: TestClient) -> None:
     refused = client.post("/v1/observations", json=[both])
     assert (refused.status_code, refused.json()["detail"]) == (
         400,
-        "The body: its objects name observed_at twice, as observed_at and timestamp.",
+        "The body: its objects have observed_at twice, as observed_at and timestamp.",
     )
 
 
@@ -202,7 +202,10 @@ def test_bodies_of_rows_are_mapped(
     assert {name: stored[name] for name in shown} == shown
     refused = client.put(path, content=body, headers=headers)
     guessed = "&".join(f"map={pair}" for pair in columns if pair not in ("dow=weekday", "h=hour"))
-    assert (refused.status_code, f"If other names hold these: ?{guessed}" in refused.text) == (422, True), refused.text
+    assert (refused.status_code, f"If columns of other names hold these, add: ?{guessed}" in refused.text) == (
+        422,
+        True,
+    ), refused.text
 
 
 @pytest.mark.parametrize("media_type", [JSON, CSV])
@@ -230,7 +233,7 @@ def test_polls_under_other_names_are_refused_with_the_query_that_maps_them(clien
     row = {"id": "a", "ts": "2023-01-23T09:00:00Z", "state": "active"}
     refused = client.post("/v1/observations", json=[row])
     assert refused.json()["detail"] == (
-        "No observation was good, 1 rejected; nothing was stored. If other names hold these: "
+        "No observation was good, 1 rejected; nothing was stored. If columns of other names hold these, add: "
         "?map=id=store_id&map=ts=timestamp_utc&map=state=status"
     )
     csv = client.post("/v1/observations", content="id,ts,state\na,1,active\n", headers={"Content-Type": CSV})
@@ -240,7 +243,7 @@ def test_polls_under_other_names_are_refused_with_the_query_that_maps_them(clien
 def test_mapping_that_cannot_be_is_a_problem_of_its_parameter(client: TestClient) -> None:
     save(client, "till")
     for params, error in (
-        ({"map": "x=stor_id"}, ("query.map", "'x=stor_id' names no field of a table; did you mean store_id?")),
+        ({"map": "x=stor_id"}, ("query.map", "'x=stor_id' does not name a field of a table; did you mean store_id?")),
         ({"mapping": "tilll"}, ("query.mapping", "There is no column mapping 'tilll'; did you mean till?")),
     ):
         for method, path in (("POST", "/v1/observations"), ("PUT", "/v1/sales"), ("POST", "/v1/imports")):
