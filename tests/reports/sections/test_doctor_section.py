@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,29 @@ def test_wrong_zone_explains_both_edges(tmp_path: Path) -> None:
             8 * HOUR_US,
         )
     ]
+
+
+def test_wrong_zone_beside_stores_that_open_or_close_for_good(tmp_path: Path) -> None:
+    wrong = polled(HOURS, "15:00", "23:00", timezone="America/New_York")
+    fitting = polled(HOURS, "15:00", "23:00", timezone="America/Chicago")
+    stores = {"a": wrong, "b": fitting, "c": replace(fitting, closed_on=date(2023, 1, 25))}
+    asked = {"windows": [WINDOW], "include": ["doctor"], "as_of": AS_OF}
+    [alone] = (
+        report_on(tmp_path / "alone", {"a": wrong, "b": fitting}, **asked).tables[ReportTable.DOCTOR].read().to_dicts()
+    )
+    [beside] = report_on(tmp_path / "beside", stores, **asked).tables[ReportTable.DOCTOR].read().to_dicts()
+    assert beside == alone
+
+
+def test_correction_counts_no_time_outside_of_business(tmp_path: Path) -> None:
+    # It closes for good at the start of the 28th, two days before the end of the window of 14 days.
+    one = replace(polled(HOURS, "00:00", "00:00"), closed_on=date(2023, 1, 28))
+    [found] = examine(tmp_path, one)
+    assert (found["finding"], found["business_us"]) == ("active_outside", 12 * 8 * HOUR_US)
+    assert found["business_corrected_us"] == 12 * DAY_US
+    [moved] = examine(tmp_path / "zone", replace(polled(HOURS, "11:00", "19:00"), closed_on=date(2023, 1, 28)))
+    assert (moved["finding"], moved["business_us"]) == ("wrong_zone", 12 * 8 * HOUR_US)
+    assert moved["business_corrected_us"] == 12 * 8 * HOUR_US
 
 
 def test_zone_that_nobody_uses_is_a_well_known_one(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ Many stores share a calendar (14,089 real stores have 2,085), so sessions are co
 the index of its calendar.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -58,6 +58,19 @@ class Calendars:
     def zone_of(self) -> Int64s:
         """The zone of each store: int64[S], index into `zones`."""
         return self.zone_of_calendar[self.calendar_of]
+
+    def of_one(self, calendar: int) -> "Calendars":
+        """Return this calendar alone, as number 0, with one store. The patterns keep their numbers."""
+        return replace(
+            self,
+            weekly=self.weekly.of_one(calendar),
+            pattern=self.pattern[self.weekly.calendar == calendar],
+            special=self.special.of_one(calendar),
+            closures=self.closures.of_one(calendar),
+            lives=self.lives.of_one(calendar),
+            zone_of_calendar=self.zone_of_calendar[[calendar]],
+            calendar_of=np.zeros(1, np.int64),
+        )
 
 
 def assign_calendars(stores: pl.DataFrame, weekly_hours: pl.DataFrame, changes: HoursChanges = NO_CHANGES) -> Calendars:

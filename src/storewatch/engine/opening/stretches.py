@@ -22,6 +22,11 @@ class Stretches:
         left = starts < ends
         return Stretches(calendar=self.calendar[left], start=starts[left], end=ends[left])
 
+    def of_one(self, calendar: int) -> "Stretches":
+        """Return the stretches of this calendar, as those of calendar 0."""
+        own = self.calendar == calendar
+        return Stretches(calendar=np.zeros(int(own.sum()), np.int64), start=self.start[own], end=self.end[own])
+
 
 NO_STRETCHES: Final = Stretches(calendar=np.empty(0, np.int64), start=np.empty(0, np.int64), end=np.empty(0, np.int64))
 

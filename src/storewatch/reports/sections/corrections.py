@@ -14,7 +14,6 @@ from storewatch.domain.enums import ClosureMode, Finding
 from storewatch.domain.instants import DAY_US, MINUTE_US, SECOND_US, instant_of
 from storewatch.engine.opening.calendars import Calendars, assign_calendars
 from storewatch.engine.opening.sessions import Sessions, open_sessions
-from storewatch.engine.opening.stretches import Stretches
 from storewatch.engine.opening.zones import local_readings, local_time
 from storewatch.reports.sections.contradictions import WrongEdge
 
@@ -89,16 +88,7 @@ def correct_zone(
     calendars: Calendars, calendar: int, zone: str, span_us: tuple[int, int], closures: ClosureMode
 ) -> Correction:
     """Return the hours of one calendar moved to another zone."""
-    alone = replace(
-        calendars,
-        weekly=_of(calendars.weekly, calendar),
-        pattern=calendars.pattern[calendars.weekly.calendar == calendar],
-        special=_of(calendars.special, calendar),
-        closures=_of(calendars.closures, calendar),
-        zones=(zone,),
-        zone_of_calendar=np.zeros(1, np.int64),
-        calendar_of=np.zeros(1, np.int64),
-    )
+    alone = replace(calendars.of_one(calendar), zones=(zone,), zone_of_calendar=np.zeros(1, np.int64))
     opening = open_sessions(alone, *span_us, closures)
     return Correction(
         words=f"time zone {zone} instead of {calendars.zones[calendars.zone_of_calendar[calendar]]}",
@@ -112,7 +102,8 @@ def correct_to_always(
 ) -> Correction:
     """Open one calendar around the clock, except for its closures. patterns: any rows of columns.PATTERNS."""
     stores = pl.DataFrame({"weekly_hours_id": [None], "timezone": ["UTC"]}).cast({"weekly_hours_id": pl.Int64})
-    always = replace(assign_calendars(stores, patterns), closures=_of(calendars.closures, calendar))
+    own = calendars.of_one(calendar)
+    always = replace(assign_calendars(stores, patterns), closures=own.closures, lives=own.lives)
     opening = open_sessions(always, *span_us, closures)
     return Correction(
         words="open 24 hours on every day",
@@ -135,11 +126,6 @@ def zone_that_is(hours: int, calendars: Calendars, calendar: int, as_of_us: int)
 def _offset(zone: str, at_us: int) -> timedelta:
     instant = instant_of(at_us)
     return local_time(zone, instant) - instant.replace(tzinfo=None)
-
-
-def _of(stretches: Stretches, calendar: int) -> Stretches:
-    own = stretches.calendar == calendar
-    return Stretches(calendar=np.zeros(int(own.sum()), np.int64), start=stretches.start[own], end=stretches.end[own])
 
 
 def _local_edges(zone: str, edges_us: Int64s, *, of_openings: bool) -> list[_Edge]:
