@@ -20,7 +20,9 @@ def real_size_csv() -> Path:
     """Return the folder of three CSV files of the size of the public data set; simulate them if they are missing."""
     folder = DATA_DIR / "real-size"
     if not (folder / COMPLETE).is_file():
-        run(STOREWATCH, "simulate", "--stores", str(REAL_STORES), "--days", str(REAL_DAYS), "--out", folder)
+        run(
+            STOREWATCH, "simulate", "--classic", "--stores", str(REAL_STORES), "--days", str(REAL_DAYS), "--out", folder
+        )
         (folder / COMPLETE).write_text("{}")
     return folder
 

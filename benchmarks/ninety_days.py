@@ -14,7 +14,7 @@ def build(folder: Path) -> None:
     """Simulate, keep LONG_POLLS of the polls, import and optimize; the CSV files are not kept."""
     shutil.rmtree(folder, ignore_errors=True)
     home, csv = folder / "home", folder / "csv"
-    run(STOREWATCH, "simulate", "--stores", str(REAL_STORES), "--days", str(LONG_DAYS), "--out", csv)
+    run(STOREWATCH, "simulate", "--classic", "--stores", str(REAL_STORES), "--days", str(LONG_DAYS), "--out", csv)
     polls = csv / "store_status.csv"
     pl.read_csv(polls).sample(LONG_POLLS, seed=1).write_csv(polls)
     run(STOREWATCH, "import", csv, "--home", home)

@@ -14,6 +14,7 @@ from support.command_line import run_command, run_process
 from support.scene import POLLS, REPORT, write_scene
 
 from storewatch.catalog import AuditFilter
+from storewatch.ingest.simulate import FILES
 from storewatch.installation import open_installation
 from storewatch.settings import Settings
 
@@ -276,11 +277,7 @@ def test_status_and_optimize_tell_what_is_there(home: Path) -> None:
 def test_simulated_data_go_all_the_way(tmp_path: Path) -> None:
     done = storewatch("simulate", "--stores", "20", "--days", "2", "--out", tmp_path / "made")
     assert done.returncode == 0
-    assert sorted(file.name for file in (tmp_path / "made").iterdir()) == [
-        "menu_hours.csv",
-        "store_status.csv",
-        "timezones.csv",
-    ]
+    assert sorted(file.name for file in (tmp_path / "made").iterdir()) == sorted(FILES)
     assert storewatch("import", tmp_path / "made", home=tmp_path / "home").returncode == 0
     assert len(storewatch("report", home=tmp_path / "home").stdout.splitlines()) == 21
 

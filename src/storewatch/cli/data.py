@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storewatch.cli.home import Home, author, changing, exporting, progress_bar, reading
-from storewatch.cli.report_options import AllowUnknown
+from storewatch.cli.report_options import AllowUnknown, read_instant
 from storewatch.domain.enums import WeekdayCounting
 from storewatch.domain.errors import InvalidInputError, UnknownImportError
 from storewatch.domain.plurals import counted
@@ -226,18 +226,28 @@ def status(home: Home = None) -> None:
 def simulate(
     stores: Annotated[int, typer.Option(min=1, help="Number of stores.")],
     days: Annotated[float, typer.Option(min=0.05, help="Number of days with polls.")],
-    out: Annotated[Path, typer.Option(help="Folder for the three CSV files.", metavar="DIR")],
+    out: Annotated[Path, typer.Option(help="Folder for the CSV files.", metavar="DIR")],
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same files.")] = 7,
+    end: Annotated[
+        str | None,
+        typer.Option(metavar="INSTANT", help="Instant of the newest poll, or now. Default: 2023-01-25 18:13."),
+    ] = None,
+    classic: Annotated[
+        bool, typer.Option("--classic", help="Only polls, weekly hours and time zones, as in the classic contract.")
+    ] = False,
 ) -> None:
-    """Write store_status.csv, menu_hours.csv and timezones.csv with invented stores, to try storewatch.
+    """Write CSV files of an invented fleet, to try storewatch: polls, hours, time zones, names, labels, sales, targets.
 
-    Example: storewatch simulate --stores 500 --days 8 --out demo-data
+    The polls have outages of every kind: one of all stores of a brand, hours without any poll, stores
+    that keep other hours than they publish, and stores that opened or closed for good.
+
+    Example: storewatch simulate --stores 500 --days 40 --end now --out demo-data
     """
+    from storewatch.ingest.simulate import END
     from storewatch.ingest.simulate import simulate as write
 
+    newest = END if end is None else datetime.now(UTC) if end == "now" else read_instant(end, "--end")
     with progress_bar("simulate") as progress:
-        written = write(out, stores=stores, days=days, seed=seed, progress=progress)
-    typer.echo(
-        f"{counted(written.polls, 'poll')}, {counted(written.hours, 'row')} of hours and "
-        f"{counted(written.zones, 'zone')} written to {out}"
-    )
+        written = write(out, stores=stores, days=days, seed=seed, end=newest, classic=classic, progress=progress)
+    files = (f"{counted(rows, 'row')} in {name}" for name, rows in written.rows.items())
+    typer.echo(f"Written to {out}: {', '.join(files)}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
@@ -12,8 +12,11 @@ import numpy.typing as npt
 import polars as pl
 
 from storewatch.domain.errors import InvalidInputError
-from storewatch.domain.instants import HOUR_US
+from storewatch.domain.instants import HOUR_US, instant_us
+from storewatch.ingest import simulated_fleet as fleet
 
+CLASSIC_FILES: Final = ("store_status.csv", "menu_hours.csv", "timezones.csv")
+FILES: Final = (*CLASSIC_FILES, "stores.csv", "sales.csv", "targets.csv", "special_hours.csv")
 END: Final = datetime(2023, 1, 25, 18, 13, 22, 479220, tzinfo=UTC)
 
 # What is drawn at once; one million stores go through the same memory as one thousand.
@@ -65,14 +68,10 @@ HOURS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Simulated:
-    """The three files, and the rows in each."""
+    """The files that were written: rows by the name of the file, in the order to import them in."""
 
-    polls_file: Path
-    hours_file: Path
-    zones_file: Path
-    polls: int
-    hours: int
-    zones: int
+    folder: Path
+    rows: dict[str, int]
 
 
 def simulate(
@@ -82,41 +81,61 @@ def simulate(
     days: float,
     seed: int,
     end: datetime = END,
+    classic: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Simulated:
-    """Write store_status.csv, menu_hours.csv and timezones.csv into `out`; the same arguments give the same bytes.
+    """Write the files of a fleet into `out`; the same arguments give the same bytes.
 
-    end: the instant of the newest poll. progress: called with the stores done and all stores. Raises InvalidInputError
-    when there is nothing to simulate.
+    end: the instant of the newest poll. classic: only CLASSIC_FILES with the columns of the classic contract, and
+    nothing but chance happens to the stores. progress: called with the stores done and all stores. Raises
+    InvalidInputError when there is nothing to simulate.
     """
     hours = round(days * 24) if 0 < days <= MAX_DAYS else 0
     if not 1 <= stores <= MAX_STORES or hours < 1:
         raise InvalidInputError(
             f"There must be between one and {MAX_STORES:,} stores, and between one hour and {MAX_DAYS:,} days."
         )
-    paths = [out / name for name in ("store_status.csv", "menu_hours.csv", "timezones.csv")]
-    rows = [0, 0, 0]
+    paths = [out / name for name in (CLASSIC_FILES if classic else FILES)]
+    rows = dict.fromkeys((path.name for path in paths), 0)
     at_once = max(1, min(STORES_AT_ONCE, POLLS_AT_ONCE // hours))
-    end_us = (end - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    end_us = instant_us(end)
     with _whole_files(out, paths) as files:
         for first in range(0, stores, at_once):
-            rng = np.random.default_rng((seed % 2**64, first))
             numbers = np.arange(first, min(first + at_once, stores))
-            store_ids = _store_ids(numbers, seed)
-            for table, frame in enumerate(
-                (
-                    _polls(rng, store_ids, numbers, hours, end_us),
-                    _weekly_hours(rng, store_ids),
-                    _timezones(rng, store_ids),
-                )
-            ):
-                frame.write_csv(files[table], include_header=first == 0, datetime_format="%Y-%m-%d %H:%M:%S%.6f UTC")
-                rows[table] += frame.height
+            tables = _tables(seed, numbers, hours, end_us, classic=classic)
+            for file, (name, frame) in zip(files, tables.items(), strict=True):
+                frame.write_csv(file, include_header=first == 0, datetime_format="%Y-%m-%d %H:%M:%S%.6f UTC")
+                rows[name] += frame.height
             if progress:
                 progress(first + len(numbers), stores)
-    return Simulated(
-        polls_file=paths[0], hours_file=paths[1], zones_file=paths[2], polls=rows[0], hours=rows[1], zones=rows[2]
-    )
+    return Simulated(folder=out, rows=rows)
+
+
+def _tables(
+    seed: int, numbers: npt.NDArray[np.int64], hours: int, end_us: int, *, classic: bool
+) -> dict[str, pl.DataFrame]:
+    """Return the rows of each file for these stores; those of brands come with the first stores."""
+    rng = np.random.default_rng((seed % 2**64, int(numbers[0])))
+    store_ids = _store_ids(numbers, seed)
+    polls = _polls(rng, numbers, hours, end_us)
+    opening = _weekly_hours(rng, len(numbers))
+    zones = pl.Series(list(ZONES)).gather(rng.choice(len(ZONES), len(numbers), p=_shares(ZONES.values())))
+    tables = {
+        "menu_hours.csv": _clock_texts(opening).select(store_ids.gather(opening["store"]), pl.exclude("store")),
+        "timezones.csv": pl.DataFrame([store_ids, zones.alias("timezone_str")]).filter(zones != ""),
+    }
+    if not classic:
+        shard = fleet.Shard(numbers, store_ids, zones, end_us)
+        stores = fleet.store_details(shard)
+        polls = fleet.with_events(rng, polls, opening, stores, shard)
+        of_brands = slice(None) if numbers[0] == 0 else slice(0)
+        tables |= {
+            "stores.csv": stores,
+            "sales.csv": fleet.sales(rng, stores),
+            "targets.csv": fleet.targets()[of_brands],
+            "special_hours.csv": fleet.special_hours(end_us)[of_brands],
+        }
+    return {"store_status.csv": _status_texts(polls, store_ids)} | tables
 
 
 @contextmanager
@@ -147,9 +166,8 @@ def _store_ids(numbers: npt.NDArray[np.int64], seed: int) -> pl.Series:
     return pl.Series("store_id", mixed).cast(pl.String)
 
 
-def _polls(
-    rng: np.random.Generator, store_ids: pl.Series, numbers: npt.NDArray[np.int64], hours: int, end_us: int
-) -> pl.DataFrame:
+def _polls(rng: np.random.Generator, numbers: npt.NDArray[np.int64], hours: int, end_us: int) -> pl.DataFrame:
+    """Return store (its place in `numbers`), observed_us and active of each poll, in any order."""
     shape = (len(numbers), hours)
     polled = (rng.random(shape) < SEEN) & (rng.random((shape[0], 1)) >= NEVER_POLLED)
     polled[numbers == 0, -1] = True
@@ -161,12 +179,16 @@ def _polls(
     order = rng.permutation(len(store))
     store, hour = store[order], hour[order]
     return pl.DataFrame(
-        {
-            "store_id": store_ids.gather(store),
-            "status": pl.Series(active[store, hour]).cast(pl.UInt8),
-            "timestamp_utc": pl.Series(polled_at[store, hour]).cast(pl.Datetime("us")),
-        }
-    ).with_columns(pl.when(pl.col("status") == 1).then(pl.lit("active")).otherwise(pl.lit("inactive")).alias("status"))
+        {"store": store, "observed_us": polled_at[store, hour], "active": active[store, hour]},
+    )
+
+
+def _status_texts(polls: pl.DataFrame, store_ids: pl.Series) -> pl.DataFrame:
+    status = pl.when(pl.col("active")).then(pl.lit("active")).otherwise(pl.lit("inactive")).alias("status")
+    observed_at = pl.col("observed_us").cast(pl.Datetime("us")).alias("timestamp_utc")
+    return polls.select(
+        store_ids.gather(polls["store"]), status, observed_at, pl.exclude("store", "active", "observed_us")
+    )
 
 
 def _active(rng: np.random.Generator, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
@@ -180,7 +202,8 @@ def _active(rng: np.random.Generator, shape: tuple[int, int]) -> npt.NDArray[np.
     return active
 
 
-def _weekly_hours(rng: np.random.Generator, store_ids: pl.Series) -> pl.DataFrame:
+def _weekly_hours(rng: np.random.Generator, stores: int) -> pl.DataFrame:
+    """Return store (its place), day, start_s and end_s (seconds of the local day) of each session."""
     kinds = pl.DataFrame(
         [
             (kind, varies, day, round(start * 3600), round(end * 3600))
@@ -188,27 +211,27 @@ def _weekly_hours(rng: np.random.Generator, store_ids: pl.Series) -> pl.DataFram
             for day in days
             for start, end in spans
         ],
-        {"kind": pl.Int64, "varies": pl.Boolean, "day": pl.Int8, "start_s": pl.Int64, "end_s": pl.Int64},
+        {"kind": pl.Int64, "varies": pl.Boolean, "day": pl.Int64, "start_s": pl.Int64, "end_s": pl.Int64},
         orient="row",
     )
-    drawn = rng.choice(len(HOURS), len(store_ids), p=_shares(share for share, *_ in HOURS.values()))
-    shift_s = rng.choice([-3600, -1800, -900, 0, 0, 0, 900, 1800], len(store_ids))
-    rows = pl.DataFrame({"store_id": store_ids, "kind": drawn, "shift_s": shift_s}).join(
+    drawn = rng.choice(len(HOURS), stores, p=_shares(share for share, *_ in HOURS.values()))
+    shift_s = rng.choice([-3600, -1800, -900, 0, 0, 0, 900, 1800], stores)
+    rows = pl.DataFrame({"store": np.arange(stores), "kind": drawn, "shift_s": shift_s}).join(
         kinds, on="kind", maintain_order="left_right"
     )
     shift = pl.col("varies") * pl.col("shift_s")
-    return rows.select("store_id", "day", _clock("start_s", shift), _clock("end_s", shift))
+    return rows.select("store", "day", pl.col("start_s") + shift, pl.col("end_s") + shift)
 
 
-def _clock(column: str, shift: pl.Expr) -> pl.Expr:
-    nanoseconds = (pl.col(column) + shift) * 1_000_000_000
-    return nanoseconds.cast(pl.Time).dt.to_string("%H:%M:%S").alias(column.removesuffix("_s") + "_time_local")
-
-
-def _timezones(rng: np.random.Generator, store_ids: pl.Series) -> pl.DataFrame:
-    names = np.array(list(ZONES))
-    drawn = rng.choice(len(names), len(store_ids), p=_shares(ZONES.values()))
-    return pl.DataFrame({"store_id": store_ids, "timezone_str": names[drawn]}).filter(pl.col("timezone_str") != "")
+def _clock_texts(hours: pl.DataFrame) -> pl.DataFrame:
+    return hours.select(
+        "store",
+        "day",
+        *(
+            (pl.col(f"{edge}_s") * 1_000_000_000).cast(pl.Time).dt.to_string("%H:%M:%S").alias(f"{edge}_time_local")
+            for edge in ("start", "end")
+        ),
+    )
 
 
 def _shares(parts: Iterable[float]) -> npt.NDArray[np.float64]:
