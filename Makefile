@@ -6,7 +6,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?=
 SERVE ?= yes
-DEMO_HOME ?= storewatch-data
 
 # pip of the system drives the environment's Python, so a Python without ensurepip (Debian's) is enough.
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
@@ -17,16 +16,19 @@ help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(BIN)/python:
-	$(PYTHON) -m venv --without-pip $(VENV)
+	@echo "Making the Python environment .venv"
+	@$(PYTHON) -m venv --without-pip $(VENV)
 
 $(VENV)/.runtime: requirements/runtime.lock pyproject.toml | $(BIN)/python
-	$(PIP) install --quiet --require-hashes -r requirements/runtime.lock
-	$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
-	$(BIN)/storewatch compile
+	@echo "Installing the libraries of storewatch into .venv (about a minute)"
+	@$(PIP) install --quiet --require-hashes -r requirements/runtime.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@$(BIN)/storewatch compile
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
-	$(PIP) install --quiet --require-hashes -r requirements/dev.lock
+	@echo "Installing the tools for tests and checks into .venv (about a minute)"
+	@$(PIP) install --quiet --require-hashes -r requirements/dev.lock
 	@touch $@
 
 $(VENV)/.bench: requirements/bench.lock $(VENV)/.runtime
@@ -35,8 +37,8 @@ $(VENV)/.bench: requirements/bench.lock $(VENV)/.runtime
 
 install: $(VENV)/.runtime ## install storewatch into .venv and compile its kernels
 
-demo: install ## simulate (or take DATA=folder), import, report, serve until Ctrl-C (SERVE=no: stop after the report)
-	@BIN=$(BIN) DATA="$(DATA)" SERVE="$(SERVE)" HOME_DIR="$(DEMO_HOME)" bash scripts/demo.sh
+demo: install ## simulate a fleet (or take DATA=folder), import, report, serve until Ctrl-C (SERVE=no: stop before)
+	@BIN=$(BIN) DATA="$(DATA)" SERVE="$(SERVE)" bash scripts/demo.sh
 
 # Newer than every file that a test can depend on once the whole suite passed on them.
 TESTED := $(VENV)/.tested

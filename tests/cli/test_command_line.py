@@ -274,6 +274,20 @@ def test_status_and_optimize_tell_what_is_there(home: Path) -> None:
     assert storewatch("report", home=home).stdout == REPORT
 
 
+def test_first_report_of_an_installation_says_that_it_compiles_and_the_next_does_not(tmp_path: Path) -> None:
+    write_scene(tmp_path / "files")
+    assert storewatch("import", tmp_path / "files", home=tmp_path / "home").returncode == 0
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("STOREWATCH_")}
+    variables |= {"STOREWATCH_HOME": str(tmp_path / "home"), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    command = [sys.executable, "-m", "storewatch", "report"]
+    first, second = (
+        subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=300)
+        for _ in range(2)
+    )
+    assert first.stderr == "Compiling the engine for this machine; this happens once after an installation.\n"
+    assert (second.stderr, first.stdout, second.stdout) == ("", REPORT, REPORT)
+
+
 def test_simulated_data_go_all_the_way(tmp_path: Path) -> None:
     done = storewatch("simulate", "--stores", "20", "--days", "2", "--out", tmp_path / "made")
     assert done.returncode == 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from storewatch.cli.home import Home, exporting, progress_bar
+from storewatch.cli.home import Home, exporting, prepare_engine, progress_bar
 from storewatch.cli.output import Output, check_output, warn, write_output
 from storewatch.cli.report_options import Given, read_report_request, report_command, with_format
 from storewatch.cli.tables import aligned, percent
@@ -94,6 +94,7 @@ def _run(
     check_output(output)
     with exporting(home, "report.download", "report") as (installation, audit), ExitStack() as computed:
         request = read_report_request(wanted, installation.catalog, output)
+        prepare_engine()
         with progress_bar(section) as progress:
             content = computed.enter_context(compute_report(installation, request, progress))
         warn(content)

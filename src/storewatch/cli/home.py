@@ -140,3 +140,13 @@ def progress_bar(label: str) -> Iterator[Progress | None]:
             bar.update(task, completed=done, total=total)
 
         yield advance
+
+
+def prepare_engine() -> None:
+    """Compile the engine, with a message and a progress bar, if that was not done since the installation."""
+    from storewatch.engine import compiling
+
+    message = "Compiling the engine for this machine; this happens once after an installation."
+    if compiling.load_first_kernel(lambda: typer.echo(message, err=True)):
+        with progress_bar("compile") as progress:
+            compiling.compile_kernels(progress)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storewatch.cli.home import Home, exporting, progress_bar, reading
+from storewatch.cli.home import Home, exporting, prepare_engine, progress_bar, reading
 from storewatch.cli.output import Output, check_form, check_output, warn, write_output
 from storewatch.cli.report_options import read_report_request
 from storewatch.domain.errors import InvalidInputError, ReportNotReadyError
@@ -40,6 +40,7 @@ def report(
     with exporting(home, "report.download", "report") as (installation, audit), ExitStack() as computed:
         request = read_report_request(context.obj, installation.catalog, output)
         check_form(request.format, output)
+        prepare_engine()
         with progress_bar("report") as progress:
             content = computed.enter_context(compute_report(installation, request, progress, lake_version))
         warn(content)
@@ -68,6 +69,7 @@ def verify(
         manifest, file = _find(report, installation)
         now, lake_version = datetime.now(UTC), manifest.versions.lake
         snapshot = followed_snapshot(installation.catalog, installation.lake, now, lake_version)
+        prepare_engine()
         found = verify_report(manifest, file, installation.reports, snapshot)
     typer.echo(f"{report}: {'identical' if found.is_identical else 'differs'}")
     if not found.file_intact:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home
+from storewatch.cli.home import Home, prepare_engine
 from storewatch.settings import Settings
 
 
@@ -37,6 +37,7 @@ def serve(
     from storewatch.web.server import serve as run
 
     settings = Settings.from_environment(home)
+    prepare_engine()
     access = replace(
         settings.access,
         require_key=settings.access.require_key or require_key,
@@ -60,7 +61,9 @@ def worker(
     """
     from storewatch.installation import run_worker
 
-    run_worker(Settings.from_environment(home), (metrics_host, metrics_port) if metrics_port else None)
+    settings = Settings.from_environment(home)
+    prepare_engine()
+    run_worker(settings, (metrics_host, metrics_port) if metrics_port else None)
 
 
 def compile_kernels() -> None:
@@ -68,8 +71,9 @@ def compile_kernels() -> None:
 
     Example: storewatch compile
     """
-    from storewatch.engine import compiling as engine
+    from storewatch.engine import compiling
 
     begun = time.perf_counter()
-    engine.compile_kernels()
-    typer.echo(f"kernels ready in {time.perf_counter() - begun:.1f} s")
+    prepare_engine()
+    compiling.compile_kernels()
+    typer.echo(f"Kernels are ready ({time.perf_counter() - begun:.1f} s).")
