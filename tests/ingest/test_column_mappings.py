@@ -1,4 +1,4 @@
-"""Columns of other names: mapped by options, saved under a name, guessed in the error about a header."""
+"""Columns of other names: mapped by options, saved under a name, suggested in the error about a header."""
 
 from pathlib import Path
 

@@ -83,7 +83,7 @@ def _many_sheets(xml: bytes) -> bytes:
 
 _TOO_LARGE: Final = "has a row or value of more than 4,194,304 bytes"
 _TOO_MANY_ELEMENTS: Final = "has a row or text of more than 100,000 elements"
-_DECLARES: Final = "declares a document type, which no workbook does"
+_DECLARES: Final = "declares a document type, which is not allowed in workbooks"
 _SHARED_ROW: Final = b"<row>" + b'<c t="s"><v>6</v></c>' * 3 + b"</row>"
 
 HOSTILE_WORKBOOKS: Final = {

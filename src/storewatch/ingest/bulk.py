@@ -1,4 +1,4 @@
-"""Bodies of many rows: the good rows replace what the catalog holds, the others are returned with their reasons."""
+"""Write bodies of many rows: the good rows replace rows of the catalog, the others are returned with their reasons."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, keys_of, mapping_query, nearest_table, recognise_one
 from storewatch.ingest.json_rows import NO_ARRAY, json_rows, names_of_first
 from storewatch.ingest.lines import RepeatedKey, line_blocks, row_line
-from storewatch.ingest.mappings import Columns, apply_mapping, map_keys
+from storewatch.ingest.mappings import ColumnFields, apply_mapping, map_keys
 from storewatch.ingest.rejects import Rejects
 from storewatch.ingest.scopes import reject_outside_scope, reject_unknown_targets
 from storewatch.ingest.streams import Stream
@@ -41,7 +41,7 @@ _TABLE: Final = {table.name: table for table in TABLES}
 
 
 class BulkFormat(StrEnum):
-    """The media types that a body of many rows may have."""
+    """The media types of a body of many rows."""
 
     JSON = "application/json"
     CSV = "text/csv"
@@ -49,7 +49,7 @@ class BulkFormat(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class BulkReject:
-    """A row that was rejected. index: its place from 0: element of the array, line of the text after its header."""
+    """A rejected row. index: its place in the body, from 0: element of the array, or line after the header."""
 
     index: int
     reason: str
@@ -59,15 +59,15 @@ class BulkReject:
 class BulkChange:
     """How many rows were accepted and rejected.
 
-    rejects: the first SHOWN_REJECTS of those rejected. ignored: the columns or keys that such rows do not have.
-    guessed: as in Pushed. assumed: sentences about how the rows were read.
+    rejects: the first SHOWN_REJECTS rejected rows. ignored: columns or keys that the table does not have.
+    suggested_mapping: as in Pushed. assumed: sentences about how the rows were read.
     """
 
     accepted: int
     rejected: int
     rejects: tuple[BulkReject, ...]
     ignored: tuple[str, ...] = ()
-    guessed: str = ""
+    suggested_mapping: str = ""
     assumed: tuple[str, ...] = ()
 
 
@@ -79,14 +79,14 @@ def replace_hours(
     scope: Scope = ALL_STORES,
     valid_from: date | None = None,
     weekdays: WeekdayCounting | None = None,
-    columns: Columns | None = None,
+    columns: ColumnFields | None = None,
     now: datetime,
 ) -> BulkChange:
-    """Replace the weekly hours of the stores named by the rows of a body.
+    """Replace the weekly hours of the stores in the rows of a body.
 
     valid_from: the local date from which the new hours hold; earlier hours are kept. Without it they replace all hours.
-    scope: rows of other stores are rejected. weekdays: how they are counted; None: as the numbers in the body show.
-    columns: the fields that columns, or keys, of other names hold. Stores whose rows were all rejected are noted.
+    scope: rows of stores outside it are rejected. weekdays: how numbers count weekdays; None: the numbers decide.
+    columns: mapping of columns or keys with other names. Stores whose rows were all rejected are noted in the catalog.
     Raises InvalidInputError when the body as a whole cannot be read.
     """
     table = _TABLE[ImportTable.WEEKLY_HOURS]
@@ -118,14 +118,14 @@ def replace_entries(
     scope: Scope = ALL_STORES,
     allow_unknown: bool = False,
     weekdays: WeekdayCounting | None = None,
-    columns: Columns | None = None,
+    columns: ColumnFields | None = None,
     now: datetime,
 ) -> BulkChange:
-    """Replace special hours, targets or sales of the stores, or of the labels, that the rows of a body name.
+    """Replace special hours, targets or sales of the stores, or of the labels, in the rows of a body.
 
     Rows of stores that do not exist are rejected, and so are rows of labels that no store carries unless allow_unknown.
-    The rows have the columns of that table of files. In a limited scope rows of labels are refused. Otherwise as in
-    `replace_hours`.
+    The rows have the columns of the same table in files. In a limited scope, rows of labels are refused. The other
+    arguments and errors are those of `replace_hours`.
     """
     tables = [
         table for table in TABLES if table.name == kind.value and (not scope.is_limited or "label" not in table.columns)
@@ -154,12 +154,13 @@ def replace_labels(
     *,
     catalog: Catalog,
     scope: Scope = ALL_STORES,
-    columns: Columns | None = None,
+    columns: ColumnFields | None = None,
     now: datetime,
 ) -> BulkChange:
-    """Replace the labels of the stores named by the rows of a body. Raises ScopedLabelsError in a limited scope.
+    """Replace the labels of the stores in the rows of a body. Raises ScopedLabelsError in a limited scope.
 
-    JSON rows have a member `labels`, CSV is the table of stores. Otherwise as in `replace_hours`.
+    Rows of JSON have the key `labels`; CSV has the columns of the table of stores. The other arguments and errors are
+    those of `replace_hours`.
     """
     if scope.is_limited:
         raise ScopedLabelsError
@@ -178,25 +179,21 @@ def replace_labels(
 
 @dataclass(frozen=True, kw_only=True)
 class _BodyRows:
-    """Rows of a body, block by block. first_line: the line number that `Block.origins` has for the row with index 0."""
+    """The rows of a body in blocks. first_line: the line number that `Block.origins` has for the row with index 0."""
 
     blocks: Iterable[Block]
     first_line: int
     ignored: tuple[str, ...] = ()
-    guessed: str = ""
+    suggested_mapping: str = ""
     assumed: tuple[str, ...] = ()
 
 
-def _with_weekdays(rows: _BodyRows, asked: WeekdayCounting | None) -> _BodyRows:
-    """Write the weekdays of all rows as 0 (Monday) to 6 (Sunday), however the body counts them."""
+def _with_weekdays(rows: _BodyRows, counting: WeekdayCounting | None) -> _BodyRows:
+    """Return the rows with weekdays as 0 (Monday) to 6 (Sunday). counting: of numbers; None: the numbers decide."""
     blocks = list(rows.blocks)
     names = [name for name in WEEKDAY_COLUMNS if blocks and name in blocks[0].columns.columns]
-    reading = find_weekday_notation((block.columns[name] for block in blocks for name in names), asked)
-    return replace(
-        rows,
-        blocks=[reading.apply(block) for block in blocks],
-        assumed=reading.assumed,
-    )
+    notation = find_weekday_notation((block.columns[name] for block in blocks for name in names), counting)
+    return replace(rows, blocks=[notation.apply(block) for block in blocks], assumed=notation.assumed)
 
 
 def _check(
@@ -220,18 +217,18 @@ def _check(
         rejected=rejects.count,
         rejects=tuple(BulkReject(index=one.line - rows.first_line, reason=one.reason) for one in rejects.first),
         ignored=rows.ignored,
-        guessed=rows.guessed,
+        suggested_mapping=rows.suggested_mapping,
         assumed=tuple(dict.fromkeys((*rows.assumed, *assumed))),
     )
 
 
 def _read(
-    body: bytes, form: BulkFormat, tables: Sequence[TableSchema], columns: Columns
+    body: bytes, form: BulkFormat, tables: Sequence[TableSchema], columns: ColumnFields
 ) -> tuple[TableSchema, _BodyRows]:
     return (_csv_blocks if form is BulkFormat.CSV else _json_blocks)(body, tables, columns)
 
 
-def _csv_blocks(body: bytes, tables: Sequence[TableSchema], columns: Columns) -> tuple[TableSchema, _BodyRows]:
+def _csv_blocks(body: bytes, tables: Sequence[TableSchema], columns: ColumnFields) -> tuple[TableSchema, _BodyRows]:
     if body.count(b"\n") > MAX_ROWS + 1:
         raise InvalidInputError(f"The body has more than {MAX_ROWS:,} rows; send it in parts.")
     reader = open_csv(Stream(_BODY, body=body))
@@ -240,7 +237,7 @@ def _csv_blocks(body: bytes, tables: Sequence[TableSchema], columns: Columns) ->
     return found.table, _BodyRows(blocks=reader.blocks(found.positions), first_line=2, ignored=header.ignored)
 
 
-def _json_blocks(body: bytes, tables: Sequence[TableSchema], columns: Columns) -> tuple[TableSchema, _BodyRows]:
+def _json_blocks(body: bytes, tables: Sequence[TableSchema], columns: ColumnFields) -> tuple[TableSchema, _BodyRows]:
     chunks = (map_keys(rows, columns) if columns else rows for rows in _json_chunks(body))
     first_chunk = next(chunks)
     names = names_of_first(first_chunk)
@@ -253,11 +250,11 @@ def _json_blocks(body: bytes, tables: Sequence[TableSchema], columns: Columns) -
         return line_blocks(lines, tuple(keys), lambda: 0)
 
     rows = _read_chunks(chain([first_chunk], chunks), read, keys.values())
-    return table, replace(rows, guessed=mapping_query(names, table))
+    return table, replace(rows, suggested_mapping=mapping_query(names, table))
 
 
-def _label_blocks(body: bytes, columns: Columns) -> _BodyRows:
-    """Read rows of a store and its labels, of which `name` alone can be mapped."""
+def _label_blocks(body: bytes, columns: ColumnFields) -> _BodyRows:
+    """Read JSON rows of a store and its labels. Of the labels, only `name` can be mapped."""
     names = {column: field for column, field in columns.items() if field == "name"}
 
     def read(rows: list[object], first: int) -> list[Block]:
@@ -278,7 +275,7 @@ def _json_chunks(body: bytes) -> Iterator[list[object]]:
 def _read_chunks(
     chunks: Iterable[list[object]], read: Callable[[list[object], int], Iterable[Block]], used: Collection[str]
 ) -> _BodyRows:
-    """Turn rows into columns chunk by chunk. read: returns the blocks of a chunk whose first row has this index."""
+    """Turn rows into columns, chunk by chunk. read: takes a chunk and the index of its first row, returns blocks."""
     blocks: list[Block] = []
     ignored: dict[str, None] = {}
     count = 0
@@ -291,7 +288,7 @@ def _read_chunks(
     return _BodyRows(blocks=blocks, first_line=0, ignored=tuple(ignored)[:MAX_IGNORED])
 
 
-def _label_block(rows: list[object], names: Columns, first: int) -> list[Block]:
+def _label_block(rows: list[object], names: ColumnFields, first: int) -> list[Block]:
     numbers: list[int] = []
     good: list[tuple[str, dict[str, str | None]]] = []
     broken: list[tuple[int, str, str]] = []
@@ -312,7 +309,7 @@ def _label_block(rows: list[object], names: Columns, first: int) -> list[Block]:
 
 
 def _label_columns(rows: list[tuple[str, dict[str, str | None]]]) -> pl.DataFrame:
-    """Return LABELS. Polars takes eight times as long for lists of objects as for columns of their members."""
+    """Return store ids and labels as LABELS, built from columns: lists of objects take Polars eight times as long."""
     pairs = pl.DataFrame(
         {
             "row": np.repeat(np.arange(len(rows)), [len(labels) for _, labels in rows]),
@@ -330,7 +327,7 @@ def _label_columns(rows: list[tuple[str, dict[str, str | None]]]) -> pl.DataFram
     )
 
 
-def _label_row(row: object, names: Columns) -> tuple[str, dict[str, str | None]]:
+def _label_row(row: object, names: ColumnFields) -> tuple[str, dict[str, str | None]]:
     if isinstance(row, RepeatedKey):
         raise InvalidInputError(row.problem)
     if not isinstance(row, dict):

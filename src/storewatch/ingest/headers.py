@@ -10,7 +10,7 @@ from storewatch.domain.enums import ImportTable
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.texts import clean_id
 from storewatch.ingest.cells import LABEL_NAME
-from storewatch.ingest.mappings import Columns, apply_mapping, suggest_mappings
+from storewatch.ingest.mappings import ColumnFields, apply_mapping, suggest_mappings
 from storewatch.ingest.tables import DAY_NAMES, TABLES, TableSchema
 
 # How many ignored keys of JSON objects are named.
@@ -60,7 +60,7 @@ class Header:
         return {column: place for found in self.tables for column, place in found.positions.items()}
 
 
-def recognise(file: str, header: Sequence[str], columns: Columns | None = None) -> Header:
+def recognise(file: str, header: Sequence[str], columns: ColumnFields | None = None) -> Header:
     """Find every table that has all its columns in a header, in any order and case.
 
     In a table of stores the other columns are labels; beside polls only `name` is a label. file: its name in messages.
@@ -92,7 +92,7 @@ def recognise(file: str, header: Sequence[str], columns: Columns | None = None) 
 
 
 def recognise_one(
-    file: str, header: Sequence[str], tables: Sequence[TableSchema], columns: Columns | None = None
+    file: str, header: Sequence[str], tables: Sequence[TableSchema], columns: ColumnFields | None = None
 ) -> Header:
     """Find the one of some tables that fits a header best. Columns of other tables are ignored.
 

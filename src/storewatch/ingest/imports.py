@@ -155,7 +155,7 @@ class _ImportRun:
             for found in part.header.tables:
                 table = self._tables.get(found.table.name)
                 if table is None:
-                    table = TableImport(found.table.name, found.table.title, Rejects(every=options.on_rejects))
+                    table = TableImport(found.table.name, found.table.title, Rejects(on_rejects=options.on_rejects))
                     self._tables[found.table.name] = table
                 table.files[part.file.name] = None
                 # Once for a file: the columns are ignored by all of its tables.

@@ -1,4 +1,4 @@
-"""Store pushed polls durably, from any transport: many small requests share one commit of the lake."""
+"""Store pushed polls durably. Many small requests share one commit of the lake."""
 
 import logging
 import threading
@@ -23,10 +23,10 @@ from storewatch.stores.following import StoreRegistrar
 # 100 clients with one poll each, 2 cores: waiting 0 ms gave 700 requests/s in 15 commits/s; 30 ms 800, 16; 60 ms 690,
 # 10; 100 ms 600, 7; 200 ms 380, 4. Fewer commits leave fewer files and a shorter log.
 WAIT_S: Final = 0.1
-# So many waiting rows are a commit of their own: waiting longer would only cost time.
+# With this many waiting rows a commit starts at once.
 FULL_ROWS: Final = 5_000
 MAX_COMMIT_ROWS: Final = 1_000_000
-# What a waiting request costs besides its body.
+# The memory that a waiting request needs besides its body.
 REQUEST_BYTES: Final = 2_000
 
 log = logging.getLogger(__name__)
@@ -34,11 +34,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class IngestionLimits:
-    """How long requests wait for each other, and how much may wait.
+    """Limits on the time and memory of waiting requests.
 
-    wait_s: how long the first request of a commit waits for others. waiting_bytes: of all bodies that are being read,
-    wait or are committed. waiting_rows: of all requests that wait, if they are several; as columns even the shortest
-    rows take 50 bytes each.
+    wait_s: how long the first request of a commit waits for others. waiting_bytes: the largest sum of bodies that are
+    being read, waiting or being committed. waiting_rows: the largest sum of rows of waiting requests; one request alone
+    may have more. Even the shortest row takes 50 bytes as columns.
     """
 
     wait_s: float = WAIT_S
@@ -56,14 +56,14 @@ class PushOutcome(CheckedRequest):
 class Ingestion:
     """Accept requests from any thread and store them in the order in which they were submitted.
 
-    One thread checks and commits, one commit at a time, and registers the stores of a commit before its requests are
-    answered: what was acknowledged can be read. A second thread maintains the lake after the commits.
+    One thread checks and commits, one commit at a time. It registers the stores of a commit before it answers the
+    requests, so acknowledged polls can be read at once. A second thread maintains the lake after the commits.
     """
 
     def __init__(
         self, *, catalog: Catalog, lake: Lake, clock: Callable[[], datetime], limits: IngestionLimits | None = None
     ) -> None:
-        """Start nothing yet: the threads start with the first request."""
+        """Prepare the queue. The threads start with the first request."""
         self._catalog, self._lake, self._clock = catalog, lake, clock
         limits = limits or IngestionLimits()
         self._commits: Batcher[Pushed, PushOutcome] = Batcher(
@@ -98,9 +98,10 @@ class Ingestion:
             self._held_bytes -= size_bytes
 
     def submit(self, pushed: Pushed) -> "Future[PushOutcome]":
-        """Store a request; its future ends when its good rows are durable and its stores registered, or with an error.
+        """Store a request. The future has the result once the good rows are durable and their stores are registered.
 
-        Raises OverCapacityError when too much waits, and when the service is stopping.
+        If they cannot be stored, the future has the error. Raises OverCapacityError when the queue is full or the
+        service is stopping.
         """
         try:
             return self._commits.submit(pushed)
@@ -108,7 +109,7 @@ class Ingestion:
             raise OverCapacityError from None
 
     def stop(self) -> None:
-        """Commit what was submitted and accept nothing more."""
+        """Commit all submitted requests, and refuse new ones."""
         self._commits.close()
         self._upkeep.stop()
 
@@ -117,7 +118,7 @@ class Ingestion:
             return self._check_and_append(requests)
         except StorewatchError:
             raise
-        except BaseException:  # a panic of Polars is no Exception
+        except BaseException:  # a panic of Polars is not an Exception
             log.exception("a commit of pushed observations failed")
             raise
 
@@ -141,7 +142,7 @@ class Ingestion:
         ]
 
     def _check(self, requests: list[Pushed], now: datetime) -> tuple[pl.DataFrame, list[CheckedRequest | Exception]]:
-        """Check all requests at once; if a library raises an error, each by itself, so that one fails no other."""
+        """Check all requests together. If a library raises an error, check each alone, so only the bad one fails."""
         visible = self._catalog.stores.filter_ids
         try:
             good, together = check_pushed(requests, now, visible)
@@ -158,7 +159,7 @@ class Ingestion:
                 good, alone = check_pushed([request], now, visible, isolate_errors=True)
                 goods.append(good)
                 results += alone
-            except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - it is this request's answer
+            except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - the error is the answer to this request
                 results.append(error if isinstance(error, Exception) else RuntimeError(str(error)))
         return pl.concat([good for good in goods if good.height] or [pl.DataFrame()]), results
 
@@ -166,7 +167,7 @@ class Ingestion:
         try:
             loaded_at = self._lake.loading_at(now)
             return self._lake.append([observations.with_columns(loaded_at=pl.lit(loaded_at))])
-        except (StorewatchError, OSError) as error:  # the lake's folder or bucket is at fault, not the request
+        except (StorewatchError, OSError) as error:  # the folder or bucket of the lake fails, not the request
             log.warning("the lake cannot be written", extra={"reason": str(error)})
             if isinstance(error, UnavailableError | BrokenError):
                 raise

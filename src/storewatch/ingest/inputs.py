@@ -1,4 +1,4 @@
-"""The files that an import is given: folders, zip archives and workbooks are opened, and what is left out is named."""
+"""Find the files of an import in folders, zip archives and workbooks, and list what is left out."""
 
 import os
 import zlib
@@ -18,13 +18,13 @@ from storewatch.ingest.workbooks import Sheet, open_sheet, read_sheets
 
 SUFFIXES: Final = (".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".parquet")
 WORKBOOKS: Final = (".xlsx", ".xlsm")
-# A kilobyte of zip may hold gigabytes of zeros. Tables are seldom packed to less than a thirtieth.
+# A kilobyte of zip can hold gigabytes of zeros. Tables seldom compress to less than a thirtieth.
 MAX_MEMBERS: Final = 1_000
 MAX_RATIO: Final = 100
 MAX_UNPACKED_BYTES: Final = 4 << 30
 ALWAYS_UNPACKED_BYTES: Final = 64 << 20
 MAX_WORKBOOK_BYTES: Final = 1 << 30
-# The list of the members is read at once, whatever the archive says of their number; each becomes an object.
+# zipfile reads the list of members in one call and makes an object for each, so the bytes of the list are limited.
 MAX_DIRECTORY_BYTES: Final = 2 << 20
 
 _ZIP_MAGIC: Final = b"PK\x03\x04"
@@ -34,9 +34,10 @@ _WORKBOOK_MEMBER: Final = "xl/workbook.xml"
 
 @dataclass(frozen=True, kw_only=True)
 class InputFile:
-    """A file to import. name: what it is called in messages and in the catalog.
+    """A file to import, or one sheet of a workbook.
 
-    sheet: the sheet of a workbook. is_optional: left out, and named, when it is no table.
+    name: its name in messages and in the catalog. sheet: the sheet of a workbook. is_optional: if the file is not a
+    table, it is left out instead of refused.
     """
 
     path: Path
@@ -46,12 +47,12 @@ class InputFile:
 
     @classmethod
     def at(cls, path: Path, *, is_optional: bool = False) -> Self:
-        """Return the file with its path for a name."""
-        return cls(path=path, name=_shown(path), is_optional=is_optional)
+        """Return the file at a path, which is also its name."""
+        return cls(path=path, name=_path_text(path), is_optional=is_optional)
 
     @contextmanager
     def open(self) -> Iterator[RowReader]:
-        """Open the file. Raises InvalidInputError as `open_reader`."""
+        """Open the file. Raises InvalidInputError as `open_reader` does."""
         if self.sheet is None:
             with open_reader(self.path, name=self.name) as reader:
                 yield reader
@@ -62,16 +63,17 @@ class InputFile:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundFiles:
-    """The files to import, and the names of what lies beside them but is left out."""
+    """The files to import, and the names of files and folders that are left out."""
 
     files: tuple[InputFile, ...]
     left_out: tuple[str, ...]
 
 
 def find_files(paths: Iterable[Path]) -> FoundFiles:
-    """Find files as they are given, and in folders the importable files right inside them, sorted; each file once.
+    """Find the files at paths, each once. A folder stands for the importable files directly in it, sorted by name.
 
-    Folders inside folders are left out: a lake may be one of them. Raises InvalidInputError when there is nothing.
+    Folders inside folders are left out, because one of them may be a lake. Raises InvalidInputError for a path that
+    does not exist, and for a folder without a file to import.
     """
     found: dict[Path, InputFile] = {}
     left_out: dict[Path, None] = {}
@@ -93,15 +95,15 @@ def find_files(paths: Iterable[Path]) -> FoundFiles:
         left_out |= dict.fromkeys(file for file in inside if file not in importable)
     return FoundFiles(
         files=tuple(found.values()),
-        left_out=tuple(f"{_shown(path)}{'/' if path.is_dir() else ''}" for path in left_out if path not in found),
+        left_out=tuple(f"{_path_text(path)}{'/' if path.is_dir() else ''}" for path in left_out if path not in found),
     )
 
 
 @contextmanager
 def unpack_files(files: Sequence[InputFile]) -> Iterator[FoundFiles]:
-    """Unpack zip archives into a temporary folder and list the sheets of workbooks; other files stay as they are.
+    """Replace zip archives by their members and workbooks by their sheets. Members are in temporary folders.
 
-    Raises InvalidInputError for an archive that is damaged, or unpacks to too much.
+    Raises InvalidInputError for an archive that is damaged or would unpack to too many bytes.
     """
     with ExitStack() as opened:
         found: list[InputFile] = []
@@ -121,7 +123,7 @@ def unpack_files(files: Sequence[InputFile]) -> Iterator[FoundFiles]:
 
 
 def join_names(names: Iterable[str], shown: int = 5) -> str:
-    """Return the names of some files as one text."""
+    """Return the names of files as one text: the first `shown` names, and how many more there are."""
     unique = list(dict.fromkeys(names))
     more = len(unique) - shown
     return ", ".join(unique[:shown]) + (f" and {more:,} more" if more > 0 else "")
@@ -135,7 +137,7 @@ def _is_importable(name: str) -> bool:
 
 
 def _is_text(name: str) -> bool:
-    """Whether the name leaves open if the file is a table at all."""
+    """Return whether a name ends with .txt. Such a file may or may not be a table."""
     return name.lower().removesuffix(".gz").endswith(".txt")
 
 
@@ -143,15 +145,17 @@ def _is_zip(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(4) in (_ZIP_MAGIC, _EMPTY_ZIP)
-    except OSError:  # opening it as a source says why
+    except OSError:  # opening the file later raises an error with the reason
         return False
 
 
 class _TooMuchAtOnceError(Exception):
-    """More than MAX_DIRECTORY_BYTES were to be read at once."""
+    """zipfile tried to read more than MAX_DIRECTORY_BYTES in one call."""
 
 
 class _BoundedFile(FileIO):
+    """A file that refuses to read more than MAX_DIRECTORY_BYTES in one call."""
+
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MAX_DIRECTORY_BYTES:
             raise _TooMuchAtOnceError
@@ -165,7 +169,7 @@ def _archive(file: InputFile) -> Iterator[ZipFile]:
             yield archive
     except _TooMuchAtOnceError:
         raise InvalidInputError(f"{file.name} holds too many files; at most {MAX_MEMBERS:,} are unpacked.") from None
-    # RuntimeError: it wants a password. NotImplementedError: packed by a method that Python does not know.
+    # RuntimeError: the archive needs a password. NotImplementedError: Python does not know the compression method.
     except (BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError) as error:
         raise InvalidInputError(f"{file.name} is a damaged or protected zip file ({error}).") from error
 
@@ -176,7 +180,7 @@ def _is_workbook(file: InputFile) -> bool:
 
 
 def _sheets(file: InputFile) -> list[InputFile]:
-    """Return the sheets of a workbook; those that are no tables are left out, unless it is the only one."""
+    """Return the sheets of a workbook. A sheet that is not a table is left out, unless it is the only sheet."""
     with _archive(file) as archive:
         _check_size(file, archive.infolist(), MAX_WORKBOOK_BYTES)
     sheets = read_sheets(file.path, file.name)
@@ -189,7 +193,7 @@ def _sheets(file: InputFile) -> list[InputFile]:
 
 
 def _unpack(file: InputFile, folder: Path) -> tuple[list[InputFile], list[str]]:
-    """Write the importable members of an archive into a folder; return them and the names of the others."""
+    """Write the importable members of an archive into a folder. Return these members, and the names of all others."""
     members: list[InputFile] = []
     others: list[str] = []
     with _archive(file) as archive:
@@ -202,7 +206,7 @@ def _unpack(file: InputFile, folder: Path) -> tuple[list[InputFile], list[str]]:
             if not _is_importable(last) or member.filename.startswith("__MACOSX/") or last.lower().endswith(".zip"):
                 others.append(name)
                 continue
-            # Named by its number, so that no member chooses where it is written.
+            # The number is the file name, so a member cannot choose the place where it is written.
             target = folder / f"{number}{'.gz' if last.lower().endswith('.gz') else ''}"
             _write(archive, member, target)
             members.append(InputFile(path=target, name=name, is_optional=_is_text(last)))
@@ -212,6 +216,7 @@ def _unpack(file: InputFile, folder: Path) -> tuple[list[InputFile], list[str]]:
 
 
 def _check_size(file: InputFile, members: Sequence[ZipInfo], most_bytes: int) -> None:
+    """Raise InvalidInputError if an archive has too many members, or would unpack to too many bytes."""
     if len(members) > MAX_MEMBERS:
         raise InvalidInputError(f"{file.name} holds {len(members):,} files; at most {MAX_MEMBERS:,} are unpacked.")
     unpacked_bytes = sum(member.file_size for member in members)
@@ -225,7 +230,7 @@ def _check_size(file: InputFile, members: Sequence[ZipInfo], most_bytes: int) ->
 
 
 def _write(archive: ZipFile, member: ZipInfo, target: Path) -> None:
-    """Write one member; it cannot become larger than its header says, for zipfile reads no further."""
+    """Write one member. zipfile reads no more bytes than the header of the member declares."""
     with archive.open(member) as packed, target.open("xb") as file:
         while chunk := packed.read(1 << 20):
             file.write(chunk)
@@ -235,5 +240,5 @@ def _printable(name: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in name)[:200]
 
 
-def _shown(path: Path) -> str:
+def _path_text(path: Path) -> str:
     return os.fsencode(path).decode(errors="replace")

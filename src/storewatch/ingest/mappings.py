@@ -12,8 +12,8 @@ from storewatch.domain.texts import clean_id
 from storewatch.ingest.lines import RepeatedKey
 from storewatch.ingest.tables import TABLES, TableSchema
 
-# Names of columns in lower case -> the fields that they hold.
-Columns = Mapping[str, str]
+# Name of a column in lower case -> the field that it holds.
+ColumnFields = Mapping[str, str]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 # Names of these columns in other systems.
@@ -31,7 +31,7 @@ _SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def read_mapping(texts: Sequence[str], saved: Columns | None = None) -> dict[str, str]:
+def read_mapping(texts: Sequence[str], saved: ColumnFields | None = None) -> dict[str, str]:
     """Return column -> field for the mapping options of an import. texts: each `column=field`; saved: a saved mapping.
 
     Raises InvalidInputError for a text that is not `column=field`, a field that no table has, or a column with two
@@ -69,7 +69,7 @@ def saved_columns(name: str, catalog: Catalog | None) -> dict[str, str]:
     return dict(saved.columns)
 
 
-def new_mapping(name: str, columns: Columns, *, created_by: str | None, now: datetime) -> ColumnMapping:
+def new_mapping(name: str, columns: ColumnFields, *, created_by: str | None, now: datetime) -> ColumnMapping:
     """Return a mapping to save. Raises InvalidInputError if the name is not valid or there are no columns."""
     if not _NAME.fullmatch(name):
         raise InvalidInputError(
@@ -80,18 +80,18 @@ def new_mapping(name: str, columns: Columns, *, created_by: str | None, now: dat
     return ColumnMapping(name=name, columns=dict(columns), created_by=created_by, created_at=now)
 
 
-def apply_mapping(header: Sequence[str], mapping: Columns) -> list[str]:
+def apply_mapping(header: Sequence[str], mapping: ColumnFields) -> list[str]:
     """Return the names of a header in lower case. The names of mapped columns are replaced by their fields."""
     names = [clean_id(name).lower() for name in header]
     return [mapping.get(name, name) for name in names] if mapping else names
 
 
-def map_keys(rows: Iterable[object], mapping: Columns) -> list[object]:
+def map_keys(rows: Iterable[object], mapping: ColumnFields) -> list[object]:
     """Replace mapped keys of JSON objects by their fields. An object with two keys of one field becomes RepeatedKey."""
     return [_mapped(row, mapping) if mapping and isinstance(row, dict) else row for row in rows]
 
 
-def _mapped(row: Mapping[str, object], mapping: Columns) -> dict[str, object] | RepeatedKey:
+def _mapped(row: Mapping[str, object], mapping: ColumnFields) -> dict[str, object] | RepeatedKey:
     keys: dict[str, str] = {}
     for key in row:
         first = keys.setdefault(mapping.get(clean_id(key).lower(), key), key)

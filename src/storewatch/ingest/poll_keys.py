@@ -1,4 +1,4 @@
-"""Files that name observations: store_id and timestamp_utc, in any format that can be imported."""
+"""Read files of poll keys (store_id and timestamp_utc), in any format that can be imported."""
 
 from datetime import datetime
 from pathlib import Path
@@ -17,9 +17,9 @@ from storewatch.ingest.tables import OBSERVATIONS_TABLE, TableSchema, check_obse
 
 
 def read_keys(path: Path, now: datetime) -> pl.DataFrame:
-    """Read the store_id and observed_at of each row, once each; other columns are ignored.
+    """Return the distinct store_id and observed_at of a file. Other columns are ignored. now: the time of the import.
 
-    Raises InvalidInputError for a file with any row that names no observation: a deletion must be exact.
+    Raises InvalidInputError if any row has no valid key, because a deletion must be exact.
     """
     keys = [pl.DataFrame(schema=_KEYS)]
     rejects = Rejects()
@@ -32,14 +32,14 @@ def read_keys(path: Path, now: datetime) -> pl.DataFrame:
         if rejects.count:
             first = rejects.first[0]
             raise InvalidInputError(
-                f"{path}: {rejects.count:,} rows name no observation, so nothing is done. Line {first.line}: "
+                f"{path}: {rejects.count:,} rows have no valid key of a poll, so nothing is done. Line {first.line}: "
                 f"{first.reason}: {first.row}"
             )
     return pl.concat(keys).unique()
 
 
 def check_keys(columns: pl.DataFrame, now: datetime) -> CheckedRows:
-    """Text of store_id and observed_at -> both."""
+    """Check keys of polls. columns: texts of store_id and observed_at. Return the good rows with both columns."""
     checked = check_observations(columns.with_columns(status=pl.lit("active")), now)
     return CheckedRows(good=checked.good.select(_KEYS.names()), bad=checked.bad)
 

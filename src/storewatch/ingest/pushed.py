@@ -1,7 +1,7 @@
-"""Observations that come over the wire: the body of one request to columns, and the columns of many to one commit.
+"""Read the polls in request bodies into columns, and check the columns of many requests together.
 
-They are read by what reads files and checked by what checks files, so that the same row is good, or rejected in the
-same words, by every way in.
+The code that reads and checks files does this too. So a row has the same result and the same reason in a push and in a
+file.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from storewatch.ingest.formats import open_columns
 from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, keys_of, mapping_query, recognise_one
 from storewatch.ingest.json_rows import CHUNK_ROWS, RepeatedKeyError, json_rows, names_of_first
 from storewatch.ingest.lines import JSON_DECODER, MAX_LINE_BYTES, Line, decode_line, line_blocks, row_line
-from storewatch.ingest.mappings import Columns, map_keys
+from storewatch.ingest.mappings import ColumnFields, map_keys
 from storewatch.ingest.notations import epoch_digits, epoch_units
 from storewatch.ingest.rejects import Reject, Rejects
 from storewatch.ingest.scopes import reject_outside_scope
@@ -35,16 +35,16 @@ from storewatch.ingest.streams import Stream
 from storewatch.ingest.tables import OBSERVATIONS_TABLE, check_observations, epoch_sentence
 from storewatch.ingest.unpacked_sizes import arrow_stream_bytes, parquet_size
 
-# Rows become Python objects before they become columns: a million of them are some 500 MB.
+# Rows of JSON are Python objects before they become columns. A million of them take about 500 MB.
 MAX_ROWS: Final = 1_000_000
-# What Parquet pages and Arrow buffers may unpack to.
+# The largest uncompressed size of Parquet pages and Arrow buffers.
 MAX_UNPACKED_BYTES: Final = 256_000_000
 SHOWN_REJECTS: Final = 100
 
 _BODY: Final = Path("The body")
 _BLANK: Final = Line(number=0, raw=b"")
 
-# (ids, scope) -> those of the ids that are stores of the scope.
+# Takes store ids and a scope. Returns the ids of stores in the scope.
 Visible = Callable[[pl.Series, Scope], pl.Series]
 
 
@@ -52,26 +52,26 @@ Visible = Callable[[pl.Series, Scope], pl.Series]
 class Pushed:
     """The rows of one request, split into columns and not yet checked.
 
-    first_line: what `Block.origins` calls the row with index 0. ignored: the columns that are no columns of polls.
-    guessed: the query of a request that maps columns of other names, where columns of polls are missing. scope: only
-    stores with this label may be written.
+    first_line: the line number that `Block.origins` has for the row with index 0. ignored: columns that polls do not
+    have. suggested_mapping: query parameters that may map the missing columns of polls. scope: only stores with this
+    label may be written.
     """
 
     blocks: tuple[Block, ...]
     first_line: int
     ignored: tuple[str, ...] = ()
-    guessed: str = ""
+    suggested_mapping: str = ""
     scope: Scope = ALL_STORES
 
     @property
     def rows(self) -> int:
-        """Rows to be checked: at least 1, so that no request waits for free."""
+        """The number of rows to check. At least 1, so that empty requests also count toward the limits of the queue."""
         return max(1, sum(block.columns.height for block in self.blocks))
 
 
 @dataclass(frozen=True, kw_only=True)
 class PushReject:
-    """A row that was not taken. index: its place, from 0: element of the array, line of the text, row of the table."""
+    """A rejected row. index: its place in the body, from 0: element of the array, line of text, or row of the table."""
 
     index: int
     reason: str
@@ -79,23 +79,26 @@ class PushReject:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedRequest:
-    """What became of one request's rows; of its rejects the first SHOWN_REJECTS.
+    """The result for the rows of one request. rejects: the first SHOWN_REJECTS of the rejected rows.
 
-    ignored, guessed: as in Pushed. assumed: sentences about how the rows were read.
+    ignored, suggested_mapping: as in Pushed. assumed: sentences about how the rows were read.
     """
 
     accepted: int
     rejected: int
     rejects: tuple[PushReject, ...]
     ignored: tuple[str, ...] = ()
-    guessed: str = ""
+    suggested_mapping: str = ""
     assumed: tuple[str, ...] = ()
 
 
-def read_pushed(body: bytes, form: PushFormat, scope: Scope = ALL_STORES, columns: Columns | None = None) -> Pushed:
-    """Split a request's body into rows and columns. columns: the fields that columns of other names hold.
+def read_pushed(
+    body: bytes, form: PushFormat, scope: Scope = ALL_STORES, columns: ColumnFields | None = None
+) -> Pushed:
+    """Read the body of a request into blocks of columns. columns: mapping of columns or keys with other names.
 
-    Raises InvalidInputError when it is not what its form says, TooManyRowsError when it holds or unpacks to too much.
+    Raises InvalidInputError for a body that is empty or not of this format, and TooManyRowsError for a body that has,
+    or would unpack to, too much.
     """
     if not body.strip():
         raise InvalidInputError("The body is empty: want at least one observation.")
@@ -105,7 +108,7 @@ def read_pushed(body: bytes, form: PushFormat, scope: Scope = ALL_STORES, column
 def check_pushed(
     requests: Sequence[Pushed], now: datetime, visible: Visible, *, isolate_errors: bool = False
 ) -> tuple[pl.DataFrame, list[CheckedRequest]]:
-    """Check the rows of many requests at once; return the good rows in their order, and the result of each request.
+    """Check the rows of many requests together. Return the good rows in their order, and the result of each request.
 
     isolate_errors: reject a row on which a library raises an error. Otherwise the error is raised.
     """
@@ -120,16 +123,16 @@ def check_pushed(
         columns = pl.concat([block.columns for _, block in run])
         checked = _check(columns, now, scope, visible, isolate_errors=isolate_errors)
         goods.append(checked.good)
-        # Most requests have no numbers as times, so only a run that has some is searched for whose they are.
+        # The units of numbers are found for each request. Most runs have no times that are numbers, and skip this.
         digits = epoch_digits(columns["observed_at"]) if checked.assumed else None
         first = 0
         for number, block in run:
             if digits is not None:
                 units = epoch_units(digits.slice(first, block.columns.height))
                 assumed[number] |= dict.fromkeys(map(epoch_sentence, units))
-            ours = checked.bad.filter(pl.col("row").is_between(first, first + block.columns.height, closed="left"))
-            rejects[number].add_block(block, ours.with_columns(pl.col("row") - first))
-            accepted[number] += block.columns.height - ours.height
+            bad = checked.bad.filter(pl.col("row").is_between(first, first + block.columns.height, closed="left"))
+            rejects[number].add_block(block, bad.with_columns(pl.col("row") - first))
+            accepted[number] += block.columns.height - bad.height
             first += block.columns.height
     return pl.concat(goods, how="diagonal") if goods else pl.DataFrame(), [
         CheckedRequest(
@@ -137,7 +140,7 @@ def check_pushed(
             rejected=refused.count,
             rejects=_indexed(refused.first, request.first_line),
             ignored=request.ignored,
-            guessed=request.guessed,
+            suggested_mapping=request.suggested_mapping,
             assumed=tuple(sentences),
         )
         for request, taken, refused, sentences in zip(requests, accepted, rejects, assumed, strict=True)
@@ -145,7 +148,7 @@ def check_pushed(
 
 
 def _shape(columns: pl.DataFrame) -> tuple[object, ...]:
-    """Return what columns must have in common to be checked together."""
+    """Return the type of observed_at and the names of the columns. Blocks with the same values are checked together."""
     return columns["observed_at"].dtype, *columns.columns
 
 
@@ -163,7 +166,7 @@ def _indexed(rejects: tuple[Reject, ...], first_line: int) -> tuple[PushReject, 
     return tuple(PushReject(index=reject.line - first_line, reason=reject.reason) for reject in rejects)
 
 
-def _read_json(body: bytes, columns: Columns) -> Pushed:
+def _read_json(body: bytes, columns: ColumnFields) -> Pushed:
     _refuse_obviously_many(body)
     details = _details_in(body, columns)
     try:
@@ -173,17 +176,17 @@ def _read_json(body: bytes, columns: Columns) -> Pushed:
 
 
 def _refuse_obviously_many(body: bytes) -> None:
-    """Refuse a body that cannot hold few rows, before they are read."""
+    """Raise TooManyRowsError for a body that must have too many rows, before it is decoded."""
     if body.count(b"{") + body.count(b"[") > 4 * MAX_ROWS:
         raise TooManyRowsError(MAX_ROWS)
 
 
-def _details_in(body: bytes, columns: Columns) -> tuple[str, ...]:
+def _details_in(body: bytes, columns: ColumnFields) -> tuple[str, ...]:
     """Return the names of details that any object of the body may have; looking into each would cost more."""
     return tuple(name for name in DETAIL_NAMES if name.encode() in body or name in columns.values())
 
 
-def _pushed_objects(chunks: Iterable[list[object]], details: Sequence[str], columns: Columns) -> Pushed:
+def _pushed_objects(chunks: Iterable[list[object]], details: Sequence[str], columns: ColumnFields) -> Pushed:
     """Turn rows into columns chunk by chunk: Python would look through a million objects for garbage many times."""
     names: list[str] = []
     blocks: list[Block] = []
@@ -204,12 +207,12 @@ def _pushed_objects(chunks: Iterable[list[object]], details: Sequence[str], colu
         blocks=tuple(blocks),
         first_line=0,
         ignored=tuple(ignored)[:MAX_IGNORED],
-        guessed=mapping_query(names, OBSERVATIONS_TABLE) if ignored else "",
+        suggested_mapping=mapping_query(names, OBSERVATIONS_TABLE) if ignored else "",
     )
 
 
 def _object_blocks(rows: list[object], keys: Mapping[str, str], details: Sequence[str], first: int) -> Iterator[Block]:
-    """One block when every row is plain, else what the row by row reading of files makes of them."""
+    """Yield one block if all values are texts. Otherwise read row by row, as NDJSON files are read."""
     try:
         columns = {column: [row[key] for row in rows] for column, key in keys.items() if column not in details}  # type: ignore[index]
         columns |= {name: [row.get(name) for row in rows] for name in details}  # type: ignore[attr-defined]
@@ -225,7 +228,7 @@ def _object_blocks(rows: list[object], keys: Mapping[str, str], details: Sequenc
         KeyError,
         AttributeError,
         UnicodeEncodeError,
-    ):  # no object, a key that is missing, half a character
+    ):  # a row that is not an object, a missing key, a lone surrogate
         pass
     lines = (row_line(number, b"{}", row, keys) for number, row in enumerate(rows, first) if row is not _BLANK)
     yield from line_blocks(lines, tuple(keys), lambda: 0)
@@ -243,7 +246,7 @@ def _keys(names: Sequence[str], details: Sequence[str]) -> dict[str, str]:
     return preferred | keys_of(names, OBSERVATIONS_TABLE)
 
 
-def _read_ndjson(body: bytes, columns: Columns) -> Pushed:
+def _read_ndjson(body: bytes, columns: ColumnFields) -> Pushed:
     body = body.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\n")
     if body.count(b"\n") >= MAX_ROWS:
         raise TooManyRowsError(MAX_ROWS)
@@ -252,14 +255,14 @@ def _read_ndjson(body: bytes, columns: Columns) -> Pushed:
 
 
 def _line_rows(body: bytes) -> Iterator[list[object]]:
-    """Yield the values of the lines in chunks, with a Line for each that cannot be read and _BLANK for blank ones."""
+    """Yield the JSON values of lines in chunks. A line that cannot be decoded is a Line, a blank line is _BLANK."""
     lines = enumerate(BytesIO(body))
     while chunk := list(islice(lines, CHUNK_ROWS)):
         yield _plain_rows(chunk) or [decode_line(number, raw) if raw.strip() else _BLANK for number, raw in chunk]
 
 
 def _plain_rows(chunk: list[tuple[int, bytes]]) -> list[object] | None:
-    """Return the values of lines if each has one; five times as fast as line by line."""
+    """Return the JSON values of lines, or None if a line cannot be decoded. Five times as fast as line by line."""
     if max(len(raw) for _, raw in chunk) > MAX_LINE_BYTES:
         return None
     try:
@@ -268,14 +271,14 @@ def _plain_rows(chunk: list[tuple[int, bytes]]) -> list[object] | None:
         return None
 
 
-def _read_csv(body: bytes, columns: Columns) -> Pushed:
+def _read_csv(body: bytes, columns: ColumnFields) -> Pushed:
     if body.count(b"\n") > MAX_ROWS + 1:
         raise TooManyRowsError(MAX_ROWS)
     return _pushed_table(open_csv(Stream(_BODY, body=body)), columns, first_line=2)
 
 
-def _read_parquet(body: bytes, columns: Columns) -> Pushed:
-    """Read the columns of polls only: a constant column takes no bytes in the file and many in memory."""
+def _read_parquet(body: bytes, columns: ColumnFields) -> Pushed:
+    """Read only the columns of polls. A constant column of few bytes in the file can be very large in memory."""
     size = parquet_size(body)
     if size.rows > MAX_ROWS:
         raise TooManyRowsError(MAX_ROWS)
@@ -293,7 +296,7 @@ def _read_parquet(body: bytes, columns: Columns) -> Pushed:
     return replace(pushed, ignored=ignored)
 
 
-def _read_arrow(body: bytes, columns: Columns) -> Pushed:
+def _read_arrow(body: bytes, columns: ColumnFields) -> Pushed:
     frame = _frame(body, arrow_stream_bytes(body), pl.read_ipc_stream, "Arrow IPC stream")
     return _pushed_columns(frame, len(body), columns)
 
@@ -308,21 +311,21 @@ def _frame(body: bytes, unpacked_bytes: int, read: Callable[[BytesIO], pl.DataFr
         raise InvalidInputError(f"The body is not a valid {what}; it may be damaged ({reason}).") from None
 
 
-def _pushed_columns(frame: pl.DataFrame, body_bytes: int, columns: Columns) -> Pushed:
+def _pushed_columns(frame: pl.DataFrame, body_bytes: int, columns: ColumnFields) -> Pushed:
     if frame.height > MAX_ROWS or any(_text_bytes(column) > MAX_UNPACKED_BYTES for column in frame):
         raise TooManyRowsError(MAX_ROWS)
     return _pushed_table(open_columns(frame.lazy(), str(_BODY), body_bytes), columns, first_line=1)
 
 
 def _text_bytes(column: pl.Series) -> int:
-    """What the texts would take one by one: in a dictionary, a long one may stand for a million rows."""
+    """Return the bytes of all texts of a column. In a dictionary, one long text may be the value of a million rows."""
     if isinstance(column.dtype, pl.Categorical | pl.Enum):
         longest = column.unique().cast(pl.String).str.len_bytes().max()
         return column.len() * int(longest or 0)  # type: ignore[arg-type]
     return int(column.str.len_bytes().sum()) if column.dtype == pl.String else 0
 
 
-def _pushed_table(reader: RowReader, columns: Columns, *, first_line: int) -> Pushed:
+def _pushed_table(reader: RowReader, columns: ColumnFields, *, first_line: int) -> Pushed:
     header = recognise_one(str(_BODY), reader.names, [OBSERVATIONS_TABLE], columns)
     return Pushed(blocks=tuple(reader.blocks(header.positions())), first_line=first_line, ignored=header.ignored)
 

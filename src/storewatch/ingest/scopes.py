@@ -1,4 +1,4 @@
-"""Reject rows by what the catalog holds: of other scopes, of unknown targets, of stores that would close too early."""
+"""Reject rows that do not fit the catalog: other scopes, unknown targets, stores that close before they open."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,16 +9,16 @@ from storewatch.catalog import TargetKey
 from storewatch.domain.columns import TARGET_KEY
 from storewatch.ingest.cells import CheckedRows, dates, stripped
 
-# Of some store ids those that may be written.
+# Takes store ids. Returns those that the caller may write.
 Allowed = Callable[[pl.Series], pl.Series]
-# Of some targets (columns.TARGET_KEY) those that do not exist, with the reason.
+# Takes targets (columns.TARGET_KEY). Returns those that do not exist, each with the reason.
 UnknownTargets = Callable[[pl.DataFrame], dict[TargetKey, str]]
 
 
 def reject_outside_scope(checked: CheckedRows, columns: pl.DataFrame, allowed: Allowed) -> CheckedRows:
-    """Turn the good rows of other stores into bad ones, in the same words for a store of somebody else and for none.
+    """Reject the good rows of stores that the caller may not write.
 
-    columns: what was checked, with its column store_id as it was found.
+    The reason is the same whether the store exists or not. columns: the rows that were checked, with store_id as text.
     """
     if checked.good.is_empty():
         return checked
@@ -37,9 +37,9 @@ def reject_outside_scope(checked: CheckedRows, columns: pl.DataFrame, allowed: A
 
 
 def reject_unknown_targets(checked: CheckedRows, columns: pl.DataFrame, unknown: UnknownTargets) -> CheckedRows:
-    """Turn the good rows of entries whose store or label does not exist into bad ones; the reason has nearest names.
+    """Reject the good rows of entries whose store or label does not exist. The reason has the nearest names.
 
-    columns: what was checked.
+    columns: the rows that were checked.
     """
     if checked.good.is_empty():
         return checked
@@ -61,9 +61,10 @@ def reject_unknown_targets(checked: CheckedRows, columns: pl.DataFrame, unknown:
 
 
 def reject_reversed_dates(checked: CheckedRows, columns: pl.DataFrame, known: pl.DataFrame) -> CheckedRows:
-    """Turn the good dates that would have a store close before it opens into bad rows.
+    """Reject good rows of opened_on or closed_on by which a store would close before it opens.
 
-    columns: what was checked. known: store_id and the other date of stores, which counts where a row does not hold it.
+    columns: the rows that were checked. known: store_id and the other date of stores; used where a row has no such
+    date.
     """
     name, other = checked.good.columns[1], known.columns[1]
     own = columns[other] if other in columns.columns else pl.Series(other, [None] * columns.height, dtype=pl.String)

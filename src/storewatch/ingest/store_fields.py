@@ -1,4 +1,4 @@
-"""The fields of one store, checked by the rules of the tables of files; the reasons have the same words."""
+"""Check the fields of one store by the rules for rows of files. The reasons are the same."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,17 +19,18 @@ _ANY_TIME: Final = datetime.min.replace(tzinfo=UTC)  # only observations are che
 
 _NO_TEXT: Final = "it is not valid UTF-8 text"
 
-# The path of a field, and the reason why its value cannot be used.
+# (path of a field, reason why its value is not valid)
 Problem = tuple[tuple[str | int, ...], str]
 
 
 def check_fields(store_id: str, sent: Mapping[str, Any]) -> tuple[StoreFields, list[Problem]]:
-    """Check the fields that a caller sent of one store: any of timezone, weekly_hours, opened_on, closed_on, labels.
+    """Check fields of one store: any of timezone, weekly_hours, opened_on, closed_on and labels.
 
-    timezone, weekly_hours: None is the default of SEMANTICS 2 and 3. weekly_hours: rows with the columns of that table;
-    no row: closed all week. Returns the fields, and what is wrong with them: then none may be stored.
+    sent: name of a field -> value in the request. timezone, weekly_hours: None stands for the default (SEMANTICS 2 and
+    3). weekly_hours: rows with the columns of that table; no row means closed all week.
+    Return the fields and their problems. If there are any problems, no field may be stored.
     """
-    problems = list(_half_characters((), sent))
+    problems = list(_lone_surrogates((), sent))
     hours = zones = labels = None
     if problems:
         return StoreFields(), problems
@@ -44,7 +45,7 @@ def check_fields(store_id: str, sent: Mapping[str, Any]) -> tuple[StoreFields, l
 
 
 def check_id(store_id: str) -> tuple[str, list[Problem]]:
-    """Return the id of a new store as it would be read from a file, and what is wrong with it."""
+    """Return the id of a new store, cleaned as in files, and its problems."""
     if not is_storable(store_id):
         return store_id, [(("store_id",), _NO_TEXT)]
     checked = check_labels(pl.DataFrame([(store_id, [])], LABELS, orient="row"))
@@ -52,20 +53,20 @@ def check_id(store_id: str) -> tuple[str, list[Problem]]:
     return good[0], [(("store_id",), reason) for reason in checked.bad["reason"]]
 
 
-def _half_characters(path: tuple[str | int, ...], value: object) -> Iterator[Problem]:
-    """Yield a problem for each text in fields, or name of a label, that has half characters."""
+def _lone_surrogates(path: tuple[str | int, ...], value: object) -> Iterator[Problem]:
+    """Yield a problem for each text in fields, or name of a label, that has a lone surrogate."""
     if isinstance(value, str):
         if not is_storable(value):
             yield path, _NO_TEXT
     elif isinstance(value, Mapping):
         for name, member in value.items():
             if is_storable(name):
-                yield from _half_characters((*path, name), member)
+                yield from _lone_surrogates((*path, name), member)
             else:
                 yield path, _NO_TEXT
     elif isinstance(value, Sequence):
         for number, member in enumerate(value):
-            yield from _half_characters((*path, number), member)
+            yield from _lone_surrogates((*path, number), member)
 
 
 def _zone(store_id: str, timezone: str | None, problems: list[Problem]) -> pl.DataFrame:
@@ -101,7 +102,7 @@ def _hours(store_id: str, rows: Sequence[Mapping[str, str]] | None, problems: li
 
 
 def _labels(sent: Mapping[str, str | None], problems: list[Problem]) -> dict[str, str | None]:
-    # Names are checked with any value, because to remove a label it must have a name that can be.
+    # An empty value removes a label. A placeholder is checked instead, so that the name is checked too.
     named = [{"label": label, "value": clean_value(value or "") or "-"} for label, value in sent.items()]
     checked = check_labels(pl.DataFrame([("-", named)], LABELS, orient="row"))
     problems += [(("labels",), reason) for reason in checked.bad["reason"]]

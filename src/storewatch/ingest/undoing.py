@@ -1,4 +1,4 @@
-"""Undoing imports: their polls leave the lake in one commit, and the catalog returns to what it was."""
+"""Undo imports: take their polls out of the lake in one commit, and restore the rows of the catalog."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +21,11 @@ _ATTEMPTS: Final = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Undone:
-    """What undoing changed. observations: taken out of the lake; restored: those that came back in their place.
+    """The result of an undo.
 
-    is_new: False when the imports were undone before and nothing was left to do.
+    observations: number of polls taken out of the lake. restored: number of polls that the import had replaced and that
+    are back. lake_version: the version after the undo; None if the lake did not change. is_new: False if the imports
+    were already undone.
     """
 
     observations: int
@@ -35,17 +37,18 @@ class Undone:
 def import_key(at: datetime, name: str) -> int:
     """Return the key of an import's observations in the lake, the same for every attempt of the same import.
 
-    at: when the import was accepted; name: what tells it from others of that millisecond.
+    at: when the import was accepted. name: distinguishes it from other imports in the same millisecond.
     """
     digest = int.from_bytes(sha256(name.encode(errors="surrogateescape")).digest()[:4])
     return ((at - _EPOCH) // _MILLISECOND << _NAME_BITS) | (digest % (1 << _NAME_BITS))
 
 
 def undo_imports(import_ids: Sequence[int], *, catalog: Catalog, lake: Lake, now: datetime) -> Undone:
-    """Undo imports together. Killed half way, it can be called again and completes.
+    """Undo imports together. After a crash, another call completes the undo.
 
-    The polls are taken out first, in one commit; then the catalog changes in one transaction. Raises
-    UnknownImportError, ImportNotKeptError and ImportChangedError before anything is changed.
+    First the polls are taken out of the lake, in one commit. Then the catalog changes, in one transaction. Raises
+    UnknownImportError, ImportNotKeptError and ImportChangedError before any change, and LakeConflictError when other
+    writers commit too often.
     """
     found = [_find(catalog, import_id) for import_id in import_ids]
     catalog.undos.check(import_ids)
@@ -63,9 +66,9 @@ def undo_imports(import_ids: Sequence[int], *, catalog: Catalog, lake: Lake, now
 
 
 def forget_old_imports(catalog: Catalog, lake: Lake, now: datetime) -> int:
-    """Delete what is kept in the lake for imports that cannot be undone any more; return how many files."""
+    """Delete the kept files of imports that can no longer be undone. Return the number of deleted files."""
     since = now - UNDO_KEPT
-    # What an undone import had replaced is needed until the imports over it cannot be undone any more.
+    # The files of an undone import are needed while later imports of the same polls can be undone.
     kept = catalog.undos.keys_undone_since(since)
     oldest = import_key(since, "") >> _NAME_BITS
     # An import that the catalog does not know may be running.

@@ -1,4 +1,4 @@
-"""Maintain the lake after commits: let the catalog follow it, merge small files, shorten the log."""
+"""Maintain the lake after commits: update the catalog, merge small files and shorten the log."""
 
 import logging
 from collections.abc import Callable
@@ -12,17 +12,17 @@ from storewatch.stores.following import follow_lake
 
 COMMITS_PER_COMPACTION: Final = 16
 COMMITS_PER_TIDYING: Final = 500
-# A commit registers its own stores. Following the lake notes how far the catalog has come, and registers what other
-# writers committed.
+# Each commit registers its own stores. follow_lake stores the lake version that the catalog has reached, and registers
+# the stores of other writers.
 FOLLOW_EVERY_S: Final = 2.0
-# A compaction that is cut off has changed nothing.
+# A compaction that is interrupted changes nothing.
 LONGEST_STOP_S: Final = 3.0
 
 log = logging.getLogger(__name__)
 
 
 class LakeUpkeep:
-    """Maintain the lake on a thread of its own, which starts with the first commit."""
+    """Maintains the lake on a separate thread, which starts with the first commit."""
 
     def __init__(self, *, catalog: Catalog, lake: Lake, clock: Callable[[], datetime]) -> None:
         self._catalog, self._lake, self._clock = catalog, lake, clock
@@ -34,26 +34,26 @@ class LakeUpkeep:
         )
 
     def note_commit(self) -> None:
-        """Count a commit to the lake; its upkeep is done soon."""
+        """Count a commit to the lake. The thread maintains the lake soon after."""
         try:
             self._commits.submit(None)
         except BatcherFullError:
-            log.debug("commit after the stop of the upkeep; the next process does it")
+            log.debug("commit after the upkeep stopped; the next process maintains the lake")
 
     def stop(self) -> None:
-        """Begin no more work and wait LONGEST_STOP_S at most for the work that runs."""
+        """Start no more work. Wait at most LONGEST_STOP_S for running work."""
         self._commits.close(finish=False, timeout_s=LONGEST_STOP_S)
 
     def _maintain(self, commits: list[None]) -> list[None]:
         self._not_compacted += len(commits)
         self._not_tidied += len(commits)
-        self._attempt("the catalog did not follow the lake; the next report does it", self._follow)
+        self._attempt("the catalog was not updated from the lake; the next report will do it", self._follow)
         if self._not_compacted >= COMMITS_PER_COMPACTION:
             self._not_compacted = 0
-            self._attempt("the lake was not compacted; the next commits try again", self._lake.compact)
+            self._attempt("the lake was not compacted; later commits will try again", self._lake.compact)
         if self._not_tidied >= COMMITS_PER_TIDYING:
             self._not_tidied = 0
-            self._attempt("the lake was not tidied; later commits try again", self._lake.tidy)
+            self._attempt("old files of the lake were not deleted; later commits will try again", self._lake.tidy)
         return commits
 
     def _follow(self) -> int:
@@ -62,5 +62,5 @@ class LakeUpkeep:
     def _attempt(self, failure: str, work: Callable[[], int]) -> None:
         try:
             work()
-        except BaseException:  # nothing is lost, and the next part must be done all the same
+        except BaseException:  # no data is lost, and the next step must still run
             log.warning(failure, exc_info=True)

@@ -1,7 +1,7 @@
-"""The parts of an Excel workbook: XML files in a zip archive. Each is read within limits.
+"""Read the parts of an Excel workbook, which are XML files in a zip archive, within limits.
 
-Expat reads what it is fed in one piece while all other threads wait, and it begins a value from its start with each
-piece. So parts that are read whole are small, all others come in pieces, and no value or row is large.
+While Expat parses a piece, no other thread runs. With each piece it parses an unfinished value again from its start.
+So only small parts are read whole, other parts are read in pieces, and the size of a value or row is limited.
 """
 
 import re
@@ -12,24 +12,24 @@ from zipfile import ZipFile
 
 from storewatch.domain.errors import InvalidInputError
 
-# 64,000 cell formats, which is as many as Excel has, need 8 MB.
+# The 64,000 cell formats that Excel allows need 8 MB.
 MAX_WHOLE_BYTES: Final = 8 << 20
 MAX_WHOLE_ELEMENTS: Final = 250_000
-# A row of 16,384 cells, which is as many as Excel has, needs 1 MB and 3 elements a cell.
+# A row of 16,384 cells, the most that Excel allows, needs 1 MB and 3 elements per cell.
 MAX_HELD_BYTES: Final = 4 << 20
 MAX_HELD_ELEMENTS: Final = 100_000
-# Each open element and each name takes memory until the part ends. Excel needs 10 and 60.
+# Each open element and each name takes memory until the end of the part. Excel needs 10 and 60.
 MAX_DEPTH: Final = 100
 MAX_NAMES: Final = 1_000
 
 _PIECE_BYTES: Final = 64 * 1024
-# Also in UTF-16. What a cell holds cannot match: its `<` is written as `&lt;`.
+# Also matches UTF-16. The value of a cell cannot match, because it has `&lt;` in place of `<`.
 _DOCTYPE: Final = re.compile(rb"<\0?!\0?D\0?O\0?C\0?T\0?Y\0?P\0?E")
 _DOCTYPE_BYTES: Final = 18
 
 
-class _Found:
-    """The elements with one tag that a part holds. All others are forgotten."""
+class _ElementFinder:
+    """Finds the elements with one tag in a part. All other elements are dropped while the part is read."""
 
     def __init__(self, tag: str) -> None:
         self.parser: XMLPullParser[Any] = XMLPullParser(("start", "end", "start-ns"))
@@ -58,7 +58,7 @@ class _Found:
                 self._held_bytes = self._held_elements = 0
 
     def problem(self) -> str | None:
-        """Return why the part is refused; None while it is within the limits."""
+        """Return why the part is refused, or None while it is within the limits."""
         if self._held_bytes > MAX_HELD_BYTES:
             return f"has a row or value of more than {MAX_HELD_BYTES:,} bytes"
         if self._held_elements > MAX_HELD_ELEMENTS:
@@ -85,17 +85,19 @@ class _Found:
 
 
 def _events(parser: "XMLPullParser[Any]") -> Iterator[tuple[str, Element]]:
-    """Yield the events until now. That of a namespace has a tuple in place of the element."""
+    """Yield the events of the parser so far. The event of a namespace has a tuple in place of the element."""
     return cast(Iterator[tuple[str, Element]], parser.read_events())
 
 
 class WorkbookParts:
-    """The parts of one workbook. Raises InvalidInputError for a part beyond the limits, and what zipfile and the parser
-    raise for a damaged one.
+    """The parts of one workbook.
+
+    Methods raise InvalidInputError for a part beyond the limits, and errors of zipfile and of the XML parser for a
+    damaged part.
     """
 
     def __init__(self, archive: ZipFile, name: str) -> None:
-        """name: of the workbook in messages."""
+        """Use an open archive. name: the name of the workbook in messages."""
         self._archive, self._name = archive, name
 
     def __contains__(self, part: object) -> bool:
@@ -122,8 +124,8 @@ class WorkbookParts:
         return root
 
     def elements(self, part: str, tag: str) -> Iterator[Element]:
-        """Yield each element with a tag; it is emptied when the next one is read."""
-        found = _Found(tag)
+        """Yield each element with a tag. The element is emptied when the next one is read."""
+        found = _ElementFinder(tag)
         for piece in self._pieces(part):
             yield from found.read(piece)
             if problem := found.problem():
@@ -135,7 +137,7 @@ class WorkbookParts:
         with self._archive.open(part) as file:
             while piece := file.read(_PIECE_BYTES):
                 if _DOCTYPE.search(end + piece):
-                    self._refuse(part, "declares a document type, which no workbook does")
+                    self._refuse(part, "declares a document type, which is not allowed in workbooks")
                 end = piece[-_DOCTYPE_BYTES:]
                 yield piece
 

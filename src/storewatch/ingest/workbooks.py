@@ -21,13 +21,13 @@ from storewatch.ingest.workbook_parts import WorkbookParts
 # Excel keeps this many digits of a number and writes zeros for the others.
 KEPT_DIGITS: Final = 15
 MAX_SHEETS: Final = 100
-# Before the header.
+# The header must be in the first rows.
 MAX_HEAD_ROWS: Final = 1_000
-# As many as Excel has.
+# The rows of a sheet in Excel.
 MAX_ROWS: Final = 1_048_576
-# Of one sheet, with those that a row skips before its last value.
+# Cells of a sheet, with the empty cells before the last value of a row.
 MAX_CELLS: Final = 20_000_000
-# Texts that many cells share are stored once, so a small file can hold much more than its size.
+# Excel stores the text of many cells once, so a small file can hold much more text than its size.
 MAX_TEXT_BYTES: Final = 1 << 30
 
 _TIME_NAMES: Final = ("start_time_local", "end_time_local")
@@ -61,9 +61,11 @@ class _UnreadableCellError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """A sheet of a workbook. part: where its rows are; texts_part: where the texts are that its cells share.
+    """A sheet of a workbook.
 
-    date_styles, duration_styles: the styles by which a number is a date or a duration; counts_from_1904: how.
+    part: the part with its rows. texts_part: the part with the shared texts of cells. date_styles: numbers of the cell
+    styles that show a number as a date or time; duration_styles: those of them that show a duration.
+    counts_from_1904: whether day 0 of the workbook is in 1904 and not in 1900.
     """
 
     title: str
@@ -75,7 +77,10 @@ class Sheet:
 
 
 def read_sheets(path: Path, name: str) -> list[Sheet]:
-    """Return the sheets of a workbook, in their order. name: of the workbook in messages."""
+    """Return the sheets of a workbook, in order. name: the name of the workbook in messages.
+
+    Raises InvalidInputError when the workbook is damaged or has more than MAX_SHEETS sheets.
+    """
     with _refused_if_damaged(name), path.open("rb") as file, ZipFile(file) as archive:
         return _sheets(WorkbookParts(archive, name), name)
 
@@ -92,7 +97,7 @@ def open_sheet(path: Path, sheet: Sheet, name: str) -> Iterator[RowReader]:
         rows = _rows(WorkbookParts(archive, name), sheet, name)
         header = next((row for _, row in islice(rows, MAX_HEAD_ROWS) if any(map(_text, row))), None)
         if header is None:
-            raise InvalidInputError(f"{name} is empty, or its first {MAX_HEAD_ROWS:,} rows are.")
+            raise InvalidInputError(f"{name} has no header in its first {MAX_HEAD_ROWS:,} rows.")
         names = [_text(cell) or "" for cell in header]
         while names and not names[-1].strip():
             names.pop()
@@ -106,7 +111,7 @@ def open_sheet(path: Path, sheet: Sheet, name: str) -> Iterator[RowReader]:
 
 
 class _SharedTexts:
-    """The texts that cells refer to by their number, read as far as they are needed."""
+    """The shared texts of cells, by number. They are read when a cell needs them."""
 
     def __init__(self, parts: WorkbookParts, part: str | None) -> None:
         self._texts: list[str] = []
@@ -117,7 +122,7 @@ class _SharedTexts:
         return self._texts[number]
 
     def read_rest(self) -> None:
-        """Read the texts that no cell needs: only at its end does a part show whether it is damaged."""
+        """Read the texts that no cell needs. A damaged part is noticed only at its end."""
         for _ in self._rest:
             pass
 
@@ -130,14 +135,14 @@ class _Cells:
         from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900  # noqa: PLC0415
         from openpyxl.worksheet._reader import WorkSheetParser  # noqa: PLC0415
 
-        # Without its styles, because it warns of each date that cannot be, by a line of the log.
+        # Without styles, because with them openpyxl logs a warning for each invalid date.
         self.texts = _SharedTexts(parts, sheet.texts_part)
         self._reader = WorkSheetParser(None, self.texts, data_only=True)
         self._sheet = sheet
         self._epoch = CALENDAR_MAC_1904 if sheet.counts_from_1904 else CALENDAR_WINDOWS_1900
 
     def read(self, row: Element) -> tuple[int, list[object]]:
-        """Return the number of a row, and its cells as far as the last one that holds something."""
+        """Return the number of a row, and its cells up to the last one with a value."""
         reader = self._reader
         values: list[object] = []
         reader.row_counter = int(float(row.get("r", reader.row_counter + 1)))
@@ -158,7 +163,7 @@ class _Cells:
         try:
             found: object = from_excel(cell["value"], self._epoch, timedelta=style in self._sheet.duration_styles)
         except (OverflowError, ValueError):
-            return "#VALUE!"  # as Excel shows it
+            return "#VALUE!"  # Excel shows the same
         return found
 
 
@@ -195,7 +200,7 @@ def _sheets(parts: WorkbookParts, name: str) -> list[Sheet]:
 
 @contextmanager
 def _refused_if_damaged(name: str) -> Iterator[None]:
-    """Raise InvalidInputError for what zipfile, the XML parser and openpyxl raise in the block."""
+    """Turn errors of zipfile, the XML parser and openpyxl in the block into an InvalidInputError."""
     try:
         yield
     except _DAMAGES as error:
@@ -203,7 +208,7 @@ def _refused_if_damaged(name: str) -> Iterator[None]:
 
 
 def _time_styles(parts: WorkbookParts) -> tuple[frozenset[int], frozenset[int]]:
-    """Return the styles by which a number is a time, and those of them by which it is a duration."""
+    """Return the cell styles that show a number as a date or time, and those of them that show a duration."""
     from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format  # noqa: PLC0415
 
     if _STYLES not in parts:
@@ -221,7 +226,7 @@ def _time_styles(parts: WorkbookParts) -> tuple[frozenset[int], frozenset[int]]:
 
 
 def _text_of(element: Element) -> str:
-    """Return the text of a shared text, all of its differently formatted runs together."""
+    """Return a shared text: all its runs, which may have different formats, joined."""
     runs = (run for tag in (f"{_MAIN}t", f"{_MAIN}r/{_MAIN}t") for run in element.iterfind(tag))
     return "".join(run.text or "" for run in runs).replace("x005F_", "")
 

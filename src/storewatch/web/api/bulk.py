@@ -101,8 +101,8 @@ async def replace_rows(
         errors: list[tuple[tuple[str | int, ...], str]] = [
             (("body", reject.index), reject.reason) for reject in changed.rejects
         ]
-        if changed.guessed:
-            errors.append((("body",), mapping_hint(changed.guessed).strip()))
+        if changed.suggested_mapping:
+            errors.append((("body",), mapping_hint(changed.suggested_mapping).strip()))
         raise invalid_fields(errors)
     return BulkAnswer.of(changed)
 

@@ -8,7 +8,7 @@ from pydantic import StringConstraints
 
 from storewatch.access import Principal
 from storewatch.catalog import Catalog
-from storewatch.ingest.mappings import Columns, read_mapping, saved_columns
+from storewatch.ingest.mappings import ColumnFields, read_mapping, saved_columns
 from storewatch.web.dependencies import Installed
 from storewatch.web.parameters import field
 
@@ -31,8 +31,8 @@ async def _mapped_columns(
         list[MapText] | None, Query(alias="map", max_length=MAX_MAPPED, description=MAP, examples=[None])
     ] = None,
     mapping: Annotated[MappingName | None, Query(description=MAPPING, examples=[None])] = None,
-) -> Columns:
-    columns: Columns = {}
+) -> ColumnFields:
+    columns: ColumnFields = {}
     if mapping is not None:
         catalog = mappings_for(request.state.principal, installation.catalog)
         with field("query", "mapping"):
@@ -43,4 +43,4 @@ async def _mapped_columns(
     return columns
 
 
-MappedColumns = Annotated[Columns, Depends(_mapped_columns)]
+MappedColumns = Annotated[ColumnFields, Depends(_mapped_columns)]

@@ -16,7 +16,7 @@ from storewatch.domain.errors import OverCapacityError
 from storewatch.domain.media_types import ARROW, CSV, JSON, NDJSON, PARQUET
 from storewatch.ingest.headers import mapping_hint
 from storewatch.ingest.ingestion import REQUEST_BYTES, Ingestion, PushOutcome
-from storewatch.ingest.mappings import Columns
+from storewatch.ingest.mappings import ColumnFields
 from storewatch.ingest.pushed import Pushed, read_pushed
 from storewatch.ingest.tables import MAX_DETAIL_LENGTH
 from storewatch.stores.poll_texts import KNOWN_REASONS
@@ -175,7 +175,7 @@ async def _read(request: Request, memory: _HeldMemory) -> bytes:
     return b"".join(parts)
 
 
-async def _parse(body: bytes, form: PushFormat, caller: Principal, columns: Columns) -> Pushed:
+async def _parse(body: bytes, form: PushFormat, caller: Principal, columns: ColumnFields) -> Pushed:
     scope = caller.scope
     if len(body) <= INLINE_BYTES:
         return read_pushed(body, form, scope, columns)
@@ -185,7 +185,7 @@ async def _parse(body: bytes, form: PushFormat, caller: Principal, columns: Colu
 def _answer(outcome: PushOutcome, caller: Principal) -> Response:
     if not outcome.accepted:
         detail = f"No observation was good, {outcome.rejected:,} rejected; nothing was stored."
-        detail += mapping_hint(outcome.guessed)
+        detail += mapping_hint(outcome.suggested_mapping)
         errors = [{"field": f"body.{reject.index}", "message": reject.reason} for reject in outcome.rejects]
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "rejected-observations", detail, errors=errors)
     answer = PushedObservations(
