@@ -271,7 +271,7 @@ def test_hours_valid_from_a_date_keep_the_earlier_ones(
     assert rows.frame.rows() == [*base, ("b", None, None)]
     assert [row[:2] for row in rows.changes.versions.rows()] == [("a", EVE), ("b", EVE)]
     path.write_text("store_id,timezone\na,UTC\n")
-    with pytest.raises(InvalidInputError, match="is a table of time zones; only weekly hours are valid from a date"):
+    with pytest.raises(InvalidInputError, match="is a table of time zones; only weekly hours can be valid from a date"):
         import_file(path, catalog=sqlite_catalog, lake=lake, now=now, valid_from=EVE)
 
 

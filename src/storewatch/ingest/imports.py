@@ -1,4 +1,4 @@
-"""Files of every table into the catalog and the lake."""
+"""Import files of all tables into the catalog and the lake."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ from storewatch.ingest.weekdays import WEEKDAY_COLUMNS, WEEKDAY_TABLES, find_wee
 from storewatch.lake import Lake
 from storewatch.stores.following import follow_lake
 
-# Of the stores that were not known before.
+# How many of the new stores are named.
 SHOWN_STORES: Final = 10
 
 _OTHER_DATE: Final = {
@@ -37,15 +37,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class ImportOptions:
-    """How files are imported.
+    """Options of an import.
 
-    strict: refuse all files when there is any bad row. valid_from: the local date from which weekly hours hold, where
-    earlier ones are kept; without it they replace all. scope: only stores with this label may be written, and neither
-    labels nor entries of labels. job_id: of the job that imports them. progress: called with the bytes read and the
-    bytes of all files. loaded_at: when they were accepted, as `Lake.loading_at` returned it then; None: now.
-    allow_unknown: accept entries of labels that no store carries yet. weekdays: how they are counted; None: as the
-    numbers in the files show. columns: the fields that columns of other names hold. on_rejects: called with frames of
-    all rejected rows (FILE_REJECTS), of which the catalog keeps only the first.
+    strict: refuse all files if any row is bad. valid_from: the local date from which weekly hours hold; earlier hours
+    are kept. Without it the new hours replace all hours. scope: only stores with this label may be written, and neither
+    labels nor entries of labels. job_id: the job of the import. progress: called with the bytes read and the bytes of
+    all files. loaded_at: when the files were accepted, from `Lake.loading_at`; None: now. allow_unknown: accept entries
+    of labels that no store carries yet. weekdays: how numbers count weekdays; None: the numbers in the files decide.
+    columns: mapping of columns with other names. on_rejects: called with frames of all rejected rows (FILE_REJECTS),
+    of which the catalog keeps only the first.
     """
 
     strict: bool = False
@@ -62,10 +62,10 @@ class ImportOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportResult:
-    """What became of one table of some files: rows = accepted + rejected; blank lines are no rows.
+    """The result of an import for one table. rows = accepted + rejected; blank lines are not counted.
 
-    assumed: sentences about how the files were read. ignored: columns that belong to no table. new_stores: how many
-    stores were not known before, of polls only if there were stores at all; new_store_ids: the first of them.
+    assumed: sentences about how the files were read. ignored: columns that belong to no table. new_stores: the number
+    of stores that were not known before; for polls 0 if the catalog had no stores. new_store_ids: the first of them.
     rejects_kept: how many rejected rows the catalog keeps.
     """
 
@@ -90,7 +90,7 @@ class ImportResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """The tables that some files carried. left_out: files and sheets that were not read, with the reason if any."""
+    """The result of an import, one entry for each table. left_out: files and sheets that were not read, and why."""
 
     tables: tuple[ImportResult, ...]
     left_out: tuple[str, ...]
@@ -99,28 +99,29 @@ class Imported:
 def import_files(
     files: Sequence[InputFile], *, catalog: Catalog, lake: Lake, now: datetime, options: ImportOptions | None = None
 ) -> Imported:
-    """Import files: all of their good rows become visible, or none.
+    """Import files. Either all of their good rows become visible, or none.
 
-    Each file is read once for all tables that its header carries. The rows of a table in several files are one import:
-    they replace together what was there. Raises InvalidInputError when any file is refused; then nothing has changed.
+    Each file is read once for all tables in its header. The rows of a table in several files are one import, and
+    together they replace the rows that were there. Raises InvalidInputError when any file is refused; then nothing has
+    changed.
     """
     options = options or ImportOptions()
     follow_lake(catalog, lake, now)
     with unpack_files(files) as found:
-        parts, no_tables = _recognised_parts(found.files, options)
-        reading = _ImportRun(parts, options, now, catalog)
-        return Imported(tables=reading.store(catalog, lake), left_out=(*found.left_out, *no_tables))
+        recognised_files, no_tables = _recognise_files(found.files, options)
+        run = _ImportRun(recognised_files, options, now, catalog)
+        return Imported(tables=run.store(catalog, lake), left_out=(*found.left_out, *no_tables))
 
 
 def group_by_table(files: Sequence[InputFile], options: ImportOptions | None = None) -> list[list[InputFile]]:
-    """Group files so that those that carry the same table are together; a file that is no table is by itself."""
+    """Group files with the same tables. A file that is not a table is a group of its own."""
     options = options or ImportOptions()
     groups: list[tuple[set[ImportTable], list[int]]] = []
     for number, file in enumerate(files):
         try:
             with unpack_files([file]) as found:
-                parts, _ = _recognised_parts(found.files, options)
-            tables = {found.table.name for part in parts for found in part.header.tables}
+                recognised_files, _ = _recognise_files(found.files, options)
+            tables = {found.table.name for recognised in recognised_files for found in recognised.header.tables}
         except InvalidInputError:
             tables = set()
         same = [group for group in groups if group[0] & tables]
@@ -132,7 +133,7 @@ def group_by_table(files: Sequence[InputFile], options: ImportOptions | None = N
 
 @dataclass(frozen=True, kw_only=True)
 class _RecognisedFile:
-    """A file whose header was recognised."""
+    """A file with its recognised header."""
 
     file: InputFile
     header: Header
@@ -140,28 +141,31 @@ class _RecognisedFile:
 
 
 class _ImportRun:
-    """Reads every file once and gathers the rows of each table."""
+    """One call of `import_files`: reads each file once, collects the rows of each table, and stores all of them."""
 
     def __init__(
-        self, parts: Sequence[_RecognisedFile], options: ImportOptions, now: datetime, catalog: Catalog
+        self, recognised_files: Sequence[_RecognisedFile], options: ImportOptions, now: datetime, catalog: Catalog
     ) -> None:
-        # Entries come last: they may be of stores and labels that the other files bring.
-        self._parts = sorted(parts, key=lambda part: any(found.table.is_of_entries for found in part.header.tables))
+        # Entries are read last, because their stores and labels may be new in the other files.
+        self._files = sorted(
+            recognised_files,
+            key=lambda recognised: any(found.table.is_of_entries for found in recognised.header.tables),
+        )
         self._options, self._now, self._catalog = options, now, catalog
         scope = options.scope
         self._allowed = partial(catalog.stores.filter_ids, scope=scope) if scope.is_limited else None
         self._tables: dict[ImportTable, TableImport] = {}
-        for part in parts:
-            for found in part.header.tables:
+        for recognised in recognised_files:
+            for found in recognised.header.tables:
                 table = self._tables.get(found.table.name)
                 if table is None:
                     table = TableImport(found.table.name, found.table.title, Rejects(on_rejects=options.on_rejects))
                     self._tables[found.table.name] = table
-                table.files[part.file.name] = None
-                # Once for a file: the columns are ignored by all of its tables.
-                if found is part.header.tables[0]:
-                    table.ignored.update(dict.fromkeys(part.header.ignored))
-                    table.assumed.update(dict.fromkeys(part.header.assumed))
+                table.files[recognised.file.name] = None
+                # Once per file, because a column is ignored only if no table of the file has it.
+                if found is recognised.header.tables[0]:
+                    table.ignored.update(dict.fromkeys(recognised.header.ignored))
+                    table.assumed.update(dict.fromkeys(recognised.header.assumed))
         self._polled = pl.Series("store_id", dtype=pl.String)
         if self._tables.keys() & {*_OTHER_DATE}:
             self._lives = catalog.stores.read_lives()
@@ -169,17 +173,17 @@ class _ImportRun:
             self._tables[name].other_dates = partial(self._dates, _OTHER_DATE[name])
 
     def store(self, catalog: Catalog, lake: Lake) -> tuple[ImportResult, ...]:
-        """Read all files, then commit the polls to the lake and everything else to the catalog."""
+        """Read all files. Commit the polls to the lake, and then all other rows to the catalog."""
         changes: dict[ImportTable, StoreChanges] = {}
         self._read_weekdays()
         known = catalog.stores.lake_version_known()
         if ImportTable.OBSERVATIONS in self._tables:
             key = import_key(self._now, self._options.job_id or uuid4().hex)
-            # Of two rows with the same store and time the later one wins: all have the same loaded_at.
+            # With one loaded_at for all rows, the later of two rows with the same store and time counts.
             loaded_at = self._options.loaded_at or lake.loading_at(self._now)
             batches = (polls.with_columns(loaded_at=pl.lit(loaded_at)) for polls in self._polls())
             version = lake.append(batches, import_key=key)
-            # Only if nobody else committed in between does the catalog know all of this version.
+            # The catalog knows all stores of this version only if no other writer committed in between.
             expected = known if version == known + 1 else None
             changes[ImportTable.OBSERVATIONS] = StoreChanges(
                 store_ids=self._polled, lake_version=version, expected=expected
@@ -206,10 +210,10 @@ class _ImportRun:
         )
 
     def _read_weekdays(self) -> None:
-        """Decide for each table how its weekdays are counted, from all of its files: they may be parts of one."""
+        """Find the notation of weekdays of each table from all of its files, because these may be parts of one file."""
         for name in self._tables.keys() & {*WEEKDAY_TABLES}:
             table = self._tables[name]
-            table.weekdays = find_weekday_notation(_weekdays(self._parts, name), self._options.weekdays)
+            table.weekdays = find_weekday_notation(_weekdays(self._files, name), self._options.weekdays)
             table.assumed.update(dict.fromkeys(table.weekdays.assumed))
 
     def _notes(self, table: TableImport, catalog: Catalog) -> ImportNotes:
@@ -222,7 +226,7 @@ class _ImportRun:
         )
 
     def _new_stores(self, table: TableImport, catalog: Catalog) -> pl.Series:
-        """Return the ids that the catalog does not know yet, nor any poll of the same files."""
+        """Return the ids that neither the catalog nor the polls of the same files have."""
         if table.name is ImportTable.OBSERVATIONS:
             ids = self._polled if catalog.stores.count() else self._polled.clear()
         else:
@@ -234,32 +238,37 @@ class _ImportRun:
         return ids.filter(~ids.is_in(known.implode())).sort()
 
     def _polls(self) -> Iterator[pl.DataFrame]:
-        """Read every file; yield the good polls and gather the rows of the other tables."""
-        total, done = sum(part.total_bytes for part in self._parts), 0
-        for part in self._parts:
-            with part.file.open() as reader:
-                for block in reader.blocks(part.header.positions(), joined=len(part.header.tables) > 1):
+        """Read all files. Yield the good polls, and keep the rows of the other tables."""
+        total, done = sum(recognised.total_bytes for recognised in self._files), 0
+        for recognised in self._files:
+            with recognised.file.open() as reader:
+                for block in reader.blocks(recognised.header.positions(), joined=len(recognised.header.tables) > 1):
                     if self._options.progress:
                         self._options.progress(done + block.done_bytes, total)
-                    for found in part.header.tables:
+                    for found in recognised.header.tables:
                         good = self._tables[found.table.name].read(
-                            block, found, part.file.name, now=self._now, allowed=self._allowed, unknown=self._unknown
+                            block,
+                            found,
+                            recognised.file.name,
+                            now=self._now,
+                            allowed=self._allowed,
+                            unknown=self._unknown,
                         )
                         if found.table.name is ImportTable.OBSERVATIONS and good.height and not self._is_refused():
                             self._polled = pl.concat([self._polled, good["store_id"].unique()]).unique()
                             yield good
-            done += part.total_bytes
+            done += recognised.total_bytes
         if self._is_refused():
             raise InvalidInputError(self._refusal())
 
     def _dates(self, name: ImportTable) -> pl.DataFrame:
-        """Return store_id and the opened_on or closed_on of stores: of the files read so far, else of the catalog."""
+        """Return store_id and opened_on or closed_on of stores, from the files read so far or else from the catalog."""
         read = [self._tables[name].dates()] if name in self._tables else []
         dates = pl.concat([self._lives.select("store_id", name.value).drop_nulls(), *read])
         return dates.unique("store_id", keep="last")
 
     def _unknown(self, targets: pl.DataFrame) -> dict[TargetKey, str]:
-        """Return the targets of entries that neither the catalog nor the files read so far have, with the reason."""
+        """Return the targets that neither the catalog nor the files read so far have, each with the reason."""
         of_files = [table for table in self._tables.values() if table.name.value not in list(EntryKind)]
         ids = pl.concat([self._polled, *(table.store_ids() for table in of_files)])
         labels = pl.concat([TARGET_KEY.to_frame().select("label", "value"), *(table.labels() for table in of_files)])
@@ -280,7 +289,7 @@ class _ImportRun:
             for reject in table.rejects.first
         )
         count = sum(table.rejects.count for table in refused)
-        it = "them" if len(self._parts) > 1 else "it"
+        it = "them" if len(self._files) > 1 else "it"
         return f"{join_names(files)}: {count:,} bad rows, so nothing of {it} was imported (--strict). First:\n{shown}"
 
     def _record(self, table: TableImport, notes: ImportNotes, key: int | None) -> ImportRecord:
@@ -296,51 +305,55 @@ class _ImportRun:
         )
 
 
-def _recognised_parts(files: Sequence[InputFile], options: ImportOptions) -> tuple[list[_RecognisedFile], list[str]]:
-    """Read the headers of files; return the tables among them, and what is left out because it is none.
+def _recognise_files(files: Sequence[InputFile], options: ImportOptions) -> tuple[list[_RecognisedFile], list[str]]:
+    """Recognise the headers of files. Return the files that are tables, and why other files are left out.
 
     Raises InvalidInputError when a file cannot be imported with these options.
     """
-    parts: list[_RecognisedFile] = []
+    recognised_files: list[_RecognisedFile] = []
     left_out: list[str] = []
     for file in files:
         try:
-            part = _recognised(file, options.columns)
+            recognised = _recognise_file(file, options.columns)
         except InvalidInputError as error:
             if not file.is_optional:
                 raise
             left_out.append(str(error))
             continue
-        parts.append(_within_options(part, options))
-    if not parts:
+        recognised_files.append(_within_options(recognised, options))
+    if not recognised_files:
         raise InvalidInputError("\n".join(left_out) or "There is no file to import.")
-    return parts, left_out
+    return recognised_files, left_out
 
 
-def _recognised(file: InputFile, columns: Mapping[str, str]) -> _RecognisedFile:
+def _recognise_file(file: InputFile, columns: Mapping[str, str]) -> _RecognisedFile:
     with file.open() as reader:
         header = recognise(file.name, reader.names, columns)
         return _RecognisedFile(file=file, header=header, total_bytes=reader.total_bytes)
 
 
-def _within_options(part: _RecognisedFile, options: ImportOptions) -> _RecognisedFile:
-    file, tables = part.file.name, [found.table for found in part.header.tables]
+def _within_options(recognised: _RecognisedFile, options: ImportOptions) -> _RecognisedFile:
+    file, tables = recognised.file.name, [found.table for found in recognised.header.tables]
     if options.scope.is_limited:
-        part = replace(part, header=_within_limits(file, part.header))
+        recognised = replace(recognised, header=_within_limits(file, recognised.header))
     if options.valid_from is not None and not any(table.name is ImportTable.WEEKLY_HOURS for table in tables):
         raise InvalidInputError(
-            f"{file} is a table of {tables[0].title}; only weekly hours are valid from a date. Import it without one."
+            f"{file} is a table of {tables[0].title}; only weekly hours can be valid from a date. Import it without a "
+            "date."
         )
-    return part
+    return recognised
 
 
 def _within_limits(file: str, header: Header) -> Header:
-    """Leave out labels that stand beside another table; refuse what a key with a scope cannot import."""
+    """Return a header without labels beside another table.
+
+    Raises InvalidInputError for tables that a key with a scope cannot import.
+    """
     stores = [found for found in header.tables if found.table.name is ImportTable.STORES]
     if any(not found.keeps_labels for found in stores):
         raise InvalidInputError(f"{file} is a table of stores; a key with a scope cannot import labels.")
     if any("label" in found.table.columns for found in header.tables):
-        raise InvalidInputError(f"{file} is of labels; a key with a scope can import entries of stores only.")
+        raise InvalidInputError(f"{file} has entries of labels; a key with a scope can import entries of stores only.")
     tables = tuple(found for found in header.tables if found not in stores)
     labels = (name for found in stores for name in found.positions if name != "store_id")
     return Header(
@@ -350,13 +363,13 @@ def _within_limits(file: str, header: Header) -> Header:
     )
 
 
-def _weekdays(parts: Sequence[_RecognisedFile], table: ImportTable) -> Iterator[pl.Series]:
-    """Yield the weekdays of a table, block by block; the files that have any are read once for them."""
-    for part in parts:
-        for found in part.header.tables:
+def _weekdays(recognised_files: Sequence[_RecognisedFile], table: ImportTable) -> Iterator[pl.Series]:
+    """Yield the weekday columns of a table, block by block. Files with such columns are read once for this."""
+    for recognised in recognised_files:
+        for found in recognised.header.tables:
             places = {name: found.positions[name] for name in WEEKDAY_COLUMNS if name in found.positions}
             if found.table.name is table and places:
-                with part.file.open() as reader:
+                with recognised.file.open() as reader:
                     for block in reader.blocks(places):
                         yield from block.columns.get_columns()
 

@@ -1,4 +1,4 @@
-"""Made-up input of a realistic look: the three files of a poller that watches restaurants, most of them in the US."""
+"""Simulate realistic input files: polls, hours and other tables of a fleet of restaurants, most of them in the US."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,7 +19,7 @@ CLASSIC_FILES: Final = ("store_status.csv", "menu_hours.csv", "timezones.csv")
 FILES: Final = (*CLASSIC_FILES, "stores.csv", "sales.csv", "targets.csv", "special_hours.csv")
 END: Final = datetime(2023, 1, 25, 18, 13, 22, 479220, tzinfo=UTC)
 
-# What is drawn at once; one million stores go through the same memory as one thousand.
+# How much is simulated at a time, so that one million stores need no more memory than one thousand.
 POLLS_AT_ONCE: Final = 1_000_000
 STORES_AT_ONCE: Final = 50_000
 
@@ -27,7 +27,8 @@ SEEN: Final = 0.7
 NEVER_POLLED: Final = 0.02
 NEVER_ONLINE: Final = 0.015
 DOWN_AT_START: Final = 0.06
-# A two-state Markov chain by the hour: an outage starts rarely, at some stores oftener, and lasts four hours or so.
+# A Markov chain with two states and steps of an hour: outages are rare, more frequent at some stores, and last about
+# four hours.
 RECOVERS: Final = 0.25
 MAX_DAYS: Final = 3_650
 MAX_STORES: Final = 10_000_000
@@ -68,7 +69,7 @@ HOURS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Simulated:
-    """The files that were written: rows by the name of the file, in the order to import them in."""
+    """The written files. rows: file name -> number of rows, in the order in which the files should be imported."""
 
     folder: Path
     rows: dict[str, int]
@@ -84,11 +85,11 @@ def simulate(
     classic: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Simulated:
-    """Write the files of a fleet into `out`; the same arguments give the same bytes.
+    """Write the files of a fleet into the folder `out`. The same arguments always write the same bytes.
 
-    end: the instant of the newest poll. classic: only CLASSIC_FILES with the columns of the classic contract, and
-    nothing but chance happens to the stores. progress: called with the stores done and all stores. Raises
-    InvalidInputError when there is nothing to simulate.
+    end: the instant of the newest poll. classic: write only CLASSIC_FILES, with the columns of the classic contract and
+    without the planned events of the fleet. progress: called with the number of finished stores and of all stores.
+    Raises InvalidInputError for a number of stores or days beyond the limits, and for a folder that cannot be written.
     """
     hours = round(days * 24) if 0 < days <= MAX_DAYS else 0
     if not 1 <= stores <= MAX_STORES or hours < 1:
@@ -114,7 +115,7 @@ def simulate(
 def _tables(
     seed: int, numbers: npt.NDArray[np.int64], hours: int, end_us: int, *, classic: bool
 ) -> dict[str, pl.DataFrame]:
-    """Return the rows of each file for these stores; those of brands come with the first stores."""
+    """Return the rows of each file for some stores. The rows of brands come with the first stores."""
     rng = np.random.default_rng((seed % 2**64, int(numbers[0])))
     store_ids = _store_ids(numbers, seed)
     polls = _polls(rng, numbers, hours, end_us)
@@ -140,7 +141,7 @@ def _tables(
 
 @contextmanager
 def _whole_files(out: Path, paths: list[Path]) -> Iterator[list[IO[bytes]]]:
-    """Open files that appear under their names only when all are written, the first one last."""
+    """Open files. They get their names only after all are written, the first file last."""
     parts = [path.with_name(f".{path.name}.part") for path in paths]
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -157,7 +158,7 @@ def _whole_files(out: Path, paths: list[Path]) -> Iterator[list[IO[bytes]]]:
 
 
 def _store_ids(numbers: npt.NDArray[np.int64], seed: int) -> pl.Series:
-    """Distinct numbers of up to 19 digits: each step maps 63 bits one to one (as in splitmix64)."""
+    """Return distinct ids of up to 19 digits. Each step maps 63 bits one to one (as in splitmix64)."""
     mask = np.uint64(2**63 - 1)
     mixed = (numbers.astype(np.uint64) + np.uint64(seed % 2**32) * np.uint64(2**30) + np.uint64(1)) & mask
     for factor in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB):
@@ -167,7 +168,7 @@ def _store_ids(numbers: npt.NDArray[np.int64], seed: int) -> pl.Series:
 
 
 def _polls(rng: np.random.Generator, numbers: npt.NDArray[np.int64], hours: int, end_us: int) -> pl.DataFrame:
-    """Return store (its place in `numbers`), observed_us and active of each poll, in any order."""
+    """Return store (index into `numbers`), observed_us and active of each poll, in random order."""
     shape = (len(numbers), hours)
     polled = (rng.random(shape) < SEEN) & (rng.random((shape[0], 1)) >= NEVER_POLLED)
     polled[numbers == 0, -1] = True
@@ -203,7 +204,7 @@ def _active(rng: np.random.Generator, shape: tuple[int, int]) -> npt.NDArray[np.
 
 
 def _weekly_hours(rng: np.random.Generator, stores: int) -> pl.DataFrame:
-    """Return store (its place), day, start_s and end_s (seconds of the local day) of each session."""
+    """Return store (its index), day, start_s and end_s (seconds of the local day) of each session."""
     kinds = pl.DataFrame(
         [
             (kind, varies, day, round(start * 3600), round(end * 3600))

@@ -1,4 +1,4 @@
-"""The rows of one table in all files of an import: the good ones gathered, the others rejected."""
+"""Collect the rows of one table from all files of an import: check them, keep the good rows and reject the others."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,7 +32,13 @@ _LABEL: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": p
 
 
 class TableImport:
-    """One table of an import while its files are read, and what the catalog changes by it."""
+    """One table of an import. It collects rows while the files are read, and returns the changes of the catalog.
+
+    accepted: number of good rows. files: names of files with this table. ignored: columns that belong to no table.
+    assumed: sentences about how values were read. weekdays: the notation of weekdays, for a table that has them.
+    other_dates: for a table of opened_on or closed_on, returns store_id and the other date of stores, from the catalog
+    and the files.
+    """
 
     def __init__(self, name: ImportTable, title: str, rejects: Rejects) -> None:
         self.name, self.title, self.rejects = name, title, rejects
@@ -41,7 +47,6 @@ class TableImport:
         self.ignored: dict[str, None] = {}
         self.assumed: dict[str, None] = {}
         self.weekdays: WeekdayNotation | None = None
-        # Of a table of opened_on or closed_on: store_id and the other date, as the catalog and the files have it.
         self.other_dates: Callable[[], pl.DataFrame] | None = None
         self._goods: list[pl.DataFrame] = []
         self._joined_labels: dict[tuple[str, ...], list[pl.DataFrame]] = {}
@@ -49,6 +54,7 @@ class TableImport:
 
     @property
     def rows(self) -> int:
+        """The number of rows, good and rejected."""
         return self.accepted + self.rejects.count
 
     def read(
@@ -61,10 +67,11 @@ class TableImport:
         allowed: Allowed | None,
         unknown: UnknownTargets,
     ) -> pl.DataFrame:
-        """Check the rows of a block, gather the good ones and reject the others. Return the good ones.
+        """Check the rows of a block and reject the bad ones. Return the good rows. Keep them too, except polls.
 
-        Polls are not gathered. allowed: of some ids those that may be written; None: all. unknown: finds targets of
-        entries that do not exist; a store that other tables share the row with exists by that.
+        file: the name of the file. now: the time of the import. allowed: returns the ids that may be written; None:
+        all may. unknown: finds targets of entries that do not exist. It is not asked if other tables share the rows,
+        because these add the store.
         """
         columns = block.columns.select(columns_of(found, block))
         if self.weekdays is not None:
@@ -92,7 +99,7 @@ class TableImport:
         return checked.good
 
     def changes(self, valid_from: date | None) -> StoreChanges:
-        """Return what the catalog changes by the gathered rows. valid_from: of weekly hours."""
+        """Return the changes of the catalog by the kept rows. valid_from: the first local date of weekly hours."""
         if self.name is ImportTable.WEEKLY_HOURS:
             rows = pl.concat([WEEKLY_HOURS.to_frame(), *self._goods]).unique()
             return StoreChanges(hours=weekly_intervals(rows), hours_from=valid_from, rejected=self._settings())
@@ -113,13 +120,13 @@ class TableImport:
         return StoreChanges(entries={kind: pl.concat([ENTRIES[kind].to_frame(), *self._goods])})
 
     def dates(self) -> pl.DataFrame:
-        """Return store_id and the date in the gathered rows of a table of opened_on or closed_on."""
+        """Return store_id and the date of the kept rows of a table of opened_on or closed_on."""
         column = self.name.value
         schema = pl.Schema({"store_id": pl.String(), column: LIVES[column]})
         return pl.concat([schema.to_frame(), *self._goods])
 
     def labels(self) -> pl.DataFrame:
-        """Return the labels and values in the gathered rows of stores, each pair once."""
+        """Return the distinct pairs of label and value in the kept rows of a table of stores."""
         if self.name is not ImportTable.STORES:
             return pl.DataFrame(schema={"label": pl.String, "value": pl.String})
         plain = [_exploded(each) for each in self._goods]
@@ -127,13 +134,13 @@ class TableImport:
         return pl.concat([_LABEL.to_frame(), *plain, *joined]).select("label", "value").unique()
 
     def store_ids(self) -> pl.Series:
-        """Return the ids of the stores in the gathered rows, each once."""
+        """Return the distinct ids of the stores in the kept rows."""
         frames = [*self._goods, *(frame for frames in self._joined_labels.values() for frame in frames)]
         ids = [frame["store_id"].drop_nulls().unique() for frame in frames if "store_id" in frame.columns]
         return pl.concat([pl.Series("store_id", dtype=pl.String), *ids]).unique(maintain_order=True)
 
     def only_rejected(self) -> pl.DataFrame:
-        """Return store_id and reason of the stores whose hours or zones were all rejected."""
+        """Return store_id and reason of the stores of which all rows of hours or zones were rejected."""
         if not self._rejected:
             return pl.DataFrame(schema=REJECTED_STORES)
         rejected = pl.concat(self._rejected).unique("store_id", keep="first", maintain_order=True)
@@ -146,10 +153,10 @@ class TableImport:
         return {SETTINGS[self.name]: self.only_rejected()}
 
     def _label_updates(self) -> Iterator[tuple[tuple[str, ...], pl.DataFrame]]:
-        """Yield names of labels, and LABELS of the stores in a file that has many rows a store.
+        """Yield names of labels, and LABELS of the stores, for each set of label columns beside another table.
 
-        A column that differs between the rows of a store is about the rows, so it is no label; of `name` the last row
-        counts.
+        A store may have many rows there. A column that differs between the rows of a store describes the rows, so it is
+        not a label. Of `name` the last row counts.
         """
         for names, frames in self._joined_labels.items():
             pairs = pl.concat(frames).unique(maintain_order=True, keep="last")
@@ -174,16 +181,16 @@ def differing_labels(labels: pl.DataFrame) -> Iterator[str]:
 
 
 def _differing(what: str, rows: pl.DataFrame) -> Iterator[str]:
-    """Yield a sentence if stores have several of these distinct rows."""
+    """Yield a sentence if stores have several of some distinct rows. what: the plural of such a row."""
     stores = rows.filter(pl.col("store_id").is_duplicated())["store_id"].unique(maintain_order=True)
     if stores.len():
         yield f"of several {what} of a store the last row counts: {some(list(stores))}"
 
 
 def rejected_stores(columns: pl.DataFrame, bad: pl.DataFrame, allowed: Allowed | None) -> pl.DataFrame:
-    """Return the stores that the bad rows of a check name: store_id, and the reason of the first row.
+    """Return the stores of the bad rows of a check: store_id, and the reason of the first bad row.
 
-    allowed: of some ids those that may be written; None: all.
+    allowed: returns the ids that may be written; None: all may.
     """
     named = columns.select(stripped("store_id"))[bad["row"]].with_columns(bad["reason"])
     named = named.filter(is_id().fill_null(value=False)).unique("store_id", keep="first", maintain_order=True)
@@ -196,15 +203,15 @@ def _check(found: FoundTable, columns: pl.DataFrame, now: datetime, allowed: All
 
 
 def columns_of(found: FoundTable, block: Block) -> list[str]:
-    """Return the columns of a table in a block, those that its file began to name later among them."""
+    """Return the columns of a table in a block, including those that appear only after the first rows of the file."""
     late = [name for name in found.table.late if name in block.columns.columns]
     return list(dict.fromkeys((*found.positions, *late)))
 
 
 def _check_joined(found: FoundTable, block: Block, now: datetime, allowed: Allowed | None) -> CheckedRows:
-    """Check the rows that hold anything of the table: in a join most tables have rows without a match.
+    """Check the rows of one table in a file of several tables. Rows without a value of the table are skipped.
 
-    A row with a cell of the table that could not be read is rejected.
+    In a join of tables, many rows have no match in one of them. A row with an unreadable cell of the table is rejected.
     """
     names = columns_of(found, block)
     columns = block.columns.select(names)
@@ -223,6 +230,6 @@ def _check_joined(found: FoundTable, block: Block, now: datetime, allowed: Allow
 
 
 def _exploded(labels: pl.DataFrame) -> pl.DataFrame:
-    """Return distinct rows of store_id, label and value; a store without labels has a row of empty texts."""
+    """Return distinct rows of store_id, label and value. A store without labels has one row with empty texts."""
     pairs = labels.explode("labels", empty_as_null=True, keep_nulls=True).unnest("labels").fill_null("")
     return pairs.select(_LABEL.names()).unique(maintain_order=True, keep="last")

@@ -205,7 +205,7 @@ def test_strict_import_fails_and_keeps_nothing(client: TestClient, app: Installa
     ("content", "reason"),
     [
         (b"", "is empty"),
-        (b"a,b\n1,2\n", "the header is none of"),
+        (b"a,b\n1,2\n", "the header fits none of"),
         (b"\x00\x01\x02\x03\n" * 10, "is binary"),
         (POLLS.encode("utf-16")[:-1], "truncated UTF-16"),
         (b"PAR1 this is no Parquet", "damaged Parquet"),
@@ -381,7 +381,7 @@ def test_weekly_hours_come_with_the_date_from_which_they_hold(client: TestClient
     assert [error["field"] for error in refused.json()["errors"]] == ["body.valid_from"]
     polls = {"files": [("file", ("store_status.csv", POLLS))]}
     other = client.post("/v1/imports", data={"valid_from": "2023-02-01"}, **polls).json()["items"][0]
-    assert "only weekly hours are valid from a date" in ended(client, other["import_id"])["error"]
+    assert "only weekly hours can be valid from a date" in ended(client, other["import_id"])["error"]
     wait_for(lambda: uploads_of(app) == [])
 
 
