@@ -52,7 +52,7 @@ def test_schedule_is_created_listed_and_deleted(home: Path) -> None:
         (("--kind", "report", "--cron", "0 6 * * 1", "--parameters", "{"), "--parameters must be a JSON object"),
         (
             ("--kind", "report", "--cron", "0 6 * * 1", "--parameters", '{"by": "x"}'),
-            "--parameters: There is no by 'x'",
+            "--parameters: 'x' is not a value of by",
         ),
         (("--kind", "report", "--cron", "0 6 * * 1", "--definition", "x"), "There is no report saved as 'x'"),
         (("--kind", "report", "--cron", "0 6 * * 1", "--timezone", "Berlin"), "'Berlin' is not a time zone"),

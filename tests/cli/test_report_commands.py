@@ -162,7 +162,7 @@ def test_binary_report_goes_through_a_pipe_and_not_to_a_terminal(home: Path) -> 
     [
         (("--windows", "soon"), "--windows: There is no window 'soon'; use one of last_hour"),
         (("--windows", "today", "--rolling"), "--rolling: today has no rolling form"),
-        (("--include", "outages,gossip"), "--include: There is no include 'gossip'; use one of outages"),
+        (("--include", "outages,gossip"), "--include: 'gossip' is not a value of include; use one of outages"),
         (("--worst", "0"), "--worst: worst must be a whole number of at least 1"),
         (("--labels", "acme"), "--labels: 'acme' is not a label; write it as label=value"),
         (("--labels", "owner=acme", "--label", "owner=other"), "--labels: A store has one value for each label"),

@@ -1,11 +1,11 @@
 """The command line: parse, call one function, print. One file a command group."""
 
-import re
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, NoReturn
 
 import typer
+from typer._click.exceptions import NoArgsIsHelpError
 
 from storewatch import __version__
 from storewatch.cli import (
@@ -28,11 +28,9 @@ from storewatch.cli import (
 )
 from storewatch.cli.home import HOME_HELP, use_home
 from storewatch.cli.report_options import report_command
+from storewatch.cli.usage import check_arguments, usage_text
 from storewatch.domain.error_families import BrokenError, StorewatchError, UnavailableError, is_storage_full
-from storewatch.domain.errors import InvalidInputError, InvalidParameterError, StorageFullError
-
-# Bytes of an argument that are no UTF-8, as Python shows them.
-_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+from storewatch.domain.errors import InvalidParameterError, StorageFullError
 
 app = typer.Typer(
     name="storewatch",
@@ -84,28 +82,28 @@ def _root(
     use_home(home)
 
 
-def _refuse_bytes(arguments: list[str]) -> None:
-    """Raise InvalidInputError for an argument that is not UTF-8 text, unless it is the name of a file."""
-    for argument in arguments:
-        if not argument.isascii() and _HALF_CHARACTER.search(argument) and not Path(argument).exists():
-            shown = _HALF_CHARACTER.sub("\ufffd", argument)
-            raise InvalidInputError(f"The argument {shown!r} is not valid UTF-8 text.")
-
-
 def main() -> None:
     """Run the command line. Exit with 0 when done, 2 for a mistake of the user, 1 for a failure of the machine."""
     try:
-        _refuse_bytes(sys.argv[1:])
-        app()
+        check_arguments(sys.argv[1:])
+        sys.exit(app(standalone_mode=False))
+    except NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except typer.TyperException as error:
+        _fail(usage_text(error), error.exit_code)
+    except typer.Abort:
+        _fail("Nothing was done.", 1)
     except StorewatchError as error:
         option = f"--{error.name.replace('_', '-')}: " if isinstance(error, InvalidParameterError) else ""
-        typer.echo(f"storewatch: {option}{error}", err=True)
-        sys.exit(1 if isinstance(error, UnavailableError | BrokenError) else 2)
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            sys.exit(1)
-        if is_storage_full(error):
-            typer.echo(f"storewatch: {StorageFullError()}", err=True)
-            sys.exit(1)
-        typer.echo(f"storewatch: {error.filename or 'Standard output'}: {error.strerror}.", err=True)
+        _fail(f"{option}{error}", 1 if isinstance(error, UnavailableError | BrokenError) else 2)
+    except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        is_full = is_storage_full(error)
+        _fail(str(StorageFullError()) if is_full else f"{error.filename or 'Standard output'}: {error.strerror}.", 1)
+
+
+def _fail(text: str, exit_code: int) -> NoReturn:
+    typer.echo(f"storewatch: {text}", err=True)
+    sys.exit(exit_code)

@@ -7,6 +7,7 @@ import typer
 
 from storewatch.cli.home import Home, author, changing, reading
 from storewatch.cli.report_options import read_instant
+from storewatch.cli.usage import read_number
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.errors import UnknownAnnotationError
 from storewatch.domain.instants import format_instant
@@ -82,7 +83,9 @@ def list_(
 
 @annotations.command("delete")
 def delete(
-    annotation_id: Annotated[int, typer.Argument(help="The number that `annotation list` shows.", metavar="ID")],
+    annotation_id: Annotated[
+        int, typer.Argument(parser=read_number, help="The number that `annotation list` shows.", metavar="ID")
+    ],
     home: Home = None,
 ) -> None:
     """Delete an annotation; its down time counts as if it had never been added.

@@ -7,6 +7,7 @@ import typer
 
 from storewatch.cli.home import Home, author, changing, reading
 from storewatch.cli.report_options import AllowUnknown, read_instant, read_label
+from storewatch.cli.usage import read_number
 from storewatch.domain.errors import InvalidInputError, UnknownClosureError
 from storewatch.domain.instants import format_instant
 
@@ -83,7 +84,9 @@ def list_(store_id: StoreId = None, home: Home = None) -> None:
 
 @closures.command("delete")
 def delete(
-    closure_id: Annotated[int, typer.Argument(help="The number that `closure list` shows.", metavar="ID")],
+    closure_id: Annotated[
+        int, typer.Argument(parser=read_number, help="The number that `closure list` shows.", metavar="ID")
+    ],
     home: Home = None,
 ) -> None:
     """Delete a closure. Reports count the time as if there had been no closure.

@@ -10,6 +10,7 @@ import typer
 
 from storewatch.cli.home import Home, author, changing, exporting, progress_bar, reading
 from storewatch.cli.report_options import AllowUnknown, read_instant
+from storewatch.cli.usage import MOST_LISTED, read_number
 from storewatch.domain.enums import WeekdayCounting
 from storewatch.domain.errors import InvalidInputError, UnknownImportError
 from storewatch.domain.plurals import counted
@@ -168,8 +169,10 @@ def _result_lines(result: "ImportResult") -> Iterator[str]:
 
 
 def rejects(
-    import_id: Annotated[int, typer.Argument(help="The number that `import` printed.", metavar="IMPORT")],
-    limit: Annotated[int, typer.Option(min=1, help="List at most this many rows.")] = 1_000,
+    import_id: Annotated[
+        int, typer.Argument(parser=read_number, help="The number that `import` printed.", metavar="IMPORT")
+    ],
+    limit: Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="List at most this many rows.")] = 1_000,
     raw_text: Annotated[
         bool, typer.Option("--raw-text", help="For programs: no apostrophe before texts that begin like a formula.")
     ] = False,
@@ -246,7 +249,7 @@ def simulate(
     from storewatch.ingest.simulate import END
     from storewatch.ingest.simulate import simulate as write
 
-    newest = END if end is None else datetime.now(UTC) if end == "now" else read_instant(end, "--end")
+    newest = END if end is None else datetime.now(UTC) if end == "now" else read_instant(end, "end")
     with progress_bar("simulate") as progress:
         written = write(out, stores=stores, days=days, seed=seed, end=newest, classic=classic, progress=progress)
     files = (f"{counted(rows, 'row')} in {name}" for name, rows in written.rows.items())

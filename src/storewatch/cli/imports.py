@@ -7,6 +7,7 @@ import typer
 
 from storewatch.cli.home import Home, changing, reading
 from storewatch.cli.tables import aligned
+from storewatch.cli.usage import MOST_LISTED, read_number
 from storewatch.domain.errors import UnknownImportError
 from storewatch.domain.plurals import counted
 
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
 
 imports = typer.Typer(help="List imports, and undo them.", no_args_is_help=True, rich_markup_mode=None)
 
-ImportId = Annotated[int, typer.Argument(help="The number that `import` and `imports list` print.", metavar="IMPORT")]
+ImportId = Annotated[
+    int, typer.Argument(parser=read_number, help="The number that `import` and `imports list` print.", metavar="IMPORT")
+]
 
 
 @imports.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, help="List at most this many imports.")] = 100, home: Home = None
+    limit: Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="List at most this many imports.")] = 100,
+    home: Home = None,
 ) -> None:
     """List the imports, the newest first.
 

@@ -8,7 +8,7 @@ import typer
 from storewatch.cli.home import Home, changing, reading
 from storewatch.cli.report_options import AllowUnknown
 from storewatch.domain.enums import Role
-from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 from storewatch.domain.instants import format_instant, parse_duration, parse_instant
 from storewatch.domain.labels import ALL_STORES, Scope, clean_label
 
@@ -107,8 +107,11 @@ def _parse_scope(text: str) -> Scope:
 def _parse_expiry(text: str, now: datetime) -> datetime:
     try:
         return now + parse_duration(text) if text.strip()[-1:].isalpha() and ":" not in text else parse_instant(text)
+    except InvalidInputError:
+        wanted = "write a duration such as 90d, or an instant such as 2027-01-25T18:00:00Z."
+        raise InvalidParameterError("expires", f"{text!r} is no time; {wanted}") from None
     except OverflowError:
-        raise InvalidInputError(f"{text!r} is later than a date can be; leave it out for never.") from None
+        raise InvalidParameterError("expires", f"{text!r} is too late a date; leave it out for never.") from None
 
 
 def _describe(key: "ApiKey") -> str:

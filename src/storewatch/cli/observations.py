@@ -11,6 +11,7 @@ import typer
 from storewatch.cli.home import Home, changing, reading
 from storewatch.cli.report_options import read_instant
 from storewatch.cli.tables import aligned
+from storewatch.cli.usage import MOST_LISTED
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import EARLIEST, LATEST, format_instant, instant_us
 from storewatch.domain.plurals import counted
@@ -33,7 +34,7 @@ def list_(
     store_id: Annotated[str, typer.Option(help="The store.", metavar="ID")],
     from_: From = None,
     to: To = None,
-    limit: Annotated[int, typer.Option(min=1, help="List at most this many polls.")] = 1_000,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="List at most this many polls.")] = 1_000,
     home: Home = None,
 ) -> None:
     """List the polls of a store in the order of time, with the reason and source that were sent with them.

@@ -10,6 +10,7 @@ import typer
 from storewatch.cli.home import Home, exporting, prepare_engine, progress_bar, reading
 from storewatch.cli.output import Output, check_form, check_output, warn, write_output
 from storewatch.cli.report_options import read_report_request
+from storewatch.cli.usage import read_number
 from storewatch.domain.errors import InvalidInputError, ReportNotReadyError
 from storewatch.domain.plurals import counted
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def report(
     context: typer.Context,
     lake_version: Annotated[
-        int | None, typer.Option(min=0, help="Use the polls of an earlier lake version.", metavar="N")
+        int | None, typer.Option(parser=read_number, help="Use the polls of an earlier lake version.", metavar="N")
     ] = None,
     output: Output = "-",
     home: Home = None,

@@ -61,7 +61,7 @@ def create(
     except ValueError:
         read = None
     if not isinstance(read, dict):
-        raise InvalidInputError(f"--parameters must be a JSON object, not {parameters!r}.")
+        raise InvalidInputError(f'--parameters must be a JSON object such as {{"by": "day"}}, not {parameters!r}.')
     if definition is not None:
         read = {"definition": definition} | read
     now = datetime.now(UTC)

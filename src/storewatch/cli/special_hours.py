@@ -66,6 +66,8 @@ def delete(
     target = Target(store_id=store_id, label=name, value=value)
     until: date = (last or first).date()
     with changing(home, "special_hours.delete", "special_hours") as (installation, audit):
+        if store_id is not None:
+            installation.catalog.names.require_stores([store_id])
         entries = installation.catalog.entries
         removed = entries.delete(EntryKind.SPECIAL_HOURS, target, first=first.date(), last=until)
         if removed:

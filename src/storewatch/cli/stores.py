@@ -72,7 +72,7 @@ def rename(
 
     checked, problems = check_id(new_id)
     for _, reason in problems:
-        raise InvalidParameterError("new_id", reason)
+        raise InvalidInputError(f"{new_id!r} cannot be the id of a store: {reason}.")
     with changing(home, "store.rename", "store") as (installation, audit):
         catalog, lake = installation.catalog, installation.lake
         (store_id,) = installation.catalog.names.require_stores([store_id])

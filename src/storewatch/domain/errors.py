@@ -36,7 +36,7 @@ class UnknownReportError(NotFoundError):
     """No report has this id."""
 
     def __init__(self, report_id: str) -> None:
-        super().__init__(f"There is no report with the id {report_id[:40]!r}. POST /v1/reports starts one.")
+        super().__init__(f"There is no report with the id {report_id[:40]!r}. GET /v1/reports lists them.")
 
 
 class ReportNotReadyError(ConflictError):
@@ -107,7 +107,9 @@ class UnknownScheduleError(NotFoundError):
     """No schedule has this name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is no schedule named {name!r}. GET /v1/schedules lists them.")
+        super().__init__(
+            f"There is no schedule named {name!r}. `storewatch schedule list` and GET /v1/schedules list them."
+        )
 
 
 class UnknownDefinitionError(NotFoundError):
@@ -265,7 +267,9 @@ class UnknownStoreError(NotFoundError):
 
     def __init__(self, store_id: str, hint: str = "") -> None:
         near = f"; {hint}" if hint else ""
-        super().__init__(f"There is no store with the id {store_id!r}{near}. GET /v1/stores lists them.")
+        super().__init__(
+            f"There is no store with the id {store_id!r}{near}. `storewatch report` and GET /v1/stores list them."
+        )
 
 
 class StoreExistsError(ConflictError):

@@ -31,7 +31,7 @@ def check_sources(snapshot: Snapshot, catalog: Catalog, sources: Sequence[str], 
             return
     unknown = next((source for source in sources if source not in found), None)
     if unknown is not None and not found:
-        raise InvalidInputError("No poll has a source.")
+        raise InvalidInputError("No poll has a source; leave out the sources.")
     if unknown is not None:
         raise InvalidInputError(
             f"No poll has the source {unknown!r}; {nearest_or_listed(unknown, found, 'the sources')}."

@@ -237,5 +237,5 @@ def test_text_that_is_no_manifest_is_refused(text: str) -> None:
 def test_manifest_that_asks_for_what_is_not_there_is_refused(app: Installation, tmp_path: Path) -> None:
     kept = made(app, tmp_path / "r.csv").as_json()
     kept["parameters"]["by"] = "fortnight"
-    with pytest.raises(InvalidInputError, match="There is no by 'fortnight'"):
+    with pytest.raises(InvalidInputError, match="'fortnight' is not a value of by"):
         Manifest.read(json.dumps(kept))

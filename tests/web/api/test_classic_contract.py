@@ -77,7 +77,7 @@ def test_unknown_id_is_a_problem(client: TestClient) -> None:
         "type": "urn:storewatch:problem:unknown-report",
         "title": "Not Found",
         "status": 404,
-        "detail": "There is no report with the id 'nope'. POST /v1/reports starts one.",
+        "detail": "There is no report with the id 'nope'. GET /v1/reports lists them.",
     }
 
 

@@ -307,7 +307,10 @@ def test_scoped_key_gets_and_sees_only_what_is_its_own(app: Installation) -> Non
             assert problem(client.get("/get_report", params={"report_id": foreign}, **caller))[0] == 404
         foreign_store = client.post("/v1/reports", json={"store_ids": ["bar"]}, **scoped)
         assert problem(foreign_store) == (404, "unknown-store")
-        assert foreign_store.json()["detail"] == "There is no store with the id 'bar'. GET /v1/stores lists them."
+        assert (
+            foreign_store.json()["detail"]
+            == "There is no store with the id 'bar'. `storewatch report` and GET /v1/stores list them."
+        )
 
 
 def test_viewer_reads_reports_and_asks_for_none(app: Installation) -> None:

@@ -98,7 +98,7 @@ def test_without_any_source_the_refusal_says_so(installation: Installation) -> N
     with serving(installation, AccessRules()) as client:
         row = {"store_id": "cafe", "observed_at": "2023-03-01T10:00:00Z", "status": "active"}
         assert client.post("/v1/observations", json=row).json()["accepted"] == 1
-        assert message(of_cafe(client, "timeline", sources="wolt")) == "No poll has a source."
+        assert message(of_cafe(client, "timeline", sources="wolt")) == "No poll has a source; leave out the sources."
 
 
 def test_key_with_a_scope_sees_only_sources_of_its_stores(client: TestClient, installation: Installation) -> None:

@@ -20,7 +20,7 @@ def run(running: RunningJob, services: JobServices) -> JobResult:
 def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
     """Accept no parameters."""
     if parameters:
-        raise InvalidInputError("optimize takes no parameters.")
+        raise InvalidInputError("optimize takes no parameters; leave them out.")
     return {}
 
 

@@ -179,13 +179,13 @@ def _must(described: Described, error: ErrorDetails) -> str:
     a_list = f"{name} must be a list {f'of {values}' if values else 'with at least one text'}."
     a_text, a_count = f"{name} must be a text.", f"{name} must be a whole number of at least 1."
     sentences = {
-        "enum": f"There is no {name} {error['input']!r}; use one of {values}.",
+        "enum": f"{error['input']!r} is not a value of {name}; use one of {values}.",
         "tuple_type": a_list,
         "too_short": a_list,
         "too_long": f"A report takes at most {context.get('max_length')} {name}.",
         "string_type": a_text,
-        "string_too_short": a_text,
-        "string_pattern_mismatch": a_text,
+        "string_too_short": f"{name} must be a text that is not empty.",
+        "string_pattern_mismatch": f"{name} must be a text without the character NUL.",
         "string_too_long": f"{name} must be a text of at most {context.get('max_length')} characters.",
         "bool_type": f"{name} must be true or false.",
         "int_type": a_count,

@@ -121,5 +121,7 @@ def check_window(text: str) -> None:
             date.fromisoformat(part) if is_local_date(part) else parse_instant(part)
         except (ValueError, InvalidInputError):
             raise InvalidParameterError(
-                "windows", f"{part!r} in the window {text!r} is neither a date nor an instant."
+                "windows",
+                f"{part!r} in the window {text!r} is neither a date nor an instant; "
+                "write a name such as last_week, or an interval such as 2023-01-01/2023-02-01.",
             ) from None
