@@ -72,7 +72,9 @@ def test_data_that_ends_inside_a_part_is_refused(coding: str) -> None:
 
 def test_file_is_read_in_pieces_of_the_wanted_size_and_its_padding_is_skipped() -> None:
     packed = PACK["gzip"](b"x" * 3_000_000) + PACK["gzip"](b"y" * 10) + bytes(100_000)
-    file = DecompressedFile(io.BytesIO(packed), "gzip")
+    counted: list[int] = []
+    file = DecompressedFile(io.BytesIO(packed), "gzip", counted.append)
     assert [len(file.read(size)) for size in (1_000_000, 1_999_999, 5, 100, 100)] == [1_000_000, 1_999_999, 5, 6, 0]
+    assert sum(counted) == 3_000_010
     with pytest.raises(BrokenCompressionError, match="incorrect header check"):
-        DecompressedFile(io.BytesIO(packed + b"zz"), "gzip").read(4_000_000)
+        DecompressedFile(io.BytesIO(packed + b"zz"), "gzip", counted.append).read(4_000_000)

@@ -333,7 +333,7 @@ def test_zip_is_imported_like_a_folder(write: Write, bring: Import, sqlite_catal
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (zipped(a__csv=b"0" * (80 << 20)), "would unpack from"),
+        (zipped(a__csv=b"0" * (80 << 20)), "unpacks to more than 67,108,864 bytes"),
         (zipped(**{f"{number}__csv": "x" for number in range(MAX_MEMBERS + 1)}), "holds 1,001 files"),
         (zipped(**{"x" * 60_000 + f"{number}.csv": "" for number in range(40)}), "holds too many files"),
         (zipped(notes__pdf="x"), "holds no file to import"),

@@ -184,7 +184,7 @@ def test_parquet_column_of_a_type_that_cannot_be_right(
         ("cut.csv.gz", ZIPPED[:-9], " is a damaged or truncated gzip file (it ends too early"),
         ("odd.csv.gz", ZIPPED[:-8] + b"12345678", " is a damaged or truncated gzip file (incorrect data check"),
         ("tail.csv.gz", ZIPPED + b"junk", " is a damaged or truncated gzip file (incorrect header check"),
-        ("bad.parquet", b"PAR1 and nothing else", " is a damaged Parquet file ("),
+        ("bad.parquet", b"PAR1 and nothing else", " is not a valid Parquet file; it may be damaged."),
     ],
 )
 def test_file_that_is_no_table_is_refused(
@@ -201,10 +201,10 @@ def test_parquet_damaged_inside_is_refused(tmp_path: Path, parse: Parse) -> None
     path = tmp_path / "zones.parquet"
     pl.DataFrame({"store_id": [str(number) for number in range(5_000)], "timezone": "UTC"}).write_parquet(path)
     content = bytearray(path.read_bytes())
-    content[4:2_000] = bytes(1_996)
-    path.write_bytes(content)
-    with pytest.raises(InvalidInputError, match="is a damaged Parquet file"):
-        parse(path)
+    for start, reason in ((4, "is not a valid Parquet file; it may be damaged"), (100, "is a damaged Parquet file")):
+        path.write_bytes(content[:start] + bytes(2_000 - start) + content[2_000:])
+        with pytest.raises(InvalidInputError, match=reason):
+            parse(path)
 
 
 def test_path_that_is_no_file_is_refused(tmp_path: Path, parse: Parse) -> None:

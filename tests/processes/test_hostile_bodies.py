@@ -12,6 +12,7 @@ from statistics import median
 import httpx2 as httpx
 import pytest
 from backports import zstd
+from support.hostile_files import HOSTILE_FILES
 from support.hostile_workbooks import HOSTILE_WORKBOOKS
 from support.real_processes import service
 from support.waiting import wait_for
@@ -210,3 +211,11 @@ def test_uploaded_workbook_is_refused(client: httpx.Client, name: str) -> None:
     content = HOSTILE_WORKBOOKS[name].content()
     reason = HOSTILE_WORKBOOKS[name].refusal("book.xlsx")
     assert upload(client, "book.xlsx", content) == reason.replace("{}", f"{len(content):,}")
+
+
+@pytest.mark.usefixtures("watched")
+@pytest.mark.parametrize("name", HOSTILE_FILES)
+def test_uploaded_file_that_unpacks_to_too_much_is_refused(client: httpx.Client, name: str) -> None:
+    make, reason = HOSTILE_FILES[name]
+    content = make()
+    assert upload(client, name, content) == name + reason.replace("{size}", f"{len(content):,}")

@@ -108,8 +108,8 @@ HOSTILE_WORKBOOKS: Final = {
     "sheets": Hostile(changes={BOOK: _many_sheets}, reason="has 101 sheets; at most 100 are read.", is_of_sheet=False),
     "unpacked": Hostile(
         changes=_rows(b"<row/>" * 12 * MILLION),
-        reason="would unpack from {} to 72,013,242 bytes; at most 67,108,864 are unpacked of a file of this size. "
-        "Import its tables as separate CSV files.",
+        reason="unpacks to more than 67,108,864 bytes, which are all that is allowed for the {} bytes that it has. "
+        "Unpack it, or save it in another format, and import that.",
         is_of_sheet=False,
     ),
     "attribute": Hostile(

@@ -2,6 +2,7 @@
 
 import sys
 import zlib
+from collections.abc import Callable
 from typing import BinaryIO, Final, Protocol
 
 if sys.version_info >= (3, 14):
@@ -145,16 +146,18 @@ class DecompressedFile:
     coding: one of CODINGS. `read` raises BrokenCompressionError as `Decompressor` does.
     """
 
-    def __init__(self, file: BinaryIO, coding: str) -> None:
-        self._file, self._decompressor = file, Decompressor(coding)
+    def __init__(self, file: BinaryIO, coding: str, count: Callable[[int], None]) -> None:
+        """count: called with the number of bytes of each piece; may raise an error to end reading."""
+        self._file, self._decompressor, self._count = file, Decompressor(coding), count
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int, /) -> bytes:
         """Return the next `size` bytes. Fewer are the last ones."""
         pieces: list[bytes] = []
         missing = size
         while missing:
             piece = self._decompressor.read(missing)
             missing -= len(piece)
+            self._count(len(piece))
             pieces.append(piece)
             if missing:
                 data = self._file.read(_FILE_PIECE_BYTES)

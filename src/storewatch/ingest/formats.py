@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import time
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +25,18 @@ from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.lines import open_ndjson
 from storewatch.ingest.streams import BLOCK_BYTES, Stream
 from storewatch.ingest.tables import TABLES
+from storewatch.ingest.unpack_limits import UnpackLimit
+from storewatch.ingest.unpacked_sizes import ParquetLimits, ParquetSize, parquet_size
 
 PARQUET_ROWS: Final = 250_000
+# A file of 100 million rows has about 1,000 row groups and 20,000 pages.
+FILE_LIMITS: Final = ParquetLimits(footer_bytes=4 << 20, pages=200_000)
+# Row groups are read as a whole, and each cell takes this many bytes then.
+CELL_BYTES: Final = 16
+MAX_GROUP_BYTES: Final = 1 << 30
+MAX_GROUP_CELLS: Final = 50_000_000
+# Of the texts of a column in PARQUET_ROWS rows: a long one in a dictionary is stored once for all rows.
+MAX_TEXT_BYTES: Final = 256 << 20
 
 _TEXT_COLUMNS: Final = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 # All other columns of a file are labels.
@@ -43,6 +54,7 @@ def open_reader(path: Path, block_bytes: int = BLOCK_BYTES, *, name: str | None 
     """
     with Stream(path, block_bytes, name=name) as stream:
         if stream.is_parquet:
+            _check_parquet(path, stream.name)
             # Polars reads a string with * or [ as a pattern, but not the items of a list.
             scan = pl.scan_parquet([path], glob=False, hive_partitioning=False)
             yield open_columns(scan, stream.name, stream.total_bytes)
@@ -54,6 +66,23 @@ def open_reader(path: Path, block_bytes: int = BLOCK_BYTES, *, name: str | None 
             yield open_csv(stream)
 
 
+def parquet_file_size(path: Path, name: str) -> ParquetSize:
+    """Return what a Parquet file unpacks to. Raises InvalidInputError as `parquet_size`."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        return parquet_size(data, name, FILE_LIMITS)
+
+
+def _check_parquet(path: Path, name: str) -> None:
+    """Raise InvalidInputError for a Parquet file that unpacks to too much, in all or in one row group."""
+    size = parquet_file_size(path, name)
+    UnpackLimit(name, path.stat().st_size).take(size.bytes + CELL_BYTES * size.rows)
+    if size.group_bytes > MAX_GROUP_BYTES or size.group_cells > MAX_GROUP_CELLS:
+        raise InvalidInputError(
+            f"{name} has a row group of {size.group_cells:,} cells and {size.group_bytes:,} bytes; at most "
+            f"{MAX_GROUP_CELLS:,} cells and {MAX_GROUP_BYTES:,} bytes are read at once. Write smaller row groups."
+        )
+
+
 def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> RowReader:
     """Open the columns of a Parquet file or of a frame. file: its name in messages; total_bytes: its size.
 
@@ -63,31 +92,52 @@ def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> RowReader:
     try:
         schema = scan.collect_schema()
         rows = scan.select(pl.len()).collect().item()
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise InvalidInputError(f"{file} is a damaged Parquet file ({_first_line(error)}).") from error
 
     def read(wanted: Mapping[str, int], joined: bool) -> Iterator[Block]:
         names = list(schema)
-        wanted_columns = scan.select(
+        cells = [
             _as_label(name, names[position], schema[names[position]])
             if joined and name not in _COLUMN_NAMES
             else _as_cells(file, name, names[position], schema[names[position]])
             for name, position in wanted.items()
-        )
+        ]
+        needed = list(dict.fromkeys(root for cell in cells for root in cell.meta.root_names()))
         first_row = 0
         try:
-            for columns in wanted_columns.collect_batches(chunk_size=PARQUET_ROWS, maintain_order=True):
+            for found in scan.select(needed).collect_batches(chunk_size=PARQUET_ROWS, maintain_order=True):
+                _refuse_long_texts(found, file)
+                columns = found.select(cells)
                 first_row += columns.height
                 yield Block(
                     columns=columns,
                     origins=_origins(columns, first_row - columns.height),
                     broken=no_rejects(),
-                    done_bytes=total_bytes * first_row // rows,
+                    done_bytes=total_bytes * first_row // max(rows, first_row, 1),
                 )
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise InvalidInputError(f"{file} is a damaged Parquet file ({_first_line(error)}).") from error
 
     return RowReader(names=tuple(schema), total_bytes=total_bytes, read=read)
+
+
+def text_bytes(column: pl.Series) -> int:
+    """Return the bytes of the texts of a column, at most. In a dictionary a long text may stand for a million rows."""
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        longest = column.unique().cast(pl.String).str.len_bytes().max()
+        return column.len() * int(longest or 0)  # type: ignore[arg-type]
+    return int(column.str.len_bytes().sum()) if column.dtype == pl.String else 0
+
+
+def _refuse_long_texts(columns: pl.DataFrame, file: str) -> None:
+    """Raise InvalidInputError if the texts of some rows take more memory than is allowed."""
+    for column in columns:
+        if text_bytes(column) > MAX_TEXT_BYTES:
+            raise InvalidInputError(
+                f"{file}: the texts of {columns.height:,} rows of the column {column.name} take more than "
+                f"{MAX_TEXT_BYTES:,} bytes; is this a table?"
+            )
 
 
 def _as_label(name: str, column_name: str, dtype: pl.DataType) -> pl.Expr:

@@ -1,28 +1,29 @@
 """Find the files of an import in folders, zip archives and workbooks, and list what is left out."""
 
 import os
+import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from errno import ENOSPC
 from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Self
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from typing import BinaryIO, Final, Self, cast
+from zipfile import BadZipFile, ZipExtFile, ZipFile, ZipInfo
 
-from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.errors import InvalidInputError, StorageFullError
 from storewatch.ingest.blocks import RowReader
-from storewatch.ingest.formats import open_reader
+from storewatch.ingest.decompressing import BrokenCompressionError, DecompressedFile
+from storewatch.ingest.formats import open_reader, parquet_file_size
+from storewatch.ingest.streams import GZIP_MAGIC, broken_gzip, is_parquet
+from storewatch.ingest.unpack_limits import UnpackLimit
 from storewatch.ingest.workbooks import Sheet, open_sheet, read_sheets
 
 SUFFIXES: Final = (".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".parquet")
 WORKBOOKS: Final = (".xlsx", ".xlsm")
-# A kilobyte of zip can hold gigabytes of zeros. Tables seldom compress to less than a thirtieth.
 MAX_MEMBERS: Final = 1_000
-MAX_RATIO: Final = 100
-MAX_UNPACKED_BYTES: Final = 4 << 30
-ALWAYS_UNPACKED_BYTES: Final = 64 << 20
 MAX_WORKBOOK_BYTES: Final = 1 << 30
 # zipfile reads the list of members in one call and makes an object for each, so the bytes of the list are limited.
 MAX_DIRECTORY_BYTES: Final = 2 << 20
@@ -171,6 +172,8 @@ def _archive(file: InputFile) -> Iterator[ZipFile]:
         raise InvalidInputError(f"{file.name} holds too many files; at most {MAX_MEMBERS:,} are unpacked.") from None
     # RuntimeError: the archive needs a password. NotImplementedError: Python does not know the compression method.
     except (BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == ENOSPC:
+            raise StorageFullError from error
         raise InvalidInputError(f"{file.name} is a damaged or protected zip file ({error}).") from error
 
 
@@ -182,7 +185,9 @@ def _is_workbook(file: InputFile) -> bool:
 def _sheets(file: InputFile) -> list[InputFile]:
     """Return the sheets of a workbook. A sheet that is not a table is left out, unless it is the only sheet."""
     with _archive(file) as archive:
-        _check_size(file, archive.infolist(), MAX_WORKBOOK_BYTES)
+        _check_number(file, archive.infolist())
+        limit = UnpackLimit(file.name, file.path.stat().st_size, MAX_WORKBOOK_BYTES)
+        limit.take(sum(member.file_size for member in archive.infolist()))
     sheets = read_sheets(file.path, file.name)
     if not sheets:
         raise InvalidInputError(f"{file.name} holds no sheet that can be read.")
@@ -197,7 +202,9 @@ def _unpack(file: InputFile, folder: Path) -> tuple[list[InputFile], list[str]]:
     members: list[InputFile] = []
     others: list[str] = []
     with _archive(file) as archive:
-        _check_size(file, archive.infolist(), MAX_UNPACKED_BYTES)
+        _check_number(file, archive.infolist())
+        limit = UnpackLimit(file.name, file.path.stat().st_size)
+        limit.take(sum(member.file_size for member in archive.infolist()))
         for number, member in enumerate(archive.infolist()):
             if member.is_dir():
                 continue
@@ -207,33 +214,45 @@ def _unpack(file: InputFile, folder: Path) -> tuple[list[InputFile], list[str]]:
                 others.append(name)
                 continue
             # The number is the file name, so a member cannot choose the place where it is written.
-            target = folder / f"{number}{'.gz' if last.lower().endswith('.gz') else ''}"
-            _write(archive, member, target)
-            members.append(InputFile(path=target, name=name, is_optional=_is_text(last)))
+            written = InputFile(path=folder / str(number), name=name, is_optional=_is_text(last))
+            _write(archive, member, written, limit)
+            _count_inside(written, limit)
+            members.append(written)
     if not members:
         raise InvalidInputError(f"{file.name} holds no file to import.")
     return members, others
 
 
-def _check_size(file: InputFile, members: Sequence[ZipInfo], most_bytes: int) -> None:
-    """Raise InvalidInputError if an archive has too many members, or would unpack to too many bytes."""
+def _check_number(file: InputFile, members: Sequence[ZipInfo]) -> None:
     if len(members) > MAX_MEMBERS:
         raise InvalidInputError(f"{file.name} holds {len(members):,} files; at most {MAX_MEMBERS:,} are unpacked.")
-    unpacked_bytes = sum(member.file_size for member in members)
-    packed_bytes = file.path.stat().st_size
-    allowed = min(most_bytes, max(MAX_RATIO * packed_bytes, ALWAYS_UNPACKED_BYTES))
-    if unpacked_bytes > allowed:
-        raise InvalidInputError(
-            f"{file.name} would unpack from {packed_bytes:,} to {unpacked_bytes:,} bytes; at most {allowed:,} are "
-            "unpacked of a file of this size. Import its tables as separate CSV files."
-        )
 
 
-def _write(archive: ZipFile, member: ZipInfo, target: Path) -> None:
-    """Write one member. zipfile reads no more bytes than the header of the member declares."""
-    with archive.open(member) as packed, target.open("xb") as file:
-        while chunk := packed.read(1 << 20):
-            file.write(chunk)
+def _write(archive: ZipFile, member: ZipInfo, target: InputFile, limit: UnpackLimit) -> None:
+    """Write one member, unpacked if it is gzipped. zipfile reads no more bytes than its header declares."""
+    with archive.open(member) as packed, target.path.open("xb") as file:
+        if not cast(ZipExtFile, packed).peek(2).startswith(GZIP_MAGIC):
+            if member.filename.lower().endswith(".gz"):
+                raise InvalidInputError(f"{target.name} is not a gzip file, although its name says so.")
+            shutil.copyfileobj(packed, file, 1 << 20)
+            return
+        unpacked = DecompressedFile(cast(BinaryIO, packed), "gzip", limit.take)
+        try:
+            while chunk := unpacked.read(1 << 20):
+                if file.tell() == 0 and chunk.startswith(GZIP_MAGIC):
+                    raise InvalidInputError(f"{target.name} is compressed twice; compress it once.")
+                file.write(chunk)
+        except BrokenCompressionError as error:
+            raise broken_gzip(target.name, error) from error
+
+
+def _count_inside(file: InputFile, limit: UnpackLimit) -> None:
+    """Count what a member unpacks to that is a workbook or a Parquet file."""
+    if _is_zip(file.path):
+        with _archive(file) as archive:
+            limit.take(sum(member.file_size for member in archive.infolist()))
+    elif is_parquet(file.path):
+        limit.take(parquet_file_size(file.path, file.name).bytes)
 
 
 def _printable(name: str) -> str:

@@ -23,7 +23,7 @@ from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.ingest.blocks import DETAIL_NAMES, Block, RowNumbers, RowReader, no_rejects
 from storewatch.ingest.cells import CheckedRows, check_isolating_errors
 from storewatch.ingest.delimited import open_csv
-from storewatch.ingest.formats import open_columns
+from storewatch.ingest.formats import open_columns, text_bytes
 from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, keys_of, mapping_query, recognise_one
 from storewatch.ingest.json_rows import CHUNK_ROWS, RepeatedKeyError, json_rows, names_of_first
 from storewatch.ingest.lines import JSON_DECODER, MAX_LINE_BYTES, Line, decode_line, line_blocks, row_line
@@ -312,17 +312,9 @@ def _frame(body: bytes, unpacked_bytes: int, read: Callable[[BytesIO], pl.DataFr
 
 
 def _pushed_columns(frame: pl.DataFrame, body_bytes: int, columns: ColumnFields) -> Pushed:
-    if frame.height > MAX_ROWS or any(_text_bytes(column) > MAX_UNPACKED_BYTES for column in frame):
+    if frame.height > MAX_ROWS or any(text_bytes(column) > MAX_UNPACKED_BYTES for column in frame):
         raise TooManyRowsError(MAX_ROWS)
     return _pushed_table(open_columns(frame.lazy(), str(_BODY), body_bytes), columns, first_line=1)
-
-
-def _text_bytes(column: pl.Series) -> int:
-    """Return the bytes of all texts of a column. In a dictionary, one long text may be the value of a million rows."""
-    if isinstance(column.dtype, pl.Categorical | pl.Enum):
-        longest = column.unique().cast(pl.String).str.len_bytes().max()
-        return column.len() * int(longest or 0)  # type: ignore[arg-type]
-    return int(column.str.len_bytes().sum()) if column.dtype == pl.String else 0
 
 
 def _pushed_table(reader: RowReader, columns: ColumnFields, *, first_line: int) -> Pushed:

@@ -12,13 +12,14 @@ from typing import BinaryIO, Final, Protocol, Self, cast
 
 from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest.decompressing import BrokenCompressionError, DecompressedFile
+from storewatch.ingest.unpack_limits import UnpackLimit
 
 BLOCK_BYTES: Final = 32 << 20
 # Very short lines need far more memory as columns than as bytes, so the rows of a block are limited too.
 BLOCK_ROWS: Final = 1_000_000
 HEAD_BYTES: Final = 1 << 20
 
-_GZIP_MAGIC: Final = b"\x1f\x8b"
+GZIP_MAGIC: Final = b"\x1f\x8b"
 _PARQUET_MAGIC: Final = b"PAR1"
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
@@ -89,8 +90,10 @@ class Stream:
             self._raw, self._bytes = cast(BinaryIO, raw), cast(BinaryIO, raw)
             magic = raw.peek(4)[:4]
             self.is_parquet = magic == _PARQUET_MAGIC
-            if magic.startswith(_GZIP_MAGIC):
-                self._bytes = DecompressedFile(cast(BinaryIO, raw), "gzip")
+            if magic.startswith(GZIP_MAGIC):
+                self._bytes = DecompressedFile(
+                    cast(BinaryIO, raw), "gzip", UnpackLimit(self.name, self.total_bytes).take
+                )
             elif path.suffix.lower() == ".gz":
                 raise InvalidInputError(f"{self.name} is not a gzip file, although its name says so.")
             self.head = b"" if self.is_parquet else self._checked_head()
@@ -116,9 +119,7 @@ class Stream:
         except UnicodeDecodeError as error:
             raise InvalidInputError(f"{self.name} is damaged or truncated UTF-16 text ({error.reason}).") from error
         except BrokenCompressionError as error:
-            raise InvalidInputError(
-                f"{self.name} is a damaged or truncated gzip file ({error}); nothing of it was imported."
-            ) from error
+            raise broken_gzip(self.name, error) from error
 
     def blocks(self, start: int, first_line: int, cut: Cut, most_rows: int = BLOCK_ROWS) -> Iterator[tuple[int, bytes]]:
         """Yield consecutive blocks that end with a newline: (line number of the first line, bytes).
@@ -171,3 +172,14 @@ class Stream:
         if b"\r" in head and b"\n" not in head:
             raise InvalidInputError(f"{self.name} has line ends of CR alone; save it with LF or CRLF line ends.")
         return head
+
+
+def is_parquet(path: Path) -> bool:
+    """Return whether a file begins as a Parquet file."""
+    with path.open("rb") as file:
+        return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+
+
+def broken_gzip(name: str, error: BrokenCompressionError) -> InvalidInputError:
+    """Return the error for a file whose gzip data cannot be decompressed."""
+    return InvalidInputError(f"{name} is a damaged or truncated gzip file ({error}); nothing of it was imported.")

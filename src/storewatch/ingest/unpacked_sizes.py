@@ -5,37 +5,57 @@ by page and buffer by buffer, so the sum of the sizes limits the memory. Only th
 """
 
 from collections.abc import Callable, Iterator
+from mmap import mmap
 from struct import Struct, error
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from storewatch.domain.errors import InvalidInputError
 
-# Headers of pages or messages in a body. Reading each takes some microseconds; real bodies have far fewer.
+# Headers of messages in a body. Reading each takes some microseconds; real bodies have far fewer.
 MAX_HEADERS: Final = 20_000
-MAX_FOOTER_BYTES: Final = 1 << 20
 
 _Size = TypeVar("_Size")
 
 _U16, _U32, _I32, _I64 = Struct("<H"), Struct("<I"), Struct("<i"), Struct("<q")
 _CONTINUED: Final = 0xFFFFFFFF
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
+# Each text repeats the beginning of the one before it: a megabyte of such texts may hold a terabyte.
+_DELTA_BYTE_ARRAY: Final = 7
 
 
 class ParquetSize(NamedTuple):
-    """The uncompressed bytes of all pages of a Parquet file, and the largest number of rows of the file or a column."""
+    """What a Parquet file unpacks to. rows: the largest number of rows of the file or a column.
+
+    bytes: the uncompressed bytes of all pages; group_bytes and group_cells: of the largest row group, which is read as
+    a whole. A cell takes some bytes in memory, and none in the file where it is equal to the one before.
+    """
 
     bytes: int
     rows: int
+    group_bytes: int
+    group_cells: int
 
 
-def parquet_size(body: bytes) -> ParquetSize:
-    """Return the sum of the uncompressed page sizes of a Parquet file (parquet-format, PageHeader), and its rows.
+class ParquetLimits(NamedTuple):
+    """How much of the headers of a Parquet file is read. Reading a page header takes some microseconds."""
 
-    Raises InvalidInputError when the headers cannot be read or there are more than MAX_HEADERS.
+    footer_bytes: int
+    pages: int
+
+
+# Real bodies have far fewer.
+BODY_LIMITS: Final = ParquetLimits(footer_bytes=1 << 20, pages=20_000)
+
+
+def parquet_size(data: bytes | mmap, name: str = "The body", limits: ParquetLimits = BODY_LIMITS) -> ParquetSize:
+    """Return the sizes in the headers of a Parquet file (parquet-format, PageHeader). name: of it in messages.
+
+    Raises InvalidInputError when the headers cannot be read, are more than `limits`, or do not tell the size.
     """
-    return _measured(_parquet_size, body, "Parquet file")
+    # A mapped file is read as bytes are.
+    return _measured(lambda: _parquet_size(cast(bytes, data), name, limits), name, "Parquet file")
 
 
 def arrow_stream_bytes(body: bytes) -> int:
@@ -43,48 +63,79 @@ def arrow_stream_bytes(body: bytes) -> int:
 
     Raises InvalidInputError when the headers cannot be read or there are more than MAX_HEADERS.
     """
-    return _measured(_arrow_bytes, body, "Arrow IPC stream")
+    return _measured(lambda: _arrow_bytes(body), "The body", "Arrow IPC stream")
 
 
-def _measured(measure: Callable[[bytes], _Size], body: bytes, what: str) -> _Size:
+def _measured(measure: Callable[[], _Size], name: str, what: str) -> _Size:
     try:
-        return measure(body)
+        return measure()
     except (error, IndexError, KeyError, TypeError, ValueError, RecursionError):
-        raise InvalidInputError(f"The body is not a valid {what}; it may be damaged.") from None
+        raise InvalidInputError(f"{name} is not a valid {what}; it may be damaged.") from None
 
 
-def _parquet_size(body: bytes) -> ParquetSize:
-    footer_bytes = _U32.unpack_from(body, len(body) - 8)[0]
-    if body[:4] != b"PAR1" or body[-4:] != b"PAR1" or footer_bytes > min(MAX_FOOTER_BYTES, len(body) - 12):
+def _parquet_size(data: bytes, name: str, limits: ParquetLimits) -> ParquetSize:
+    footer_bytes = _U32.unpack_from(data, len(data) - 8)[0]
+    if data[:4] != b"PAR1" or data[-4:] != b"PAR1" or footer_bytes > len(data) - 12:
         raise ValueError
-    footer, _ = _thrift_struct(body, len(body) - 8 - footer_bytes)
-    total = headers = 0
+    if footer_bytes > limits.footer_bytes:
+        raise InvalidInputError(
+            f"{name} has a Parquet footer of {footer_bytes:,} bytes; at most {limits.footer_bytes:,} are read. Write "
+            "it with larger row groups."
+        )
+    footer, _ = _thrift_struct(data, len(data) - 8 - footer_bytes)
+    pages = _Pages(data, name, limits.pages)
     rows = [footer[3]]
+    groups = [ParquetSize(0, 0, 0, 0)]
     for group in footer[4]:
-        for column in group[1]:
-            chunk = column[3]
-            at = chunk.get(11, chunk[9])  # a dictionary page comes before the data pages
-            end = at + chunk[7]
-            rows.append(0)
-            while at < end:
-                headers += 1
-                if headers > MAX_HEADERS:
-                    raise ValueError
-                page, at = _thrift_struct(body, at)
-                total += page[2]
-                rows[-1] += _rows(page) if len(chunk[3]) == 1 else 0  # pages of lists count their elements
-                at += page[3]
-                if page[2] < 0 or page[3] < 0:
-                    raise ValueError
-    return ParquetSize(total, max(rows))
+        columns = [pages.size_of(column[3]) for column in group[1]]
+        rows += (size.rows for size in columns)
+        groups.append(ParquetSize(*map(sum, zip((0, 0, 0, 0), *columns, strict=True))))
+    return ParquetSize(
+        sum(group.bytes for group in groups),
+        max(rows),
+        max(group.group_bytes for group in groups),
+        max(group.group_cells for group in groups),
+    )
 
 
-def _rows(page: dict[int, Any]) -> int:
-    """Return the number of rows in a page of texts or numbers; 0 for a dictionary page."""
-    rows = int(page[8][1]) if 8 in page else int(page[5][1]) if 5 in page else 0
-    if rows < 0:
-        raise ValueError
-    return rows
+class _Pages:
+    """Reads the headers of pages, at most `limit` of them."""
+
+    def __init__(self, data: bytes, name: str, limit: int) -> None:
+        self._data, self._name, self._limit = data, name, limit
+        self._count = 0
+
+    def size_of(self, chunk: dict[int, Any]) -> ParquetSize:
+        """Return the size of a column of a row group."""
+        at = chunk.get(11, chunk[9])  # a dictionary page comes before the data pages
+        end = at + chunk[7]
+        unpacked_bytes = rows = cells = 0
+        while at < end:
+            self._count += 1
+            if self._count > self._limit:
+                raise InvalidInputError(
+                    f"{self._name} has more than {self._limit:,} Parquet pages. Write it with larger pages."
+                )
+            page, at = _thrift_struct(self._data, at)
+            if page[2] < 0 or page[3] < 0:
+                raise ValueError
+            unpacked_bytes += page[2]
+            cells += self._cells(page)
+            at += page[3]
+        rows = cells if len(chunk[3]) == 1 else 0  # pages of lists count their elements
+        return ParquetSize(unpacked_bytes, rows, unpacked_bytes, cells)
+
+    def _cells(self, page: dict[int, Any]) -> int:
+        """Return the number of cells of a page; a dictionary has none."""
+        number, encoding = (page[8][1], page[8][4]) if 8 in page else (page[5][1], page[5][2]) if 5 in page else (0, 0)
+        if number < 0:
+            raise ValueError
+        if encoding == _DELTA_BYTE_ARRAY:
+            raise InvalidInputError(
+                f"{self._name} has texts in the encoding DELTA_BYTE_ARRAY, whose size shows only when they are read. "
+                "Write it with the encoding PLAIN or RLE_DICTIONARY."
+            )
+        return int(number)
 
 
 def _thrift_struct(data: bytes, at: int) -> tuple[dict[int, Any], int]:
