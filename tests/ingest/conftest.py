@@ -23,7 +23,7 @@ NOW = datetime(2023, 1, 25, 19, tzinfo=UTC)
 
 @pytest.fixture
 def now() -> datetime:
-    """The clock of the imports, shortly after the newest poll of the examples."""
+    """The time of the imports, shortly after the newest poll of the examples."""
     return NOW
 
 
@@ -34,7 +34,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture(scope="session")
 def parse() -> Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]:
-    """Read a file without storing anything: the good rows and the rejects (line, row, reason)."""
+    """Read a file without storing it. Return the good rows and the rejects (line, row, reason)."""
 
     def read(path: Path, **options: int) -> tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]:
         good: list[tuple[object, ...]] = []
@@ -68,7 +68,7 @@ def load(tmp_path: Path, sqlite_catalog: Catalog, lake: Lake) -> Callable[..., I
 
 @pytest.fixture
 def polls(lake: Lake) -> Callable[[], list[tuple[str, str, str]]]:
-    """The distinct polls in the lake by rule 1, sorted: (store_id, observed_at, status)."""
+    """Return the distinct polls in the lake (SEMANTICS 1), sorted: (store_id, observed_at, status)."""
 
     def read() -> list[tuple[str, str, str]]:
         seen = lake.snapshot().read(-(2**62), 2**62)
@@ -82,7 +82,7 @@ def polls(lake: Lake) -> Callable[[], list[tuple[str, str, str]]]:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write files into a folder of their own."""
+    """Write files into a new folder."""
 
     def run(**files: str | bytes) -> list[Path]:
         folder = tmp_path / "in"
@@ -97,8 +97,8 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.fixture
-def bring(sqlite_catalog: Catalog, lake: Lake, now: datetime) -> Import:
-    """Import paths as one command does."""
+def import_paths(sqlite_catalog: Catalog, lake: Lake, now: datetime) -> Import:
+    """Import paths as one import."""
 
     def run(*paths: Path, **options: Any) -> Imported:
         files = find_files(paths).files

@@ -16,7 +16,7 @@ def till(tmp_path: Path) -> Path:
     return path
 
 
-def test_error_about_a_header_guesses_the_options(till: Path, tmp_path: Path) -> None:
+def test_error_about_a_header_suggests_mapping_options(till: Path, tmp_path: Path) -> None:
     refused = run_command("import", till, home=tmp_path / "home")
     assert (
         refused.returncode,
@@ -59,8 +59,8 @@ def test_mapping_of_an_import_that_fails_is_not_saved(till: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ("--map nobody", "'nobody' is not column=field; to use a saved mapping, pass its name as mapping."),
-        ("--mapping nobody", "There is no column mapping 'nobody' (saved: none)."),
+        ("--map missing", "'missing' is not column=field; to use a saved mapping, pass its name as mapping."),
+        ("--mapping missing", "There is no column mapping 'missing' (saved: none)."),
         ("--map x=day --map X=status", "The column 'x' is mapped to both day and status."),
         ("--map x=stor_id", "'x=stor_id' does not name a field of a table; did you mean store_id?"),
         ("--map =store_id", "'=store_id' does not name a field of a table"),
@@ -68,7 +68,7 @@ def test_mapping_of_an_import_that_fails_is_not_saved(till: Path, tmp_path: Path
         ("--map x=store_id --save-map a/b", "'a/b' cannot be the name of a mapping"),
     ],
 )
-def test_mapping_that_cannot_be_is_refused(options: str, sentence: str, till: Path, tmp_path: Path) -> None:
+def test_invalid_mapping_is_refused(options: str, sentence: str, till: Path, tmp_path: Path) -> None:
     refused = run_command("import", *options.split(), till, home=tmp_path / "home")
     assert (refused.returncode, sentence in refused.stderr) == (2, True), refused.stderr
 
@@ -82,7 +82,7 @@ def test_two_columns_that_hold_one_field_are_refused(tmp_path: Path) -> None:
     assert (refused.returncode, sentence in refused.stderr) == (2, True), refused.stderr
 
 
-def test_ignored_columns_have_the_names_that_the_file_gives_them(tmp_path: Path) -> None:
+def test_ignored_columns_have_their_names_in_the_file(tmp_path: Path) -> None:
     file = tmp_path / "zones.csv"
     file.write_text("store_id,timezone_str,Why\na,Europe/Berlin,moved\n")
     done = run_command("import", "--map", "why=reason", file, home=tmp_path / "home")

@@ -1,4 +1,4 @@
-"""Gzip and zstd in any number of parts, in any pieces; and the parts that are too many."""
+"""Decompress gzip and zstd in pieces of any size and in many parts, and refuse too many parts."""
 
 import gzip
 import io
@@ -30,7 +30,7 @@ def decompress(coding: str, packed: bytes, *, fed: int, read: int) -> bytes:
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 @pytest.mark.parametrize(("fed", "read"), [(1, 1_000), (20, 100_000), (1_000, 7), (10_000_000, 5_000), (50_000, 10**6)])
-def test_data_is_the_same_however_it_comes(coding: str, fed: int, read: int) -> None:
+def test_data_is_the_same_in_any_pieces(coding: str, fed: int, read: int) -> None:
     pieces = [random.Random(7).randbytes(30_000), b"", b"x" * 40_000, b"end"]
     packed = b"".join(map(PACK[coding], pieces))
     assert decompress(coding, packed, fed=fed, read=read) == b"".join(pieces)
@@ -54,7 +54,7 @@ def test_many_parts_of_16_kb_are_read(coding: str, pack: Callable[[bytes], bytes
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 @pytest.mark.parametrize("content", [b"", b"x"])
-def test_small_parts_are_read_up_to_a_number(coding: str, content: bytes) -> None:
+def test_number_of_small_parts_is_limited(coding: str, content: bytes) -> None:
     part = PACK[coding](content)
     assert decompress(coding, part * FREE_PARTS, fed=60_000, read=256_000) == content * FREE_PARTS
     held = len(content) * FREE_PARTS

@@ -16,24 +16,24 @@ Write = Callable[..., list[Path]]
 
 
 @pytest.mark.parametrize("name", HOSTILE_FILES)
-def test_hostile_file_is_refused_by_its_limit(name: str, write: Write, bring: Import) -> None:
+def test_hostile_file_is_refused_by_its_limit(name: str, write: Write, import_paths: Import) -> None:
     make, reason = HOSTILE_FILES[name]
     content = make()
     (path,) = write(**{name.replace(".", "__"): content})
     with pytest.raises(InvalidInputError) as refused:
-        bring(path)
+        import_paths(path)
     assert str(refused.value) == f"{path}{reason.replace('{size}', f'{len(content):,}')}"
 
 
-def test_files_within_the_limits_are_read(write: Write, bring: Import) -> None:
+def test_files_within_the_limits_are_read(write: Write, import_paths: Import) -> None:
     rows = b"store_id,status,timestamp_utc\na,active,2023-01-23 10:00:00 UTC\n"
     inside = zip_of(a__csv__gz=csv_gzip(20), b__csv=rows, c__parquet=zones(["b", "c"]), d__parquet=zones(["x" * 999]))
-    done = bring(*write(all__zip=inside, many__parquet=constant_zones(3_000_000)))
+    done = import_paths(*write(all__zip=inside, many__parquet=constant_zones(3_000_000)))
     counts = {table.table.value: (table.accepted, table.rejected) for table in done.tables}
     assert counts == {"observations": (1, 20_480), "timezones": (3_000_002, 1)}
 
 
-def test_damaged_parquet_file_is_refused_or_read(write: Write, bring: Import) -> None:
+def test_damaged_parquet_file_is_refused_or_read(write: Write, import_paths: Import) -> None:
     """Whatever a byte of its headers says, a file ends an import neither by another error nor by its memory."""
     content = parquet_of(
         pl.DataFrame({"store_id": [f"s{n}" for n in range(300)], "timezone": "UTC"}), row_group_size=50
@@ -48,7 +48,7 @@ def test_damaged_parquet_file_is_refused_or_read(write: Write, bring: Import) ->
             ] = random.randrange(256)
         (path,) = write(f__parquet=bytes(changed))
         try:
-            bring(path)
+            import_paths(path)
             outcomes.add("read")
         except InvalidInputError:
             outcomes.add("refused")

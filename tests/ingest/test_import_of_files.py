@@ -1,4 +1,4 @@
-"""Several tables in one file, several files of one table, and the forms that files come in."""
+"""Several tables in one file, several files of one table, folders, archives and workbooks."""
 
 import json
 from collections.abc import Callable
@@ -50,8 +50,8 @@ def labels_of(catalog: Catalog) -> dict[str, dict[str, str]]:
     return catalog.stores.list_(StoreFilter(), limit=100).labels
 
 
-def test_every_table_of_a_header_is_imported_and_its_rows_are_judged_apart(
-    write: Write, bring: Import, sqlite_catalog: Catalog, lake: Lake
+def test_every_table_of_a_header_is_imported_and_checked_separately(
+    write: Write, import_paths: Import, sqlite_catalog: Catalog, lake: Lake
 ) -> None:
     text = (
         f"Unnamed: 0,{HOURS},timezone_str,comment\n"
@@ -60,7 +60,7 @@ def test_every_table_of_a_header_is_imported_and_its_rows_are_judged_apart(
         "2,b,1,10:00,12:00,Mars/Base,\n"
         "3,c,2,10:00,12:00,,\n"
     )
-    done = bring(*write(export__csv=text))
+    done = import_paths(*write(export__csv=text))
     assert counts(done) == {"weekly_hours": (3, 1), "timezones": (2, 1)}
     assert done.tables[0].ignored == ("Unnamed: 0", "comment")
     assert zones_of(sqlite_catalog) == {"a": "Asia/Tokyo", "b": None, "c": None}
@@ -71,8 +71,8 @@ def test_every_table_of_a_header_is_imported_and_its_rows_are_judged_apart(
 
 
 @pytest.mark.parametrize("form", ["csv", "ndjson", "parquet"])
-def test_polls_with_a_zone_bring_both_in_every_form(
-    form: str, write: Write, bring: Import, sqlite_catalog: Catalog, lake: Lake
+def test_polls_and_zones_in_one_file_are_both_imported_in_every_format(
+    form: str, write: Write, import_paths: Import, sqlite_catalog: Catalog, lake: Lake
 ) -> None:
     frame = pl.DataFrame(
         {"store_id": ["a", "b"], "status": ["active", "open"], "timestamp_utc": [AT, AT], "timezone": ["UTC", "UTC"]}
@@ -80,7 +80,7 @@ def test_polls_with_a_zone_bring_both_in_every_form(
     content = BytesIO()
     writer = {"csv": frame.write_csv, "ndjson": frame.write_ndjson, "parquet": frame.write_parquet}[form]
     writer(content)
-    done = bring(*write(**{f"f__{form}": content.getvalue()}))
+    done = import_paths(*write(**{f"f__{form}": content.getvalue()}))
     assert counts(done) == {"observations": (1, 1), "timezones": (2, 0)}
     assert zones_of(sqlite_catalog) == {"a": "UTC", "b": "UTC"}
     assert lake.snapshot().rows == 1
@@ -97,9 +97,9 @@ def test_polls_with_a_zone_bring_both_in_every_form(
     ],
 )
 def test_cell_that_cannot_be_read_rejects_the_row_of_its_table_only(
-    name: str, text: bytes, write: Write, bring: Import, lake: Lake
+    name: str, text: bytes, write: Write, import_paths: Import, lake: Lake
 ) -> None:
-    done = bring(*write(**{name: text}))
+    done = import_paths(*write(**{name: text}))
     assert counts(done) == {"observations": (1, 0), "timezones": (1, 0), "stores": (0, 1)}
     assert done.tables[2].first_rejects[0].reason in (
         "it is not valid UTF-8 text",
@@ -108,47 +108,51 @@ def test_cell_that_cannot_be_read_rejects_the_row_of_its_table_only(
     assert lake.snapshot().rows == 1
 
 
-def test_stores_with_a_zone_and_a_target(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
+def test_stores_with_a_zone_and_a_target(write: Write, import_paths: Import, sqlite_catalog: Catalog) -> None:
     text = "store_id,name,brand,timezone_str,objective\na,Anker,acme,Asia/Tokyo,99\nb,Bar,,Nowhere,\n"
-    done = bring(*write(stores__csv=text))
+    done = import_paths(*write(stores__csv=text))
     assert counts(done) == {"timezones": (1, 1), "targets": (1, 0), "stores": (2, 0)}
     assert labels_of(sqlite_catalog) == {"a": {"name": "Anker", "brand": "acme"}, "b": {"name": "Bar"}}
     assert sqlite_catalog.entries.list_(EntryKind.TARGETS)["objective"].to_list() == [0.99]
 
 
 def test_labels_beside_hours_are_those_that_a_store_has_once_and_others_are_kept(
-    write: Write, bring: Import, sqlite_catalog: Catalog
+    write: Write, import_paths: Import, sqlite_catalog: Catalog
 ) -> None:
-    bring(*write(stores__csv="store_id,name,owner\na,Old,acme\n"))
+    import_paths(*write(stores__csv="store_id,name,owner\na,Old,acme\n"))
     text = f"{HOURS},name,region,note\na,0,09:00,17:00,Anker,north,x\na,1,09:00,17:00,Anker,north,y\n"
-    hours = bring(*write(hours__csv=text)).tables[0]
+    hours = import_paths(*write(hours__csv=text)).tables[0]
     assert labels_of(sqlite_catalog) == {"a": {"name": "Anker", "owner": "acme", "region": "north"}}
     assert hours.ignored == ()
     stores = sqlite_catalog.imports.list_(1)[0]
     assert (stores.table_name, stores.notes.ignored) == ("stores", ("note (it differs between the rows of a store)",))
 
 
-def test_labels_beside_hours_may_have_any_type_of_parquet(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
+def test_labels_beside_hours_may_have_any_type_of_parquet(
+    write: Write, import_paths: Import, sqlite_catalog: Catalog
+) -> None:
     content = BytesIO()
     columns = {"store_id": ["a"], "name": ["A"], "day": [1], "start_time_local": ["9:00"], "end_time_local": ["10:00"]}
     pl.DataFrame({**columns, "lat": [1.5], "tags": [["x"]], "__index_level_0__": [0]}).write_parquet(content)
-    done = bring(*write(f__parquet=content.getvalue()))
+    done = import_paths(*write(f__parquet=content.getvalue()))
     assert done.tables[0].ignored == ("__index_level_0__",)
     assert labels_of(sqlite_catalog) == {"a": {"name": "A", "lat": "1.5"}}
 
 
-def test_beside_polls_only_the_name_is_a_label(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
-    done = bring(*write(p__csv=f"{POLLS},name,latency\na,active,{AT},Anker,12\n"))
+def test_beside_polls_only_the_name_is_a_label(write: Write, import_paths: Import, sqlite_catalog: Catalog) -> None:
+    done = import_paths(*write(p__csv=f"{POLLS},name,latency\na,active,{AT},Anker,12\n"))
     assert labels_of(sqlite_catalog) == {"a": {"name": "Anker"}}
     assert done.tables[0].ignored == ("latency",)
 
 
-def test_part_files_are_one_import_and_replace_together(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
-    bring(*write(old__csv=f"{HOURS}\na,6,09:00,17:00\n"))
+def test_part_files_are_one_import_and_replace_together(
+    write: Write, import_paths: Import, sqlite_catalog: Catalog
+) -> None:
+    import_paths(*write(old__csv=f"{HOURS}\na,6,09:00,17:00\n"))
     parts = write(
         part_1__csv=f"{HOURS}\na,0,09:00,17:00\nb,9,x,y\n", part_2__csv=f"{HOURS}\na,1,09:00,17:00\na,8,x,y\n"
     )
-    done = bring(*parts)
+    done = import_paths(*parts)
     (table,) = done.tables
     assert (table.files, table.accepted, table.rejected) == (tuple(map(str, parts)), 2, 2)
     assert hours_of(sqlite_catalog) == {"a": [(32_400, 61_200), (DAY + 32_400, DAY + 61_200)]}
@@ -158,10 +162,10 @@ def test_part_files_are_one_import_and_replace_together(write: Write, bring: Imp
 
 
 def test_part_files_merge_with_a_date_too_and_in_every_table(
-    write: Write, bring: Import, sqlite_catalog: Catalog
+    write: Write, import_paths: Import, sqlite_catalog: Catalog
 ) -> None:
     first, second = write(p1__csv=f"{HOURS}\na,0,09:00,17:00\n", p2__csv=f"{HOURS}\na,1,09:00,17:00\n")
-    bring(first, second, valid_from=date(2026, 12, 1))  # and so there is a store a
+    import_paths(first, second, valid_from=date(2026, 12, 1))  # this adds the store a
     (version,) = sqlite_catalog.stores.read_all().changes.versions.rows()
     patterns = dict(sqlite_catalog.stores.read_all().patterns.iter_rows())
     assert len(patterns[version[2]]) == 2
@@ -173,66 +177,68 @@ def test_part_files_merge_with_a_date_too_and_in_every_table(
         t1__csv=sales.format(0),
         t2__csv=sales.format(1),
     )
-    done = bring(*files)
+    done = import_paths(*files)
     assert counts(done) == {"special_hours": (2, 0), "sales": (2, 0)}
     assert sqlite_catalog.entries.list_(EntryKind.SPECIAL_HOURS).height == 2
     assert sqlite_catalog.entries.list_(EntryKind.SALES).height == 2
 
 
-def test_a_bad_file_or_a_strict_reject_leaves_every_file_out(
-    write: Write, bring: Import, sqlite_catalog: Catalog, lake: Lake
+def test_bad_file_or_strict_reject_refuses_all_files(
+    write: Write, import_paths: Import, sqlite_catalog: Catalog, lake: Lake
 ) -> None:
     polls, other, bad = write(
         a__csv=f"{POLLS}\na,active,{AT}\n", b__csv="x,y\n1,2\n", c__csv="store_id,timezone\na,UTC\nb,Mars\n"
     )
     with pytest.raises(InvalidInputError, match="none of the nine tables"):
-        bring(polls, other)
+        import_paths(polls, other)
     with pytest.raises(InvalidInputError, match="1 bad rows, so nothing of them was imported"):
-        bring(polls, bad, strict=True)
+        import_paths(polls, bad, strict=True)
     assert (sqlite_catalog.imports.list_(), lake.snapshot().rows) == ([], 0)
 
 
 def test_both_times_empty_is_closed_that_day(
-    write: Write, bring: Import, sqlite_catalog: Catalog, now: datetime
+    write: Write, import_paths: Import, sqlite_catalog: Catalog, now: datetime
 ) -> None:
     closed = "".join(f"c,{day},,\n" for day in range(7))
-    bring(*write(hours__csv=f"{HOURS}\n{closed}a,0,09:00,17:00\na,1,,\n"))
+    import_paths(*write(hours__csv=f"{HOURS}\n{closed}a,0,09:00,17:00\na,1,,\n"))
     assert hours_of(sqlite_catalog) == {"a": [(32_400, 61_200)], "c": []}
     body = json.dumps([{"store_id": "a", "day": 0, "start_time_local": None, "end_time_local": ""}]).encode()
     replace_hours(body, BulkFormat.JSON, catalog=sqlite_catalog, now=now)
     assert hours_of(sqlite_catalog)["a"] == []
 
 
-def test_store_whose_rows_were_all_rejected_is_noted_until_put_right(
-    write: Write, bring: Import, sqlite_catalog: Catalog, now: datetime
+def test_store_with_only_rejected_rows_is_noted_until_corrected(
+    write: Write, import_paths: Import, sqlite_catalog: Catalog, now: datetime
 ) -> None:
     text = f"{HOURS},timezone\na,0,9h,17h,Mars\nb,0,09:00,17:00,UTC\nb,1,9h,17h,UTC\n"
-    bring(*write(f__csv=text, p__csv=f"{POLLS}\na,active,{AT}\n"))
+    import_paths(*write(f__csv=text, p__csv=f"{POLLS}\na,active,{AT}\n"))
     noted = sqlite_catalog.fallbacks.list_().select("store_id", "setting").rows()
     assert noted == [("a", Setting.TIMEZONE), ("a", Setting.WEEKLY_HOURS)]
-    bring(*write(z__csv="store_id,timezone\na,UTC\n"))
+    import_paths(*write(z__csv="store_id,timezone\na,UTC\n"))
     assert sqlite_catalog.fallbacks.list_()["setting"].to_list() == [Setting.WEEKLY_HOURS]
     body = f"{HOURS}\na,0,09:00,17:00\nnew,0,9h,17h\n".encode()
     replace_hours(body, BulkFormat.CSV, catalog=sqlite_catalog, now=now)
     assert sqlite_catalog.fallbacks.list_()["store_id"].to_list() == ["new"]
 
 
-def test_rejected_rows_of_other_scopes_are_not_noted(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
-    bring(*write(s__csv="store_id,name,owner\na,A,acme\nb,B,bolt\n"))
+def test_rejected_rows_of_other_scopes_are_not_noted(
+    write: Write, import_paths: Import, sqlite_catalog: Catalog
+) -> None:
+    import_paths(*write(s__csv="store_id,name,owner\na,A,acme\nb,B,bolt\n"))
     scope = Scope(label=Label("owner", "acme"))
-    bring(*write(h__csv=f"{HOURS}\na,0,9h,17h\nb,0,9h,17h\n"), scope=scope)
+    import_paths(*write(h__csv=f"{HOURS}\na,0,9h,17h\nb,0,9h,17h\n"), scope=scope)
     assert sqlite_catalog.fallbacks.list_()["store_id"].to_list() == ["a"]
 
 
-def test_several_zones_of_a_store_are_named(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
+def test_several_zones_of_a_store_are_named(write: Write, import_paths: Import, sqlite_catalog: Catalog) -> None:
     text = "store_id,timezone\na,UTC\nb,UTC\na,Asia/Tokyo\nb,UTC\n"
-    (table,) = bring(*write(z__csv=text)).tables
+    (table,) = import_paths(*write(z__csv=text)).tables
     assert table.assumed == ("of several time zones of a store the last row counts: a",)
     assert zones_of(sqlite_catalog) == {"a": "Asia/Tokyo", "b": "UTC"}
 
 
-def test_several_rows_of_labels_or_dates_of_a_store_are_named(write: Write, bring: Import) -> None:
-    done = bring(
+def test_several_rows_of_labels_or_dates_of_a_store_are_named(write: Write, import_paths: Import) -> None:
+    done = import_paths(
         *write(s__csv="store_id,name,opened_on\na,A,2023-01-02\nb,B,2023-01-02\na,AA,2023-01-03\nb,B,2023-01-02\n")
     )
     assert {table.table: table.assumed for table in done.tables} == {
@@ -258,39 +264,39 @@ def test_several_rows_of_labels_or_dates_of_a_store_are_named(write: Write, brin
 )
 @pytest.mark.parametrize("together", [False, True])
 def test_dates_that_two_files_reverse_are_rejected(
-    write: Write, bring: Import, first: str, later: str, reason: str, together: bool
+    write: Write, import_paths: Import, first: str, later: str, reason: str, together: bool
 ) -> None:
     files = [*write(f__csv=first), *write(l__csv=later)]
-    found = [bring(*files)] if together else [bring(file) for file in files]
+    found = [import_paths(*files)] if together else [import_paths(file) for file in files]
     (table,) = [table for table in found[-1].tables if table.rejected]
     assert (table.accepted, [(one.line, one.reason) for one in table.first_rejects]) == (1, [(2, reason)])
-    both = bring(*write(b__csv="store_id,opened_on,closed_on\na,2025-01-01,2025-02-01\n"))
+    both = import_paths(*write(b__csv="store_id,opened_on,closed_on\na,2025-01-01,2025-02-01\n"))
     assert [(each.accepted, each.rejected) for each in both.tables] == [(1, 0), (1, 0)]
 
 
-def test_stores_not_seen_before_are_counted(write: Write, bring: Import) -> None:
+def test_stores_not_seen_before_are_counted(write: Write, import_paths: Import) -> None:
     polls, hours = write(p__csv=f"{POLLS}\na,active,{AT}\n", h__csv=f"{HOURS}\na,0,09:00,17:00\nz,0,09:00,17:00\n")
-    done = bring(polls, hours)
+    done = import_paths(polls, hours)
     assert [(table.table, table.new_stores, table.new_store_ids) for table in done.tables] == [
         (ImportTable.OBSERVATIONS, 0, ()),
         (ImportTable.WEEKLY_HOURS, 1, ("z",)),
     ]
-    (again,) = bring(*write(p__csv=f"{POLLS}\na,active,{AT}\nn,active,{AT}\n")).tables
+    (again,) = import_paths(*write(p__csv=f"{POLLS}\na,active,{AT}\nn,active,{AT}\n")).tables
     assert (again.new_stores, again.new_store_ids) == (1, ("n",))
 
 
 def test_key_with_a_scope_imports_hours_but_not_the_names_beside_them(
-    write: Write, bring: Import, sqlite_catalog: Catalog
+    write: Write, import_paths: Import, sqlite_catalog: Catalog
 ) -> None:
-    bring(*write(s__csv="store_id,name,owner\na,A,acme\n"))
+    import_paths(*write(s__csv="store_id,name,owner\na,A,acme\n"))
     scope = Scope(label=Label("owner", "acme"))
-    done = bring(*write(h__csv=f"{HOURS},name\na,0,09:00,17:00,Taken\n"), scope=scope)
+    done = import_paths(*write(h__csv=f"{HOURS},name\na,0,09:00,17:00,Taken\n"), scope=scope)
     assert done.tables[0].ignored == ("name (a key with a scope cannot import labels)",)
     assert labels_of(sqlite_catalog)["a"]["name"] == "A"
 
 
-def test_folder_takes_tsv_and_txt_and_names_what_it_leaves_out(
-    write: Write, bring: Import, tmp_path: Path, lake: Lake
+def test_folder_includes_tsv_and_txt_and_names_left_out_files(
+    write: Write, import_paths: Import, tmp_path: Path, lake: Lake
 ) -> None:
     write(
         a__tsv=f"{POLLS}\na,active,{AT}\n".replace(",", "\t"),
@@ -301,7 +307,7 @@ def test_folder_takes_tsv_and_txt_and_names_what_it_leaves_out(
     (tmp_path / "in" / "old").mkdir()
     found = find_files([tmp_path / "in"])
     assert [Path(name).name for name in found.left_out] == ["notes.docx", "old"]
-    done = bring(tmp_path / "in")
+    done = import_paths(tmp_path / "in")
     assert counts(done) == {"observations": (2, 0)}
     assert [line.split(":")[0] for line in done.left_out] == [str(tmp_path / "in" / "README.txt")]
     assert lake.snapshot().store_ids().to_list() == ["a", "b"]
@@ -315,14 +321,16 @@ def zipped(**members: str | bytes) -> bytes:
     return content.getvalue()
 
 
-def test_zip_is_imported_like_a_folder(write: Write, bring: Import, sqlite_catalog: Catalog, tmp_path: Path) -> None:
+def test_zip_is_imported_like_a_folder(
+    write: Write, import_paths: Import, sqlite_catalog: Catalog, tmp_path: Path
+) -> None:
     content = zipped(
         **{"..--..--h1__csv": f"{HOURS}\na,0,09:00,17:00\na,9,x,y\n", "in--h2__tsv": f"{HOURS}\na,1,09:00,17:00\n"},
         notes__pdf=b"%PDF",
         inner__zip=zipped(x__csv="a"),
     )
     (path,) = write(all__zip=content)
-    done = bring(path)
+    done = import_paths(path)
     (table,) = done.tables
     assert hours_of(sqlite_catalog) == {"a": [(32_400, 61_200), (DAY + 32_400, DAY + 61_200)]}
     assert table.first_rejects[0].file == f"{path}/../../h1.csv"
@@ -341,9 +349,9 @@ def test_zip_is_imported_like_a_folder(write: Write, bring: Import, sqlite_catal
         (zipped(), "holds no file to import"),
     ],
 )
-def test_zip_that_cannot_be_trusted_is_refused(content: bytes, reason: str, write: Write, bring: Import) -> None:
+def test_suspicious_zip_is_refused(content: bytes, reason: str, write: Write, import_paths: Import) -> None:
     with pytest.raises(InvalidInputError, match=reason):
-        bring(*write(all__zip=content))
+        import_paths(*write(all__zip=content))
 
 
 def workbook(**sheets: list[list[object]]) -> bytes:
@@ -358,7 +366,9 @@ def workbook(**sheets: list[list[object]]) -> bytes:
     return content.getvalue()
 
 
-def test_sheets_of_a_workbook_are_tables(write: Write, bring: Import, sqlite_catalog: Catalog, lake: Lake) -> None:
+def test_sheets_of_a_workbook_are_tables(
+    write: Write, import_paths: Import, sqlite_catalog: Catalog, lake: Lake
+) -> None:
     utc = datetime(2023, 1, 23, 10, tzinfo=UTC)
     content = workbook(
         Polls=[POLLS.split(","), ["a", "active", utc.replace(tzinfo=None)], [8_419_537_941_919_820_000, "active", AT]],
@@ -366,7 +376,7 @@ def test_sheets_of_a_workbook_are_tables(write: Write, bring: Import, sqlite_cat
         Notes=[["Remember", "this"], ["x", 1]],
     )
     (path,) = write(book__xlsx=content)
-    done = bring(path)
+    done = import_paths(path)
     assert counts(done) == {"observations": (1, 1), "weekly_hours": (3, 0)}
     polls = done.tables[0]
     assert (polls.first_rejects[0].file, polls.first_rejects[0].line) == (f"{path}/Polls", 3)
@@ -376,7 +386,7 @@ def test_sheets_of_a_workbook_are_tables(write: Write, bring: Import, sqlite_cat
     assert [line.split(":")[0] for line in done.left_out] == [f"{path}/Notes"]
 
 
-def test_date_cells_of_a_workbook_are_dates(write: Write, bring: Import, sqlite_catalog: Catalog) -> None:
+def test_date_cells_of_a_workbook_are_dates(write: Write, import_paths: Import, sqlite_catalog: Catalog) -> None:
     content = workbook(
         Dates=[["store_id", "opened_on", "closed_on"], ["a", date(2023, 1, 2), date(2023, 3, 5)]],
         Special=[
@@ -385,10 +395,12 @@ def test_date_cells_of_a_workbook_are_dates(write: Write, bring: Import, sqlite_
         ],
     )
     (path,) = write(book__xlsx=content)
-    assert counts(bring(path)) == {"opened_on": (1, 0), "closed_on": (1, 0), "special_hours": (1, 0)}
+    assert counts(import_paths(path)) == {"opened_on": (1, 0), "closed_on": (1, 0), "special_hours": (1, 0)}
     lives = sqlite_catalog.stores.select(["a"]).changes.lives
     assert lives.rows() == [("a", date(2023, 1, 2), date(2023, 3, 5))]
-    assert counts(bring(*write(dates__csv="store_id,opened_on\na,2023-01-02 05:00:00\n"))) == {"opened_on": (0, 1)}
+    assert counts(import_paths(*write(dates__csv="store_id,opened_on\na,2023-01-02 05:00:00\n"))) == {
+        "opened_on": (0, 1)
+    }
 
 
 def test_uploads_of_the_same_table_are_grouped(write: Write) -> None:
@@ -404,10 +416,10 @@ def test_uploads_of_the_same_table_are_grouped(write: Write) -> None:
 
 
 def test_row_of_a_store_that_closes_before_it_opens_is_rejected(
-    write: Write, bring: Import, sqlite_catalog: Catalog
+    write: Write, import_paths: Import, sqlite_catalog: Catalog
 ) -> None:
     rows = "a,2023-02-01,2023-01-01\nb,2023-01-05,2023-01-05\nc,2023-01-05,2023-01-06\nd,,2023-01-06\n"
-    done = bring(*write(dates__csv=f"store_id,opened_on,closed_on\n{rows}"))
+    done = import_paths(*write(dates__csv=f"store_id,opened_on,closed_on\n{rows}"))
     assert counts(done) == {"opened_on": (1, 2), "closed_on": (2, 2)}
     reasons = {reject.reason for table in done.tables for reject in table.first_rejects}
     assert reasons == {"closed_on must be a date after opened_on"}
@@ -416,22 +428,22 @@ def test_row_of_a_store_that_closes_before_it_opens_is_rejected(
 
 
 def test_dates_in_business_are_columns_of_stores_and_no_labels(
-    write: Write, bring: Import, sqlite_catalog: Catalog
+    write: Write, import_paths: Import, sqlite_catalog: Catalog
 ) -> None:
     stores = "store_id,name,region,opened_on,closed_on\na,A,north,2023-01-02,\nb,B,south,,2023-03-05\nc,C,x,soon,\n"
-    done = bring(*write(stores__csv=stores))
+    done = import_paths(*write(stores__csv=stores))
     assert counts(done) == {"opened_on": (1, 1), "closed_on": (1, 0), "stores": (3, 0)}
     rows = sqlite_catalog.stores.select(["a", "b", "c"])
     assert rows.changes.lives.rows() == [("a", date(2023, 1, 2), None), ("b", None, date(2023, 3, 5))]
     assert rows.labels["a"] == {"name": "A", "region": "north"}
-    bring(*write(dates__csv="store_id,closed_on\na,2024-01-01\nb,2024-01-01\n"))
+    import_paths(*write(dates__csv="store_id,closed_on\na,2024-01-01\nb,2024-01-01\n"))
     last = date(2024, 1, 1)
     lives = sqlite_catalog.stores.select(["a", "b"]).changes.lives
     assert lives.rows() == [("a", date(2023, 1, 2), last), ("b", None, last)]
 
 
 def test_ndjson_keys_that_only_later_objects_name_are_columns(
-    write: Write, bring: Import, sqlite_catalog: Catalog
+    write: Write, import_paths: Import, sqlite_catalog: Catalog
 ) -> None:
     poll = {"timestamp_utc": "2023-01-18T12:00:00Z", "status": "active"}
     rows = [
@@ -439,7 +451,7 @@ def test_ndjson_keys_that_only_later_objects_name_are_columns(
         {"store_id": "b", "timezone_str": "Asia/Tokyo"} | poll,
         {"store_id": "c", "foo": 1} | poll,
     ]
-    done = bring(*write(polls__ndjson="".join(json.dumps(row) + "\n" for row in rows)))
+    done = import_paths(*write(polls__ndjson="".join(json.dumps(row) + "\n" for row in rows)))
     assert counts(done) == {"observations": (3, 0), "timezones": (1, 0)}
     assert [table.ignored for table in done.tables if table.ignored] == [("foo",)]
     assert zones_of(sqlite_catalog) == {"a": None, "b": "Asia/Tokyo", "c": None}

@@ -1,4 +1,4 @@
-"""kill -9 of a real importing process: the state before or the state after, and the same import again heals it."""
+"""Kill a real importing process (kill -9): the state is that before or after, and a second import completes it."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ def _killed_at(point: str, database_url: str, lake: Path, file: Path) -> None:
         ("catalog committed", True, 1),
     ],
 )
-def test_polls_import_killed_loses_and_doubles_nothing(
+def test_killed_import_of_polls_loses_and_repeats_no_poll(
     point: str, in_lake: bool, recorded: int, database_url: str, lake: Lake, polls: Polls, tmp_path: Path
 ) -> None:
     file = tmp_path / "polls.csv"
@@ -54,7 +54,7 @@ def test_polls_import_killed_loses_and_doubles_nothing(
     now = datetime.now(UTC)
     assert polls() == (EXPECTED if in_lake else [])
     assert len(catalog.imports.list_()) == recorded
-    # What a report does at its start: a store that is in the lake is never missing.
+    # A report does this at its start, so no store of the lake is missing.
     follow_lake(catalog, lake, now)
     assert catalog.stores.read_all().frame["store_id"].to_list() == (STORES if in_lake else [])
 
@@ -69,7 +69,7 @@ def test_polls_import_killed_loses_and_doubles_nothing(
 
 
 @pytest.mark.parametrize(("point", "recorded"), [("rejects written", 0), ("catalog committed", 1)])
-def test_hours_import_killed_leaves_all_or_nothing(
+def test_killed_import_of_hours_leaves_all_or_none(
     point: str, recorded: int, database_url: str, lake: Lake, tmp_path: Path
 ) -> None:
     file = tmp_path / "hours.csv"

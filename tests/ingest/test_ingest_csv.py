@@ -1,4 +1,4 @@
-"""CSV in all its dialects: the same rows in every dialect, and a bad row never affects its neighbours."""
+"""Read CSV: every dialect has the same rows, and a bad row does not affect other rows."""
 
 import csv
 import gzip
@@ -57,11 +57,11 @@ def file(tmp_path: Path) -> Callable[[str | bytes], Path]:
         f"{HEADER},note\n1,active,{AT}\n2,inactive,{AT},n\n",
     ],
 )
-def test_csv_in_any_dress_gives_the_same_rows(text: str, file: Callable[..., Path], parse: Parse) -> None:
+def test_csv_has_the_same_rows_in_every_dialect(text: str, file: Callable[..., Path], parse: Parse) -> None:
     assert parse(file(text)) == (TWO_GOOD, [])
 
 
-def test_csv_not_utf8_outside_the_wanted_columns_is_no_matter(file: Callable[..., Path], parse: Parse) -> None:
+def test_csv_invalid_utf8_in_ignored_columns_is_accepted(file: Callable[..., Path], parse: Parse) -> None:
     assert parse(file(f"note,{HEADER}\nCaf\xe9,1,active,{AT}\nx,2,inactive,{AT}\n".encode("latin-1"))) == (TWO_GOOD, [])
 
 
@@ -82,7 +82,7 @@ def test_csv_not_utf8_outside_the_wanted_columns_is_no_matter(file: Callable[...
         ),
     ],
 )
-def test_csv_bad_row_is_rejected_by_itself(row: str, reason: str, file: Callable[..., Path], parse: Parse) -> None:
+def test_csv_bad_row_does_not_affect_other_rows(row: str, reason: str, file: Callable[..., Path], parse: Parse) -> None:
     text = f"\n{HEADER}\n1,active,{AT}\n\n{row}\n2,inactive,{AT}\n"
     assert parse(file(text)) == (TWO_GOOD, [(5, row, reason)])
     assert parse(file(text.replace("\n", "\r\n")))[0] == TWO_GOOD
@@ -106,7 +106,7 @@ def test_csv_short_rows_of_many_columns_are_read_in_small_blocks(file: Callable[
     assert heights == [20_000, 20_000, 10_000]
 
 
-def test_csv_empty_fields_after_the_last_column_are_no_matter(file: Callable[..., Path], parse: Parse) -> None:
+def test_csv_empty_fields_after_the_last_column_are_ignored(file: Callable[..., Path], parse: Parse) -> None:
     rows = [f"1,active,{AT}," + ", " * 5_000, f"2,inactive,{AT},,", f"3,active,{AT}" + "," * 999 + "x"]
     problem = "it has 1,002 fields where the header has 3"
     assert parse(file("\n".join([HEADER, *rows]))) == (TWO_GOOD, [(4, rows[2], problem)])
@@ -117,12 +117,12 @@ def test_csv_rejects_count_the_lines_of_quoted_fields(file: Callable[..., Path],
     reason = "status 'open' is neither active nor inactive"
     rejects = [(6, rf'"d\ne",9,open,{AT}', reason), (9, f"x,8,open,{AT}", reason)]
     assert parse(file(text)) == (TWO_GOOD, rejects)
-    # A ragged row makes the whole block go row by row; the lines stay the same.
+    # A row with too few or many fields makes the whole block be read row by row. The line numbers stay the same.
     ragged = (10, f"x,8,open,{AT},y", "it has 5 fields where the header has 4")
     assert parse(file(text + ragged[1] + "\n")) == (TWO_GOOD, [*rejects, ragged])
 
 
-def test_csv_unclosed_quote_costs_only_its_row(file: Callable[..., Path], parse: Parse) -> None:
+def test_csv_unclosed_quote_rejects_only_its_row(file: Callable[..., Path], parse: Parse) -> None:
     good = [f'"{number}","active","{AT}"' for number in range(300)]
     lines = [*good[:5], f'"x,active,{AT}', *good[5:]]
     found, rejects = parse(file("\n".join([HEADER, *lines])))
@@ -195,7 +195,7 @@ def test_csv_header_alone_is_a_file_without_rows(file: Callable[..., Path], pars
 
 
 def fate(rows: list[str], around: list[str], header: str, file: Callable[..., Path], parse: Parse) -> object:
-    """Return the good rows and the rejects when `around` is before, between and after the rows."""
+    """Return the good rows and the rejects of a file with `around` before, between and after the rows."""
     lines = [header, *around]
     for row in rows:
         lines += [row, *around]
@@ -204,7 +204,7 @@ def fate(rows: list[str], around: list[str], header: str, file: Callable[..., Pa
     return [row for row in good if row[0] not in of_around], [reject[1:] for reject in bad if "ragged" not in reject[1]]
 
 
-# Rows on one line, as broken programs write quotes, backslashes, blanks and carriage returns.
+# Rows of one line with quotes, backslashes, blanks and carriage returns as faulty programs write them.
 ODD_FIELDS = [
     '"12"3"4"',
     '"Joe "Big" Pizza"',
@@ -224,20 +224,20 @@ TABLES = [(HEADER, ",active," + AT), ("store_id,name,owner", ",Plain,acme")]
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fields=st.lists(ODD_FIELD, min_size=1, max_size=8), places=st.lists(st.integers(0, 2), min_size=8, max_size=8))
 @pytest.mark.parametrize(("header", "rest"), TABLES, ids=["polls", "stores"])
-def test_csv_row_has_the_same_fate_whatever_stands_beside_it(
+def test_csv_row_has_the_same_result_beside_any_other_row(
     header: str, rest: str, fields: list[str], places: list[int], file: Callable[..., Path], parse: Parse
 ) -> None:
     rows = [row_with(field, place, rest) for field, place in zip(fields, places, strict=False)]
     alone = [fate([row], [], header, file, parse) for row in rows]
     expected = ([row for good, _ in alone for row in good], [reject for _, bad in alone for reject in bad])
     plain, quoted = good_rows(rest)
-    # So many rows that a forgotten quote does not reach the next odd row.
+    # So many rows that an unclosed quote does not reach the next unusual row.
     for around in ([*[plain] * 100, f"ragged{rest},x,y"], [quoted] * 101):
         assert fate(rows, around, header, file, parse) == expected
 
 
 @pytest.mark.parametrize(("header", "rest"), TABLES, ids=["polls", "stores"])
-def test_csv_row_has_the_same_fate_among_a_hundred_thousand(
+def test_csv_row_has_the_same_result_among_a_hundred_thousand(
     header: str, rest: str, file: Callable[..., Path], parse: Parse
 ) -> None:
     rows = [row_with(field, place, rest) for field in ODD_FIELDS for place in range(2)]
@@ -254,7 +254,7 @@ def row_with(field: str, place: int, rest: str) -> str:
 
 
 def good_rows(rest: str) -> tuple[str, str]:
-    """A row with no quotes, and one with all its fields in quotes."""
+    """Return a row without quotes, and the same row with all fields in quotes."""
     return f"good{rest}", '"also good","' + '","'.join(rest.split(",")[1:]) + '"'
 
 
@@ -267,9 +267,7 @@ def test_csv_broken_quotes_are_rejected_and_never_another_id(
     assert parse(file(f"{HEADER}\n{row}\n1,active,{AT}\n2,inactive,{AT}\n")) == (TWO_GOOD, [(2, row, reason)])
 
 
-def test_csv_two_forgotten_quotes_far_apart_do_not_swallow_the_rows_between(
-    file: Callable[..., Path], parse: Parse
-) -> None:
+def test_csv_two_unclosed_quotes_do_not_hide_the_rows_between_them(file: Callable[..., Path], parse: Parse) -> None:
     lines = [f'"a,active,{AT}', *[f"{number},active,{AT}" for number in range(200)], f'7,"active",{AT},"']
     found, rejects = parse(file("\n".join([HEADER, *lines])))
     assert ([row[0] for row in found], len(rejects)) == ([str(number) for number in range(200)], 2)

@@ -1,4 +1,4 @@
-"""Imports of special hours, targets and sales, and of hours that are valid from a date."""
+"""Import special hours, targets and sales, and hours that are valid from a date."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
@@ -33,7 +33,7 @@ NO_SHARE = "is not a share above 0 and up to 100 %: want 99.5, 99.5% or 0.995"
 
 @pytest.fixture
 def rows(tmp_path: Path, parse: Parse) -> Callable[[str, list[str]], tuple[list[tuple[object, ...]], list[str]]]:
-    """The good rows and the reasons for the others, of a CSV with this header."""
+    """Return the good rows of a CSV with this header, and the reasons for the rejected rows."""
 
     def read(header: str, lines: list[str]) -> tuple[list[tuple[object, ...]], list[str]]:
         path = tmp_path / "file.csv"
@@ -136,7 +136,7 @@ def test_sales_have_an_amount_and_perhaps_a_weekday_and_an_hour(rows: Callable[.
     )
 
 
-def test_labels_that_cannot_be_are_rejected(rows: Callable[..., object]) -> None:
+def test_invalid_labels_are_rejected(rows: Callable[..., object]) -> None:
     lines = ["a b,x,99", ",x,99", "region,,99", f"region,{'x' * 257},99", "region,a\tb,99"]
     assert rows("label,value,objective", lines) == (
         [],
@@ -177,12 +177,12 @@ def test_header_of_entries_is_recognised(header: list[str], table: str) -> None:
         ("label,objective", r"targets of labels, which needs label, value, objective; missing: value\."),
     ],
 )
-def test_header_that_cannot_be_told_is_refused(header: str, sentence: str) -> None:
+def test_header_with_two_meanings_is_refused(header: str, sentence: str) -> None:
     with pytest.raises(InvalidInputError, match=sentence):
         recognise("f", header.split(","))
 
 
-def test_every_table_is_named_differently() -> None:
+def test_every_table_has_its_own_title() -> None:
     assert len({table.title for table in TABLES}) == len(TABLES)
 
 
@@ -224,7 +224,7 @@ def test_entries_of_stores_and_labels_that_do_not_exist_are_rejected(
     }
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-    files = [InputFile.at(tmp_path / name) for name in texts]  # the stores come with the same command, and last
+    files = [InputFile.at(tmp_path / name) for name in texts]  # the file of the stores is the last one of the import
     given: dict[str, Any] = {"catalog": sqlite_catalog, "lake": lake, "now": now}
     done = {result.table: result for result in import_files(files, **given).tables}
     targets = done[ImportTable.TARGETS]
@@ -240,7 +240,7 @@ def test_entries_of_stores_and_labels_that_do_not_exist_are_rejected(
     assert refused == "no store has region=nroth; the nearest is region=north"
 
 
-def test_entries_come_as_ndjson_and_parquet_too(tmp_path: Path, parse: Parse) -> None:
+def test_entries_are_imported_from_ndjson_and_parquet(tmp_path: Path, parse: Parse) -> None:
     lines = [
         '{"store_id": "a", "date": "2026-12-24", "start_time_local": null, "end_time_local": null}',
         '{"store_id": "a", "date": 5, "start_time_local": "09:00", "end_time_local": "10:00"}',
@@ -283,7 +283,7 @@ def scoped(sqlite_catalog: Catalog) -> Catalog:
     return sqlite_catalog
 
 
-def test_scope_shuts_out_other_stores_and_labels(scoped: Catalog, lake: Lake, tmp_path: Path, now: datetime) -> None:
+def test_scope_rejects_other_stores_and_labels(scoped: Catalog, lake: Lake, tmp_path: Path, now: datetime) -> None:
     given: dict[str, Any] = {"catalog": scoped, "lake": lake, "now": now, "scope": Scope(label=Label("owner", "acme"))}
     path = tmp_path / "f.csv"
     path.write_text("store_id,objective\na,99\nb,99\nnew,99\n")
@@ -338,7 +338,7 @@ def test_bodies_of_stores_and_labels_that_do_not_exist_are_rejected(catalog: Cat
     assert catalog.stores.count() == 1
 
 
-def test_bodies_under_a_scope_are_of_its_stores(scoped: Catalog, now: datetime) -> None:
+def test_bodies_in_a_scope_change_only_its_stores(scoped: Catalog, now: datetime) -> None:
     given: dict[str, Any] = {"catalog": scoped, "scope": Scope(label=Label("owner", "acme")), "now": now}
     change = replace_entries(EntryKind.TARGETS, b"store_id,objective\na,99\nb,99\n", BulkFormat.CSV, **given)
     assert change.rejects == (BulkReject(index=1, reason="there is no store 'b' for this key"),)

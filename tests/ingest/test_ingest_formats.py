@@ -1,4 +1,4 @@
-"""NDJSON, Parquet and gzip, by their bytes and not their names; and the files that are refused whole."""
+"""Read NDJSON, Parquet and gzip, recognised by their bytes and not by names, and refuse unreadable files."""
 
 import gzip
 import json
@@ -36,13 +36,13 @@ ZIPPED = gzip.compress(CSV.encode(), mtime=0)
         ("polls.jsonl.gz", gzip.compress(NDJSON.strip().encode(), mtime=0)),
     ],
 )
-def test_format_is_seen_by_its_bytes(name: str, content: bytes, tmp_path: Path, parse: Parse) -> None:
+def test_format_is_recognised_by_its_bytes(name: str, content: bytes, tmp_path: Path, parse: Parse) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     assert parse(path) == (TWO_GOOD, [])
 
 
-def test_ndjson_bad_rows_are_rejected_by_themselves(tmp_path: Path, parse: Parse) -> None:
+def test_ndjson_bad_rows_do_not_affect_other_rows(tmp_path: Path, parse: Parse) -> None:
     bad = {
         4: '{"store_id": 3',
         5: "[1]",
@@ -88,7 +88,9 @@ def test_ndjson_keeps_every_digit_of_a_number(tmp_path: Path, parse: Parse) -> N
 
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
 @pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
-def test_parquet_takes_native_instants_and_numbers(unit: str, zone: str | None, tmp_path: Path, parse: Parse) -> None:
+def test_parquet_native_instants_and_numbers_are_read(
+    unit: str, zone: str | None, tmp_path: Path, parse: Parse
+) -> None:
     at = INSTANT.replace(microsecond=388000)
     times = pl.Series([at, at]).dt.cast_time_unit(unit)  # type: ignore[arg-type]
     times = times.dt.replace_time_zone(None) if zone is None else times.dt.convert_time_zone(zone)
@@ -119,7 +121,7 @@ def test_parquet_rows_are_rejected_by_their_number(tmp_path: Path, parse: Parse)
     )
 
 
-def test_parquet_takes_native_times_of_day(tmp_path: Path, parse: Parse) -> None:
+def test_parquet_native_times_of_day_are_read(tmp_path: Path, parse: Parse) -> None:
     path = tmp_path / "hours.parquet"
     times = {"start_time_local": [time(9)], "end_time_local": [time(17, 30)]}
     pl.DataFrame({"store_id": ["1"], "day": [6], **times}).write_parquet(path)
@@ -145,7 +147,7 @@ def test_parquet_of_many_batches_keeps_its_row_numbers(tmp_path: Path, parse: Pa
         ("store_id", [INSTANT], "the column store_id has the type Datetime"),
     ],
 )
-def test_parquet_column_of_a_type_that_cannot_be_right(
+def test_parquet_column_of_a_wrong_type_is_rejected_or_refused(
     column: str, values: list[object], problem: str | None, tmp_path: Path, parse: Parse
 ) -> None:
     path = tmp_path / "polls.parquet"
@@ -187,7 +189,7 @@ def test_parquet_column_of_a_type_that_cannot_be_right(
         ("bad.parquet", b"PAR1 and nothing else", " is not a valid Parquet file; it may be damaged."),
     ],
 )
-def test_file_that_is_no_table_is_refused(
+def test_file_that_is_not_a_table_is_refused(
     name: str, content: bytes, sentence: str, tmp_path: Path, parse: Parse
 ) -> None:
     path = tmp_path / name
@@ -207,7 +209,7 @@ def test_parquet_damaged_inside_is_refused(tmp_path: Path, parse: Parse) -> None
             parse(path)
 
 
-def test_path_that_is_no_file_is_refused(tmp_path: Path, parse: Parse) -> None:
+def test_path_that_is_not_a_file_is_refused(tmp_path: Path, parse: Parse) -> None:
     with pytest.raises(InvalidInputError, match="there is no such file"):
         parse(tmp_path / "none.csv")
     with pytest.raises(InvalidInputError, match="is a folder, not a file"):

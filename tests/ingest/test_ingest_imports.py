@@ -91,7 +91,7 @@ def test_import_of_the_same_file_again_changes_nothing(
     assert before[1].patterns.equals(after[1].patterns)
 
 
-def test_later_status_of_the_same_poll_wins_within_and_between_files(load: Load, polls: Polls, now: datetime) -> None:
+def test_later_status_of_the_same_poll_counts_within_and_between_files(load: Load, polls: Polls, now: datetime) -> None:
     at = "2023-01-22T10:00:00+00:00"
     load(f"{HEADER}\na,active,{at}\na,inactive,{at}\nb,inactive,{at}\nb,active,{at}\n")
     assert polls() == [("a", at, "inactive"), ("b", at, "active")]
@@ -107,21 +107,19 @@ def _hours(catalog: Catalog) -> dict[str, list[tuple[int, int]] | None]:
     }
 
 
-def test_hours_replace_those_of_the_stores_they_name(load: Load, sqlite_catalog: Catalog) -> None:
+def test_hours_replace_those_of_their_stores(load: Load, sqlite_catalog: Catalog) -> None:
     header = "store_id,dayOfWeek,start_time_local,end_time_local"
     load(f"{header}\na,0,09:00,12:00\na,0,12:00,17:00\nb,6,22:00,02:00\nc,0,00:00,00:00\n")
     first = {"a": [(9 * 3600, 17 * 3600)], "b": [(0, 7200), (6 * 86_400 + 22 * 3600, 7 * 86_400)], "c": [(0, 86_400)]}
     assert _hours(sqlite_catalog) == first
-    # a is replaced whole; every row of b is bad, so b keeps its hours; of d the good row goes in.
+    # All hours of a are replaced. All rows of b are bad, so b keeps its hours. The good row of d is stored.
     result = load(f"{header}\na,1,10:00,23:59\nb,6,10:00,10:00\nd,1,10:00,11:00\nd,9,10:00,11:00\n")
     assert (result.table, result.rows, result.accepted, result.rejected) == (ImportTable.WEEKLY_HOURS, 4, 2, 2)
     replaced = {"a": [(86_400 + 36_000, 2 * 86_400)], "d": [(86_400 + 36_000, 86_400 + 39_600)]}
     assert _hours(sqlite_catalog) == {**first, **replaced}
 
 
-def test_zones_replace_those_of_the_stores_they_name_and_the_later_row_wins(
-    load: Load, sqlite_catalog: Catalog
-) -> None:
+def test_zones_replace_those_of_their_stores_and_the_later_row_counts(load: Load, sqlite_catalog: Catalog) -> None:
     load("store_id,timezone\na,UTC\nb,UTC\n")
     result = load("store_id,timezone_str\na,Asia/Beirut\na,Europe/Berlin\nb,Mars/Base\nc,UTC\n")
     assert (result.table, result.rows, result.accepted, result.rejected) == (ImportTable.TIMEZONES, 4, 3, 1)
@@ -193,7 +191,7 @@ def test_follow_lake_registers_what_other_writers_appended(
     assert (follow_lake(catalog, lake, now), catalog.stores.lake_version_known()) == (0, lake.snapshot().version)
 
 
-def test_import_does_not_hide_a_commit_that_came_between(
+def test_import_does_not_hide_a_commit_of_another_writer(
     sqlite_catalog: Catalog, lake: Lake, tmp_path: Path, now: datetime
 ) -> None:
     path = tmp_path / "polls.csv"
@@ -222,7 +220,7 @@ def test_find_files_expands_folders_and_names_each_file_once(tmp_path: Path) -> 
     assert found.left_out == (str(tmp_path / ".hidden.csv"), f"{tmp_path / 'lake.parquet'}/")
 
 
-def test_find_files_says_what_is_not_there(tmp_path: Path) -> None:
+def test_find_files_names_a_missing_path(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"none\.csv: there is no such file or folder"):
         find_files([tmp_path / "none.csv"])
     with pytest.raises(InvalidInputError, match="holds no file to import"):

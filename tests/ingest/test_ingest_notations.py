@@ -83,7 +83,7 @@ def test_parameters_are_read_as_files_are(text: str, with_blanks: bool) -> None:
     assert found == of_file
 
 
-def test_unit_of_numbers_since_1970_is_said() -> None:
+def test_import_names_the_unit_of_numbers_since_1970() -> None:
     rows = {"store_id": ["a", "b"], "observed_at": ["1674486000", "1674486000000"], "status": ["active"] * 2}
     assert check_observations(pl.DataFrame(rows), NOW).assumed == (
         "times that are numbers were read as seconds since 1970",
@@ -136,7 +136,7 @@ def test_times_of_day_of_other_programs(start: str, end: str | None, expected: t
     assert opening_times(first, last).row(0) == expected
 
 
-def test_zones_of_other_names_are_read_and_said() -> None:
+def test_zones_of_other_names_are_read_and_named() -> None:
     zones = ["america/CHICAGO", "utc", "Central Standard Time", "UTC+5", "CST", "UTC+5:30"]
     checked = check_zones(pl.DataFrame({"store_id": [*"abcdef"], "timezone": zones}), NOW)
     assert checked.good.rows() == [
@@ -240,7 +240,7 @@ def test_parquet_special_hours_on_dates_with_a_time_of_midnight(read: Read) -> N
     assert checked.bad.height == 1
 
 
-def test_parquet_type_that_is_nothing_is_refused(read: Read) -> None:
+def test_parquet_type_without_meaning_is_refused(read: Read) -> None:
     frame = pl.DataFrame({"store_id": [[1]], "timestamp_utc": [AT], "status": ["active"]})
     with pytest.raises(InvalidInputError, match="store_id has the type List"):
         read(frame)

@@ -1,4 +1,4 @@
-"""stores.csv, the fourth table: its header, its valid rows, and the effect on labels."""
+"""Import stores.csv: its header, its valid rows, and the effect on labels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ def labels(catalog: Catalog) -> dict[str, dict[str, str]]:
 
 @pytest.fixture
 def rows(tmp_path: Path, parse: Parse) -> Callable[[str], tuple[list[tuple[str, dict[str, str]]], list[str]]]:
-    """The good rows and the reasons for the others, of a file with this text."""
+    """Return the good rows of a file with this text, and the reasons for the rejected rows."""
 
     def read(text: str, name: str = "stores.csv") -> tuple[list[tuple[str, dict[str, str]]], list[str]]:
         path = tmp_path / name
@@ -88,8 +88,8 @@ def test_labels_beside_another_table(
         (["store_id", "name", "x\n"], None),
     ],
 )
-def test_header_that_is_no_table_of_stores_is_refused(header: list[str], sentence: str | None) -> None:
-    if sentence is None:  # white space around a name is no part of it
+def test_header_that_does_not_fit_stores_is_refused(header: list[str], sentence: str | None) -> None:
+    if sentence is None:  # white space around a name is removed
         assert recognise("f", header).positions() == {"store_id": 0, "name": 1, "x": 2}
         return
     with pytest.raises(InvalidInputError, match=sentence):
@@ -127,7 +127,7 @@ def test_rows_are_read_exactly_or_rejected(rows: Callable[..., object]) -> None:
 
 
 @pytest.mark.parametrize("name", ["stores.ndjson"])
-def test_stores_come_as_ndjson_too(rows: Callable[..., object], name: str) -> None:
+def test_stores_are_imported_from_ndjson(rows: Callable[..., object], name: str) -> None:
     text = (
         '{"store_id": "a", "name": "A", "floor": 3}\n{"store_id": "b", "name": null}\n{"store_id": "c", "name": {}}\n'
     )
@@ -137,7 +137,7 @@ def test_stores_come_as_ndjson_too(rows: Callable[..., object], name: str) -> No
     )
 
 
-def test_import_replaces_the_labels_of_the_stores_named(load: Load, sqlite_catalog: Catalog) -> None:
+def test_import_replaces_the_labels_of_its_stores(load: Load, sqlite_catalog: Catalog) -> None:
     load("store_id,name,brand,region\na,A,acme,north\nb,B,bolt,south\n")
     result = load("store_id,name,owner\nb,B2,zed\nc,C,\n,x,y\nc,C2,last wins\n")
     assert (result.table, result.rows, result.accepted, result.rejected) == ("stores", 4, 3, 1)

@@ -1,4 +1,4 @@
-"""Requests that share commits: on a real lake and a real catalog."""
+"""Store pushed requests in shared commits of a real lake, with a real catalog."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ def ingestion(sqlite_catalog: Catalog, lake: Lake, now: datetime) -> Iterator[In
     ingestion.stop()
 
 
-def test_requests_of_a_moment_share_a_commit(ingestion: Ingestion, lake: Lake, polls: Polls) -> None:
+def test_requests_at_the_same_time_share_a_commit(ingestion: Ingestion, lake: Lake, polls: Polls) -> None:
     futures = [ingestion.submit(pushed(f"store-{number}")) for number in range(50)]
     futures.append(ingestion.submit(pushed("bad", status="x")))
     taken = PushOutcome(accepted=1, rejected=0, rejects=(), lake_version=1)
@@ -50,12 +50,12 @@ def test_full_commit_does_not_wait(sqlite_catalog: Catalog, lake: Lake, now: dat
     ingestion.stop()
 
 
-def test_request_with_only_rejects_commits_nothing(ingestion: Ingestion, lake: Lake) -> None:
+def test_request_with_only_rejects_makes_no_commit(ingestion: Ingestion, lake: Lake) -> None:
     assert ingestion.submit(pushed("a", status="x")).result().lake_version is None
     assert lake.snapshot().version == 0
 
 
-def test_later_requests_win_while_the_clock_stands_still(ingestion: Ingestion, polls: Polls) -> None:
+def test_later_request_counts_at_the_same_clock_time(ingestion: Ingestion, polls: Polls) -> None:
     for status in ("active", "inactive", "active", "inactive"):
         ingestion.submit(pushed("cafe", status=status)).result()
     assert polls() == [("cafe", "2023-01-25T18:00:00+00:00", "inactive")]
@@ -64,7 +64,7 @@ def test_later_requests_win_while_the_clock_stands_still(ingestion: Ingestion, p
     assert polls() == [("cafe", "2023-01-25T18:00:00+00:00", "active")]
 
 
-def test_later_requests_win_after_the_clock_was_set_back(
+def test_later_request_counts_after_the_clock_was_set_back(
     sqlite_catalog: Catalog, lake: Lake, now: datetime, polls: Polls
 ) -> None:
     clock = iter([now + timedelta(hours=1), now + timedelta(hours=1), now])
@@ -77,7 +77,7 @@ def test_later_requests_win_after_the_clock_was_set_back(
     ingestion.stop()
 
 
-def test_the_same_sent_again_changes_nothing(ingestion: Ingestion, lake: Lake, polls: Polls) -> None:
+def test_repeated_push_changes_no_poll(ingestion: Ingestion, lake: Lake, polls: Polls) -> None:
     ingestion.submit(pushed("cafe", "bar")).result()
     before = polls()
     ingestion.submit(pushed("cafe", "bar")).result()
@@ -86,7 +86,7 @@ def test_the_same_sent_again_changes_nothing(ingestion: Ingestion, lake: Lake, p
     assert (polls(), lake.snapshot().rows) == (before, 2)
 
 
-def test_stop_finishes_what_was_taken_and_takes_no_more(ingestion: Ingestion, polls: Polls) -> None:
+def test_stop_commits_accepted_requests_and_refuses_new_ones(ingestion: Ingestion, polls: Polls) -> None:
     futures = [ingestion.submit(pushed(f"store-{number}")) for number in range(20)]
     ingestion.stop()
     assert all(future.done() for future in futures)
@@ -95,7 +95,7 @@ def test_stop_finishes_what_was_taken_and_takes_no_more(ingestion: Ingestion, po
         ingestion.submit(pushed("late"))
 
 
-def test_failed_commit_fails_its_requests_and_the_next_go_on(
+def test_failed_commit_fails_its_requests_but_not_the_next(
     tmp_path: Path, sqlite_catalog: Catalog, lake: Lake, now: datetime, polls: Polls
 ) -> None:
     ingestion = Ingestion(catalog=sqlite_catalog, lake=lake, clock=lambda: now, limits=IngestionLimits(wait_s=0.1))
@@ -113,7 +113,7 @@ def test_failed_commit_fails_its_requests_and_the_next_go_on(
     assert [store_id for store_id, _, _ in polls()] == ["first", "second"]
 
 
-def test_bodies_beyond_the_capacity_are_refused_until_there_is_room(
+def test_bodies_beyond_the_capacity_are_refused_until_memory_is_free(
     sqlite_catalog: Catalog, lake: Lake, now: datetime
 ) -> None:
     ingestion = Ingestion(
@@ -127,7 +127,7 @@ def test_bodies_beyond_the_capacity_are_refused_until_there_is_room(
     ingestion.hold(60)
 
 
-def test_rows_beyond_the_capacity_are_refused_until_there_is_room(
+def test_rows_beyond_the_capacity_are_refused_until_the_queue_is_shorter(
     sqlite_catalog: Catalog, lake: Lake, now: datetime
 ) -> None:
     ingestion = Ingestion(
@@ -156,19 +156,19 @@ def test_store_that_was_removed_meanwhile_is_registered_again(
 ) -> None:
     for _ in range(2):
         ingestion.submit(pushed("cafe")).result()
-        # As a rename or the undoing of an import in another process would.
+        # A rename or an undo of an import in another process does the same.
         assert wait_for(lambda: sqlite_catalog.stores.delete("cafe", lake_version=lake.snapshot().version))
     ingestion.submit(pushed("cafe")).result()
     assert stores_of(sqlite_catalog) == ["cafe"]
 
 
-def test_polls_of_known_stores_need_no_catalog(
+def test_polls_of_known_stores_do_not_use_the_catalog(
     tmp_path: Path, migrated_sqlite: Path, lake: Lake, now: datetime, polls: Polls
 ) -> None:
     path = Path(shutil.copyfile(migrated_sqlite, tmp_path / "catalog.sqlite3"))
     catalog = Catalog.open(f"sqlite:///{path}")
     ingestion = Ingestion(catalog=catalog, lake=lake, clock=lambda: now, limits=IngestionLimits(wait_s=0))
-    for _ in range(2):  # the first changes the catalog, the second finds the store there
+    for _ in range(2):  # the first push adds the store to the catalog, the second finds it there
         ingestion.submit(pushed("cafe")).result()
     catalog.close()
     path.rename(tmp_path / "away")
@@ -177,9 +177,7 @@ def test_polls_of_known_stores_need_no_catalog(
     with pytest.raises(CatalogUnavailableError):
         ingestion.submit(pushed("new")).result()
     ingestion.stop()
-    assert (
-        len(polls()) == 2
-    )  # polls whose stores cannot be registered now are stored all the same, and may be sent again
+    assert len(polls()) == 2  # polls are stored even if their stores cannot be registered now, and may be sent again
 
 
 def test_commits_are_compacted_as_they_come(sqlite_catalog: Catalog, lake: Lake, now: datetime, polls: Polls) -> None:
@@ -193,7 +191,7 @@ def test_commits_are_compacted_as_they_come(sqlite_catalog: Catalog, lake: Lake,
     assert len(polls()) == 600
 
 
-def test_threads_that_push_at_once_lose_and_mix_nothing(ingestion: Ingestion, polls: Polls) -> None:
+def test_concurrent_pushes_keep_their_rows_and_results(ingestion: Ingestion, polls: Polls) -> None:
     barrier = threading.Barrier(8)
 
     def push(client: int) -> list[int]:
@@ -208,16 +206,16 @@ def test_threads_that_push_at_once_lose_and_mix_nothing(ingestion: Ingestion, po
 def test_scoped_request_writes_only_stores_of_its_scope(
     sqlite_catalog: Catalog, ingestion: Ingestion, now: datetime, polls: Polls
 ) -> None:
-    for store_id, owner in (("mine", "acme"), ("theirs", "other")):
+    for store_id, owner in (("in-scope", "acme"), ("outside", "other")):
         sqlite_catalog.stores.create(store_id, StoreChanges(labels=labels_frame({store_id: {"owner": owner}})), now=now)
-    outcome = ingestion.submit(pushed("mine", "theirs", "new", scope=Scope(label=Label("owner", "acme")))).result()
+    outcome = ingestion.submit(pushed("in-scope", "outside", "new", scope=Scope(label=Label("owner", "acme")))).result()
     assert outcome == PushOutcome(
         accepted=1,
         rejected=2,
         rejects=(
-            PushReject(index=1, reason="there is no store 'theirs' for this key"),
+            PushReject(index=1, reason="there is no store 'outside' for this key"),
             PushReject(index=2, reason="there is no store 'new' for this key"),
         ),
         lake_version=1,
     )
-    assert [store_id for store_id, _, _ in polls()] == ["mine"]
+    assert [store_id for store_id, _, _ in polls()] == ["in-scope"]

@@ -1,4 +1,4 @@
-"""Rows of JSON are the same through a small window as decoded at once; what is refused, and where it is wrong."""
+"""Read rows of JSON through a small window: the rows of the whole body, and errors that name the position."""
 
 import json
 from typing import Any
@@ -55,12 +55,12 @@ def test_values_may_be_cut_at_any_place(window: int) -> None:
     "text", ['{"rows": [1, 2, 3, 4]}', '{"a": 1, "rows": [1, 2, 3, 4], "b": [[]]}', "\ufeff[1, 2,3 ,4]", " [1,2,3,4]\n"]
 )
 @pytest.mark.parametrize("window", [24, 1_000])
-def test_rows_stand_in_an_array_or_under_a_key(text: str, window: int) -> None:
+def test_rows_are_in_an_array_or_under_a_key(text: str, window: int) -> None:
     assert rows_of(text, window) == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("window", [60, 1_000])
-def test_anything_else_is_one_row_where_objects_are_wanted_and_refused_where_an_array_is(window: int) -> None:
+def test_other_value_is_one_row_with_member_and_is_refused_without(window: int) -> None:
     blanks = " " * 100
     for value in ({"a": 1, "b": {"rows": [2]}}, {}, "text", 5, None):
         assert rows_of(json.dumps(value) + blanks, window) == [value]
@@ -113,7 +113,7 @@ def test_error_names_the_character(window: int, length: int, end: str, place: in
         rows_of(f"[{rows}{end}", window)
 
 
-def test_bytes_that_are_no_utf8_are_named_by_their_place() -> None:
+def test_error_names_the_position_of_invalid_utf8() -> None:
     good = '["é", "é", "é", '.encode()
     for window in (30, 1_000):
         with pytest.raises(InvalidInputError, match=rf"not UTF-8 text \(byte {len(good) + 1}\)"):

@@ -1,4 +1,4 @@
-"""The same texts mean the same in every form of file, and in pushed and bulk bodies."""
+"""Read the same texts with the same result in every format of file, and in pushed and bulk bodies."""
 
 import csv
 import json
@@ -122,8 +122,8 @@ REJECTED_ROWS: Final = [number for number, row in enumerate(HOURS) if row[3] is 
 
 
 @pytest.fixture
-def bring(tmp_path: Path, sqlite_catalog: Catalog, lake: Lake) -> Callable[[str, Frame], ImportResult]:
-    """Import a frame as a file of a form."""
+def import_paths(tmp_path: Path, sqlite_catalog: Catalog, lake: Lake) -> Callable[[str, Frame], ImportResult]:
+    """Import a frame as a file of some format."""
 
     def run(form: str, frame: Frame) -> ImportResult:
         path = tmp_path / form
@@ -136,11 +136,14 @@ def bring(tmp_path: Path, sqlite_catalog: Catalog, lake: Lake) -> Callable[[str,
 
 @pytest.mark.parametrize("form", FORMS)
 def test_hours_mean_the_same_in_every_form(
-    form: str, bring: Callable[[str, Frame], ImportResult], sqlite_catalog: Catalog
+    form: str, import_paths: Callable[[str, Frame], ImportResult], sqlite_catalog: Catalog
 ) -> None:
-    done = bring(form, hours_frame())
+    done = import_paths(form, hours_frame())
     assert openings(sqlite_catalog) == EXPECTED_HOURS
-    assert (done.accepted, done.rejected) == (11, len(REJECTED_ROWS))  # a row of several days counts for each of them
+    assert (done.accepted, done.rejected) == (
+        11,
+        len(REJECTED_ROWS),
+    )  # a row with several days counts once for each day
 
 
 @pytest.mark.parametrize("form", BULKS)
@@ -157,9 +160,9 @@ def polls_frame(texts: Sequence[str]) -> Frame:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_instants_mean_the_same_in_every_form(
-    form: str, bring: Callable[[str, Frame], ImportResult], polls: Callable[[], list[tuple[str, str, str]]]
+    form: str, import_paths: Callable[[str, Frame], ImportResult], polls: Callable[[], list[tuple[str, str, str]]]
 ) -> None:
-    bring(form, polls_frame([text for text, _ in INSTANTS]))
+    import_paths(form, polls_frame([text for text, _ in INSTANTS]))
     expected = [(f"s{number}", f"{at}+00:00", "active") for number, (_, at) in enumerate(INSTANTS) if at is not None]
     assert polls() == expected
 
@@ -174,29 +177,29 @@ def test_instants_mean_the_same_in_a_push(form: PushFormat, sqlite_catalog: Cata
 
 @pytest.mark.parametrize("form", FORMS)
 def test_dates_of_a_store_mean_the_same_in_every_form(
-    form: str, bring: Callable[[str, Frame], ImportResult], sqlite_catalog: Catalog
+    form: str, import_paths: Callable[[str, Frame], ImportResult], sqlite_catalog: Catalog
 ) -> None:
     texts = ["2023-01-05", "2023-01-05 00:00:00", "2023-01-05 09:00:00", "05.01.2023"]
-    done = bring(form, Frame({"store_id": [*"abcd"], "opened_on": texts}))
+    done = import_paths(form, Frame({"store_id": [*"abcd"], "opened_on": texts}))
     assert (done.accepted, done.rejected) == (2, 2)
 
 
 @pytest.mark.parametrize("dtype", [pl.Date(), pl.Datetime("us"), pl.Datetime("ns", "UTC"), pl.Datetime("ms")])
 @pytest.mark.parametrize("column", ["opened_on", "closed_on"])
 def test_dates_of_a_store_may_have_any_type_of_dates_in_parquet(
-    dtype: Any, column: str, bring: Callable[[str, Frame], ImportResult], sqlite_catalog: Catalog
+    dtype: Any, column: str, import_paths: Callable[[str, Frame], ImportResult], sqlite_catalog: Catalog
 ) -> None:
     days = pl.Series([datetime(2023, 1, 5), datetime(2023, 1, 6)]).cast(pl.Datetime("us"))  # noqa: DTZ001 - a local date
     days = (
         days.cast(dtype) if getattr(dtype, "time_zone", None) is None else days.dt.replace_time_zone("UTC").cast(dtype)
     )
-    done = bring("f.parquet", Frame({"store_id": ["a", "b"], column: days}))
+    done = import_paths("f.parquet", Frame({"store_id": ["a", "b"], column: days}))
     assert (done.accepted, done.rejected) == (2, 0)
 
 
 @settings(max_examples=15)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12), min_size=1, max_size=8))
-def test_pushed_instants_are_read_as_those_of_files_whatever_the_text(texts: list[str]) -> None:
+def test_any_pushed_instant_is_read_as_in_files(texts: list[str]) -> None:
     frame = polls_frame(texts)
     direct = check_observations(frame.rename({"timestamp_utc": "observed_at"}), NOW)
     for form, write in PUSHES.items():

@@ -29,8 +29,8 @@ from storewatch.reports.request.request import read_request
 NOW = datetime(2023, 1, 25, 19, tzinfo=UTC)
 NIGHTLY = bool(os.environ.get("STOREWATCH_NIGHTLY"))
 INPUTS = 1_000_000 if NIGHTLY else 20_000
-# Of one table at once, made of one drawn set of fragments. Each row has two cells or more. A parser takes 5,000 rows in
-# hardly more time than 500, so the nightly form has ten times as many, of ten times as many fragments.
+# Rows of one table that are checked together, made from one random set of fragments. Each row has two or more cells. A
+# parser reads 5,000 rows in hardly more time than 500, so the nightly run has ten times as many rows and fragments.
 TIMES = 10 if NIGHTLY else 1
 ROWS = 500 * TIMES
 VALID = [
@@ -63,7 +63,7 @@ some_inputs = settings(
 
 
 def mutated(fragments: list[str], chance: random.Random) -> Iterator[str]:
-    """Valid texts and fragments, cut and joined: endless."""
+    """Yield valid texts and fragments, cut and joined, without end."""
     while True:
         text = chance.choice(VALID if chance.random() < 0.7 else fragments)
         at, cut = chance.randint(0, len(text)), chance.choice((0, 0, 1, 2))
@@ -71,7 +71,7 @@ def mutated(fragments: list[str], chance: random.Random) -> Iterator[str]:
 
 
 def as_text(text: str) -> str:
-    return text.encode(errors="replace").decode()  # columns hold no half characters; bodies may
+    return text.encode(errors="replace").decode()  # columns cannot have lone surrogates; bodies can
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.title)

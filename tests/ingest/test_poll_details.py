@@ -1,4 +1,4 @@
-"""Reason and source of polls, in every form and by every way in."""
+"""Store the reason and source of polls, from every format of pushes and files."""
 
 import io
 import json
@@ -119,7 +119,7 @@ def test_later_import_after_the_clock_was_set_back_counts(
     assert polls() == [("a", "2022-01-25T18:00:00+00:00", "inactive")]
 
 
-def test_file_accepted_later_counts_whichever_is_imported_first(
+def test_file_accepted_later_counts_in_any_order_of_import(
     tmp_path: Path, sqlite_catalog: Catalog, lake: Lake, polls: Callable[[], list[tuple[str, str, str]]]
 ) -> None:
     accepted = [("active", lake.loading_at(NOW)), ("inactive", lake.loading_at(NOW))]

@@ -17,7 +17,7 @@ GOOD = {"store_id": "cafe", "observed_at": "2023-01-25T18:00:00Z", "status": "ac
 ROW = ("cafe", "2023-01-25T18:00:00+00:00", True)
 
 
-def nobody(ids: pl.Series, label: tuple[str, str]) -> pl.Series:
+def no_store(ids: pl.Series, label: tuple[str, str]) -> pl.Series:
     raise AssertionError((ids, label))
 
 
@@ -29,7 +29,7 @@ def push(now: datetime) -> Callable[..., tuple[list[tuple[str, str, bool]], Chec
         body: bytes | object, form: PushFormat = PushFormat.JSON
     ) -> tuple[list[tuple[str, str, bool]], CheckedRequest]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        good, [checked] = check_pushed([read_pushed(data, form)], now, nobody)
+        good, [checked] = check_pushed([read_pushed(data, form)], now, no_store)
         return [(store_id, at.isoformat(), active) for store_id, at, active in good.rows()], checked
 
     return run
@@ -47,7 +47,7 @@ def arrow(frame: pl.DataFrame, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def taken(rows: int) -> CheckedRequest:
+def accepted(rows: int) -> CheckedRequest:
     return CheckedRequest(accepted=rows, rejected=0, rejects=())
 
 
@@ -68,10 +68,10 @@ def rejected(reason: str, accepted: int = 0, index: int = 0) -> CheckedRequest:
 )
 def test_json_is_one_or_many_objects(push: Callable[..., Any], body: object) -> None:
     ignored = ("note",) if "note" in str(body) else ()
-    assert push(body) == ([ROW], replace(taken(1), ignored=ignored))
+    assert push(body) == ([ROW], replace(accepted(1), ignored=ignored))
 
 
-def test_whole_number_is_an_id_and_other_types_are_none(push: Callable[..., Any]) -> None:
+def test_whole_number_is_an_id_and_other_types_are_rejected(push: Callable[..., Any]) -> None:
     body = [{**GOOD, "store_id": value} for value in (8, 1.5, True, ["a"], {"a": 1}, None)]
     good, checked = push(body)
     assert good == [("8", *ROW[1:])]
@@ -106,14 +106,14 @@ def test_whole_number_is_an_id_and_other_types_are_none(push: Callable[..., Any]
         ),
     ],
 )
-def test_row_that_cannot_be_right_is_rejected_alone(push: Callable[..., Any], row: bytes, reason: str) -> None:
+def test_only_the_invalid_row_is_rejected(push: Callable[..., Any], row: bytes, reason: str) -> None:
     assert push(row) == ([], rejected(reason))
     good = json.dumps(GOOD).encode()
     assert push(b"[" + good + b"," + row + b"," + good + b"]") == ([ROW, ROW], rejected(reason, accepted=2, index=1))
     assert push(good + b"\n" + row + b"\n", PushFormat.NDJSON) == ([ROW], rejected(reason, accepted=1, index=1))
 
 
-def test_ndjson_line_that_is_no_json_is_rejected_alone(push: Callable[..., Any]) -> None:
+def test_only_the_ndjson_line_that_is_not_json_is_rejected(push: Callable[..., Any]) -> None:
     good, checked = push(
         b'\n{"store_id"\n' + json.dumps(GOOD).encode() + b"\r\n\n\xff\n" + b"[" * 5_000, PushFormat.NDJSON
     )
@@ -140,7 +140,7 @@ def test_ndjson_line_that_is_no_json_is_rejected_alone(push: Callable[..., Any])
         (b"[" + b"9" * 5_000 + b"]", "not JSON"),
     ],
 )
-def test_body_that_is_no_json_is_refused(push: Callable[..., Any], body: bytes, reason: str) -> None:
+def test_body_that_is_not_json_is_refused(push: Callable[..., Any], body: bytes, reason: str) -> None:
     with pytest.raises(InvalidInputError, match=reason):
         push(body)
 
@@ -159,14 +159,14 @@ def test_csv_is_read_like_a_file(push: Callable[..., Any]) -> None:
     "body",
     [b"store_id,day\n1,2\n", b"store_id,status,status,observed_at\n", b"\x1f\x8b\x08", b"PAR1", b"\xff\xfes\x00", b"a"],
 )
-def test_csv_that_is_no_table_of_polls_is_refused(push: Callable[..., Any], body: bytes) -> None:
+def test_csv_without_the_columns_of_polls_is_refused(push: Callable[..., Any], body: bytes) -> None:
     with pytest.raises(InvalidInputError):
         push(body, PushFormat.CSV)
 
 
 @pytest.mark.parametrize("write", [parquet, arrow])
 @pytest.mark.parametrize("compression", ["zstd", "lz4", "uncompressed"])
-def test_typed_columns_are_taken_as_text_or_instants(
+def test_typed_columns_are_read_as_text_or_instants(
     push: Callable[..., Any], write: Callable[..., bytes], compression: str
 ) -> None:
     form = PushFormat.PARQUET if write is parquet else PushFormat.ARROW
@@ -174,13 +174,13 @@ def test_typed_columns_are_taken_as_text_or_instants(
     instants = text.with_columns(pl.col("observed_at").str.to_datetime(time_unit="ns", time_zone="UTC"))
     coded = instants.with_columns(pl.col("store_id", "status").cast(pl.Categorical))
     for frame in (text, instants, coded):
-        assert push(write(frame, compression=compression), form) == ([ROW], taken(1))
+        assert push(write(frame, compression=compression), form) == ([ROW], accepted(1))
     numbers = instants.with_columns(store_id=pl.lit(8))
-    assert push(write(numbers, compression=compression), form) == ([("8", *ROW[1:])], taken(1))
+    assert push(write(numbers, compression=compression), form) == ([("8", *ROW[1:])], accepted(1))
 
 
 @pytest.mark.parametrize("write", [parquet, arrow])
-def test_typed_columns_that_are_damaged_or_of_something_else_are_refused(
+def test_typed_columns_that_are_damaged_or_not_polls_are_refused(
     push: Callable[..., Any], write: Callable[..., bytes]
 ) -> None:
     form = PushFormat.PARQUET if write is parquet else PushFormat.ARROW
@@ -226,9 +226,9 @@ def test_constant_columns_of_parquet_are_not_unpacked(push: Callable[..., Any]) 
         push(parquet(frame.select(pl.all().gather([0] * (MAX_ROWS + 1)))), PushFormat.PARQUET)
 
 
-def test_parquet_with_long_lists_beside_polls_is_taken(push: Callable[..., Any]) -> None:
+def test_parquet_with_long_lists_beside_polls_is_accepted(push: Callable[..., Any]) -> None:
     frame = pl.DataFrame([GOOD]).with_columns(note=pl.lit(0).repeat_by(MAX_ROWS + 1))
-    assert push(parquet(frame), PushFormat.PARQUET) == ([ROW], replace(taken(1), ignored=("note",)))
+    assert push(parquet(frame), PushFormat.PARQUET) == ([ROW], replace(accepted(1), ignored=("note",)))
 
 
 def test_too_many_rows_are_refused(push: Callable[..., Any]) -> None:
@@ -254,7 +254,7 @@ def test_requests_checked_together_keep_their_order_and_their_rejects(now: datet
         (parquet(typed.with_columns(status=pl.lit("inactive"))), PushFormat.PARQUET),
         (json.dumps([{**GOOD, "status": "y"}, {**GOOD, "store_id": "last"}]).encode(), PushFormat.JSON),
     ]
-    good, checked = check_pushed([read_pushed(body, form) for body, form in bodies], now, nobody)
+    good, checked = check_pushed([read_pushed(body, form) for body, form in bodies], now, no_store)
     assert [(store_id, active) for store_id, _, active in good.rows()] == [
         ("cafe", True),
         ("cafe", False),
@@ -262,7 +262,7 @@ def test_requests_checked_together_keep_their_order_and_their_rejects(now: datet
     ]
     assert checked == [
         rejected("status 'x' is neither active nor inactive", accepted=1, index=1),
-        taken(1),
+        accepted(1),
         rejected("status 'y' is neither active nor inactive", accepted=1, index=0),
     ]
 
@@ -271,7 +271,7 @@ def test_each_of_requests_checked_together_states_its_own_units_of_times(now: da
     times = [["1674486840"], ["1674486840000", "2023-01-23T15:14:00Z", "1674486841"], ["2023-01-23T15:14:00Z"]]
     bodies = [[{"store_id": "a", "observed_at": at, "status": "active"} for at in each] for each in times]
     requests = [read_pushed(json.dumps(body).encode(), PushFormat.JSON) for body in bodies]
-    good, results = check_pushed(requests, now, nobody)
+    good, results = check_pushed(requests, now, no_store)
     seconds, milliseconds = (
         f"times that are numbers were read as {unit} since 1970" for unit in ("seconds", "milliseconds")
     )
@@ -279,21 +279,21 @@ def test_each_of_requests_checked_together_states_its_own_units_of_times(now: da
     assert (good.height, [each.accepted for each in results]) == (5, [1, 3, 1])
 
 
-def test_scope_lets_only_its_stores_in_and_tells_nothing_of_others(now: datetime) -> None:
-    stores = {"acme": ["mine", "also"], "other": ["theirs"]}
-    rows = [{**GOOD, "store_id": store_id} for store_id in ("mine", "theirs", "nobody's", " also ")]
-    body = json.dumps([*rows, {**GOOD, "store_id": "theirs", "status": "x"}]).encode()
+def test_scope_accepts_only_its_stores_and_does_not_reveal_others(now: datetime) -> None:
+    stores = {"acme": ["in-scope", "also"], "other": ["outside"]}
+    rows = [{**GOOD, "store_id": store_id} for store_id in ("in-scope", "outside", "unknown's", " also ")]
+    body = json.dumps([*rows, {**GOOD, "store_id": "outside", "status": "x"}]).encode()
     requests = [
         read_pushed(body, PushFormat.JSON, Scope(label=Label("owner", owner))) for owner in ("acme", "other", "none")
     ]
     good, checked = check_pushed(
         requests, now, lambda ids, scope: ids.filter(ids.is_in(stores.get(scope.label.value, [])))
     )
-    assert good["store_id"].to_list() == ["mine", "also", "theirs"]
+    assert good["store_id"].to_list() == ["in-scope", "also", "outside"]
     assert [each.accepted for each in checked] == [2, 1, 0]
     assert checked[0].rejects == (
-        PushReject(index=1, reason="there is no store 'theirs' for this key"),
-        PushReject(index=2, reason="there is no store 'nobody's' for this key"),
+        PushReject(index=1, reason="there is no store 'outside' for this key"),
+        PushReject(index=2, reason="there is no store 'unknown's' for this key"),
         PushReject(index=4, reason="status 'x' is neither active nor inactive"),
     )
 

@@ -1,4 +1,4 @@
-"""The simulated files: the same for the same seed, and alike to the real ones."""
+"""Simulate files: the same bytes for the same seed, and values like those of real files."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ def _read(folder: Path, name: str) -> pl.DataFrame:
     return pl.read_csv(folder / name, infer_schema=False)
 
 
-def test_simulate_gives_the_same_bytes_for_the_same_seed(tmp_path: Path) -> None:
+def test_simulate_writes_the_same_bytes_for_the_same_seed(tmp_path: Path) -> None:
     for folder, seed in [("a", 1), ("b", 1), ("c", 2)]:
         simulate(tmp_path / folder, stores=40, days=2, seed=seed)
     assert _contents(tmp_path / "a") == _contents(tmp_path / "b")
@@ -47,7 +47,7 @@ def test_simulate_is_imported_without_rejects(tmp_path: Path, sqlite_catalog: Ca
 
 
 def test_simulate_looks_like_the_real_data(tmp_path: Path) -> None:
-    # More stores than are drawn at once.
+    # More stores than are simulated at a time.
     simulated = simulate(tmp_path, stores=6_000, days=8, seed=5, classic=True)
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(CLASSIC_FILES)
     polls = _read(tmp_path, "store_status.csv")
@@ -137,7 +137,7 @@ def test_doctor_finds_the_stores_of_a_fleet_that_keep_other_hours(
     assert tables[ReportTable.BLIND_SPOTS].height == 1
 
 
-def test_simulate_ends_when_it_is_told(tmp_path: Path) -> None:
+def test_simulate_ends_at_the_chosen_instant(tmp_path: Path) -> None:
     end = datetime(2026, 3, 8, 7, 30, tzinfo=UTC)
     seen: list[tuple[int, int]] = []
     simulate(tmp_path, stores=1, days=0.5, seed=-1, end=end, progress=lambda done, total: seen.append((done, total)))
@@ -148,7 +148,7 @@ def test_simulate_ends_when_it_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stores", "days"), [(0, 1), (10**20, 1), (1, 0), (1, -1), (1, 0.01), (1, 1e9), (1, float("nan"))]
 )
-def test_simulate_refuses_nothing(stores: int, days: float, tmp_path: Path) -> None:
+def test_simulate_of_no_stores_or_days_is_refused(stores: int, days: float, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="There must be between one and 10,000,000 stores"):
         simulate(tmp_path / "out", stores=stores, days=days, seed=1)
     assert not (tmp_path / "out").exists()

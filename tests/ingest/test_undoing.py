@@ -1,4 +1,4 @@
-"""Imports that are undone: polls leave the lake, the catalog returns to what it was."""
+"""Undo imports: their polls are removed from the lake, and the rows of the catalog are restored."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -49,7 +49,7 @@ def known(catalog: Catalog) -> tuple[object, ...]:
     return rows.frame.rows(), versions, rows.changes.lives.rows(), catalog.labels.read_all().rows(), entries
 
 
-def test_polls_leave_in_one_commit_and_stores_that_came_with_them_go(
+def test_undo_removes_polls_in_one_commit_and_their_new_stores(
     load: Load, undo: Undo, polls: Polls, lake: Lake, sqlite_catalog: Catalog
 ) -> None:
     load(POLLS + poll("a") + poll("b"))
@@ -63,9 +63,7 @@ def test_polls_leave_in_one_commit_and_stores_that_came_with_them_go(
 
 
 @pytest.mark.parametrize("optimized", [False, True])
-def test_status_that_an_import_replaced_comes_back(
-    load: Load, undo: Undo, polls: Polls, lake: Lake, optimized: bool
-) -> None:
+def test_undo_restores_the_replaced_status(load: Load, undo: Undo, polls: Polls, lake: Lake, optimized: bool) -> None:
     load(POLLS + poll("a") + poll("b"))
     wrong = load(POLLS + poll("a", "inactive"))
     if optimized:
@@ -125,7 +123,7 @@ def test_catalog_returns_to_what_it_was(
     assert known(sqlite_catalog) == before
 
 
-def test_hours_with_a_date_are_taken_back(
+def test_undo_removes_hours_with_a_date(
     load: Load, undo: Undo, sqlite_catalog: Catalog, lake: Lake, tmp_path: Path
 ) -> None:
     load(HOURS + "a,0,09:00,17:00\n")
@@ -137,7 +135,7 @@ def test_hours_with_a_date_are_taken_back(
     assert known(sqlite_catalog) == before
 
 
-def test_undo_names_the_later_import_that_forbids_it(load: Load, undo: Undo, sqlite_catalog: Catalog) -> None:
+def test_undo_is_refused_with_the_later_import(load: Load, undo: Undo, sqlite_catalog: Catalog) -> None:
     first, second = load(ZONES + "a,Europe/Berlin\nb,UTC\n"), load(ZONES + "a,Europe/Berlin\n")
     after = known(sqlite_catalog)
     with pytest.raises(ImportChangedError, match=rf"timezones of 'a' were written later by import {second.import_id}"):

@@ -1,4 +1,4 @@
-"""Values that no parser reads: rejected with a reason, without an effect on other rows."""
+"""Reject values that no parser can read, with a reason and without an effect on other rows."""
 
 import re
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def test_duration_with_foreign_letters_is_refused(text: str) -> None:
 
 
 def breaks_on(*broken: str) -> Callable[[pl.DataFrame], CheckedRows]:
-    """A check of the column `text` that rejects `bad` and breaks on some values."""
+    """Return a check of the column `text` that rejects `bad` and raises on some values."""
 
     def check(columns: pl.DataFrame) -> CheckedRows:
         if columns["text"].is_in(list(broken)).any():
@@ -74,7 +74,7 @@ def breaks_on(*broken: str) -> Callable[[pl.DataFrame], CheckedRows]:
     return check
 
 
-def test_row_that_breaks_the_check_is_rejected_by_itself() -> None:
+def test_row_that_breaks_the_check_does_not_affect_other_rows() -> None:
     columns = pl.DataFrame({"text": ["a", "bad", "broken", "b", "bad", "c", "broken"]})
     checked = check_isolating_errors(breaks_on("broken"), columns)
     assert checked.good["text"].to_list() == ["a", "b", "c"]
@@ -88,7 +88,7 @@ def test_too_many_rows_that_break_the_check_are_refused_together() -> None:
         check_isolating_errors(breaks_on("broken"), columns)
 
 
-def test_request_that_breaks_the_check_fails_no_other(sqlite_catalog: Catalog, lake: Lake) -> None:
+def test_request_that_breaks_the_check_does_not_fail_others(sqlite_catalog: Catalog, lake: Lake) -> None:
     class BreakingStores(StoreRepository):
         def filter_ids(self, store_ids: pl.Series, scope: Scope) -> pl.Series:  # noqa: ARG002 - that of the real one
             if "poison" in store_ids:
@@ -107,7 +107,7 @@ def test_request_that_breaks_the_check_fails_no_other(sqlite_catalog: Catalog, l
     ingestion.stop()
 
 
-def test_bad_offset_of_one_request_is_its_own(sqlite_catalog: Catalog) -> None:
+def test_bad_offset_fails_only_its_request(sqlite_catalog: Catalog) -> None:
     line = '{"store_id":"a","observed_at":"%s","status":"active"}'
     requests = [
         read_pushed((line % text).encode(), PushFormat.JSON)
@@ -118,7 +118,7 @@ def test_bad_offset_of_one_request_is_its_own(sqlite_catalog: Catalog) -> None:
     assert [(result.accepted, result.rejected) for result in results] == [(1, 0), (0, 1), (0, 1)]
 
 
-def test_option_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+def test_option_of_invalid_utf8_is_refused(tmp_path: Path) -> None:
     refused = run_command("closure", "list", "--store-id", "caf\udce9", home=tmp_path)
     assert (refused.returncode, refused.stderr) == (
         2,

@@ -1,4 +1,4 @@
-"""Weekdays by name and by number, whichever day a file counts from."""
+"""Read weekdays by name and by number, whether files count from Monday or Sunday."""
 
 import numpy as np
 import polars as pl
@@ -30,7 +30,7 @@ def read(texts: list[str], counting: WeekdayCounting) -> list[str | None]:
 
 
 def read_together(texts: str) -> tuple[list[str | None], tuple[str, ...]]:
-    """Read names that stand in one file."""
+    """Read the names of one file."""
     reading = find_weekday_notation([pl.Series(texts.split())])
     return reading.apply(block_of([*texts.split()])).columns["day"].to_list(), reading.assumed
 
@@ -51,7 +51,7 @@ def read_together(texts: str) -> tuple[list[str | None], tuple[str, ...]]:
         ([], MONDAY0, None),
     ],
 )
-def test_counting_shows_in_the_numbers_of_all_blocks(
+def test_counting_is_found_from_the_numbers_of_all_blocks(
     texts: str | list[str], counting: WeekdayCounting, sentence: str | None
 ) -> None:
     found = find_weekday_notation([pl.Series([text, None], dtype=pl.String) for text in texts])
@@ -60,7 +60,7 @@ def test_counting_shows_in_the_numbers_of_all_blocks(
     assert (sentence or "") in "".join(found.assumed)
 
 
-def test_counting_that_was_asked_for_needs_no_sentence() -> None:
+def test_chosen_counting_needs_no_sentence() -> None:
     assert find_weekday_notation([pl.Series(["7"])], SUNDAY0) == WeekdayNotation(counting=SUNDAY0)
 
 
@@ -71,7 +71,7 @@ def test_every_counting_ends_in_monday_0() -> None:
     assert read(["1.0", "02", "03.00"], ISO) == ["0", "1", "2"]
 
 
-def test_number_that_is_no_weekday_is_not_taken_for_another() -> None:
+def test_number_that_is_not_a_weekday_is_rejected() -> None:
     assert read(["0"], ISO) == ["0 (weekdays are 1 (Monday) to 7 (Sunday) here)"]
     assert read(["7", "8", "1.5", "x"], MONDAY0)[1:] == ["8", "1.5", "x"]
     assert read(["3"], NAMES) == ["3 (weekdays are names here)"]
@@ -89,7 +89,7 @@ def test_number_that_is_no_weekday_is_not_taken_for_another() -> None:
         ("Sunday SUN dim dom son søn nie", "6"),
     ],
 )
-def test_names_are_read_whatever_numbers_mean(texts: str, day: str) -> None:
+def test_names_are_read_with_any_counting_of_numbers(texts: str, day: str) -> None:
     for counting in WeekdayCounting:
         assert {*read(texts.split(), counting)} == {day}
 
@@ -108,11 +108,11 @@ def test_names_are_read_whatever_numbers_mean(texts: str, day: str) -> None:
         ("segunda-feira ter\u00e7a", "01", None),
     ],
 )
-def test_names_that_mean_two_days_are_read_by_the_language_of_all(texts: str, days: str, sentence: str | None) -> None:
+def test_name_of_two_days_is_read_by_the_language_of_all_names(texts: str, days: str, sentence: str | None) -> None:
     assert read_together(texts) == ([*days], () if sentence is None else (sentence,))
 
 
-def test_name_that_means_two_days_is_refused_where_no_language_shows() -> None:
+def test_name_of_two_days_is_rejected_if_no_language_decides() -> None:
     assert read_together("di Monday") == (["di (di is Tuesday in Dutch, Sunday in French)", "0"], ())
     assert read_together("do")[0] == ["do (do is Thursday in Dutch, Sunday in Spanish)"]
 
@@ -139,7 +139,7 @@ def test_range_of_weekdays_is_a_row_for_each_day(text: str, days: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1-5", "Mon-5", "Mon-Mon", "Mon-Fri-Sun", "Mon,x", "-", "Mon Tue"])
-def test_range_that_may_be_anything_else_is_refused(text: str) -> None:
+def test_other_range_is_rejected(text: str) -> None:
     (left,) = read([text], ISO)
     assert left is not None
     assert left.startswith(text)
