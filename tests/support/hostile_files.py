@@ -97,11 +97,11 @@ HOSTILE_FILES: Final[dict[str, tuple[Callable[[], bytes], str]]] = {
     "rows.parquet": (lambda: constant_zones(5_000_000), _PACKED),
     "dictionary.parquet": (
         lambda: zones(["x" * 60 * MB] * 5),
-        ": the texts of 5 rows of the column store_id take more than 268,435,456 bytes; is this a table?",
+        ": the texts of 5 rows of the column store_id take more than 268,435,456 bytes; check that this is a table.",
     ),
     "categories.parquet": (
         lambda: zones(["x" * MB] * 300, pl.Categorical),
-        ": the texts of 300 rows of the column store_id take more than 268,435,456 bytes; is this a table?",
+        ": the texts of 300 rows of the column store_id take more than 268,435,456 bytes; check that this is a table.",
     ),
     "groups.parquet": (
         _large_footer,

@@ -147,7 +147,7 @@ class DecompressedFile:
     """
 
     def __init__(self, file: BinaryIO, coding: str, count: Callable[[int], None]) -> None:
-        """count: called with the number of bytes of each piece; may raise an error to end reading."""
+        """Prepare to read. count: called with the number of bytes of each piece; may raise an error to end reading."""
         self._file, self._decompressor, self._count = file, Decompressor(coding), count
 
     def read(self, size: int, /) -> bytes:

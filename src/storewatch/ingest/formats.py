@@ -31,11 +31,11 @@ from storewatch.ingest.unpacked_sizes import ParquetLimits, ParquetSize, parquet
 PARQUET_ROWS: Final = 250_000
 # A file of 100 million rows has about 1,000 row groups and 20,000 pages.
 FILE_LIMITS: Final = ParquetLimits(footer_bytes=4 << 20, pages=200_000)
-# Row groups are read as a whole, and each cell takes this many bytes then.
+# A row group is read as a whole. Each of its cells then takes this many bytes.
 CELL_BYTES: Final = 16
 MAX_GROUP_BYTES: Final = 1 << 30
 MAX_GROUP_CELLS: Final = 50_000_000
-# Of the texts of a column in PARQUET_ROWS rows: a long one in a dictionary is stored once for all rows.
+# Of the texts of a column in PARQUET_ROWS rows. A dictionary stores a long text once for all rows.
 MAX_TEXT_BYTES: Final = 256 << 20
 
 _TEXT_COLUMNS: Final = (pl.String, pl.Categorical, pl.Enum, pl.Null)
@@ -67,7 +67,7 @@ def open_reader(path: Path, block_bytes: int = BLOCK_BYTES, *, name: str | None 
 
 
 def parquet_file_size(path: Path, name: str) -> ParquetSize:
-    """Return what a Parquet file unpacks to. Raises InvalidInputError as `parquet_size`."""
+    """Return the uncompressed sizes of a Parquet file. Raises InvalidInputError as `parquet_size` does."""
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         return parquet_size(data, name, FILE_LIMITS)
 
@@ -123,7 +123,7 @@ def open_columns(scan: pl.LazyFrame, file: str, total_bytes: int) -> RowReader:
 
 
 def text_bytes(column: pl.Series) -> int:
-    """Return the bytes of the texts of a column, at most. In a dictionary a long text may stand for a million rows."""
+    """Return an upper bound of the bytes of all texts of a column. A dictionary stores the text of many rows once."""
     if isinstance(column.dtype, pl.Categorical | pl.Enum):
         longest = column.unique().cast(pl.String).str.len_bytes().max()
         return column.len() * int(longest or 0)  # type: ignore[arg-type]
@@ -136,7 +136,7 @@ def _refuse_long_texts(columns: pl.DataFrame, file: str) -> None:
         if text_bytes(column) > MAX_TEXT_BYTES:
             raise InvalidInputError(
                 f"{file}: the texts of {columns.height:,} rows of the column {column.name} take more than "
-                f"{MAX_TEXT_BYTES:,} bytes; is this a table?"
+                f"{MAX_TEXT_BYTES:,} bytes; check that this is a table."
             )
 
 

@@ -247,7 +247,7 @@ def _write(archive: ZipFile, member: ZipInfo, target: InputFile, limit: UnpackLi
 
 
 def _count_inside(file: InputFile, limit: UnpackLimit) -> None:
-    """Count what a member unpacks to that is a workbook or a Parquet file."""
+    """Count the unpacked bytes of a member that is a workbook or a Parquet file."""
     if _is_zip(file.path):
         with _archive(file) as archive:
             limit.take(sum(member.file_size for member in archive.infolist()))

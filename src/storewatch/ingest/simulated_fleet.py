@@ -38,8 +38,8 @@ PLATFORMS: Final = ("ubereats", "doordash", "grubhub")
 REASONS: Final = {"paused by restaurant": 0.4, "paused by platform": 0.25, "error": 0.2, "not found": 0.05, "": 0.1}
 OUT_OF_HOURS: Final = "out of hours"
 
-# When no store was polled, and when all stores of a brand were down: since the start of the UTC day of the
-# newest poll.
+# When no store was polled, and when all stores of a brand were down, in microseconds since the start of the UTC day of
+# the newest poll.
 SILENCE_US: Final = (-6 * DAY_US + 16 * HOUR_US, -6 * DAY_US + 19 * HOUR_US)
 MASS_OUTAGE_US: Final = (-3 * DAY_US + 18 * HOUR_US, -3 * DAY_US + 22 * HOUR_US)
 MASS_OUTAGE_BRAND: Final = "casa-verde"
@@ -122,10 +122,10 @@ def special_hours(end_us: int) -> pl.DataFrame:
 def with_events(
     rng: np.random.Generator, polls: pl.DataFrame, hours: pl.DataFrame, stores: pl.DataFrame, shard: Shard
 ) -> pl.DataFrame:
-    """Return polls with what happened to the fleet, and with reason and source of each.
+    """Return polls with the planned events of the fleet, and with the reason and source of each poll.
 
-    polls: store (its place in the shard), observed_us, active. hours: store, day, start_s, end_s. stores: of
-    store_details. Some polls are left out (the silence of the feed, stores not in business); the order stays.
+    polls: store (index in the shard), observed_us, active. hours: store, day, start_s, end_s. stores: from
+    `store_details`. Polls during the silence of the feed, and of stores not in business, are dropped. The order stays.
     """
     since = polls["observed_us"] - shard.end_us
     of_day = polls["observed_us"] - shard.end_us // DAY_US * DAY_US
@@ -147,7 +147,7 @@ def with_events(
 
 
 def _mixed(numbers: npt.NDArray[np.int64], shift: int) -> npt.NDArray[np.int64]:
-    """Return a number that looks drawn for each store: it depends on the number of the store alone."""
+    """Return a number for each store that looks random. It depends only on the number of the store."""
     mixed: npt.NDArray[np.int64] = (
         (numbers.astype(np.uint64) + 1) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(20 + shift)
     ).astype(np.int64)
@@ -174,7 +174,7 @@ def _long_outages(since: pl.Series, store: pl.Series, shard: Shard) -> pl.Series
 
 
 def _drawn_reasons(rng: np.random.Generator, since: pl.Series, store: pl.Series, shard: Shard) -> npt.NDArray[np.int64]:
-    """Return the place in REASONS for each poll: the same for all polls of a store within 24 hours."""
+    """Return the index in REASONS for each poll. It is the same for all polls of a store within 24 hours."""
     day = (since // DAY_US).to_numpy()
     shares = np.array(list(REASONS.values()))
     drawn = rng.choice(len(REASONS), (len(shard.numbers), int(-day.min(initial=0)) + 1), p=shares / shares.sum())
@@ -183,7 +183,7 @@ def _drawn_reasons(rng: np.random.Generator, since: pl.Series, store: pl.Series,
 
 
 def _in_kept_hours(polls: pl.DataFrame, hours: pl.DataFrame, shard: Shard) -> pl.Series:
-    """Return which polls are within the hours that their store really keeps; a store without rows never closes."""
+    """Return which polls are in the real opening hours of their store. A store without rows never closes."""
     kept = _kept_hours(hours, shard)
     local = _local_times(polls, shard)
     yesterday = local.with_columns(pl.col("day").sub(1) % 7, second=pl.col("second") + DAY_S)
@@ -199,7 +199,7 @@ def _in_kept_hours(polls: pl.DataFrame, hours: pl.DataFrame, shard: Shard) -> pl
 
 
 def _kept_hours(hours: pl.DataFrame, shard: Shard) -> pl.DataFrame:
-    """Return the hours that stores keep (store, day, start_s, end_s), where some keep others than they publish."""
+    """Return the real opening hours (store, day, start_s, end_s). Some stores differ from their published hours."""
     opens, closes = np.zeros(len(shard.numbers), np.int64), np.zeros(len(shard.numbers), np.int64)
     for first, (later_open, later_close) in OTHER_HOURS.items():
         chosen = shard.every(first)
@@ -211,7 +211,7 @@ def _kept_hours(hours: pl.DataFrame, shard: Shard) -> pl.DataFrame:
 
 
 def _local_times(polls: pl.DataFrame, shard: Shard) -> pl.DataFrame:
-    """Return row, store, day (0 = Monday) and second of the local day of each poll; without a zone it is Chicago's."""
+    """Return row, store, day (0 = Monday) and second of the local day of each poll. The default zone is Chicago."""
     zones = shard.zones.replace("", "America/Chicago").gather(polls["store"])
     rows = polls.select("store", at=pl.from_epoch("observed_us", "us").dt.replace_time_zone("UTC"), zone=zones)
     parts = rows.with_row_index("row").partition_by("zone", as_dict=True, include_key=False)

@@ -175,7 +175,7 @@ class Stream:
 
 
 def is_parquet(path: Path) -> bool:
-    """Return whether a file begins as a Parquet file."""
+    """Return whether a file begins like a Parquet file."""
     with path.open("rb") as file:
         return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
 

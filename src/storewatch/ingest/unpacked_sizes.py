@@ -13,7 +13,7 @@ import numpy as np
 
 from storewatch.domain.errors import InvalidInputError
 
-# Headers of messages in a body. Reading each takes some microseconds; real bodies have far fewer.
+# The largest number of message headers in a body. Each takes some microseconds; real bodies have far fewer.
 MAX_HEADERS: Final = 20_000
 
 _Size = TypeVar("_Size")
@@ -21,15 +21,16 @@ _Size = TypeVar("_Size")
 _U16, _U32, _I32, _I64 = Struct("<H"), Struct("<I"), Struct("<i"), Struct("<q")
 _CONTINUED: Final = 0xFFFFFFFF
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
-# Each text repeats the beginning of the one before it: a megabyte of such texts may hold a terabyte.
+# In this encoding a text may repeat the beginning of the text before it, so a megabyte can hold a terabyte of texts.
 _DELTA_BYTE_ARRAY: Final = 7
 
 
 class ParquetSize(NamedTuple):
-    """What a Parquet file unpacks to. rows: the largest number of rows of the file or a column.
+    """The uncompressed sizes of a Parquet file.
 
-    bytes: the uncompressed bytes of all pages; group_bytes and group_cells: of the largest row group, which is read as
-    a whole. A cell takes some bytes in memory, and none in the file where it is equal to the one before.
+    bytes: of all pages. rows: the largest number of rows of the file or a column. group_bytes, group_cells: of the
+    largest row group, which is read as a whole. A cell takes some bytes in memory, but none in the file if it repeats
+    the cell before.
     """
 
     bytes: int
@@ -39,7 +40,7 @@ class ParquetSize(NamedTuple):
 
 
 class ParquetLimits(NamedTuple):
-    """How much of the headers of a Parquet file is read. Reading a page header takes some microseconds."""
+    """The largest footer, and the largest number of pages, that are read. A page header takes some microseconds."""
 
     footer_bytes: int
     pages: int
@@ -50,11 +51,11 @@ BODY_LIMITS: Final = ParquetLimits(footer_bytes=1 << 20, pages=20_000)
 
 
 def parquet_size(data: bytes | mmap, name: str = "The body", limits: ParquetLimits = BODY_LIMITS) -> ParquetSize:
-    """Return the sizes in the headers of a Parquet file (parquet-format, PageHeader). name: of it in messages.
+    """Return the sizes in the headers of a Parquet file (parquet-format, PageHeader). name: its name in messages.
 
-    Raises InvalidInputError when the headers cannot be read, are more than `limits`, or do not tell the size.
+    Raises InvalidInputError when the headers cannot be read, exceed `limits`, or do not have the size.
     """
-    # A mapped file is read as bytes are.
+    # A mapped file can be read like bytes.
     return _measured(lambda: _parquet_size(cast(bytes, data), name, limits), name, "Parquet file")
 
 
