@@ -1,3 +1,3 @@
-"""storewatch: how long every store was really online during the hours it says it is open."""
+"""storewatch: how long each store was online during its business hours."""
 
 __version__ = "0.1.0"

@@ -15,14 +15,14 @@ def storewatch(home: Path, *arguments: str | Path) -> subprocess.CompletedProces
 
 
 def printed(home: Path, *arguments: str | Path) -> list[str]:
-    """The lines that a command which succeeds prints."""
+    """Run a command, check that it succeeds, and return the lines that it printed."""
     done = storewatch(home, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()
 
 
 def mistake(home: Path, *arguments: str | Path) -> str:
-    """Return the error message of a command that the user called wrongly."""
+    """Run a command with a mistake of the user, and return its error message."""
     done = storewatch(home, *arguments)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     return done.stderr.removeprefix("storewatch: ").removesuffix("\n")

@@ -1,4 +1,4 @@
-"""`storewatch check` finds what is damaged, and says what can be done."""
+"""`storewatch check` lists damage and prints advice."""
 
 import json
 import os

@@ -87,7 +87,7 @@ def test_first_key_can_be_created_before_anything_else(tmp_path: Path) -> None:
     assert "ops" in storewatch("key", "list", home=home).stdout
 
 
-def test_import_says_what_came_in(tmp_path: Path) -> None:
+def test_import_prints_the_rows_and_gaps(tmp_path: Path) -> None:
     files = write_scene(tmp_path / "files")
     done = run_process("import", files / "store_status.csv", home=tmp_path / "home")
     assert done.stdout.splitlines() == [
@@ -96,7 +96,7 @@ def test_import_says_what_came_in(tmp_path: Path) -> None:
     ]
 
 
-def test_import_with_bad_rows_tells_how_many_and_the_first_three(tmp_path: Path) -> None:
+def test_import_with_bad_rows_prints_their_number_and_the_first_three(tmp_path: Path) -> None:
     file = tmp_path / "polls.csv"
     file.write_text(POLLS + "".join(f"cafe,open,2023-01-23 16:0{n}:00 UTC\n" for n in range(5)))
     done = storewatch("import", file, home=tmp_path / "home")
@@ -241,7 +241,7 @@ def test_home_may_stand_before_or_after_the_command(home: Path) -> None:
         (("import", "missing.csv"), "missing.csv: there is no such file or folder"),
     ],
 )
-def test_mistake_of_the_user_is_one_sentence_and_exit_code_2(
+def test_mistake_of_the_user_prints_one_sentence_and_exits_with_2(
     arguments: tuple[str, ...], sentence: str, tmp_path: Path
 ) -> None:
     (tmp_path / "home").mkdir()
@@ -258,7 +258,7 @@ def test_home_that_is_a_file_is_the_users_mistake(tmp_path: Path) -> None:
     assert "name another one with --home" in done.stderr
 
 
-def test_status_and_optimize_tell_what_is_there(home: Path) -> None:
+def test_status_and_optimize_print_counts_and_versions(home: Path) -> None:
     optimized = storewatch("optimize", home=home)
     assert re.fullmatch(
         r"\d+ days? sorted, \d+ compacted; files \d+ -> \d+; \d+ old files? removed; lake version \d+\n",
@@ -274,7 +274,7 @@ def test_status_and_optimize_tell_what_is_there(home: Path) -> None:
     assert storewatch("report", home=home).stdout == REPORT
 
 
-def test_first_report_of_an_installation_says_that_it_compiles_and_the_next_does_not(tmp_path: Path) -> None:
+def test_first_report_of_an_installation_prints_that_it_compiles_and_the_next_does_not(tmp_path: Path) -> None:
     write_scene(tmp_path / "files")
     assert storewatch("import", tmp_path / "files", home=tmp_path / "home").returncode == 0
     variables = {name: value for name, value in os.environ.items() if not name.startswith("STOREWATCH_")}
@@ -288,7 +288,7 @@ def test_first_report_of_an_installation_says_that_it_compiles_and_the_next_does
     assert (second.stderr, first.stdout, second.stdout) == ("", REPORT, REPORT)
 
 
-def test_simulated_data_go_all_the_way(tmp_path: Path) -> None:
+def test_simulated_data_are_imported_and_reported(tmp_path: Path) -> None:
     done = storewatch("simulate", "--stores", "20", "--days", "2", "--out", tmp_path / "made")
     assert done.returncode == 0
     assert sorted(file.name for file in (tmp_path / "made").iterdir()) == sorted(FILES)

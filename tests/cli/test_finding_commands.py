@@ -45,7 +45,7 @@ def test_outages_are_printed_longest_first(home: Path) -> None:
     assert noted(home)[-1] == ("report.download", "outages")
 
 
-def test_outages_of_many_stores_that_begin_together_are_told_first(home: Path) -> None:
+def test_outages_of_many_stores_that_begin_together_are_printed_first(home: Path) -> None:
     stores = [f"shop-{number:02}" for number in range(60)]
     begin = datetime(2023, 1, 23, 12, tzinfo=UTC)
     polls = [
@@ -85,7 +85,7 @@ def test_outages_as_data_are_all_of_them(home: Path, tmp_path: Path) -> None:
         assert mistake(home, "outages", *wrong).startswith("--format: This command writes json, ndjson, wide_csv")
 
 
-def test_doctor_tells_evidence_correction_and_effect(home: Path) -> None:
+def test_doctor_prints_evidence_correction_and_effect(home: Path) -> None:
     days = [datetime(2023, 1, 9, tzinfo=UTC) + timedelta(days=number) for number in range(14)]
     hours = [f"late,{day},09:00:00,17:00:00" for day in range(7)]
     polls = [
@@ -126,7 +126,7 @@ def test_silences_beyond_the_longest_are_counted(home: Path) -> None:
     assert lines[4] == "... and 12 shorter silences; see blind_seconds of each outage."
 
 
-def test_doctor_says_once_what_it_sees_in_most_stores(home: Path) -> None:
+def test_doctor_prints_a_finding_of_most_stores_once(home: Path) -> None:
     begin = datetime(2023, 1, 10, tzinfo=UTC)
     polls = [
         f"s{number},active,{begin + timedelta(hours=hour):%Y-%m-%d %H:%M:%S} UTC"
@@ -143,7 +143,7 @@ def test_doctor_says_once_what_it_sees_in_most_stores(home: Path) -> None:
     ]
 
 
-def test_doctor_without_findings_says_so(home: Path) -> None:
+def test_doctor_without_findings_prints_that_nothing_contradicts_the_hours(home: Path) -> None:
     sentence = "Nothing contradicts the hours of the 3 stores, 2022-12-24 18:00 to 2023-01-23 18:00 UTC."
     assert printed(home, "doctor") == [
         sentence,
@@ -183,7 +183,7 @@ def test_closure_is_added_listed_and_deleted(home: Path) -> None:
         (("--all-stores", "--to", "later"), "--to: 'later' is not an instant"),
     ],
 )
-def test_closure_that_cannot_be_says_why(home: Path, options: tuple[str, ...], sentence: str) -> None:
+def test_invalid_closure_is_refused_with_the_reason(home: Path, options: tuple[str, ...], sentence: str) -> None:
     assert mistake(home, "closure", "add", *CLOSURE, "--reason", "x", *options).startswith(sentence)
 
 

@@ -71,7 +71,7 @@ def test_stores_that_keep_older_hours_or_zones_are_named_until_good_rows_come(tm
     assert shown("import", folders[0]) == shown("status") == shown("doctor") == [False, False]
 
 
-def test_ids_that_a_spreadsheet_has_rounded_are_told_apart(tmp_path: Path) -> None:
+def test_ids_that_a_spreadsheet_has_rounded_are_not_mixed_up(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "in",
         hours=f"{HOURS}\n7301228800123450000,0,09:00,17:00\n",

@@ -58,13 +58,13 @@ def test_schedule_is_created_listed_and_deleted(home: Path) -> None:
         (("--kind", "report", "--cron", "0 6 * * 1", "--timezone", "Berlin"), "'Berlin' is not a time zone"),
     ],
 )
-def test_schedule_that_can_never_be_run_is_one_sentence(home: Path, options: tuple[str, ...], sentence: str) -> None:
+def test_invalid_schedule_is_refused_in_one_sentence(home: Path, options: tuple[str, ...], sentence: str) -> None:
     done = storewatch(home, "schedule", "create", "x", *options)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith(f"storewatch: {sentence}")
 
 
-def test_retention_says_what_would_go_and_then_removes_it(home: Path) -> None:
+def test_retention_prints_what_it_would_remove_and_then_removes_it(home: Path) -> None:
     wanted = ("retention", "--observations", "30")
     expected = "6 observations, 0 reports, 0 rejected rows and 0 files of the lake"
     assert storewatch(home, *wanted, "--dry-run").stdout == f"{expected} would be removed\n"

@@ -74,7 +74,7 @@ def test_options_mean_what_the_same_members_mean_over_http(home: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("output", "asked", "form"),
+    ("output", "requested", "form"),
     [
         ("r.json", {}, "json"),
         ("r.NDJSON", {}, "ndjson"),
@@ -93,8 +93,8 @@ def test_options_mean_what_the_same_members_mean_over_http(home: Path, tmp_path:
         ("folder.d/", {"format": "pdf"}, "pdf"),
     ],
 )
-def test_format_follows_the_name_of_the_output(output: str, asked: dict[str, Any], form: str) -> None:
-    assert with_format(asked, output) == asked | {"format": form}
+def test_format_follows_the_name_of_the_output(output: str, requested: dict[str, Any], form: str) -> None:
+    assert with_format(requested, output) == requested | {"format": form}
 
 
 @pytest.mark.parametrize("output", ["r.txt", "r.csv.gz", "r.xls", "r.html"])
@@ -138,7 +138,7 @@ def test_folder_keeps_the_files_of_other_reports(home: Path, tmp_path: Path) -> 
     assert written() == "-4.json"
 
 
-def test_number_of_stores_is_told_in_good_english(home: Path, tmp_path: Path) -> None:
+def test_number_of_stores_has_the_right_plural(home: Path, tmp_path: Path) -> None:
     done = storewatch(home, "report", "--store-id", "cafe", "--output", tmp_path / "r.csv")
     assert done.stderr == f"1 store written to {tmp_path / 'r.csv'}\n"
 
@@ -181,15 +181,15 @@ def test_saved_report_is_run_by_its_name_and_options_go_first(home: Path, tmp_pa
     options = ("--windows", "last_week", "--rolling", "--group-by", "owner")
     assert printed(home, "definition", "save", "weekly", *options) == ["weekly saved"]
     assert printed(home, "definition", "save", "weekly", *options, "--label", "owner=acme") == ["weekly replaced"]
-    asked = {
+    requested = {
         "windows": ["last_week"],
         "rolling": True,
         "labels": {"owner": "acme"},
         "group_by": "owner",
         "format": "wide_csv",
     }
-    assert printed(home, "definition", "list") == [f"weekly: {json.dumps(asked)}"]
-    assert json.loads("\n".join(printed(home, "definition", "show", "weekly"))) == asked
+    assert printed(home, "definition", "list") == [f"weekly: {json.dumps(requested)}"]
+    assert json.loads("\n".join(printed(home, "definition", "show", "weekly"))) == requested
     for options, store_ids in ((), ["bar", "cafe"]), (("--label", "owner=other"), ["ghost"]):
         lines = printed(home, "report", "--definition", "weekly", *options)
         assert [line.split(",")[0] for line in lines[1:]] == store_ids
@@ -212,7 +212,7 @@ def test_saved_report_is_run_by_its_name_and_options_go_first(home: Path, tmp_pa
         (("weekly", "--format", "csv", "--by", "day"), "--format: csv is the classic seven columns"),
     ],
 )
-def test_report_that_cannot_be_saved_says_why(home: Path, arguments: tuple[str, ...], sentence: str) -> None:
+def test_invalid_report_is_not_saved(home: Path, arguments: tuple[str, ...], sentence: str) -> None:
     assert mistake(home, "definition", "save", *arguments).startswith(sentence)
 
 
@@ -227,7 +227,7 @@ def test_schedule_of_a_saved_report_names_it(home: Path) -> None:
     assert schedule.parameters == {"definition": "weekly", "format": "pdf"}
 
 
-def test_verify_says_identical_or_what_differs(home: Path, tmp_path: Path) -> None:
+def test_verify_prints_identical_or_the_difference(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "r.csv"
     assert storewatch(home, "report", "--output", file).returncode == 0
     assert printed(home, "verify", file) == [f"{file}: identical"]
@@ -238,7 +238,7 @@ def test_verify_says_identical_or_what_differs(home: Path, tmp_path: Path) -> No
     changed = storewatch(home, "verify", file)
     assert (changed.returncode, changed.stderr) == (1, "")
     lines = changed.stdout.splitlines()
-    assert lines[:2] == [f"{file}: differs", "  Computed again, the report is a different one."]
+    assert lines[:2] == [f"{file}: differs", "  The report is different when it is computed again."]
     assert "  last_day: down_seconds 4500.0 then, 1800.0 now" in lines
     assert lines[-2].startswith("  line 3: 'cafe,0.0,2.25,2.25,0.0,0.75,0.75' in the file, 'cafe,")
     assert lines[-1].startswith("  Changed since: stores, hours, closures and annotations: version ")
@@ -262,7 +262,7 @@ def test_verify_takes_the_id_of_a_stored_report(home: Path) -> None:
     assert printed(home, "verify", "one") == ["one: identical"]
 
 
-def test_verify_of_what_is_no_report_says_what_is_missing(home: Path, tmp_path: Path) -> None:
+def test_verify_of_another_file_names_what_is_missing(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "r.csv"
     assert mistake(home, "verify", file) == f"There is no file {file}; name a report's file, or the id of a report."
     assert mistake(home, "verify", "nope").startswith("There is no report with the id 'nope'")
@@ -272,7 +272,7 @@ def test_verify_of_what_is_no_report_says_what_is_missing(home: Path, tmp_path: 
     assert mistake(home, "verify", file).startswith("This file is not a manifest")
 
 
-def test_verify_of_a_lake_version_that_is_gone_says_so(home: Path, tmp_path: Path) -> None:
+def test_verify_of_a_lake_version_that_was_deleted_is_refused_with_the_reason(home: Path, tmp_path: Path) -> None:
     file, manifest = tmp_path / "r.csv", tmp_path / "r.csv.manifest.json"
     assert storewatch(home, "report", "--output", file).returncode == 0
     manifest.write_text(manifest.read_text().replace('"lake_version": 1', '"lake_version": 77'))

@@ -1,4 +1,4 @@
-"""The warning that as_of does not fit the polls: the rule by hand, and how little of the lake it reads."""
+"""The warning that as_of does not fit the polls: the rule with numbers by hand, and how much of the lake it reads."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

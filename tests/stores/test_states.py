@@ -1,4 +1,4 @@
-"""The state and last poll of many stores at once, and what is kept of them."""
+"""The states and last polls of many stores at once, and the results that are kept."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,7 +67,7 @@ def test_state_is_that_of_the_last_poll_within_three_hours(
         (-timedelta(microseconds=1), -timedelta(microseconds=1)),
     ],
 )
-def test_clock_of_states_is_the_wall_where_the_newest_poll_is_up_to_five_minutes_ahead(
+def test_as_of_is_the_system_clock_if_the_newest_poll_is_up_to_five_minutes_ahead(
     app: Installation, ahead: timedelta, as_of_ahead: timedelta
 ) -> None:
     poll(app, ("fast", NEWEST + ahead, True), ("exact", NEWEST - timedelta(hours=2, minutes=59), False))
@@ -80,7 +80,7 @@ def test_clock_of_states_is_the_wall_where_the_newest_poll_is_up_to_five_minutes
 
 
 @pytest.mark.parametrize("scope", [Scope(), Scope(label=Label("owner", "acme"))])
-def test_poll_that_is_ahead_counts_when_the_wall_reaches_it(app: Installation, scope: Scope) -> None:
+def test_poll_that_is_ahead_counts_when_the_system_clock_reaches_it(app: Installation, scope: Scope) -> None:
     hour, minute, tick = timedelta(hours=1), timedelta(minutes=1), timedelta(microseconds=1)
     poll(app, ("bar", NEWEST - hour, True), ("bar", NEWEST + 2 * minute, False))
     app.catalog.stores.replace(StoreChanges(labels=labels_frame({"bar": {"owner": "acme"}})), now=NEWEST)
@@ -134,7 +134,7 @@ def test_newest_of_some_stores(app: Installation) -> None:
     assert found == [instant_us(NEWEST), instant_us(NEWEST - timedelta(days=3)), None, None]
 
 
-def test_clock_of_a_scope_is_its_own_newest_poll(app: Installation, stores: CurrentStores) -> None:
+def test_as_of_of_a_scope_is_its_own_newest_poll(app: Installation, stores: CurrentStores) -> None:
     scope = Scope(label=Label("owner", "acme"))
     app.catalog.stores.replace(StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=NEWEST)
     moment, cafe = stores.find("cafe", scope)
@@ -144,7 +144,7 @@ def test_clock_of_a_scope_is_its_own_newest_poll(app: Installation, stores: Curr
     assert sum(stores.count(scope=scope).values()) == 1
 
 
-def test_what_is_kept_follows_lake_and_catalog(app: Installation, stores: CurrentStores) -> None:
+def test_kept_states_change_with_lake_and_catalog(app: Installation, stores: CurrentStores) -> None:
     order = {"order": StoreOrder.LAST_POLL_DOWN, "limit": 10}
     assert [store.store_id for store in stores.page(StoreFilter(), **order).stores] == ["bar", "cafe", "ghost"]
     poll(app, ("ghost", datetime(2023, 1, 23, 18, 1, tzinfo=UTC), False))

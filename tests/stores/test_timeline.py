@@ -77,7 +77,7 @@ def store(app: Installation, given: naive.Store) -> StoreRows:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("timezone", "day"), PLACES)
-def test_store_over_time_is_what_the_naive_twin_says(app: Installation, timezone: str, day: date, seed: int) -> None:
+def test_store_over_time_equals_the_naive_twin(app: Installation, timezone: str, day: date, seed: int) -> None:
     dice = random.Random(f"{timezone}{seed}")
     given = random_store(dice, timezone, day)
     rows = store(app, given)
@@ -164,8 +164,6 @@ def test_range_may_include_the_newest_observation() -> None:
         (None, None, None, "Nothing has been observed yet"),
     ],
 )
-def test_range_that_cannot_be_is_refused(
-    begin: str | None, end: str | None, as_of: datetime | None, sentence: str
-) -> None:
+def test_invalid_range_is_refused(begin: str | None, end: str | None, as_of: datetime | None, sentence: str) -> None:
     with pytest.raises(InvalidInputError, match=sentence):
         choose_range(begin and at(begin), end and at(end), as_of and instant_us(as_of))

@@ -135,7 +135,7 @@ def catalog(database_url: str) -> Iterator[Catalog]:
 
 @pytest.fixture
 def sqlite_catalog(sqlite_url: str) -> Iterator[Catalog]:
-    """An empty catalog on SQLite, for tests of other rooms."""
+    """An empty catalog on SQLite, for tests of other packages."""
     catalog = Catalog.open(sqlite_url)
     yield catalog
     catalog.close()

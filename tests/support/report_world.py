@@ -32,7 +32,7 @@ NIGHTS = tuple(Row(day=day, start_s=18 * _HOUR, end_s=2 * _HOUR) for day in rang
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """A store as it is given. zone: None is the default one; rows: none is open 24x7."""
+    """A store as the imported files describe it. zone: None is the default; no rows: open 24x7."""
 
     zone: str | None
     rows: tuple[Row, ...]
@@ -106,8 +106,8 @@ def store(store_id: str) -> Store:
         special=given.special,
         closures=tuple(
             (instant_us(start), instant_us(end))
-            for whose, start, end in CLOSURES
-            if whose == store_id or whose in given.labels.items()
+            for target, start, end in CLOSURES
+            if target == store_id or target in given.labels.items()
         ),
     )
 
@@ -136,9 +136,9 @@ def import_world(app: Installation, folder: Path) -> None:
         valid_from = date.fromisoformat(name.split("_")[0]) if name.startswith("2") else None
         done = import_file(folder / name, catalog=app.catalog, lake=app.lake, now=NOW, valid_from=valid_from)
         assert done.rejected == 0
-    for whose, start, end in CLOSURES:
-        whom = {"store_id": whose} if isinstance(whose, str) else dict(zip(("label", "value"), whose, strict=True))
-        app.catalog.closures.create(NewClosure(**whom, start_at=start, end_at=end, reason="planned", created_at=NOW))
+    for target, start, end in CLOSURES:
+        named = {"store_id": target} if isinstance(target, str) else dict(zip(("label", "value"), target, strict=True))
+        app.catalog.closures.create(NewClosure(**named, start_at=start, end_at=end, reason="planned", created_at=NOW))
     for number, (store_id, start, end, counts_as) in enumerate(ANNOTATIONS):
         app.catalog.annotations.create(
             NewAnnotation(

@@ -31,8 +31,8 @@ def own_data(client: TestClient, admin: dict[str, str], operator: dict[str, str]
         for hour, status in (("12", "active"), ("13", "inactive"), ("17", "inactive"))
     ]
     ok(client.post("/v1/observations", json=polls, headers=operator))
-    closure = ok(client.post("/v1/closures", json=_span(OWN) | {"reason": "ours"}, headers=operator))
-    annotation = ok(client.post("/v1/annotations", json=_span(OWN) | {"cause": "ours"}, headers=operator))
+    closure = ok(client.post("/v1/closures", json=_span(OWN) | {"reason": "own"}, headers=operator))
+    annotation = ok(client.post("/v1/annotations", json=_span(OWN) | {"cause": "own"}, headers=operator))
     for day in ("2023-01-25", "2023-01-26"):
         row = {"store_id": OWN, "date": day, "start_time_local": "10:00", "end_time_local": "12:00"}
         ok(client.put("/v1/special-hours", json=[row], headers=operator))
@@ -66,8 +66,8 @@ def foreign_data(client: TestClient, admin: dict[str, str]) -> Ids:
     by_label = {"label": "owner", "value": hidden, "reason": f"{CANARY}-planned"} | SPAN
     ok(client.post("/v1/closures", json=by_label, headers=admin))
     closure = ok(client.post("/v1/closures", json=_span(FOREIGN) | {"reason": f"{CANARY}-closed"}, headers=admin))
-    said = {"cause": f"{CANARY}-cause", "note": f"{CANARY}-note"}
-    annotation = ok(client.post("/v1/annotations", json=_span(FOREIGN) | said, headers=admin))
+    texts = {"cause": f"{CANARY}-cause", "note": f"{CANARY}-note"}
+    annotation = ok(client.post("/v1/annotations", json=_span(FOREIGN) | texts, headers=admin))
     definition = {"name": f"{CANARY}-definition", "parameters": {"store_ids": [FOREIGN]}}
     ok(client.post("/v1/report-definitions", json=definition, headers=admin))
     schedule = {"name": f"{CANARY}-schedule", "kind": "report", "cron": "0 6 * * *"}

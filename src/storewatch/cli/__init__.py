@@ -34,7 +34,7 @@ from storewatch.domain.errors import InvalidParameterError, StorageFullError
 
 app = typer.Typer(
     name="storewatch",
-    help="How long every store was really online during the hours it says it is open.",
+    help="How long each store was online during its business hours.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -13,14 +13,15 @@ from storewatch.domain.plurals import counted
 def check(
     remove_damaged: Annotated[
         bool,
-        typer.Option("--remove-damaged", help="Take damaged files out of the lake, so that the others can be read."),
+        typer.Option("--remove-damaged", help="Remove damaged files from the lake, so that the others can be read."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     home: Home = None,
 ) -> None:
     """Read every file of the lake and of reports, and the whole catalog, and list what is damaged.
 
-    Nothing is changed without --remove-damaged. Exits with 1 if there is any problem. Safe while others work.
+    Nothing is changed without --remove-damaged. Exits with 1 if there is any problem. Other processes can work
+    meanwhile.
 
     Example: storewatch check --home /srv/storewatch
     """

@@ -1,4 +1,4 @@
-"""Commands that import data, show what is stored and look after it."""
+"""Commands that import data, show the status, and maintain the lake."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,10 +75,11 @@ def import_paths(
 
     Special hours, targets and sales may have label, value in place of store_id; the store, or a store with the label,
     must exist. A header may carry several tables. The files of one command are one import for each table: their rows
-    together replace what was there. Bad rows are kept aside with their reason; the good rows are imported together.
+    together replace what was there. Bad rows are stored apart, with their reason; the good rows are imported together.
     Importing a file again changes nothing.
 
-    The closing lines name what was assumed, ignored, rejected and left out, and stores that only some inputs name.
+    The last lines list assumptions, ignored columns, rejected rows, files left out, and stores that only some inputs
+    name.
 
     Example: storewatch import store_status.csv menu_hours.csv timezones.csv
     Example: storewatch import --valid-from 2026-12-01 menu_hours.csv
@@ -151,14 +152,14 @@ def _guarded(rejects: "pl.DataFrame") -> "pl.DataFrame":
 
 
 def _result_lines(result: "ImportResult") -> Iterator[str]:
-    from storewatch.stores.gaps import some
+    from storewatch.stores.gaps import first_ids
 
     yield f"{result.file}: {result.accepted:,} of {result.rows:,} rows of {result.table} imported"
     yield from (f"  assumed: {sentence}" for sentence in result.assumed)
     if result.ignored:
         yield f"  ignored: {', '.join(result.ignored)}"
     if result.new_stores:
-        ids = some(result.new_store_ids, result.new_stores)
+        ids = first_ids(result.new_store_ids, result.new_stores)
         yield f"  {counted(result.new_stores, 'store')} not seen before: {ids}"
     if result.rejected:
         listed = "them" if result.rejected == result.rejects_kept else f"the first {result.rejects_kept:,}"
@@ -196,7 +197,7 @@ def rejects(
 def optimize(home: Home = None) -> None:
     """Compact and sort the days that need it, drop repeated observations and delete files that are no longer read.
 
-    Safe while others import, read or serve.
+    Other processes can import, read and serve meanwhile.
 
     Example: storewatch optimize --home /srv/storewatch
     """

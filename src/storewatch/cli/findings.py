@@ -10,7 +10,7 @@ import typer
 
 from storewatch.cli.home import Home, exporting, prepare_engine, progress_bar
 from storewatch.cli.output import Output, check_output, warn, write_output
-from storewatch.cli.report_options import Given, read_report_request, report_command, with_format
+from storewatch.cli.report_options import OptionValues, read_report_request, report_command, with_format
 from storewatch.cli.tables import aligned, percent
 from storewatch.domain.clock_words import duration_words
 from storewatch.domain.enums import ReportTable
@@ -37,7 +37,7 @@ _FORMATS: Final = ("json", "ndjson", "wide_csv")
 
 
 def outages(context: typer.Context, output: Output = "-", home: Home = None) -> None:
-    """List the outages of a window, the longest first, and outages that hit many stores together.
+    """List the outages of a window, the longest first, and outages that many stores had together.
 
     Without --windows the window is the week before the newest poll. With --format (json, ndjson, wide_csv) all
     outages are written as data.
@@ -62,21 +62,21 @@ def doctor(context: typer.Context, output: Output = "-", home: Home = None) -> N
     _run(_with_window(context.obj, "last_30_days"), "doctor", output, home, _print_doctor, _print_gaps)
 
 
-def _with_window(options: Given, window: str) -> Given:
+def _with_window(options: OptionValues, window: str) -> OptionValues:
     return options if "windows" in options else {"windows": [window], "rolling": True} | options
 
 
-def _nothing(_installation: "Installation") -> Iterable[str]:
+def _no_lines(_installation: "Installation") -> Iterable[str]:
     return ()
 
 
 def _run(
-    options: Given,
+    options: OptionValues,
     section: str,
     output: str,
     home: Path | None,
     show: "Callable[[Content], Iterable[str]]",
-    closing: "Callable[[Installation], Iterable[str]]" = _nothing,
+    closing: "Callable[[Installation], Iterable[str]]" = _no_lines,
 ) -> None:
     from storewatch.installation import compute_report
 

@@ -1,4 +1,4 @@
-"""The installation a command works on: open for reading, for an export or for a change; and progress bars."""
+"""Open the installation of a command for reading, for an export or for a change; show progress bars."""
 
 import os
 import sys
@@ -57,7 +57,7 @@ class AuditTrail:
 
 
 def use_home(home: Path | None) -> None:
-    """Use a --home that stands before the command, as if STOREWATCH_HOME were set to this folder."""
+    """Use the --home before the command, as if STOREWATCH_HOME were set to this folder."""
     if home is not None:
         os.environ["STOREWATCH_HOME"] = str(home)
 
@@ -100,7 +100,7 @@ def _opened(home: Path | None, *, read_only: bool, creates: bool = False) -> "It
     from storewatch.installation import open_installation
 
     settings = Settings.from_environment(home)
-    # A database elsewhere says by itself whether there is an installation; the home is then a folder of this machine.
+    # With a database outside the home folder, the database shows whether there is an installation.
     if not creates and settings.has_database_in_home and not settings.home.exists():
         raise InvalidInputError(
             f"There is no installation in {settings.home}: the folder does not exist. Name the folder of the data with "

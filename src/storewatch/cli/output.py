@@ -1,4 +1,4 @@
-"""Where a command writes a report: a file with its manifest beside it, a folder, a device or standard output."""
+"""Write a report to a file with its manifest beside it, to a folder, to a device or to standard output."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Options for the parameters of a report, named as over HTTP, and the reading of their values."""
+"""Create the options for the parameters of a report, named as in the API, and read their values."""
 
 import inspect
 from collections.abc import Collection, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from storewatch.catalog import Catalog
     from storewatch.reports.request.request import ReportRequest
 
-Given = dict[str, Any]
+OptionValues = dict[str, Any]
 
 AllowUnknown = Annotated[
     bool, typer.Option("--allow-unknown", help="Accept a label, or a value of it, that no store carries yet.")
@@ -121,7 +121,7 @@ def _click_params(options: Mapping[str, Any]) -> list[Any]:
 def read_report_request(options: Mapping[str, Any], catalog: "Catalog", output: str = "-") -> "ReportRequest":
     """Read the request of a report from the options of a command.
 
-    Without a format, the name of the output decides. A CSV is the classic one if that can hold all that is requested.
+    Without a format, the name of the output decides. A CSV is classic if the classic form can hold the request.
     Raises UnknownStoreError and InvalidParameterError for a store or a label that does not exist.
     """
     from storewatch.reports.archive.runs import check_names
@@ -139,7 +139,7 @@ def read_report_request(options: Mapping[str, Any], catalog: "Catalog", output: 
     return request
 
 
-def with_format(parameters: Given, output: str = "-") -> Given:
+def with_format(parameters: OptionValues, output: str = "-") -> OptionValues:
     """Return the parameters with a format: by the name of the output, as requested, or else classic or wide CSV.
 
     Raises InvalidParameterError for the name of a file whose suffix is that of no format.

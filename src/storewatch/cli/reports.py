@@ -76,7 +76,7 @@ def verify(
     if not found.file_intact:
         typer.echo("  The file is not the one that was written.")
     if not found.same:
-        typer.echo("  Computed again, the report is a different one.")
+        typer.echo("  The report is different when it is computed again.")
     for line in (*found.figures, *([found.difference] if found.difference else [])):
         typer.echo(f"  {line}")
     for change in found.changed:

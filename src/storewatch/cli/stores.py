@@ -84,12 +84,12 @@ def rename(
 @stores.command("merge")
 def merge(
     store_id: StoreId,
-    into: Annotated[str, typer.Argument(help="The store that gets its polls.", metavar="INTO")],
+    into: Annotated[str, typer.Argument(help="The store that receives the polls.", metavar="INTO")],
     home: Home = None,
 ) -> None:
-    """Merge a store into another one: its polls and everything that is known of it are then those of the other store.
+    """Merge a store into another store: move its polls and all its other data there, and delete it.
 
-    Two stores with different hours, zones, labels or entries are refused: clear or change these of one of them first.
+    Stores with different hours, zones, labels or entries cannot be merged: clear or change these of one store first.
 
     Example: storewatch stores merge cafe-old cafe
     """

@@ -23,7 +23,7 @@ from storewatch.ingest.scopes import (
     reject_unknown_targets,
 )
 from storewatch.ingest.weekdays import WeekdayNotation
-from storewatch.stores.gaps import some
+from storewatch.stores.gaps import first_ids
 
 REJECTED_STORES: Final = pl.Schema({"store_id": pl.String, "reason": pl.String})
 SETTINGS: Final = {ImportTable.WEEKLY_HOURS: Setting.WEEKLY_HOURS, ImportTable.TIMEZONES: Setting.TIMEZONE}
@@ -184,7 +184,7 @@ def _differing(what: str, rows: pl.DataFrame) -> Iterator[str]:
     """Yield a sentence if stores have several of some distinct rows. what: the plural of such a row."""
     stores = rows.filter(pl.col("store_id").is_duplicated())["store_id"].unique(maintain_order=True)
     if stores.len():
-        yield f"of several {what} of a store the last row counts: {some(list(stores))}"
+        yield f"of several {what} of a store the last row counts: {first_ids(list(stores))}"
 
 
 def rejected_stores(columns: pl.DataFrame, bad: pl.DataFrame, allowed: Allowed | None) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""What a store is now, what it was over time, and how it is changed.
+"""The state of stores now, their timelines and outages, and changes of stores.
 
-Use cases that return values: the API, pages, alerts and the command line render them.
+The functions return values. The API, the pages and the command line render them.
 """

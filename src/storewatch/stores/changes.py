@@ -1,4 +1,4 @@
-"""How one store is created, changed and deleted."""
+"""Create, change, rename, merge and delete a store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,9 +28,8 @@ _ALL_TIME_US: Final = (-(2**62), 2**62)
 class StoreFields:
     """Checked fields of one store; None where a field is left as it is.
 
-    hours: rows as of `weekly_intervals`; hours_from: the local date from which they hold. zones: columns.TIMEZONES.
-    lives: as in StoreChanges.
-    labels: the ones to set, or to remove where None.
+    hours: rows as of `weekly_intervals`; hours_from: the local date from which they apply. zones: columns.TIMEZONES.
+    lives: as in StoreChanges. labels: the value of each label to set; None removes the label.
     """
 
     hours: pl.DataFrame | None = None
@@ -66,8 +65,8 @@ def change_store(
 def delete_store(store_id: str, *, catalog: Catalog, lake: Lake, scope: Scope = ALL_STORES, now: datetime) -> None:
     """Delete a store that was never observed, with its hours, zone and labels.
 
-    Raises UnknownStoreError, StoreInUseError when the lake holds observations of it, LakeConflictError when new
-    observations kept arriving while it looked for some.
+    Raises UnknownStoreError, StoreInUseError if the lake has observations of the store, LakeConflictError if other
+    writers added observations during every search.
     """
     for _ in range(DELETE_ATTEMPTS):
         # The catalog refuses to delete when it knows a lake version later than the one that was searched.
@@ -79,15 +78,15 @@ def delete_store(store_id: str, *, catalog: Catalog, lake: Lake, scope: Scope = 
             raise StoreInUseError(store_id)
         if catalog.stores.delete(store_id, lake_version=snapshot.version):
             return
-    raise LakeConflictError("Polls kept coming in while the store was to be deleted; nothing was changed. Try again.")
+    raise LakeConflictError("New polls arrived at every attempt to delete the store. Nothing was changed; try again.")
 
 
 def merge_stores(store_id: str, into: str, *, catalog: Catalog, lake: Lake, now: datetime) -> int:
-    """Move the polls of a store and everything that is known of it to another store, and delete the store.
+    """Move the polls and all other data of a store to another store, delete the store, and return how many polls moved.
 
-    Of polls of both at one instant the one loaded later wins. Returns how many polls were moved. When it fails between
-    the lake and the catalog, doing it again completes it. Raises UnknownStoreError, StoreMergeError where both stores
-    have different hours, zones, labels or entries, LakeConflictError when new polls of the store kept arriving.
+    If both stores have a poll at one instant, the poll that was loaded later stays. After a failure between the lake
+    and the catalog, a second call completes the merge. Raises UnknownStoreError, StoreMergeError if the stores have
+    different hours, zones, labels or entries, LakeConflictError if new polls of the store arrived at every attempt.
     """
     if store_id == into:
         raise InvalidParameterError("into", "A store cannot be merged into itself; name another one.")
@@ -98,8 +97,7 @@ def merge_stores(store_id: str, into: str, *, catalog: Catalog, lake: Lake, now:
 def rename_store(store_id: str, new_id: str, *, catalog: Catalog, lake: Lake, now: datetime) -> int:
     """Change the id of a store and of its polls. Return how many polls were moved.
 
-    Raises UnknownStoreError, StoreExistsError where there is a store with the new id, LakeConflictError as
-    `merge_stores`.
+    Raises UnknownStoreError, StoreExistsError if a store has the new id, LakeConflictError as in `merge_stores`.
     """
     catalog.stores.check_rename(store_id, new_id)
     return _move(store_id, new_id, catalog=catalog, lake=lake, now=now)
@@ -116,4 +114,6 @@ def _move(store_id: str, into: str, *, catalog: Catalog, lake: Lake, now: dateti
             continue
         if catalog.stores.merge(store_id, into, lake_version=snapshot.version, now=now):
             return moved
-    raise LakeConflictError("Polls of the store kept coming in; those before have the new id already. Try again.")
+    raise LakeConflictError(
+        "New polls of the store arrived at every attempt. Older polls have the new id already; try again."
+    )

@@ -1,4 +1,4 @@
-"""Stores as they are at this moment: one, a page of many, counts by state."""
+"""Read stores with their state at this moment: one store, a page of stores, or counts by state."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from storewatch.stores.evidence import newest_of
 from storewatch.stores.states import Moment, Spread, last_polls, states_at
 
 _KEPT_SCOPES: Final = 64
-# Polls whose time is further ahead of the wall's clock are rejected (docs/semantics.md, "Bad input").
+# Polls whose time is further ahead of the system clock are rejected (docs/semantics.md, "Bad input").
 AHEAD_US: Final = 5 * MINUTE_US
 # The catalog can sort by these; for the other orders the lake has to be read.
 BY_CATALOG: Final = (StoreOrder.ID, StoreOrder.ID_DOWN, StoreOrder.NAME, StoreOrder.NAME_DOWN)
@@ -35,8 +35,8 @@ class StoreNow:
     """One store and its state at as_of. timezone, intervals: None where the default holds.
 
     intervals: its open spans in seconds of the local week. last_poll_us: None without any in LAST_POLL_DAYS. opened_on,
-    closed_on: the local dates between which it is in business, None without such an end. rejected: what has the
-    default because its rows were rejected.
+    closed_on: the first local dates in business and out of business, None if there is no such date. rejected: the
+    settings that have the default because their rows were rejected.
     """
 
     store_id: str
@@ -70,7 +70,7 @@ class StoreListing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Whole:
+class _StatesOfAll:
     """All stores of a scope at a moment. frame: store_id, state (STATE)."""
 
     moment: Moment
@@ -79,7 +79,7 @@ class _Whole:
 
 @dataclass(kw_only=True)
 class CurrentStores:
-    """The stores of one installation at this moment. clock: the wall's clock.
+    """The stores of one installation at this moment. clock: the system clock.
 
     Results about all stores are kept until the lake or the catalog changes.
     """
@@ -88,16 +88,16 @@ class CurrentStores:
     lake: Lake
     clock: Callable[[], datetime]
     _moments: dict[Scope, Moment] = field(default_factory=dict)
-    _wholes: dict[Scope, _Whole] = field(default_factory=dict)
+    _states_of_all: dict[Scope, _StatesOfAll] = field(default_factory=dict)
     _last_polls: dict[Scope, tuple[Moment, pl.Series]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def moment(self, scope: Scope = ALL_STORES) -> Moment:
-        """Return the newest data and their as_of: the newest observation of the stores of the scope.
+        """Return the newest data with as_of: the time of the newest observation of the stores of the scope.
 
-        While polls arrive live it is the wall's clock where that is earlier: a device whose clock is a few minutes
-        ahead does not move the clock of all stores. Without new data the moment stays until that observation's time has
-        come.
+        While polls arrive live, as_of is the system clock if that is earlier. A device whose clock is a few minutes
+        ahead then does not move as_of for all stores. Without new data the moment stays the same until the system
+        clock reaches that observation.
         """
         snapshot, version, now_us = self.lake.snapshot(), self.catalog.version(), instant_us(self.clock())
         known = self._moments.get(scope)
@@ -113,14 +113,14 @@ class CurrentStores:
         return _keep(self._moments, scope, moment)
 
     def read(self, store_id: str, scope: Scope = ALL_STORES) -> tuple[StoreRows, Moment]:
-        """Return what the catalog has of one store, and the moment. Raises UnknownStoreError."""
+        """Return the rows of one store in the catalog, and the moment. Raises UnknownStoreError."""
         rows = self.catalog.stores.find(store_id, scope)
         if rows is None:
             raise UnknownStoreError(store_id)
         return rows, self.moment(scope)
 
     def find(self, store_id: str, scope: Scope = ALL_STORES) -> tuple[Moment, StoreNow]:
-        """Return the moment, and one store at it. Raises UnknownStoreError when the scope has no store with this id."""
+        """Return the moment, and one store at that moment. Raises UnknownStoreError if the scope does not have it."""
         rows, moment = self.read(store_id, scope)
         return moment, describe(rows, moment)
 
@@ -165,7 +165,7 @@ class CurrentStores:
         """Count the stores of the filter and the scope by their state. out_of_business: as in `page`."""
         where = where or StoreFilter()
         where = where if out_of_business else self._in_business(where, self.moment(scope))
-        states = self._filtered(self._whole(scope).frame, where)
+        states = self._filtered(self._read_states_of_all(scope).frame, where)
         counts = dict(states["state"].value_counts().iter_rows())
         return {state: counts.get(state.value, 0) for state in StoreState}
 
@@ -182,7 +182,7 @@ class CurrentStores:
     def _in_state(
         self, where: StoreFilter, scope: Scope, state: StoreState, order: StoreOrder, after: Place
     ) -> pl.Series:
-        states = self._whole(scope).frame.filter(pl.col("state") == state.value)
+        states = self._read_states_of_all(scope).frame.filter(pl.col("state") == state.value)
         if where == StoreFilter() and order is StoreOrder.ID:
             return states.filter(pl.col("store_id") > after[0] if after else pl.lit(value=True))["store_id"]
         known = self.catalog.stores.list_ids(where, order=order, after=_texts(after)).to_frame()
@@ -206,9 +206,9 @@ class CurrentStores:
     ) -> list[str]:
         by_poll = order in (StoreOrder.LAST_POLL, StoreOrder.LAST_POLL_DOWN)
         down = order in (StoreOrder.LAST_POLL_DOWN, StoreOrder.STATE_DOWN)
-        whole = self._whole(scope)
-        frame = whole.frame
-        key = self._polls(scope, whole).to_physical() if by_poll else frame["state"].to_physical().cast(pl.Int64)
+        every = self._read_states_of_all(scope)
+        frame = every.frame
+        key = self._polls(scope, every).to_physical() if by_poll else frame["state"].to_physical().cast(pl.Int64)
         frame = frame.with_columns(key=-key if down else key)
         frame = self._filtered(frame, where)
         if state is not None:
@@ -221,9 +221,9 @@ class CurrentStores:
         # The stores are in the order of their ids already.
         return frame.sort("key", maintain_order=True).head(limit)["store_id"].to_list()
 
-    def _whole(self, scope: Scope) -> _Whole:
+    def _read_states_of_all(self, scope: Scope) -> _StatesOfAll:
         with self._lock:
-            moment, known = self.moment(scope), self._wholes.get(scope)
+            moment, known = self.moment(scope), self._states_of_all.get(scope)
             if known is not None and known.moment.same_data(moment):
                 return known
             rows = self.catalog.stores.read_all()
@@ -232,15 +232,15 @@ class CurrentStores:
                 stores = stores.join(self._ids(scope).to_frame(), on="store_id", how="semi", maintain_order="left")
             states = states_at(moment, stores, rows.patterns, rows.changes, _spread_of(scope), rows.reclassifications)
             frame = stores.select("store_id", state=states)
-            return _keep(self._wholes, scope, _Whole(moment=moment, frame=frame))
+            return _keep(self._states_of_all, scope, _StatesOfAll(moment=moment, frame=frame))
 
-    def _polls(self, scope: Scope, whole: _Whole) -> pl.Series:
+    def _polls(self, scope: Scope, every: _StatesOfAll) -> pl.Series:
         """Return the last polls of these stores, in their order."""
         with self._lock:
             known = self._last_polls.get(scope)
-            if known is None or not whole.moment.same_data(known[0]):
-                polls = last_polls(whole.moment.snapshot, whole.frame["store_id"], _spread_of(scope))
-                known = _keep(self._last_polls, scope, (whole.moment, polls))
+            if known is None or not every.moment.same_data(known[0]):
+                polls = last_polls(every.moment.snapshot, every.frame["store_id"], _spread_of(scope))
+                known = _keep(self._last_polls, scope, (every.moment, polls))
             return known[1]
 
     def _ids(self, scope: Scope) -> pl.Series:
@@ -248,7 +248,7 @@ class CurrentStores:
 
 
 def _live_us(newest_us: int, now_us: int) -> int:
-    """Return the moment of states: the newest observation, or now where that is up to AHEAD_US earlier."""
+    """Return as_of: now if the newest observation is up to AHEAD_US later than now, otherwise that observation."""
     return now_us if now_us < newest_us <= now_us + AHEAD_US else newest_us
 
 
@@ -320,6 +320,7 @@ def _texts(after: Sequence[str | int | None]) -> tuple[str | None, ...]:
 
 
 def _keep(kept: dict[Scope, T], scope: Scope, value: T) -> T:
+    """Keep and return the value of a scope. The value that was kept first is dropped when there are too many."""
     if len(kept) >= _KEPT_SCOPES:
         kept.pop(next(iter(kept)), None)
     kept[scope] = value

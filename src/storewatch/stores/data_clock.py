@@ -1,7 +1,7 @@
 """The warning that as_of does not fit the polls: few of the stores that are polled were polled on its last day.
 
-The rule is in docs/semantics.md, "When as_of does not fit the polls". Everything that shows the warning takes its text
-and its members from ClockWarning.
+The rule is in docs/semantics.md, "When as_of does not fit the polls". ClockWarning has the text and the JSON members
+for all outputs.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from storewatch.lake import Snapshot
 from storewatch.stores.evidence import StoresToRead, read_evidence
 
 WEEK_US: Final = 7 * DAY_US
-# A pause is a whole UTC day without a poll; one that ended longer ago than this says nothing about as_of.
+# A pause is a whole UTC day without a poll. Pauses that ended longer ago than this do not count.
 PAUSE_DAYS: Final = 31
 
 _DAY: Final = timedelta(days=1)
@@ -83,9 +83,9 @@ def check_clock(
 ) -> ClockWarning | None:
     """Return the warning for some stores, None where as_of fits their polls.
 
-    stores: what to ask the lake for, as of `read_rows`. last_us: int64[S], the last poll of each store from
-    last_from_us to as_of, 0 without one, where that is known. Most often it is enough: the lake is read further back
-    only if fewer than half of the stores were polled on the last day.
+    stores: which stores to read from the lake, as in `read_rows`. last_us: int64[S], the last poll of each store from
+    last_from_us to as_of, 0 without one; None if it is not known. The lake is read further back only if fewer than
+    half of the stores were polled on the last day.
     """
     if last_us is None or last_from_us is None or last_from_us > as_of_us - DAY_US:
         last_from_us = as_of_us - DAY_US + 1

@@ -17,7 +17,7 @@ from storewatch.lake import Snapshot
 from storewatch.lake.overwritten import counting
 from storewatch.stores.poll_texts import common_spelling
 
-# What the lake is asked for: the stores [first, last) by id (last None: to the end), some ids, or None for all stores.
+# The stores to read from the lake: [first, last) by id (last None: to the end), a list of ids, or None for all stores.
 StoresToRead = tuple[str, str | None] | list[str] | None
 
 
@@ -66,11 +66,11 @@ class StoreList:
         return self.frame.height == self.known
 
     def only(self, store_ids: pl.Series) -> "StoreList":
-        """Return a list of those of its stores that have these ids."""
+        """Return the list with only the stores of these ids."""
         return self.at(self.store_ids.is_in(store_ids.implode()).to_numpy())
 
     def at(self, kept: npt.NDArray[np.bool_]) -> "StoreList":
-        """Return a list of the stores where `kept`, bool[S], is true."""
+        """Return the list with only the stores for which `kept`, bool[S], is true."""
         if kept.all():
             return self
         frame = self.frame.filter(pl.Series(kept))
@@ -78,7 +78,7 @@ class StoreList:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeenRows:
+class ObservationRows:
     """Observations of some stores in the order of the lake, repeated ones included.
 
     store_index: uint32[N], the place of the store; observed_us, loaded_us: int64[N]; active: uint8[N]. details: reason
@@ -125,12 +125,13 @@ def read_rows(
     *,
     sources: tuple[str, ...] = (),
     detailed: bool = False,
-) -> SeenRows:
-    """Read the observations of `store_ids` in a range, both ends included; they are numbered in the order of the ids.
+) -> ObservationRows:
+    """Read the observations of `store_ids` in a range, both ends included. Stores are numbered in the order of the ids.
 
-    stores: what to ask the lake for; None when `store_ids` are all stores. Rows of other stores are dropped. sources:
-    only observations of these (in their common spelling). They are chosen from those that count: of one store and
-    instant the latest loaded one, whatever its source, as `optimize` keeps no other. detailed: read the details.
+    stores: which stores to read from the lake; None if `store_ids` are all stores. Rows of other stores are dropped.
+    sources: only observations of these sources, in their common spelling. They are chosen after repeated observations
+    are dropped: of one store and instant the one loaded last counts, because `optimize` keeps no other. detailed: read
+    reason and source.
     """
     rows = snapshot.read(*range_us, stores=stores, detailed=detailed or bool(sources))
     if sources:
@@ -143,7 +144,7 @@ def read_rows(
     if runs["place"].has_nulls():
         wanted = np.repeat(runs["place"].is_not_null().to_numpy(), runs["len"].to_numpy())
         rows, runs = rows.filter(wanted), runs.drop_nulls("place")
-    return SeenRows(
+    return ObservationRows(
         store_index=np.repeat(runs["place"].to_numpy(), runs["len"].to_numpy()),
         observed_us=rows["observed_at"].to_physical().to_numpy(),
         active=rows["active"].cast(pl.UInt8).to_numpy(),

@@ -1,4 +1,4 @@
-"""The catalog follows the lake: every store that was observed is registered."""
+"""Register every store of the lake in the catalog."""
 
 from datetime import datetime
 from typing import Final
@@ -15,10 +15,10 @@ MAX_REMEMBERED: Final = 1_000_000
 
 
 def follow_lake(catalog: Catalog, lake: Lake, now: datetime) -> int:
-    """Register the stores that the lake got since the catalog last followed it. Return how many were new.
+    """Register the stores in commits of the lake that the catalog does not know yet. Return how many were new.
 
-    Other writers append to the lake, and an import may be killed between its commit to the lake and the one to the
-    catalog.
+    Such commits exist because other writers append to the lake, and because an import may be killed after its commit
+    to the lake and before its commit to the catalog.
     """
     known, snapshot = catalog.stores.lake_version_known(), lake.snapshot()
     if snapshot.version == known:
@@ -30,7 +30,7 @@ def follow_lake(catalog: Catalog, lake: Lake, now: datetime) -> int:
 def followed_snapshot(catalog: Catalog, lake: Lake, now: datetime, version: int | None = None) -> Snapshot:
     """Return a snapshot of the lake whose stores are all registered in the catalog.
 
-    The snapshot is taken before the catalog follows: a store that comes in between is registered too early, never late.
+    The snapshot is taken first, so a store that arrives meanwhile is registered early and never late.
     """
     snapshot = lake.snapshot(version)
     follow_lake(catalog, lake, now)
@@ -38,10 +38,10 @@ def followed_snapshot(catalog: Catalog, lake: Lake, now: datetime, version: int 
 
 
 class StoreRegistrar:
-    """Registers the stores of polls that were committed. For one thread.
+    """Registers the stores of committed polls. One thread may use it.
 
-    Remembers which stores are registered, so that polls of known stores cost one small query. A change of the catalog,
-    which may have removed a store, makes it forget them.
+    It remembers registered stores, so polls of known stores cost one small query. It forgets them when the catalog
+    changes, because a store may have been removed.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -50,9 +50,9 @@ class StoreRegistrar:
         self._catalog_version = -1
 
     def register(self, store_ids: pl.Series, now: datetime) -> None:
-        """Register those of these stores that the catalog does not have.
+        """Register the stores that the catalog does not have.
 
-        Raises CatalogUnavailableError where the catalog cannot be used and a store is not known to be registered.
+        Raises CatalogUnavailableError if the catalog cannot be used and it is unknown whether a store is registered.
         """
         ids = store_ids.to_list()
         try:

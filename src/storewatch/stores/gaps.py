@@ -1,4 +1,4 @@
-"""What the inputs leave open: stores without polls, polled stores without hours, stores whose rows were rejected."""
+"""Find gaps of the inputs: stores without polls, polled stores without hours, stores whose rows were rejected."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ _SCIENTIFIC: Final = re.compile(r"([0-9])(?:[.,]([0-9]{1,20}))?[eE]\+?([0-9]{1,3
 
 @dataclass(frozen=True, kw_only=True)
 class InputGaps:
-    """Counts of stores that the inputs do not agree on, with the first ids of each.
+    """Stores for which an input is missing or was rejected: their numbers and their first ids.
 
     named: stores in hours, zones or labels; unpolled: those of them without polls. polled: stores with polls; hourless:
     those of them without hours. alike: pairs of an unpolled id and a polled one that agree in their first 15 digits.
@@ -45,12 +45,12 @@ class InputGaps:
     older_zone: tuple[str, ...]
 
     def lines(self) -> Iterator[str]:
-        """Return sentences for people, none where nothing is open."""
+        """Return a sentence for each gap."""
         if self.polled and self.unpolled:
-            named, ids = counted(self.named, "store"), some(self.unpolled_ids, self.unpolled)
+            named, ids = counted(self.named, "store"), first_ids(self.unpolled_ids, self.unpolled)
             yield f"{self.unpolled:,} of the {named} in hours, zones or labels {_have(self.unpolled)} no polls: {ids}"
         if self.hourless:
-            polled, ids = counted(self.polled, "polled store"), some(self.hourless_ids, self.hourless)
+            polled, ids = counted(self.polled, "polled store"), first_ids(self.hourless_ids, self.hourless)
             yield f"{self.hourless:,} of the {polled} {_have(self.hourless)} no hours (open 24x7): {ids}"
         if self.alike:
             unpolled_id, polled_id = self.alike[0]
@@ -63,15 +63,15 @@ class InputGaps:
             (self.default_zone, self.older_zone, "time zone", DEFAULT_TIMEZONE),
         ):
             if default:
-                yield f"without {what} because the rows were rejected, so taken as {value}: {some(default)}"
+                yield f"without {what} because the rows were rejected, so taken as {value}: {first_ids(default)}"
             if older:
-                yield f"with the older {what} because all new rows were rejected: {some(older)}"
+                yield f"with the older {what} because all new rows were rejected: {first_ids(older)}"
 
 
 def find_gaps(catalog: Catalog, snapshot: Snapshot, among: pl.Series | None = None) -> InputGaps:
     """Compare the stores of the catalog with those polled up to a version of the lake. among: ids of stores; None: all.
 
-    Without `among` the stores count whose rows were rejected and that no other input has named yet.
+    Without `among`, stores whose rows were rejected count even if no other input names them.
     """
     stores, polled, fallbacks = catalog.stores.read_inputs(), snapshot.store_ids(), catalog.fallbacks.list_()
     if among is not None:
@@ -118,8 +118,8 @@ def _have(number: int) -> str:
     return "has" if number == 1 else "have"
 
 
-def some(ids: Sequence[str], count: int | None = None) -> str:
-    """Return the first ids, and that there are more."""
+def first_ids(ids: Sequence[str], count: int | None = None) -> str:
+    """Return the first ids as a text, and how many more there are."""
     count = len(ids) if count is None else count
     return ", ".join(ids[:SHOWN]) + (f" and {count - SHOWN:,} more" if count > SHOWN else "")
 

@@ -1,4 +1,4 @@
-"""The observations of stores as they were sent: listed, and deleted where they are wrong."""
+"""List the observations of a store as they were sent, and delete wrong observations."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ class StoredObservation:
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion:
-    """What a deletion takes out of the lake, or took out. lake_version: of its commit, None before or without one."""
+    """Observations that were deleted, or that would be. lake_version: of the commit, None if there is no commit."""
 
     observations: int
     stores: int
@@ -49,7 +49,7 @@ class Deletion:
 def read_observations(
     snapshot: Snapshot, store_id: str, from_us: int, to_us: int, limit: int | None = None
 ) -> list[StoredObservation]:
-    """List the first observations (None: all) of a store in `[from_us, to_us)`, of each instant the one that counts."""
+    """List the first observations (None: all) of a store in `[from_us, to_us)`; one that counts for each instant."""
     rows = counting(snapshot.read(from_us, to_us - 1, stores=[store_id], detailed=True))
     return [
         StoredObservation(**row)
@@ -63,9 +63,9 @@ def preview_deletion(lake: Lake, choice: Choice) -> Deletion:
 
 
 def delete_observations(lake: Lake, choice: Choice) -> Deletion:
-    """Delete the chosen observations in one commit of the lake, repeated ones too.
+    """Delete the chosen observations, also repeated ones, in one commit of the lake.
 
-    Older versions of the lake still have them, until those are deleted (retention of the lake's versions).
+    Older versions of the lake have the observations until retention deletes these versions.
     """
     found = find(lake.snapshot(), choice)
     return Deletion.of(found, lake.delete(choice).version)

@@ -1,4 +1,4 @@
-"""The outages of one store in a range, and the parts of it that reports share."""
+"""Find the outages of one store in a range. Reports use the same functions on outages."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -19,9 +19,9 @@ from storewatch.engine.outages import LOOKAROUND_US, NO_INSTANT, Outages, Outage
 from storewatch.stores.evidence import read_rows
 from storewatch.stores.reasons import inactive_polls, with_reasons
 from storewatch.stores.states import Moment
-from storewatch.stores.timeline import HistoryQuery, Range, range_totals, read_store
+from storewatch.stores.timeline import HistoryQuery, Range, range_totals, read_engine_inputs
 
-# What is counted of the outages of each store; ended: of those that are over.
+# The figures of the outages of each store; ended: only of outages that are over.
 COUNTED: Final = ("outages", "down_us", "longest_us", "ended", "ended_down_us", "up_us")
 LONGEST: Final = COUNTED.index("longest_us")
 
@@ -43,9 +43,9 @@ class Outage:
     """An outage, cut to the range.
 
     start_local: the store's local time at start_at. down_us: its business time; wall_us: from start to end. opened_at:
-    the poll that is the reason for its start; closed_at: the poll that ended it. position: where it lies in its
+    the poll that is the reason for its start; closed_at: the poll that ended it. position: its place in its
     sessions (late_open, early_close, middle, whole). state: ended, ongoing, continues. cause, note: of the annotation
-    that overlaps it. inactive_polls: those that say it was down; reason: the most frequent one of their reasons,
+    that overlaps it. inactive_polls: how many polls found it down; reason: the most frequent one of their reasons,
     reason_polls: how many have it; reasons: all of them in words. These four are None where no poll has a reason.
     """
 
@@ -69,7 +69,7 @@ class Outage:
 
 @dataclass(frozen=True, kw_only=True)
 class OutageStatistics:
-    """How many outages and how long; None where there is nothing to divide by (docs/semantics.md, rule 21)."""
+    """The number and length of outages; None for a division by zero (docs/semantics.md, rule 21)."""
 
     outages: int
     outage_us: int
@@ -97,16 +97,16 @@ def store_outages(
 
     min_duration_us: shorter outages are left out.
     """
-    seen = read_store(store, moment, query, LOOKAROUND_US)
+    inputs = read_engine_inputs(store, moment, query, LOOKAROUND_US)
     window = np.array([[query.range.from_us, query.range.to_us]], np.int64)
-    found = outages(seen, window, np.zeros(1, np.int64), min_duration_us=min_duration_us)
-    totals_us = range_totals(seen, query.range)
+    found = outages(inputs, window, np.zeros(1, np.int64), min_duration_us=min_duration_us)
+    totals_us = range_totals(inputs, query.range)
     counted = np.zeros((1, len(COUNTED)), np.int64)
     count_outages(counted, found)
     counted[:, COUNTED.index("up_us")] = totals_us[:, Status.UP]
     ids = store.frame["store_id"]
     readings = local_readings(store.frame["timezone"][0] or DEFAULT_TIMEZONE, found.start_us)
-    polls = _read_inactive_polls(store, moment, query, seen.sessions)
+    polls = _read_inactive_polls(store, moment, query, inputs.sessions)
     rows = with_reasons(outage_rows(found, found.store), polls).with_columns(
         start_local=pl.Series(readings).cast(pl.Datetime("us"))
     )
@@ -135,7 +135,7 @@ def _read_inactive_polls(
 
 
 def count_outages(counted: Int64s, found: Outages) -> None:
-    """Add outages to what is counted of stores: int64[S,...], the first columns are COUNTED."""
+    """Add outages to the figures of stores, int64[S,...]; the first columns are COUNTED."""
     ended = found.state == OutageState.ENDED
     np.add.at(counted[:, COUNTED.index("outages")], found.store, 1)
     np.add.at(counted[:, COUNTED.index("down_us")], found.store, found.down_us)
@@ -147,8 +147,8 @@ def count_outages(counted: Int64s, found: Outages) -> None:
 def outage_figures(counted: Int64s) -> pl.DataFrame:
     """Return COUNTED, int64[N, 6], as the columns of OutageStatistics.
 
-    mean, mttr and mtbf are rounded down to whole microseconds: down time an outage, down time an outage that ended, up
-    time an outage.
+    mean is the down time per outage, mttr the down time per outage that ended, mtbf the up time per outage. All three
+    are rounded down to whole microseconds.
     """
     number, has_any, has_ended = pl.col("outages"), pl.col("outages") > 0, pl.col("ended") > 0
     return pl.DataFrame(counted, schema=dict.fromkeys(COUNTED, pl.Int64), orient="row").select(

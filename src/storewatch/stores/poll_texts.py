@@ -1,4 +1,4 @@
-"""The texts `reason` and `source` of observations: which spellings are one, and the reasons with a fixed meaning."""
+"""Compare the texts `reason` and `source` of observations by one common spelling; name the known reasons."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""Why stores were down: the reasons that came with inactive polls, counted for each outage."""
+"""Count the reasons of inactive polls for each outage."""
 
 from typing import Final
 
@@ -9,16 +9,16 @@ import polars as pl
 from storewatch.domain.columns import Int64s
 from storewatch.domain.plurals import counted
 from storewatch.engine.opening.sessions import Sessions
-from storewatch.stores.evidence import SeenRows
+from storewatch.stores.evidence import ObservationRows
 
-# What is counted of an outage. reason: the most frequent one; reasons: all of them in words.
+# The reasons of an outage. reason: the most frequent one; reasons: all of them in words.
 REASON_COLUMNS: Final = pl.Schema(
     {"inactive_polls": pl.Int64, "reason": pl.String, "reason_polls": pl.Int64, "reasons": pl.String}
 )
 NOT_GIVEN: Final = "no reason given"
 
 
-def counted_polls(rows: SeenRows, sessions: Sessions) -> pl.DataFrame:
+def counted_polls(rows: ObservationRows, sessions: Sessions) -> pl.DataFrame:
     """Return the polls that count, of each store and instant one: store, observed_us, active, reason, in_session.
 
     Ordered by store and time, as evidence is. Every reason is null where rows have no details.
@@ -43,7 +43,7 @@ def counted_polls(rows: SeenRows, sessions: Sessions) -> pl.DataFrame:
     return found.with_columns(in_session=pl.Series(inside))
 
 
-def inactive_polls(rows: SeenRows, sessions: Sessions) -> pl.DataFrame:
+def inactive_polls(rows: ObservationRows, sessions: Sessions) -> pl.DataFrame:
     """Return the inactive polls in sessions: store, observed_us, reason."""
     polls = counted_polls(rows, sessions).filter(~pl.col("active"), pl.col("in_session"))
     return polls.select("store", "observed_us", "reason")
@@ -104,10 +104,10 @@ def _in_session(sessions: Sessions, store: Int64s, at_us: Int64s) -> npt.NDArray
     inside = np.zeros(len(store), bool)
     calendar_of = sessions.calendar_of[store]
     for calendar in np.unique(calendar_of).tolist():
-        mine = np.flatnonzero(calendar_of == calendar)
+        of_calendar = np.flatnonzero(calendar_of == calendar)
         part = slice(sessions.offsets[calendar], sessions.offsets[calendar + 1])
         opens, closes = sessions.open_us[part], sessions.close_us[part]
-        place = np.searchsorted(opens, at_us[mine], side="right") - 1
+        place = np.searchsorted(opens, at_us[of_calendar], side="right") - 1
         begun = place >= 0
-        inside[mine[begun]] = at_us[mine[begun]] < closes[place[begun]]
+        inside[of_calendar[begun]] = at_us[of_calendar[begun]] < closes[place[begun]]
     return inside

@@ -49,6 +49,7 @@ class Moment:
     newest_us: int | None
 
     def same_data(self, other: "Moment | None") -> bool:
+        """Return whether both moments have the same lake, catalog and as_of."""
         return (
             other is not None
             and self.snapshot.version == other.snapshot.version
@@ -57,7 +58,7 @@ class Moment:
         )
 
     def is_outdated(self, now_us: int) -> bool:
-        """Return whether the wall's clock has reached the newest observation, which as_of does not have yet."""
+        """Return whether as_of is before the newest observation although the system clock has reached it."""
         return self.newest_us is not None and self.as_of_us != self.newest_us and now_us >= self.newest_us
 
 
@@ -91,7 +92,7 @@ def states_at(
     ids = stores["store_id"]
     evidence = read_evidence(moment.snapshot, ids, (start_us, as_of_us), _to_read(ids, spread))
     window = np.array([[as_of_us, as_of_us + 1]], np.int64)
-    # At one instant few stores are reclassified, and each takes a while.
+    # Few stores are reclassified at one instant, and grouping each of them is slow.
     at_once = reclassifications.filter(pl.lit(instant_of(as_of_us)).is_between("start_at", "end_at", closed="left"))
     inputs = EngineInputs(
         evidence=evidence,

@@ -1,4 +1,4 @@
-"""Counts and sizes of an installation. Numbers that take long to compute are kept until something changes."""
+"""Read counts and sizes of an installation. Numbers that take long to compute are kept until something changes."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +17,7 @@ from storewatch.stores.gaps import InputGaps, find_gaps
 class InstallationStatus:
     """Counts and sizes; size_bytes is the home folder's size on disk, lake_bytes that of the lake's current version.
 
-    gaps: what the inputs leave open.
+    gaps: stores for which an input is missing or was rejected.
     """
 
     stores: int
@@ -108,7 +108,7 @@ class StatusReader:
 
 
 def read_status(catalog: Catalog, snapshot: Snapshot, home: Path) -> InstallationStatus:
-    """Return the status of an installation, computed anew."""
+    """Read the status of an installation without any kept numbers."""
     return StatusReader(home=home).read(catalog, snapshot)
 
 

@@ -1,4 +1,4 @@
-"""One store over a range of time: its sessions, spans and polls, its figures in all and by local day or hour.
+"""Compute one store over a range: its sessions, spans and polls, and its figures in total and by local day or hour.
 
 Only the rows and the calendar of this store are read.
 """
@@ -89,7 +89,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """What happened to a store in a range.
+    """The sessions, spans, polls and figures of a store in a range.
 
     sessions: (open, close), cut to the range; totals_us: int64[1,4], last axis by Status.
     """
@@ -104,7 +104,7 @@ class Timeline:
 
 @dataclass(frozen=True, kw_only=True)
 class Availability:
-    """The figures of a store in a range and in its parts, which add up to it exactly.
+    """The figures of a store in a range and in its parts. The parts add up to the range exactly.
 
     starts: the local time at which the day or hour of each part begins; edges_us: int64[B+1];
     totals_us: int64[1+B,4], the whole range first, by Status; measures: of them.
@@ -147,19 +147,19 @@ def choose_range(
 
 def store_timeline(store: StoreRows, moment: Moment, query: HistoryQuery) -> Timeline:
     """Return the sessions, spans, polls and figures of the one store of `store`."""
-    seen = read_store(store, moment, query)
-    found = spans(seen, query.range.from_us, query.range.to_us)
-    totals_us = range_totals(seen, query.range)
+    inputs = read_engine_inputs(store, moment, query)
+    found = spans(inputs, query.range.from_us, query.range.to_us)
+    totals_us = range_totals(inputs, query.range)
     return Timeline(
         range=query.range,
-        sessions=_clipped(seen.sessions, query.range),
+        sessions=_clipped(inputs.sessions, query.range),
         spans=[
             Span(start_us=start_us, end_us=end_us, status=Status(status))
             for start_us, end_us, status in zip(
                 found.start_us.tolist(), found.end_us.tolist(), found.status.tolist(), strict=True
             )
         ],
-        polls=_polls(seen.evidence, seen.sessions, query.range, _details(store, moment.snapshot, query.range)),
+        polls=_polls(inputs.evidence, inputs.sessions, query.range, _details(store, moment.snapshot, query.range)),
         totals_us=totals_us,
         measures=measure(totals_us),
     )
@@ -171,16 +171,16 @@ def store_availability(store: StoreRows, moment: Moment, query: HistoryQuery, st
     The first and last part are cut to the range. A skipped hour is no part, a repeated one is part of its first
     reading (SEMANTICS 5).
     """
-    seen = read_store(store, moment, query)
+    inputs = read_engine_inputs(store, moment, query)
     starts, edges_us = _local_parts(_timezone(store), query.range, step)
-    parts_us = bucket_totals(seen, edges_us[None], np.zeros(1, np.int64))[0]
-    totals_us = np.concatenate([range_totals(seen, query.range), parts_us])
+    parts_us = bucket_totals(inputs, edges_us[None], np.zeros(1, np.int64))[0]
+    totals_us = np.concatenate([range_totals(inputs, query.range), parts_us])
     return Availability(
         range=query.range, starts=starts, edges_us=edges_us, totals_us=totals_us, measures=measure(totals_us)
     )
 
 
-def read_store(store: StoreRows, moment: Moment, query: HistoryQuery, around_us: int = 0) -> EngineInputs:
+def read_engine_inputs(store: StoreRows, moment: Moment, query: HistoryQuery, around_us: int = 0) -> EngineInputs:
     """Read what the engine needs of the one store of `store`, in the range and `around_us` before and after it."""
     # A store without any observation has no as_of; every instant gives the same figures then.
     as_of_us = query.range.to_us if moment.as_of_us is None else moment.as_of_us
@@ -201,10 +201,10 @@ def read_store(store: StoreRows, moment: Moment, query: HistoryQuery, around_us:
     )
 
 
-def range_totals(seen: EngineInputs, chosen: Range) -> Int64s:
+def range_totals(inputs: EngineInputs, chosen: Range) -> Int64s:
     """Return the business time of a range by Status: int64[1,4]."""
     window = np.array([[chosen.from_us, chosen.to_us]], np.int64)
-    return totals(seen, window).reshape(1, -1)
+    return totals(inputs, window).reshape(1, -1)
 
 
 def _clipped(sessions: Sessions, chosen: Range) -> list[tuple[int, int]]:

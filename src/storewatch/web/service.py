@@ -90,7 +90,7 @@ def build_service() -> FastAPI:
     service = FastAPIOffline(
         title="storewatch",
         version=__version__,
-        description="How long every store was really online during the hours it says it is open.",
+        description="How long each store was online during its business hours.",
         lifespan=_lifespan,
         redirect_slashes=False,  # PathMiddleware removes extra slashes
         # Routes, not routers: including a router builds every route again, and each request would be matched twice.

@@ -195,7 +195,7 @@ def test_repeated_hour_is_part_of_its_first_reading_and_a_skipped_one_is_none(cl
         ({"from": "2021-01-01T00:00:00Z", "to": "2023-01-01T00:00:00Z"}, "query.from"),
     ],
 )
-def test_range_that_cannot_be_is_refused(client: TestClient, kind: str, parameters: dict[str, str], field: str) -> None:
+def test_invalid_range_is_refused(client: TestClient, kind: str, parameters: dict[str, str], field: str) -> None:
     assert refused(client.get(f"/v1/stores/bar/{kind}", params=parameters)) == field
 
 

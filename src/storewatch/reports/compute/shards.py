@@ -20,7 +20,7 @@ from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.engine.opening.zones import local_readings
 from storewatch.lake import Snapshot
 from storewatch.reports.request.request import ReportRequest
-from storewatch.stores.evidence import SeenRows, StoreList, StoresToRead, newest_of, read_rows
+from storewatch.stores.evidence import ObservationRows, StoreList, StoresToRead, newest_of, read_rows
 
 # Rows of one shard. 1 M stores, 130 M polls peak at 0.9 GiB with 4 M rows, at 1.3 GiB with 8 M, in the same time.
 SHARD_ROWS: Final = 4_000_000
@@ -55,7 +55,7 @@ class Shard:
     first: int
     last: int
     store_ids: pl.Series
-    rows: SeenRows
+    rows: ObservationRows
     evidence: Evidence
     sessions: Sessions
     zones: tuple[str, ...]

@@ -44,7 +44,7 @@ pre {{ background: #f3f5f7; padding: .6rem .8rem; border-radius: 4px; overflow-x
 footer {{ color: #5b6875; margin-top: 2rem; }}
 </style>
 <h1>storewatch</h1>
-<p>How long every store was really online during the hours it says it is open.</p>
+<p>How long each store was online during its business hours.</p>
 <dl>
 {entries}
 </dl>
