@@ -15,7 +15,7 @@ INTERVALS = PATTERNS["intervals"]
 
 
 def rejected(*store_ids: str) -> dict[Setting, pl.DataFrame]:
-    rows = pl.DataFrame({"store_id": store_ids, "reason": ["bad"] * len(store_ids)})
+    rows = pl.DataFrame({"store_id": store_ids, "reason": ["bad"] * len(store_ids), "rejected_rows": len(store_ids)})
     return dict.fromkeys(Setting, rows)
 
 

@@ -71,6 +71,72 @@ def test_stores_that_keep_older_hours_or_zones_are_named_until_good_rows_come(tm
     assert shown("import", folders[0]) == shown("status") == shown("doctor") == [False, False]
 
 
+def test_doctor_has_the_gaps_of_the_inputs_in_json_and_quality_counts_rejected_rows(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    hours = "torn,0,9h,17h\ntorn,1,9h,17h\n9007199254740993000,0,09:00,17:00\n"
+    names = ("torn", "none", "9007199254740993123")
+    storewatch("import", write(tmp_path / "in", hours=f"{HOURS}\n{hours}", polls=polls(*names)), home=home)
+    report = json.loads(storewatch("doctor", "--format", "json", home=home).stdout)["report"]
+    text = storewatch("doctor", home=home).stdout.splitlines()
+    nothing = {"stores": 0, "store_ids": []}
+    gaps = report["input_gaps"]
+    assert gaps == {
+        "stores_named": 1,
+        "stores_polled": 3,
+        "without_polls": {"stores": 1, "store_ids": ["9007199254740993000"]},
+        "without_hours": {"stores": 3, "store_ids": sorted(names)},
+        "alike_in_15_digits": [{"store_id": "9007199254740993000", "polled_id": "9007199254740993123"}],
+        "default_hours_after_rejects": {"stores": 1, "store_ids": ["torn"]},
+        "default_timezone_after_rejects": nothing,
+        "older_hours_after_rejects": nothing,
+        "older_timezone_after_rejects": nothing,
+        "text": text[-len(gaps["text"]) :],
+    }
+    assert len(gaps["text"]) == 4
+    chosen = ("report", "--include", "doctor", "--include", "quality", "--format", "json", "--store-id")
+    for name, count in (("torn", 1), ("none", 0)):
+        report = json.loads(storewatch(*chosen, name, home=home).stdout)["report"]
+        gaps, (totals, *_) = report["input_gaps"], report["totals"].values()
+        assert (gaps["stores_polled"], gaps["default_hours_after_rejects"]["stores"]) == (1, count)
+        assert (totals["stores_with_rejected_rows"], totals["rejected_rows"]) == (count, 2 * count)
+
+
+def test_rows_broken_as_a_whole_name_their_stores(tmp_path: Path) -> None:
+    broken = {
+        "many,0,09:00,17:00,,extra": ["many"],
+        'open,0,"09:00,17:00': ["open"],
+        'join1,0,"09:00,17:00\njoin2,0,09:00,17:00"': ["join1", "join2"],
+        'left1,0,"09:00,17:00\nleft2,0,"09:00,17:00': ["left1", "left2"],
+        '"lost,0,09:00,17:00': [],
+    }
+    good = "fine,0,09:00,17:00\n"
+    for number, (row, ids) in enumerate(broken.items()):
+        home = tmp_path / f"home{number}"
+        done = storewatch("import", write(tmp_path / str(number), hours=f"{HOURS}\n{good}{row}\n{good}"), home=home)
+        named = f"without hours because the rows were rejected, so taken as open 24x7: {', '.join(ids)}"
+        assert (named in done.stdout) == bool(ids), done.stdout
+        unnamed = "1 rejected row of weekly hours without a readable store_id may be of any store"
+        assert (unnamed in done.stdout) == (not ids), done.stdout
+
+
+def test_broken_json_rows_name_their_stores(tmp_path: Path) -> None:
+    rest = '"day":0,"start_time_local":"09:00","end_time_local":"17:00"'
+    folder = tmp_path / "in"
+    folder.mkdir()
+    lines = [
+        f'{{"store_id":"fine",{rest}}}',
+        f'{{"store_id":"typed",{rest.replace("0", "true", 1)}}}',
+        f'{{"store_id":"twice","day":1,{rest}}}',
+        f'{{"store_id":"cut",{rest}',
+        f'{{"store_id":["list"],{rest}}}',
+        f'{{"store_id":"a","store_id":"b",{rest}}}',
+    ]
+    (folder / "hours.ndjson").write_text("\n".join(lines))
+    done = storewatch("import", folder, home=tmp_path / "home")
+    assert "without hours because the rows were rejected, so taken as open 24x7: cut, twice, typed" in done.stdout
+    assert "2 rejected rows of weekly hours without a readable store_id may be of any store" in done.stdout
+
+
 def test_ids_that_a_spreadsheet_has_rounded_are_not_mixed_up(tmp_path: Path) -> None:
     folder = write(
         tmp_path / "in",

@@ -193,10 +193,12 @@ def test_undo_keeps_what_was_set_after_the_import(load: Load, undo: Undo, sqlite
     rejected = load(HOURS + "a,0,9h,17h\nb,0,09:00,17:00\n")
     hours = pl.DataFrame({"store_id": ["a"], "intervals": [[]]}, schema_overrides={"intervals": PATTERNS["intervals"]})
     sqlite_catalog.stores.replace(StoreChanges(hours=hours), now=NOW)
-    again = StoreChanges(rejected={Setting.WEEKLY_HOURS: pl.DataFrame({"store_id": ["a"], "reason": ["later"]})})
+    again = StoreChanges(
+        rejected={Setting.WEEKLY_HOURS: pl.DataFrame({"store_id": ["a"], "reason": ["later"], "rejected_rows": [1]})}
+    )
     sqlite_catalog.stores.replace(again, now=NOW)
     undo(rejected)
-    assert fallbacks(sqlite_catalog) == [("a", "weekly_hours", "later", True)]
+    assert fallbacks(sqlite_catalog) == [("a", "weekly_hours", "later", 1, True)]
 
 
 def test_undo_that_was_killed_after_its_commit_to_the_lake_is_completed(

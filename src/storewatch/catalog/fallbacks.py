@@ -40,7 +40,7 @@ def write_fallbacks(
 ) -> int:
     """Add fallbacks for stores whose rows were rejected, and delete those of written stores. Return how many changed.
 
-    given: store_id of the stores whose setting is written. rejected: store_id and reason.
+    given: store_id of the stores whose setting is written. rejected: as in StoreChanges.
     """
     changed = 0
     if given is not None and given.height and connection.execute(select(1).select_from(fallbacks).limit(1)).first():
@@ -51,7 +51,8 @@ def write_fallbacks(
     if rejected is not None and rejected.height:
         noted = rejected.unique("store_id", keep="first", maintain_order=True)
         noted = noted if given is None else noted.join(given, on="store_id", how="anti", maintain_order="left")
-        changed += write_rows(connection, fallbacks, noted.select("store_id", "reason"), setting=setting, noted_at=now)
+        rows = noted.select("store_id", "reason", "rejected_rows")
+        changed += write_rows(connection, fallbacks, rows, setting=setting, noted_at=now)
     return changed
 
 
@@ -61,8 +62,9 @@ def _fallbacks() -> Select[Any]:
         and_(fallbacks.c.setting == Setting.WEEKLY_HOURS, or_(stores.c.weekly_hours_id.is_not(None), is_dated)),
         and_(fallbacks.c.setting == Setting.TIMEZONE, stores.c.timezone.is_not(None)),
     )
+    columns = (fallbacks.c[name] for name in FALLBACKS if name != "keeps_older")
     return (
-        select(fallbacks.c.store_id, fallbacks.c.setting, fallbacks.c.reason, case((keeps_older, 1), else_=0))
+        select(*columns, case((keeps_older, 1), else_=0))
         # A store that no input has named yet will have the default too.
         .outerjoin(stores, stores.c.store_id == fallbacks.c.store_id)
         .order_by(fallbacks.c.store_id, fallbacks.c.setting)

@@ -32,8 +32,8 @@ class StoreChanges:
     lake_version: every store polled up to this lake version is known after the change. It is noted only if the version
     noted before is `expected`, and never if `expected` is None.
 
-    rejected: store_id and reason of the stores whose rows of weekly hours or time zones were rejected; those that are
-    not in `hours` or `zones` are noted as fallbacks.
+    rejected: store_id, reason of the first and number (rejected_rows) of the rows of weekly hours or time zones that
+    were rejected, one row a store; those stores that are not in `hours` or `zones` are noted as fallbacks.
     """
 
     hours: pl.DataFrame | None = None

@@ -28,7 +28,7 @@ from storewatch.domain.errors import ImportChangedError, ImportNotKeptError, Unk
 UNDO_KEPT: Final = timedelta(days=30)
 # The name of the states of fallbacks. A later change of them never forbids an undo.
 _FALLBACKS: Final = "fallbacks"
-_FALLBACK: Final = ("store_id", "setting", "reason", "noted_at")
+_FALLBACK: Final = ("store_id", "setting", "reason", "rejected_rows", "noted_at")
 _STATES: Final = pl.Schema({"key": pl.String, "before": pl.String, "after": pl.String})
 
 
@@ -203,8 +203,8 @@ def _read_fallback_states(connection: Connection) -> dict[str, str]:
     """Return the state of every fallback by its key: the JSON of its columns, and of the store and the setting."""
     found = connection.execute(select(*(fallbacks.c[name] for name in _FALLBACK)))
     return {
-        json.dumps([store_id, setting]): json.dumps([store_id, setting, reason, noted_at.isoformat()])
-        for store_id, setting, reason, noted_at in found
+        json.dumps([store_id, setting]): json.dumps([store_id, setting, *values, noted_at.isoformat()])
+        for store_id, setting, *values, noted_at in found
     }
 
 

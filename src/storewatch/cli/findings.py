@@ -20,7 +20,6 @@ from storewatch.domain.plurals import counted
 if TYPE_CHECKING:
     import polars as pl
 
-    from storewatch.installation import Installation
     from storewatch.reports.compute.content import Content
 
 MOST_ROWS: Final = 50
@@ -59,15 +58,11 @@ def doctor(context: typer.Context, output: Output = "-", home: Home = None) -> N
     Example: storewatch doctor --label owner=acme
     Example: storewatch doctor --format json --output doctor.json
     """
-    _run(_with_window(context.obj, "last_30_days"), "doctor", output, home, _print_doctor, _print_gaps)
+    _run(_with_window(context.obj, "last_30_days"), "doctor", output, home, _print_doctor)
 
 
 def _with_window(options: OptionValues, window: str) -> OptionValues:
     return options if "windows" in options else {"windows": [window], "rolling": True} | options
-
-
-def _no_lines(_installation: "Installation") -> Iterable[str]:
-    return ()
 
 
 def _run(
@@ -76,7 +71,6 @@ def _run(
     output: str,
     home: Path | None,
     show: "Callable[[Content], Iterable[str]]",
-    closing: "Callable[[Installation], Iterable[str]]" = _no_lines,
 ) -> None:
     from storewatch.installation import compute_report
 
@@ -99,7 +93,7 @@ def _run(
             content = computed.enter_context(compute_report(installation, request, progress))
         warn(content)
         if as_text:
-            for line in (*show(content), *closing(installation)):
+            for line in show(content):
                 typer.echo(line)
         else:
             write_output(content, output)
@@ -217,12 +211,8 @@ def _print_doctor(content: "Content") -> Iterator[str]:
         f"{findings}{counted(first['stores'], 'store')}, {_utc(first['from_at'])} to {_utc(first['to_at'])} UTC"
         f"{'' if of_stores.is_empty() else '; nothing was changed'}."
     )
-
-
-def _print_gaps(installation: "Installation") -> Iterator[str]:
-    from storewatch.stores.gaps import find_gaps
-
-    yield from find_gaps(installation.catalog, installation.lake.snapshot()).lines()
+    if content.input_gaps is not None:
+        yield from content.input_gaps.lines()
 
 
 def _effect(finding: Mapping[str, Any]) -> str:

@@ -59,9 +59,15 @@ REJECTS: Final = pl.Schema({"line": pl.Int64, "row": pl.String, "reason": pl.Str
 FILE_REJECTS: Final = pl.Schema({**REJECTS, "file": pl.String()})
 
 # Stores whose rows of a setting (Setting) were all rejected; reason: of the first. They keep the older value of the
-# setting, or have the default where there is none.
+# setting, or have the default where there is none. rejected_rows: how many rows of the store.
 FALLBACKS: Final = pl.Schema(
-    {"store_id": pl.String, "setting": pl.String, "reason": pl.String, "keeps_older": pl.Boolean}
+    {
+        "store_id": pl.String,
+        "setting": pl.String,
+        "reason": pl.String,
+        "rejected_rows": pl.Int64,
+        "keeps_older": pl.Boolean,
+    }
 )
 
 # The next four change the weekly hours of stores (engine.opening.changes). Any order, no row twice.

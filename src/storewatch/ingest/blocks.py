@@ -40,6 +40,8 @@ class Block:
     done_bytes: how many bytes of the file were read when this block was complete.
     unreadable: cells that are null in `columns` because they could not be read, as UNREADABLE. Filled only for joined
         tables (see `RowReader.blocks`); otherwise the row of such a cell is in `broken`.
+    ids_in: takes the text of a row, and returns the ids of stores that can be read in it although the row is rejected.
+        These are several if a quote has joined lines that look like rows.
     """
 
     columns: pl.DataFrame
@@ -47,6 +49,7 @@ class Block:
     broken: pl.DataFrame
     done_bytes: int
     unreadable: pl.DataFrame = field(default_factory=UNREADABLE.to_frame)
+    ids_in: Callable[[str], list[str]] = lambda _: []
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Write bodies of many rows: the good rows replace rows of the catalog, the others are returned with their reasons."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -24,12 +25,13 @@ from storewatch.ingest.cells import CheckedRows, check_isolating_errors
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, keys_of, mapping_query, nearest_table, recognise_one
 from storewatch.ingest.json_rows import NO_ARRAY, json_rows, names_of_first
-from storewatch.ingest.lines import RepeatedKey, line_blocks, row_line
+from storewatch.ingest.lines import Line, RepeatedKey, json_ids, line_blocks, row_line
 from storewatch.ingest.mappings import ColumnFields, apply_mapping, map_keys
+from storewatch.ingest.rejected_stores import merge_rejected, rejected_stores, unnamed_rows
 from storewatch.ingest.rejects import Rejects
 from storewatch.ingest.scopes import reject_outside_scope, reject_unknown_targets
 from storewatch.ingest.streams import Stream
-from storewatch.ingest.table_imports import differing_labels, rejected_stores
+from storewatch.ingest.table_imports import differing_labels
 from storewatch.ingest.tables import TABLES, TableSchema, check_hours, check_labels
 from storewatch.ingest.weekdays import WEEKDAY_COLUMNS, WEEKDAY_TABLES, find_weekday_notation
 
@@ -95,18 +97,20 @@ def replace_hours(
     rejected: list[pl.DataFrame] = []
     allowed = partial(catalog.stores.filter_ids, scope=scope) if scope.is_limited else None
 
-    def check(rows: pl.DataFrame) -> CheckedRows:
-        checked = check_hours(rows, now)
-        if checked.bad.height:
-            rejected.append(rejected_stores(rows, checked.bad, allowed))
-        return checked
+    unnamed = 0
 
-    good, change = _check(rows, check, catalog, scope)
+    def note(block: Block, bad: pl.DataFrame) -> None:
+        nonlocal unnamed
+        stores, without_id = rejected_stores(block, bad, allowed)
+        rejected.append(stores)
+        unnamed += without_id
+
+    good, change = _check(rows, partial(check_hours, now=now), catalog, scope, note)
     # Rejected rows are noted even if no row is good: their stores fall back to older or default hours.
     hours = weekly_intervals(good.select(WEEKLY_HOURS.names()).unique()) if change.accepted else None
-    noted = {Setting.WEEKLY_HOURS: pl.concat(rejected)} if rejected else {}
+    noted = {Setting.WEEKLY_HOURS: merge_rejected(rejected)}
     catalog.stores.replace(StoreChanges(hours=hours, hours_from=valid_from, rejected=noted), now=now)
-    return change
+    return replace(change, assumed=(*change.assumed, *unnamed_rows(unnamed, table.title)))
 
 
 def replace_entries(
@@ -197,8 +201,13 @@ def _with_weekdays(rows: _BodyRows, counting: WeekdayCounting | None) -> _BodyRo
 
 
 def _check(
-    rows: _BodyRows, check: Callable[[pl.DataFrame], CheckedRows], catalog: Catalog, scope: Scope
+    rows: _BodyRows,
+    check: Callable[[pl.DataFrame], CheckedRows],
+    catalog: Catalog,
+    scope: Scope,
+    note_bad: Callable[[Block, pl.DataFrame], None] = lambda _block, _bad: None,
 ) -> tuple[pl.DataFrame, BulkChange]:
+    """Check all rows; return the good ones, and what became of each. note_bad: called with a block and its bad rows."""
     good: list[pl.DataFrame] = []
     assumed: list[str] = []
     rejects = Rejects(shown=SHOWN_REJECTS, kept=False)
@@ -207,6 +216,7 @@ def _check(
         if scope.is_limited:
             checked = reject_outside_scope(checked, block.columns, partial(catalog.stores.filter_ids, scope=scope))
         rejects.add_block(block, checked.bad)
+        note_bad(block, checked.bad)
         good.append(checked.good)
         assumed += checked.assumed
     accepted = sum(frame.height for frame in good)
@@ -246,11 +256,20 @@ def _json_blocks(body: bytes, tables: Sequence[TableSchema], columns: ColumnFiel
     keys |= keys_of(names, table)
 
     def read(rows: list[object], first: int) -> Iterable[Block]:
-        lines = (row_line(number, b"{}", row, keys) for number, row in enumerate(rows, first))
-        return line_blocks(lines, tuple(keys), lambda: 0)
+        lines = (_row_line(number, row, keys) for number, row in enumerate(rows, first))
+        return line_blocks(lines, tuple(keys), lambda: 0, ids_in=json_ids("store_id"))
 
     rows = _read_chunks(chain([first_chunk], chunks), read, keys.values())
     return table, replace(rows, suggested_mapping=mapping_query(names, table))
+
+
+def _row_line(number: int, row: object, keys: Mapping[str, str]) -> Line:
+    """Return the values of a row. The text of a row that cannot be read has the id of its store alone."""
+    line = row_line(number, b"{}", row, keys)
+    if line.unreadable:
+        store_id = dict(zip(keys, line.values, strict=True)).get("store_id")
+        return line._replace(raw=json.dumps({"store_id": store_id}).encode())
+    return line
 
 
 def _label_blocks(body: bytes, columns: ColumnFields) -> _BodyRows:

@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 import numpy as np
@@ -105,7 +105,13 @@ class _Csv:
             yield from self.read(data[middle:], first_line + data.count(b"\n", 0, middle), wanted, joined=joined)
         else:
             records = self._records(data, first_line, wanted)
-            yield from line_blocks(records, tuple(wanted), lambda: self._stream.done_bytes, joined=joined)
+            yield from line_blocks(
+                records,
+                tuple(wanted),
+                lambda: self._stream.done_bytes,
+                joined=joined,
+                ids_in=partial(self._ids_in, wanted.get("store_id")),
+            )
 
     def _read_whole(self, data: bytes, first_line: int, wanted: Mapping[str, int]) -> Block | None:
         """Return one block that Polars read, or None where Polars would not follow RFC 4180 exactly."""
@@ -129,7 +135,13 @@ class _Csv:
         columns = whole.select(pl.col(str(position)).alias(name) for name, position in wanted.items())
         if quoted and len(records.starts) != columns.height:
             return None
-        return Block(columns=columns, origins=records.origins, broken=no_rejects(), done_bytes=self._stream.done_bytes)
+        return Block(
+            columns=columns,
+            origins=records.origins,
+            broken=no_rejects(),
+            done_bytes=self._stream.done_bytes,
+            ids_in=partial(self._ids_in, wanted.get("store_id")),
+        )
 
     def _records(self, data: bytes, first_line: int, wanted: Mapping[str, int]) -> Iterator[Line]:
         """Yield the records one by one. A broken record loses only its own first line."""
@@ -169,6 +181,24 @@ class _Csv:
             if at > len(text):
                 return fields
         return None
+
+    def _ids_in(self, place: int | None, text: str) -> list[str]:
+        """Return the ids that can be read in the text of a rejected record. place: that of the id in the header."""
+        if place is None:
+            return []
+        first = list(self._leading_fields(text))
+        # A delimiter that stands for something else may have moved all cells but the first.
+        ids = first[place : place + 1] if place == 0 or len(first) <= self._width else []
+        rows = (line.split(self._delimiter) for line in text.split("\n")[1:])
+        return ids + [row[place].strip(' "') for row in rows if len(row) == self._width]
+
+    def _leading_fields(self, text: str) -> Iterator[str]:
+        """Yield the fields of a record up to the first one that is broken."""
+        at = 0
+        while at <= len(text) and (match := self._field.match(text, at)):
+            quoted, plain = match.groups()
+            yield plain if quoted is None else quoted.replace('""', '"')
+            at = match.end() + 1
 
     def _plain_fields(self, text: str) -> list[str]:
         """Return the fields of a record without quotes. Drop empty fields beyond the columns of the header."""

@@ -1,6 +1,7 @@
 """Read rows one by one: the lines of NDJSON, and the parts of a CSV file that Polars cannot read exactly."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -79,12 +80,17 @@ class Line(NamedTuple):
 
 
 def line_blocks(
-    lines: Iterator[Line], wanted: Sequence[str], done_bytes: Callable[[], int], *, joined: bool = False
+    lines: Iterator[Line],
+    wanted: Sequence[str],
+    done_bytes: Callable[[], int],
+    *,
+    joined: bool = False,
+    ids_in: Callable[[str], list[str]] = lambda _: [],
 ) -> Iterator[Block]:
     """Gather lines into blocks of at most LINES_PER_BLOCK rows.
 
     wanted: canonical names of the columns. done_bytes: returns how much of the file was read. joined: as in
-    `RowReader.blocks`.
+    `RowReader.blocks`. ids_in: as in Block.
     """
     while True:
         # Lists by column, because with one live object per row the garbage collector takes half of the time.
@@ -116,6 +122,7 @@ def line_blocks(
             broken=pl.DataFrame(broken, REJECTS, orient="row"),
             done_bytes=done_bytes(),
             unreadable=pl.DataFrame(unreadable, UNREADABLE, orient="row"),
+            ids_in=ids_in,
         )
 
 
@@ -146,9 +153,29 @@ def open_ndjson(stream: Stream) -> RowReader:
         keys = {column: names[position] for column, position in wanted.items()}
         if {"observed_at", "status"} <= set(keys):
             keys |= {name: name for name in DETAIL_NAMES if name not in keys}
-        yield from line_blocks(_objects(stream, blank, keys), tuple(keys), lambda: stream.done_bytes, joined=joined)
+        yield from line_blocks(
+            _objects(stream, blank, keys),
+            tuple(keys),
+            lambda: stream.done_bytes,
+            joined=joined,
+            ids_in=json_ids(keys.get("store_id", "store_id")),
+        )
 
     return RowReader(names=names, total_bytes=stream.total_bytes, read=read)
+
+
+def json_ids(key: str) -> Callable[[str], list[str]]:
+    """Return a function that reads the id in the text of a JSON object, which may be damaged. key: that of the id."""
+    member = re.compile(re.escape(json.dumps(key)) + r'\s*:\s*("(?:[^"\\]|\\.)*"|[0-9]+)\s*[,}]')
+
+    def ids_in(text: str) -> list[str]:
+        values = member.findall(text)
+        try:
+            return [str(json.loads(values[0]))] if len(values) == 1 else []
+        except ValueError:
+            return []
+
+    return ids_in
 
 
 def _keys_of(line: bytes) -> Iterable[str]:

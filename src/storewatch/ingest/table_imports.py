@@ -12,8 +12,9 @@ from storewatch.domain.columns import ENTRIES, LABELS, LIVES, TIMEZONES, WEEKLY_
 from storewatch.domain.enums import EntryKind, ImportTable, Setting
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
-from storewatch.ingest.cells import CheckedRows, check_isolating_errors, is_empty, is_id, stripped
+from storewatch.ingest.cells import CheckedRows, check_isolating_errors, is_empty
 from storewatch.ingest.headers import FoundTable
+from storewatch.ingest.rejected_stores import merge_rejected, rejected_stores, unnamed_rows
 from storewatch.ingest.rejects import Rejects
 from storewatch.ingest.scopes import (
     Allowed,
@@ -25,7 +26,6 @@ from storewatch.ingest.scopes import (
 from storewatch.ingest.weekdays import WeekdayNotation
 from storewatch.stores.gaps import first_ids
 
-REJECTED_STORES: Final = pl.Schema({"store_id": pl.String, "reason": pl.String})
 SETTINGS: Final = {ImportTable.WEEKLY_HOURS: Setting.WEEKLY_HOURS, ImportTable.TIMEZONES: Setting.TIMEZONE}
 
 _LABEL: Final = pl.Schema({"store_id": pl.String, "label": pl.String, "value": pl.String})
@@ -51,6 +51,7 @@ class TableImport:
         self._goods: list[pl.DataFrame] = []
         self._joined_labels: dict[tuple[str, ...], list[pl.DataFrame]] = {}
         self._rejected: list[pl.DataFrame] = []
+        self._unnamed = 0
 
     @property
     def rows(self) -> int:
@@ -85,8 +86,10 @@ class TableImport:
         self.assumed.update(dict.fromkeys(checked.assumed))
         self.rejects.add_block(block, checked.bad, file)
         self.accepted += checked.good.height
-        if self.name in SETTINGS and checked.bad.height:
-            self._rejected.append(rejected_stores(columns, checked.bad, allowed))
+        if self.name in SETTINGS and (checked.bad.height or block.broken.height):
+            stores, unnamed = rejected_stores(block, checked.bad, allowed)
+            self._rejected.append(stores)
+            self._unnamed += unnamed
         if self.name is ImportTable.WEEKLY_HOURS:
             self._goods.append(checked.good.unique())
         elif self.name is ImportTable.TIMEZONES:
@@ -140,16 +143,15 @@ class TableImport:
         return pl.concat([pl.Series("store_id", dtype=pl.String), *ids]).unique(maintain_order=True)
 
     def only_rejected(self) -> pl.DataFrame:
-        """Return store_id and reason of the stores of which all rows of hours or zones were rejected."""
-        if not self._rejected:
-            return pl.DataFrame(schema=REJECTED_STORES)
-        rejected = pl.concat(self._rejected).unique("store_id", keep="first", maintain_order=True)
+        """Return REJECTED_STORES of the stores whose hours or zones were all rejected."""
+        rejected = merge_rejected(self._rejected)
         return rejected.join(self.store_ids().to_frame(), on="store_id", how="anti", maintain_order="left")
 
     def _note_differing(self, what: str, rows: pl.DataFrame) -> None:
         self.assumed.update(dict.fromkeys(_differing(what, rows)))
 
     def _settings(self) -> dict[Setting, pl.DataFrame]:
+        self.assumed.update(dict.fromkeys(unnamed_rows(self._unnamed, self.title)))
         return {SETTINGS[self.name]: self.only_rejected()}
 
     def _label_updates(self) -> Iterator[tuple[tuple[str, ...], pl.DataFrame]]:
@@ -185,16 +187,6 @@ def _differing(what: str, rows: pl.DataFrame) -> Iterator[str]:
     stores = rows.filter(pl.col("store_id").is_duplicated())["store_id"].unique(maintain_order=True)
     if stores.len():
         yield f"of several {what} of a store the last row counts: {first_ids(list(stores))}"
-
-
-def rejected_stores(columns: pl.DataFrame, bad: pl.DataFrame, allowed: Allowed | None) -> pl.DataFrame:
-    """Return the stores of the bad rows of a check: store_id, and the reason of the first bad row.
-
-    allowed: returns the ids that may be written; None: all may.
-    """
-    named = columns.select(stripped("store_id"))[bad["row"]].with_columns(bad["reason"])
-    named = named.filter(is_id().fill_null(value=False)).unique("store_id", keep="first", maintain_order=True)
-    return named if allowed is None else named.filter(pl.col("store_id").is_in(allowed(named["store_id"]).implode()))
 
 
 def _check(found: FoundTable, columns: pl.DataFrame, now: datetime, allowed: Allowed | None) -> CheckedRows:

@@ -11,7 +11,7 @@ import polars as pl
 from storewatch import __version__
 from storewatch.catalog import NAME, Catalog
 from storewatch.domain.columns import INSTANT, Int64s
-from storewatch.domain.enums import ReportFormat, ReportTable, Setting, SettingSource, Status
+from storewatch.domain.enums import ReportFormat, ReportTable, Section, Setting, SettingSource, Status
 from storewatch.domain.instants import DAY_US, instant_of
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.engine.evidence import evidence_range
@@ -50,6 +50,7 @@ from storewatch.reports.compute.totals import TotalsCollector, WindowTotals
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.sections import section_collectors
 from storewatch.stores.data_clock import ClockWarning, check_clock
+from storewatch.stores.gaps import InputGaps, find_gaps
 
 # Values of group_by beside the names of labels.
 BY_TIMEZONE: Final = "timezone"
@@ -119,6 +120,7 @@ def compute_content(
         ),
         stores=context.stores,
         clock_warning=clock_warning,
+        input_gaps=_input_gaps(context, catalog, chooses=not kept.all()) if Section.DOCTOR in request.include else None,
         tables={name: tables[name] for name in request.tables},
         labels=_labels(context, catalog),
         days=store_days(context) if context.stores == 1 and request.format is ReportFormat.PDF else {},
@@ -149,6 +151,13 @@ def _clock_warning(
         last_us=last_polls_us[in_report] if covers_as_of else None,
         last_from_us=read_from_us if covers_as_of else None,
     )
+
+
+def _input_gaps(context: ReportContext, catalog: Catalog, *, chooses: bool) -> InputGaps:
+    """Return what the inputs of the stores of the report leave open. chooses: the report keeps some of its stores."""
+    store_list = context.inputs.store_list
+    is_whole = not (chooses or context.inputs.scope.is_limited) and len(store_list.store_ids) == store_list.known
+    return find_gaps(catalog, context.inputs.snapshot, None if is_whole else context.store_ids)
 
 
 def _bucket_and_section_collectors(context: ReportContext, catalog: Catalog) -> list[SectionCollector]:

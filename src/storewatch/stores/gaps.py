@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -15,6 +15,8 @@ from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.lake import Snapshot
 
 SHOWN: Final = 5
+# How many ids of each kind the answers in JSON have.
+LISTED: Final = 100
 # A spreadsheet keeps 15 digits of a number and writes zeros for the others.
 KEPT_DIGITS: Final = 15
 _MOST_COMPARED: Final = 10_000
@@ -67,6 +69,25 @@ class InputGaps:
             if older:
                 yield f"with the older {what} because all new rows were rejected: {first_ids(older)}"
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the counts, at most LISTED ids of each kind, and the sentences, as reports in JSON have them."""
+        return {
+            "stores_named": self.named,
+            "stores_polled": self.polled,
+            "without_polls": _listed(self.unpolled_ids, self.unpolled),
+            "without_hours": _listed(self.hourless_ids, self.hourless),
+            "alike_in_15_digits": [{"store_id": named, "polled_id": polled} for named, polled in self.alike[:LISTED]],
+            "default_hours_after_rejects": _listed(self.default_hours),
+            "default_timezone_after_rejects": _listed(self.default_zone),
+            "older_hours_after_rejects": _listed(self.older_hours),
+            "older_timezone_after_rejects": _listed(self.older_zone),
+            "text": list(self.lines()),
+        }
+
+
+def _listed(ids: Sequence[str], count: int | None = None) -> dict[str, Any]:
+    return {"stores": len(ids) if count is None else count, "store_ids": list(ids[:LISTED])}
+
 
 def find_gaps(catalog: Catalog, snapshot: Snapshot, among: pl.Series | None = None) -> InputGaps:
     """Compare the stores of the catalog with those polled up to a version of the lake. among: ids of stores; None: all.
@@ -85,10 +106,10 @@ def find_gaps(catalog: Catalog, snapshot: Snapshot, among: pl.Series | None = No
     return InputGaps(
         named=int(stores["is_named"].sum()),
         unpolled=unpolled.len(),
-        unpolled_ids=tuple(unpolled.head(SHOWN)),
+        unpolled_ids=tuple(unpolled.head(LISTED)),
         polled=polled.len(),
         hourless=hourless.len(),
-        hourless_ids=tuple(hourless.head(SHOWN)),
+        hourless_ids=tuple(hourless.head(LISTED)),
         alike=tuple(find_alike(unpolled.head(_MOST_COMPARED), polled)),
         default_hours=_rejected(fallbacks, Setting.WEEKLY_HOURS, keeps_older=False),
         default_zone=_rejected(fallbacks, Setting.TIMEZONE, keeps_older=False),

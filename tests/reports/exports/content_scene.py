@@ -20,11 +20,25 @@ from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US, instant_us
 from storewatch.reports.compute import content
 from storewatch.reports.compute.content import Content, ContentTable, StoreDay, Stretch, Versions
 from storewatch.reports.request.request import ReportRequest
+from storewatch.stores.gaps import InputGaps
 
 AS_OF = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 FIRST_DAY = datetime(2023, 1, 18)  # noqa: DTZ001 - what the store's clock reads
 DAYS = 7
 VERSIONS = Versions(lake=12, catalog=34, tzdata="2026.1", software="1.0.0")
+GAPS = InputGaps(
+    named=4,
+    unpolled=1,
+    unpolled_ids=("zz-ghost",),
+    polled=3,
+    hourless=1,
+    hourless_ids=("@corner",),
+    alike=(),
+    default_hours=("@corner",),
+    default_zone=("zz-ghost",),
+    older_hours=(),
+    older_zone=("tokyo-1",),
+)
 WINDOWS = {"last_7_days": (0, 7 * DAY_US), "yesterday": (6 * DAY_US, 7 * DAY_US)}
 # name, zone, timezone_source, hours_source, opening and closing hour of every day, brand
 STORES: dict[str, tuple[str | None, str, str, str, int, int, str | None]] = {
@@ -259,6 +273,7 @@ def _content(request: ReportRequest, ids: list[str], buckets: list[tuple[int, in
         tables={name: table(schema, made, folder) for name, (schema, made) in rows.items()},
         labels={"brand": "Ünder", "city": "Lisboa"} if len(ids) == 1 else {},
         days={window: days_of(ids[0], *span) for window, span in WINDOWS.items()} if len(ids) == 1 else {},
+        input_gaps=GAPS if Section.DOCTOR in request.include else None,
     )
 
 
@@ -285,6 +300,7 @@ _SUMMARY = pl.Schema(
         **content.OUTAGE_FIGURES,
         **content.OPENINGS,
         **content.QUALITY,
+        **content.REJECTED,
         **content.FEED,
         **content.LOST_SALES,
     }
@@ -305,6 +321,8 @@ def _over_all(ids: list[str], window: str) -> dict[str, Any]:
         "availability_change": up / (up + down) - 0.98 if up + down else None,
         "stores_with_target": len(judged),
         "stores_on_target": sum(judged),
+        "stores_with_rejected_rows": len({"@corner", "zz-ghost"}.intersection(ids)),
+        "rejected_rows": 5 * len({"@corner", "zz-ghost"}.intersection(ids)),
         "feed_judged_us": WINDOWS[window][1] - WINDOWS[window][0],
     }
 

@@ -32,7 +32,7 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
-HEAD: Final = "0007"  # the revision of `migrations/versions` that this code reads and writes
+HEAD: Final = "0008"  # the revision of `migrations/versions` that this code reads and writes
 
 
 class Instant(TypeDecorator[datetime]):
@@ -127,6 +127,7 @@ fallbacks = Table(
     Column("store_id", BYTEWISE, primary_key=True),
     Column("setting", TEXT, primary_key=True),  # weekly_hours, timezone
     Column("reason", TEXT, nullable=False),  # of the first rejected row
+    Column("rejected_rows", Integer, nullable=False, server_default="1"),
     Column("noted_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -19,6 +19,7 @@ from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.engine.measures import measure
 from storewatch.reports.request.request import ReportRequest
 from storewatch.stores.data_clock import ClockWarning
+from storewatch.stores.gaps import InputGaps
 
 ROWS_AT_ONCE: Final = 50_000
 
@@ -89,6 +90,8 @@ QUALITY: Final = pl.Schema(
         "longest_gap_us": pl.Int64,
     }
 )
+# In the summary: stores with a default because all of their rows were rejected, and these rows.
+REJECTED: Final = pl.Schema({"stores_with_rejected_rows": pl.Int64, "rejected_rows": pl.Int64})
 # In the summary: time in which enough stores were open to find blind spots of the feed.
 FEED: Final = pl.Schema({"feed_judged_us": pl.Int64})
 LOST_SALES: Final = pl.Schema(
@@ -313,7 +316,8 @@ class Content:
     """One report. tables: SUMMARY and STORE_FIGURES always, the others if they are requested.
 
     labels: of the one store of a report on one store, else empty. days: its days by window, for a PDF, else empty.
-    clock_warning: None where as_of fits the polls. scope: of the caller; it decides which versions the files show.
+    clock_warning: None where as_of fits the polls. input_gaps: with the doctor only. scope: of the caller; it decides
+    which versions the files show.
     """
 
     request: ReportRequest
@@ -325,3 +329,4 @@ class Content:
     labels: Mapping[str, str] = field(default_factory=dict)
     days: Mapping[str, tuple[StoreDay, ...]] = field(default_factory=dict)
     clock_warning: ClockWarning | None = None
+    input_gaps: InputGaps | None = None

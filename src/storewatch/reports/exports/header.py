@@ -43,7 +43,7 @@ def header(content: Content) -> dict[str, Any]:
     """Return the requested parameters and the versions of the data, as JSON.
 
     Parameters that were not set are null, false or empty; versions that the caller must not see are null. as_of_warning
-    is there only where as_of does not fit.
+    is there only where as_of does not fit, input_gaps only with the doctor.
     """
     request, versions = content.request, content.versions
     parts = _parts(request)
@@ -65,6 +65,7 @@ def header(content: Content) -> dict[str, Any]:
         "tzdata_version": versions.tzdata,
         "software_version": versions.software,
         **({"as_of_warning": content.clock_warning.as_json()} if content.clock_warning else {}),
+        **({"input_gaps": content.input_gaps.as_json()} if content.input_gaps else {}),
     }
 
 

@@ -109,6 +109,8 @@ def in_words(content: Content) -> list[str]:
     ]
     if content.clock_warning is not None:
         lines.append(f"Warning: {content.clock_warning.text}")
+    if content.input_gaps is not None:
+        lines += [f"Inputs: {sentence}." for sentence in content.input_gaps.lines()]
     if request.target is not None:
         lines.append(
             f"Target: an availability of {objective(request.target)}, for stores without a target of their own."
@@ -120,6 +122,7 @@ def rules(content: Content) -> dict[str, str]:
     """Return the counting rules that this report needs, each under its name."""
     asked = content.request
     as_of = format_instant(instant_of(content.as_of_us))
+    gaps = list(content.input_gaps.lines()) if content.input_gaps else []
     return {
         "Business hours": _BUSINESS,
         "Polls": _polls(asked),
@@ -130,6 +133,7 @@ def rules(content: Content) -> dict[str, str]:
         "As of": f"The report uses the polls up to {as_of} and no later ones. The same data, parameters and "
         "versions result in the same report."
         + (f" Warning: {content.clock_warning.text}" if content.clock_warning else ""),
+        **({"Inputs": " ".join(f"{line}." for line in gaps)} if gaps else {}),
     }
 
 

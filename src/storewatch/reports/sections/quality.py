@@ -10,7 +10,7 @@ import polars as pl
 from storewatch.domain.columns import Int64s
 from storewatch.engine.polling import POLL_GAPS, poll_gaps
 from storewatch.reports.compute.collectors import Part, SectionResult
-from storewatch.reports.compute.content import QUALITY
+from storewatch.reports.compute.content import QUALITY, REJECTED
 from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.shards import Shard
 
@@ -27,17 +27,18 @@ class QualityCollector:
     """The polls of every store in every window and the gaps between them.
 
     duplicates: repeats of a poll that are still in the lake (`optimize` drops them). In the summary the median gap is
-    the lower median of the stores' medians.
+    the lower median of the stores' medians. rejected: REJECTED of the stores.
     """
 
     stores: int
+    rejected: tuple[int, int]
     spans_us: Int64s
     lookaround_us: int = 0
     cells: int = 0
 
     @classmethod
     def of(cls, context: ReportContext) -> "QualityCollector":
-        return cls(stores=context.stores, spans_us=context.windows.spans_us)
+        return cls(stores=context.stores, rejected=_rejected(context), spans_us=context.windows.spans_us)
 
     def collect(self, shard: Shard) -> Part[Int64s]:
         """Count the polls and gaps of each store: int64[N,W,_FIGURES]."""
@@ -71,7 +72,17 @@ class QualityCollector:
             every.join(summed, on="window", how="left", maintain_order="left")
             .select(counts.fill_null(0), "median_gap_us", "longest_gap_us")
             .cast(QUALITY)
+            .with_columns(
+                pl.lit(count, pl.Int64).alias(name) for name, count in zip(REJECTED, self.rejected, strict=True)
+            )
         )
+
+
+def _rejected(context: ReportContext) -> tuple[int, int]:
+    """Count the stores with default hours or zone because their rows were rejected, and these rows."""
+    of_report = pl.col("store_id").is_in(context.store_ids.implode())
+    found = context.inputs.store_list.fallbacks.filter(~pl.col("keeps_older"), of_report)
+    return found["store_id"].n_unique(), int(found["rejected_rows"].sum())
 
 
 def _count_rows(shard: Shard, spans_us: Int64s) -> Int64s:

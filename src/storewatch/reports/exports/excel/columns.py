@@ -84,6 +84,8 @@ _TITLES: Final = {
     "duplicates": "Repeated polls",
     "median_gap_us": "Median gap",
     "longest_gap_us": "Longest gap",
+    "stores_with_rejected_rows": "Default after rejected rows",
+    "rejected_rows": "Rejected rows of these",
     "lost_sales_lowest": "Lost sales at least",
     "lost_sales_highest": "Lost sales at most",
     "bucket": "Begins",

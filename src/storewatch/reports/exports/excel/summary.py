@@ -7,7 +7,16 @@ from xlsxwriter.chart import Chart
 from xlsxwriter.worksheet import Worksheet
 
 from storewatch.domain.enums import Breakdown, ReportTable
-from storewatch.reports.compute.content import BEFORE, FEED, LOST_SALES, OPENINGS, OUTAGE_FIGURES, QUALITY, Content
+from storewatch.reports.compute.content import (
+    BEFORE,
+    FEED,
+    LOST_SALES,
+    OPENINGS,
+    OUTAGE_FIGURES,
+    QUALITY,
+    REJECTED,
+    Content,
+)
 from storewatch.reports.exports.excel.book import ACCENT, DOWN, HEAD, INK, QUIET, Book
 from storewatch.reports.exports.excel.columns import FIGURES_IN_ORDER, Look, cells, column_of, columns_of
 from storewatch.reports.exports.header import summary
@@ -27,6 +36,7 @@ _ROWS: Final = (
     *OUTAGE_FIGURES,
     *OPENINGS,
     *QUALITY,
+    *REJECTED,
     *FEED,
     *LOST_SALES,
     "stores",
