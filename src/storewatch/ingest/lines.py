@@ -166,7 +166,7 @@ def open_ndjson(stream: Stream) -> RowReader:
 
 def json_ids(key: str) -> Callable[[str], list[str]]:
     """Return a function that reads the id in the text of a JSON object, which may be damaged. key: that of the id."""
-    member = re.compile(re.escape(json.dumps(key)) + r'\s*:\s*("(?:[^"\\]|\\.)*"|[0-9]+)\s*[,}]')
+    member = re.compile(re.escape(json.dumps(key, ensure_ascii=False)) + r'\s*:\s*("(?:[^"\\]|\\.)*"|[0-9]+)\s*[,}]')
 
     def ids_in(text: str) -> list[str]:
         values = member.findall(text)
