@@ -155,9 +155,9 @@ def test_doctor_without_findings_prints_that_nothing_contradicts_the_hours(home:
 def test_closure_is_added_listed_and_deleted(home: Path) -> None:
     add = ("closure", "add", *CLOSURE, "--reason", "stocktaking")
     targets = (("--store-id", "cafe"), ("--label", "owner=acme"), ("--all-stores",))
-    said = [printed(home, *add, *target) for target in targets]
-    first, second, third = ids = [lines[0].split()[1] for lines in said]
-    assert said == [[f"closure {closure_id} added"] for closure_id in ids]
+    output = [printed(home, *add, *target) for target in targets]
+    first, second, third = ids = [lines[0].split()[1] for lines in output]
+    assert output == [[f"closure {closure_id} added"] for closure_id in ids]
     span = "2023-01-23T16:15:00Z to 2023-01-23T17:00:00Z, stocktaking ("
     assert [line.split(span)[0] for line in printed(home, "closure", "list")] == [
         f"{third}: all stores, ",
@@ -189,9 +189,9 @@ def test_invalid_closure_is_refused_with_the_reason(home: Path, options: tuple[s
 
 def test_annotation_is_added_listed_and_deleted(home: Path) -> None:
     add = ("annotation", "add", "--store-id", "cafe", *CLOSURE, "--cause", "power cut")
-    said = printed(home, *add, "--note", "the whole street", "--reclassify-as", "not_an_outage")
-    annotation_id = said[0].split()[1]
-    assert said == [f"annotation {annotation_id} added"]
+    output = printed(home, *add, "--note", "the whole street", "--reclassify-as", "not_an_outage")
+    annotation_id = output[0].split()[1]
+    assert output == [f"annotation {annotation_id} added"]
     assert printed(home, "annotation", "list", "--store-id", "cafe")[0].startswith(
         f"{annotation_id}: cafe, 2023-01-23T16:15:00Z to 2023-01-23T17:00:00Z, power cut, the whole street, "
         "counts as not an outage ("

@@ -1,5 +1,6 @@
 """The states and last polls of many stores at once, and the results that are kept."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -102,13 +103,11 @@ def test_states_of_a_page_are_those_of_all(app: Installation, stores: CurrentSto
     poll(app, *polls)
     moment = stores.moment()
     rows = app.catalog.stores.read_all()
-    frame, patterns, changes = rows.frame, rows.patterns, rows.changes
-    whole = states_at(moment, frame, patterns, changes, Spread.WHOLE).to_list()
+    singles = [replace(rows, frame=rows.frame[n : n + 1]) for n in range(rows.frame.height)]
+    whole = states_at(moment, rows, Spread.WHOLE).to_list()
     for spread in (Spread.DENSE, Spread.SPARSE):
-        assert whole == [
-            states_at(moment, frame[n : n + 1], patterns, changes, spread).item() for n in range(frame.height)
-        ]
-        assert whole == states_at(moment, frame, patterns, changes, spread).to_list()
+        assert whole == [states_at(moment, single, spread).item() for single in singles]
+        assert whole == states_at(moment, rows, spread).to_list()
     assert {"up", "down", "unknown"} <= set(whole)
 
 

@@ -30,7 +30,7 @@ def add(
     ] = Reclassification.DOWN,
     home: Home = None,
 ) -> None:
-    """Annotate a stretch of time of a store. Polls stay as they are; a report can be run without annotations.
+    """Annotate a period of a store. Polls stay as they are; a report can be run without annotations.
 
     Where annotations overlap, the one added last counts.
 

@@ -13,7 +13,7 @@ from storewatch.cli.report_options import AllowUnknown, read_instant
 from storewatch.cli.usage import MOST_LISTED, read_number
 from storewatch.domain.enums import WeekdayCounting
 from storewatch.domain.errors import InvalidInputError, UnknownImportError
-from storewatch.domain.plurals import counted
+from storewatch.domain.plurals import counted, first_ids
 from storewatch.private_files import share
 
 if TYPE_CHECKING:
@@ -152,8 +152,6 @@ def _guarded(rejects: "pl.DataFrame") -> "pl.DataFrame":
 
 
 def _result_lines(result: "ImportResult") -> Iterator[str]:
-    from storewatch.stores.gaps import first_ids
-
     yield f"{result.file}: {result.accepted:,} of {result.rows:,} rows of {result.table} imported"
     yield from (f"  assumed: {sentence}" for sentence in result.assumed)
     if result.ignored:

@@ -8,6 +8,7 @@ import typer
 from storewatch.cli.home import Home, changing, reading
 from storewatch.cli.tables import aligned
 from storewatch.cli.usage import MOST_LISTED, read_number
+from storewatch.domain.error_families import ConflictError
 from storewatch.domain.errors import UnknownImportError
 from storewatch.domain.plurals import counted
 
@@ -55,8 +56,6 @@ def show(import_id: ImportId, home: Home = None) -> None:
 
     Example: storewatch imports show 3
     """
-    from storewatch.domain.error_families import ConflictError
-
     with reading(home) as installation:
         found = installation.catalog.imports.find(import_id)
         if found is None:

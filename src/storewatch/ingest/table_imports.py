@@ -10,6 +10,7 @@ import polars as pl
 from storewatch.catalog import StoreChanges
 from storewatch.domain.columns import ENTRIES, LABELS, LIVES, TIMEZONES, WEEKLY_HOURS
 from storewatch.domain.enums import EntryKind, ImportTable, Setting
+from storewatch.domain.plurals import first_ids
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import CheckedRows, check_isolating_errors, is_empty
@@ -24,7 +25,6 @@ from storewatch.ingest.scopes import (
     reject_unknown_targets,
 )
 from storewatch.ingest.weekdays import WeekdayNotation
-from storewatch.stores.gaps import first_ids
 
 SETTINGS: Final = {ImportTable.WEEKLY_HOURS: Setting.WEEKLY_HOURS, ImportTable.TIMEZONES: Setting.TIMEZONE}
 

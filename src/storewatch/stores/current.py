@@ -227,11 +227,10 @@ class CurrentStores:
             if known is not None and known.moment.same_data(moment):
                 return known
             rows = self.catalog.stores.read_all()
-            stores = rows.frame
             if scope.is_limited:
-                stores = stores.join(self._ids(scope).to_frame(), on="store_id", how="semi", maintain_order="left")
-            states = states_at(moment, stores, rows.patterns, rows.changes, _spread_of(scope), rows.reclassifications)
-            frame = stores.select("store_id", state=states)
+                ids = self._ids(scope).to_frame()
+                rows = replace(rows, frame=rows.frame.join(ids, on="store_id", how="semi", maintain_order="left"))
+            frame = rows.frame.select("store_id", state=states_at(moment, rows, _spread_of(scope)))
             return _keep(self._states_of_all, scope, _StatesOfAll(moment=moment, frame=frame))
 
     def _polls(self, scope: Scope, every: _StatesOfAll) -> pl.Series:
@@ -265,7 +264,7 @@ def _describe_all(rows: StoreRows, moment: Moment, spread: Spread) -> list[Store
     if rows.frame.is_empty():
         return []
     polls = last_polls(moment.snapshot, rows.frame["store_id"], spread).to_physical()
-    states = states_at(moment, rows.frame, rows.patterns, rows.changes, spread, rows.reclassifications)
+    states = states_at(moment, rows, spread)
     intervals = {
         key: tuple((span["start_s"], span["end_s"]) for span in spans) for key, spans in rows.patterns.iter_rows()
     }

@@ -10,11 +10,10 @@ import polars as pl
 
 from storewatch.catalog import Catalog
 from storewatch.domain.enums import Setting
-from storewatch.domain.plurals import counted
+from storewatch.domain.plurals import counted, first_ids
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.lake import Snapshot
 
-SHOWN: Final = 5
 # How many ids of each kind the answers in JSON have.
 LISTED: Final = 100
 # A spreadsheet keeps 15 digits of a number and writes zeros for the others.
@@ -137,12 +136,6 @@ def find_alike(unpolled: pl.Series, polled: pl.Series) -> list[tuple[str, str]]:
 
 def _have(number: int) -> str:
     return "has" if number == 1 else "have"
-
-
-def first_ids(ids: Sequence[str], count: int | None = None) -> str:
-    """Return the first ids as a text, and how many more there are."""
-    count = len(ids) if count is None else count
-    return ", ".join(ids[:SHOWN]) + (f" and {count - SHOWN:,} more" if count > SHOWN else "")
 
 
 def _long_numbers(ids: pl.Series) -> pl.DataFrame:

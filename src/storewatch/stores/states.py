@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from storewatch.domain.columns import INSTANT, RECLASSIFICATIONS
+from storewatch.catalog import StoreRows
+from storewatch.domain.columns import INSTANT
 from storewatch.domain.enums import Status, StoreState
 from storewatch.domain.instants import DAY_US, instant_of, instant_us
 from storewatch.domain.policies import OBSERVED
@@ -19,16 +20,12 @@ from storewatch.engine.availability import totals
 from storewatch.engine.evidence import evidence_range, group_reclassified
 from storewatch.engine.inputs import EngineInputs
 from storewatch.engine.opening.calendars import assign_calendars
-from storewatch.engine.opening.changes import HoursChanges
 from storewatch.engine.opening.sessions import open_sessions
 from storewatch.lake import Snapshot
 from storewatch.stores.evidence import read_evidence
 
 # A last poll is searched for in so many days before the newest observation.
 LAST_POLL_DAYS: Final = 400
-
-
-NO_RECLASSIFICATIONS: Final = RECLASSIFICATIONS.to_frame()
 
 
 STATE: Final = pl.Enum([state.value for state in StoreState])
@@ -70,30 +67,24 @@ class Spread(Enum):
     SPARSE = "many other stores between them"
 
 
-def states_at(
-    moment: Moment,
-    stores: pl.DataFrame,
-    patterns: pl.DataFrame,
-    changes: HoursChanges,
-    spread: Spread,
-    reclassifications: pl.DataFrame = NO_RECLASSIFICATIONS,
-) -> pl.Series:
-    """Return the state (STATE) of each of these stores (columns.STORES), unknown when nothing was observed at all.
+def states_at(moment: Moment, rows: StoreRows, spread: Spread) -> pl.Series:
+    """Return the state (STATE) of each store of `rows`, unknown if nothing was observed at all.
 
     The engine computes the totals of the one microsecond at as_of: the status it counts there is the state; a store
     without business time there, or with planned time, is closed. patterns: columns.PATTERNS; changes,
     reclassifications: of these stores, and perhaps of others.
     """
-    if moment.as_of_us is None or stores.is_empty():
-        return pl.Series("state", [StoreState.UNKNOWN.value] * stores.height, dtype=STATE)
+    if moment.as_of_us is None or rows.frame.is_empty():
+        return pl.Series("state", [StoreState.UNKNOWN.value] * rows.frame.height, dtype=STATE)
     as_of_us = moment.as_of_us
     start_us, end_us = evidence_range(as_of_us, as_of_us + 1, as_of_us=as_of_us, policy=OBSERVED)
-    sessions = open_sessions(assign_calendars(stores, patterns, changes), start_us, end_us)
-    ids = stores["store_id"]
+    sessions = open_sessions(assign_calendars(rows.frame, rows.patterns, rows.changes), start_us, end_us)
+    ids = rows.frame["store_id"]
     evidence = read_evidence(moment.snapshot, ids, (start_us, as_of_us), _to_read(ids, spread))
     window = np.array([[as_of_us, as_of_us + 1]], np.int64)
     # Few stores are reclassified at one instant, and grouping each of them is slow.
-    at_once = reclassifications.filter(pl.lit(instant_of(as_of_us)).is_between("start_at", "end_at", closed="left"))
+    now = pl.lit(instant_of(as_of_us))
+    at_once = rows.reclassifications.filter(now.is_between("start_at", "end_at", closed="left"))
     inputs = EngineInputs(
         evidence=evidence,
         sessions=sessions,
