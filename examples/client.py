@@ -2,8 +2,8 @@
 
     python client.py http://127.0.0.1:8000 report.csv
 
-pushes a poll, lists the stores, creates a report, follows it to its end and saves its file. Set STOREWATCH_KEY where
-the service requires a key.
+pushes the newest poll once more, which changes no figure, lists the stores, creates a report, follows it to its end and
+saves its file. Set STOREWATCH_KEY where the service requires a key.
 """
 
 import json
@@ -13,11 +13,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 
 class ProblemError(Exception):
@@ -49,6 +49,13 @@ class Client:
             if page["next"] is None:
                 return
             cursor = {"cursor": page["next"]}
+
+    def newest_poll(self, store: dict[str, Any]) -> dict[str, str]:
+        """Return the newest poll of a store in the list that was polled, as it can be pushed."""
+        last = datetime.fromisoformat(store["last_poll"])
+        span = urlencode({"from": store["last_poll"], "to": (last + timedelta(seconds=1)).isoformat()})
+        polls = self._json("GET", f"/v1/stores/{quote(store['store_id'], safe='')}/observations?{span}")["items"]
+        return {"store_id": store["store_id"]} | {name: value for name, value in polls[0].items() if value is not None}
 
     def report(self, file: Path, **wanted: Any) -> dict[str, Any]:
         """Create a report, wait for its end and save its file. Return the figures of the run."""
@@ -101,9 +108,12 @@ class Client:
 def main() -> None:
     client = Client(sys.argv[1], os.environ.get("STOREWATCH_KEY"))
     try:
-        now = datetime.now(UTC).isoformat()
-        pushed = client.push([{"store_id": "cafe", "observed_at": now, "status": "active"}])
-        print(f"{pushed['accepted']} accepted, {pushed['rejected']} rejected")
+        newest = next(client.stores(sort="-last_poll", limit="1"), None)
+        if newest is None:  # nothing is stored yet
+            poll = {"store_id": "cafe", "observed_at": datetime.now(UTC).isoformat(), "status": "active"}
+            print(f"{client.push([poll])['accepted']} poll of a new store accepted")
+        elif newest["last_poll"]:
+            print(f"{client.push([client.newest_poll(newest)])['accepted']} poll accepted again")
         print(f"{sum(1 for _ in client.stores())} stores")
         figures = client.report(Path(sys.argv[2]))
         print(f"{figures['rows']} stores in {sys.argv[2]}, as of {figures['as_of']}")

@@ -83,7 +83,9 @@ def check_sql(folder: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [GUIDES["access.md"], GUIDES["pushing.md"], GUIDES["stores.md"]], ids=lambda page: page.stem
+    "page",
+    [GUIDES[f"{name}.md"] for name in ("access", "api", "jobs", "pushing", "stores")],
+    ids=lambda page: page.stem,
 )
 def test_commands_of_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
     assert (

@@ -14,9 +14,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import httpx2 as httpx
 import pytest
-from support.access_scene import key_of
-from support.scene import HEADER, import_scene, settings_in
+from support.access_scene import bearer, key_of
+from support.scene import REPORT, import_scene, settings_in
 from support.waiting import wait_for
 
 from storewatch.domain.enums import Role
@@ -104,13 +105,50 @@ def test_program_pushes_lists_and_saves_a_report(tmp_path: Path) -> None:
         json_file = tmp_path / "report.json"
         figures = client.report(json_file, as_of="2023-01-23T18:00:00Z", policy="observed", format="json")
     assert done.stderr == ""
-    assert done.stdout.startswith(f"1 accepted, 0 rejected\n3 stores\n3 stores in {file}, as of ")
-    assert file.read_text().startswith(HEADER + "bar,")
+    assert done.stdout == f"1 poll accepted again\n3 stores\n3 stores in {file}, as of 2023-01-23T18:00:00Z\n"
+    assert file.read_text() == REPORT
     assert (refused.returncode, refused.stderr[:21]) == (1, "The service says 401:")
     assert one_a_page == ["bar", "cafe", "ghost"]
     assert (bad.value.status, bad.value.type) == (422, "urn:storewatch:problem:rejected-observations")
     assert (figures["rows"], figures["as_of"]) == (3, "2023-01-23T18:00:00Z")
     assert json_file.stat().st_size > 0
+
+
+def test_program_keeps_reason_and_source_of_the_poll_that_it_pushes_again(tmp_path: Path) -> None:
+    with open_installation(settings_in(tmp_path)) as app:
+        home, key = app.settings.home, key_of(app, Role.OPERATOR)
+    poll = {"observed_at": "2023-01-23T18:00:00.500000Z", "status": "inactive", "reason": "paused", "source": "uber"}
+    with service(home) as url:
+        client = load().Client(url, key)
+        client.push([{"store_id": "kiosk/1"} | poll])
+        assert run_program(url, tmp_path / "report.csv", key)[:2] == ["1 poll accepted again", "1 stores"]
+        (store,) = client.stores()
+        assert client.newest_poll(store) == {"store_id": "kiosk/1"} | poll
+
+
+def test_program_pushes_a_poll_of_its_own_only_if_there_is_no_store(tmp_path: Path) -> None:
+    with open_installation(settings_in(tmp_path)) as app:
+        home, key, admin = app.settings.home, key_of(app, Role.OPERATOR), key_of(app)
+    file = tmp_path / "report.csv"
+    with service(home) as url:
+        httpx.post(f"{url}/v1/stores", json={"store_id": "ghost"}, headers=bearer(admin)).raise_for_status()
+        stores_without_polls = run_program(url, file, key)
+        httpx.delete(f"{url}/v1/stores/ghost", headers=bearer(admin)).raise_for_status()
+        nothing = run_program(url, file, key)
+    assert stores_without_polls == [
+        "1 stores",
+        "The service says 200: the report failed: Nothing has been observed yet, so the report has no 'now'. "
+        "Import polls first, or set as_of. (request None)",
+    ]
+    assert nothing[:2] == ["1 poll of a new store accepted", "1 stores"]
+    assert nothing[2].startswith(f"1 stores in {file}, as of ")
+
+
+def run_program(url: str, file: Path, key: str) -> list[str]:
+    """Run the program, and return the lines that it prints."""
+    command = [sys.executable, str(PROGRAM), url, str(file)]
+    done = subprocess.run(command, env={"STOREWATCH_KEY": key}, capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).splitlines()
 
 
 def test_client_waits_as_long_as_it_is_told_and_asks_again() -> None:
