@@ -191,7 +191,7 @@ def test_bad_file_or_strict_reject_refuses_all_files(
     )
     with pytest.raises(InvalidInputError, match="none of the nine tables"):
         import_paths(polls, other)
-    with pytest.raises(InvalidInputError, match="1 bad rows, so nothing of them was imported"):
+    with pytest.raises(InvalidInputError, match="1 bad row, so nothing of them was imported"):
         import_paths(polls, bad, strict=True)
     assert (sqlite_catalog.imports.list_(), lake.snapshot().rows) == ([], 0)
 

@@ -158,6 +158,6 @@ def test_import_of_the_same_stores_again_changes_nothing(load: Load, sqlite_cata
 
 
 def test_strict_import_with_a_bad_row_changes_nothing(load: Load, sqlite_catalog: Catalog) -> None:
-    with pytest.raises(InvalidInputError, match="1 bad rows, so nothing"):
+    with pytest.raises(InvalidInputError, match="1 bad row, so nothing"):
         load("store_id,name\na,A\n,B\n", strict=True)
     assert sqlite_catalog.version() == 0

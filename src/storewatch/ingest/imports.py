@@ -15,6 +15,7 @@ from storewatch.domain.columns import TARGET_KEY
 from storewatch.domain.enums import EntryKind, ImportTable, WeekdayCounting
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.labels import ALL_STORES, Scope
+from storewatch.domain.plurals import counted
 from storewatch.ingest.headers import Header, recognise
 from storewatch.ingest.inputs import InputFile, join_names, unpack_files
 from storewatch.ingest.rejects import Reject, Rejects
@@ -288,9 +289,9 @@ class _ImportRun:
             for table in refused
             for reject in table.rejects.first
         )
-        count = sum(table.rejects.count for table in refused)
+        bad_rows = counted(sum(table.rejects.count for table in refused), "bad row")
         it = "them" if len(self._files) > 1 else "it"
-        return f"{join_names(files)}: {count:,} bad rows, so nothing of {it} was imported (--strict). First:\n{shown}"
+        return f"{join_names(files)}: {bad_rows}, so nothing of {it} was imported (--strict). First:\n{shown}"
 
     def _record(self, table: TableImport, notes: ImportNotes, key: int | None) -> ImportRecord:
         return ImportRecord(

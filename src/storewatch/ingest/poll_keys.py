@@ -9,6 +9,7 @@ import polars as pl
 from storewatch.domain.columns import OBSERVATIONS
 from storewatch.domain.enums import ImportTable
 from storewatch.domain.errors import InvalidInputError
+from storewatch.domain.plurals import counted
 from storewatch.ingest.cells import CheckedRows
 from storewatch.ingest.formats import open_reader
 from storewatch.ingest.headers import recognise_one
@@ -32,8 +33,8 @@ def read_keys(path: Path, now: datetime) -> pl.DataFrame:
         if rejects.count:
             first = rejects.first[0]
             raise InvalidInputError(
-                f"{path}: {rejects.count:,} rows have no valid key of a poll, so nothing is done. Line {first.line}: "
-                f"{first.reason}: {first.row}"
+                f"{path}: {counted(rejects.count, 'row')} without a valid key of a poll, so nothing is done. "
+                f"Line {first.line}: {first.reason}: {first.row}"
             )
     return pl.concat(keys).unique()
 

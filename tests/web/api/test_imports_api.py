@@ -208,7 +208,7 @@ def test_strict_import_fails_and_keeps_nothing(client: TestClient, app: Installa
         (b"a,b\n1,2\n", "the header fits none of"),
         (b"\x00\x01\x02\x03\n" * 10, "is binary"),
         (POLLS.encode("utf-16")[:-1], "truncated UTF-16"),
-        (b"PAR1 this is no Parquet", "damaged Parquet"),
+        (b"PAR1 this is no Parquet", "is not a valid Parquet file; it may be damaged"),
         (gzip.compress(POLLS.encode(), mtime=0)[:-10], "damaged or truncated gzip"),
         (b"x" * 2_000_000, "its header cannot be read as CSV"),
     ],
