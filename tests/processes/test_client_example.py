@@ -137,8 +137,10 @@ def test_program_pushes_a_poll_of_its_own_only_if_there_is_no_store(tmp_path: Pa
         nothing = run_program(url, file, key)
     assert stores_without_polls == [
         "1 stores",
-        "The service says 200: the report failed: Nothing has been observed yet, so the report has no 'now'. "
-        "Import polls first, or set as_of. (request None)",
+        (
+            "The service says 200: the report failed: Nothing has been observed yet, so the report has no 'now'. "
+            "Import polls first, or set as_of. (request None)"
+        ),
     ]
     assert nothing[:2] == ["1 poll of a new store accepted", "1 stores"]
     assert nothing[2].startswith(f"1 stores in {file}, as of ")
