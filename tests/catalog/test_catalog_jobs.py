@@ -3,9 +3,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
+from sqlalchemy import select
 
-from storewatch.catalog import Catalog, Job, WorkerRecord
+from storewatch.catalog import Catalog, Job, StoreChanges, WorkerRecord, labels_frame
+from storewatch.catalog.db.schema import job_names
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.domain.labels import Label, Scope
 
@@ -229,3 +232,30 @@ def test_running_job_of_nobody_goes_back(catalog: Catalog) -> None:
     assert catalog.workers.release_orphans(max_attempts=dict.fromkeys(JobKind, 3), now=LATER) == 1
     assert catalog.workers.release_orphans(max_attempts=dict.fromkeys(JobKind, 3), now=LATER) == 0
     assert {job.job_id: job.state for job in catalog.jobs.list_()} == {"j1": JobState.RUNNING, "j2": JobState.QUEUED}
+
+
+def test_names_of_jobs_of_a_scope_are_stored_once_and_deleted_with_the_last_job(catalog: Catalog) -> None:
+    def stored() -> list[str]:
+        with catalog.jobs._database.reading() as connection:
+            return list(connection.execute(select(job_names.c.store_id).order_by(job_names.c.store_id)).scalars())
+
+    for store_id in ("a", "b"):
+        labels = labels_frame({store_id: {"owner": "acme"}})
+        catalog.stores.create(store_id, StoreChanges(labels=labels), now=NOW)
+    for number in (1, 2):
+        add(catalog, f"j{number}", scope=ACME)
+        job = claim(catalog)
+        assert catalog.jobs.complete(job, {}, LATER, store_ids=pl.Series(["a", "gone"]))
+    assert stored() == ["a", "gone"]
+    assert catalog.jobs.find("j1", ACME) is None
+    assert [catalog.jobs.delete(job_id) for job_id in ("j1", "j1")] == [True, False]
+    assert stored() == ["a", "gone"]
+    assert catalog.jobs.delete("j2")
+    assert stored() == []
+    add(catalog, "j3", scope=ACME)
+    assert catalog.jobs.fail(claim(catalog), "No store is called c. Near: a, b.", LATER)
+    assert stored() == ["a", "b"]
+    assert catalog.jobs.find("j3", ACME) is not None
+    add(catalog, "j4")
+    assert catalog.jobs.fail(claim(catalog), "It failed.", LATER)
+    assert stored() == ["a", "b"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import polars as pl
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -22,6 +23,7 @@ from sqlalchemy import (
 
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.schema import jobs
+from storewatch.catalog.job_names import forget_names, record_names, visible_ids
 from storewatch.catalog.job_signals import JobSignals, notify_job_queued, open_job_signals
 from storewatch.catalog.visibility import is_visible_job
 from storewatch.domain.enums import ENDED, JobKind, JobState
@@ -200,17 +202,28 @@ class JobRepository(Repository):
 
     def set_progress(self, job: Job, progress: float) -> bool:
         """Set the progress of a held job, 0 ... 1. Return False when the job is not held any more."""
-        return self._change(job, progress=progress)
+        with self._database.writing() as connection:
+            return _change(connection, job, progress=progress)
 
-    def complete(self, job: Job, result: Mapping[str, Any], now: datetime, *, fingerprint: str | None = None) -> bool:
-        """End a held job as complete. Return False when the job is not held any more."""
-        return self._end(
-            job, state=JobState.COMPLETE, result=dict(result), fingerprint=fingerprint, progress=1.0, finished_at=now
-        )
+    def complete(
+        self,
+        job: Job,
+        result: Mapping[str, Any],
+        now: datetime,
+        *,
+        fingerprint: str | None = None,
+        store_ids: pl.Series | None = None,
+    ) -> bool:
+        """End a held job as complete. Return False when the job is not held any more.
+
+        store_ids: the stores that the result names; None: any of the scope.
+        """
+        values = {"result": dict(result), "fingerprint": fingerprint, "progress": 1.0, "finished_at": now}
+        return self._end_naming(job, store_ids, state=JobState.COMPLETE, **values)
 
     def fail(self, job: Job, error: str, now: datetime) -> bool:
-        """End a held job as failed. Return False when the job is not held any more."""
-        return self._end(job, state=JobState.FAILED, error=error, finished_at=now)
+        """End a held job as failed. Return False when the job is not held any more. The error may name any store."""
+        return self._end_naming(job, None, state=JobState.FAILED, error=error, finished_at=now)
 
     def cancel(self, job: Job, now: datetime) -> bool:
         """End a held job as cancelled. Return False when the job is not held any more."""
@@ -242,28 +255,41 @@ class JobRepository(Repository):
         """Delete a job that has ended. Return False when no ended job has this id."""
         with self._database.writing() as connection:
             ended = and_(jobs.c.job_id == job_id, jobs.c.state.in_(ENDED))
-            return connection.execute(delete(jobs).where(ended)).rowcount == 1
+            deleted = connection.execute(delete(jobs).where(ended).returning(jobs.c.names_id)).first()
+            if deleted is not None and deleted.names_id is not None:
+                forget_names(connection, deleted.names_id)
+            return deleted is not None
 
     def _end(self, job: Job, **values: object) -> bool:
-        return self._change(job, worker_id=None, **values)
-
-    def _change(self, job: Job, **values: object) -> bool:
-        held = and_(
-            jobs.c.job_id == job.job_id,
-            jobs.c.state == JobState.RUNNING,
-            jobs.c.worker_id == job.worker_id,
-            jobs.c.attempts == job.attempts,
-        )
         with self._database.writing() as connection:
-            if connection.execute(update(jobs).where(held).values(values)).rowcount == 0:
-                return False
-            if values.get("state") is JobState.QUEUED:
-                notify_job_queued(connection)
-            return True
+            return _change(connection, job, worker_id=None, **values)
+
+    def _end_naming(self, job: Job, store_ids: pl.Series | None, **values: object) -> bool:
+        """End a held job, and record which stores its result or error names. None: any of the scope."""
+        with self._database.writing() as connection:
+            if job.scope.is_limited:
+                named = visible_ids(connection, job.scope) if store_ids is None else store_ids
+                values["names_id"] = record_names(connection, job.scope, job.parameters, named)
+            return _change(connection, job, worker_id=None, **values)
 
     def _select(self, query: Select[Any]) -> list[Job]:
         with self._database.reading() as connection:
             return [_job(row) for row in connection.execute(query).mappings()]
+
+
+def _change(connection: Connection, job: Job, **values: object) -> bool:
+    """Change a held job. Return False when the job is not held any more."""
+    held = and_(
+        jobs.c.job_id == job.job_id,
+        jobs.c.state == JobState.RUNNING,
+        jobs.c.worker_id == job.worker_id,
+        jobs.c.attempts == job.attempts,
+    )
+    if connection.execute(update(jobs).where(held).values(values)).rowcount == 0:
+        return False
+    if values.get("state") is JobState.QUEUED:
+        notify_job_queued(connection)
+    return True
 
 
 def insert_job(
@@ -289,6 +315,7 @@ def insert_job(
             created_by=created_by,
             scope_label=label,
             scope_value=value,
+            names_id=record_names(connection, scope, parameters, None),
             request_id=request_id,
             progress=0.0,
             attempts=0,
@@ -322,4 +349,5 @@ def release_jobs(
 
 
 def _job(row: RowMapping) -> Job:
-    return Job(**{**row, "kind": JobKind(row["kind"]), "state": JobState(row["state"])})
+    shown = {name: value for name, value in row.items() if name != "names_id"}
+    return Job(**shown | {"kind": JobKind(row["kind"]), "state": JobState(row["state"])})

@@ -7,7 +7,8 @@ A caller without a scope sees everything that its role allows. A caller with a s
 - special hours, closures, targets, sales: those of these stores, those whose target is exactly the label and value of
   the scope, and those of all stores. Entries of other labels count in the figures of the stores that carry the label,
   but are not shown: a caller who may label a store could otherwise read what others entered for any label.
-- reports, imports and their rejected rows, jobs: those that were created under exactly this scope.
+- reports with their files, imports with their rejected rows, jobs: those that were created under exactly this scope
+  and name no store and no label (`job_names`) that has left it since. A store may have another owner now.
 - who created something: only itself.
 - names that an error suggests: those of these stores and of their labels.
 - versions of the lake and the catalog, and numbers of rows: none, because they count what others write. Ids and
@@ -21,9 +22,9 @@ see a store and which entries apply to it.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, or_, select, true
+from sqlalchemy import ColumnElement, Select, Table, and_, exists, or_, select, true
 
-from storewatch.catalog.db.schema import jobs, store_labels, stores
+from storewatch.catalog.db.schema import job_names, jobs, store_labels, stores
 from storewatch.domain.labels import Scope
 
 
@@ -52,11 +53,31 @@ def is_visible_entry(table: Table, scope: Scope) -> ColumnElement[bool]:
     )
 
 
+def visible_carriers(scope: Scope, label: Any, value: Any) -> Select[Any]:
+    """Select the ids of the stores with a label that a caller sees. value: empty for every value of the label."""
+    query = select(store_labels.c.store_id).where(
+        store_labels.c.label == label, store_labels.c.store_id.in_(visible_stores(scope))
+    )
+    return query.where(or_(value == "", store_labels.c.value == value))
+
+
 def is_visible_job(scope: Scope) -> ColumnElement[bool]:
     """Return the condition for a job that the caller sees."""
     if scope.label is None:
         return true()
-    return and_(jobs.c.scope_label == scope.label.name, jobs.c.scope_value == scope.label.value)
+    has_left = or_(
+        and_(job_names.c.store_id != "", job_names.c.store_id.not_in(visible_stores(scope))),
+        and_(
+            job_names.c.label != "",
+            ~visible_carriers(scope, job_names.c.label, job_names.c.value).correlate(job_names).exists(),
+        ),
+    )
+    return and_(
+        jobs.c.scope_label == scope.label.name,
+        jobs.c.scope_value == scope.label.value,
+        jobs.c.names_id.is_not(None),
+        ~exists().where(job_names.c.names_id == jobs.c.names_id, has_left),
+    )
 
 
 def shown_number(number: int | None, scope: Scope) -> int | None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import polars as pl
+
 from storewatch.catalog import Job
 
 
@@ -19,12 +21,16 @@ class StoppedError(Exception):
     """Raised inside the work of a job that has to stop. Users never see it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class JobResult:
-    """The result of a job. fingerprint: names everything that decides the result; equal fingerprints, equal results."""
+    """The result of a job. fingerprint: names everything that decides the result; equal fingerprints, equal results.
+
+    store_ids: the stores that the result names; None: any store of the scope of the job.
+    """
 
     result: dict[str, Any]
     fingerprint: str | None = None
+    store_ids: pl.Series | None = None
 
 
 @dataclass(kw_only=True, eq=False)

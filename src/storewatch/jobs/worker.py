@@ -204,7 +204,13 @@ class Worker:
             return self._failed(run, error)
         try:
             done = self._record_end(
-                lambda: self._catalog.jobs.complete(job, outcome.result, self._clock(), fingerprint=outcome.fingerprint)
+                lambda: self._catalog.jobs.complete(
+                    job,
+                    outcome.result,
+                    self._clock(),
+                    fingerprint=outcome.fingerprint,
+                    store_ids=outcome.store_ids,
+                )
             )
         except Exception as error:  # noqa: BLE001 - the catalog cannot store the result
             return self._failed(run, error)

@@ -32,7 +32,7 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
-HEAD: Final = "0008"  # the revision of `migrations/versions` that this code reads and writes
+HEAD: Final = "0009"  # the revision of `migrations/versions` that this code reads and writes
 
 
 class Instant(TypeDecorator[datetime]):
@@ -193,6 +193,8 @@ jobs = Table(
     Column("created_by", TEXT),  # key_id; null where no key was required
     Column("scope_label", TEXT),  # the scope of the creator, and so of the job
     Column("scope_value", TEXT),
+    # What the job names (job_names), if its creator had a scope; null for such jobs of releases that did not record it.
+    Column("names_id", TEXT, index=True),
     Column("request_id", TEXT),  # of the request that created the job, for the logs
     Column("retry_at", Instant),  # a queued job that failed before waits until then
     Column("worker_id", TEXT, index=True),  # the worker that runs the job; null unless running
@@ -206,6 +208,17 @@ jobs = Table(
     Column("error", TEXT),
     Index("jobs_by_state", "state", "kind"),
     Index("jobs_by_kind", "kind", "created_at", "job_id"),
+)
+
+# The stores and labels that jobs of a scope name; a row names one or the other, and the other columns are empty.
+job_names = Table(
+    "job_names",
+    metadata,
+    Column("names_id", TEXT, primary_key=True),  # the same for all jobs that name the same
+    Column("store_id", BYTEWISE, primary_key=True),
+    Column("label", TEXT, primary_key=True),
+    Column("value", TEXT, primary_key=True),  # empty: all values of the label
+    sqlite_with_rowid=False,
 )
 
 # The processes that run jobs, by their last heartbeat.

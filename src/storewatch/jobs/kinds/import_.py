@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import polars as pl
+
 from storewatch.catalog import Catalog, Job, StoreFilter
 from storewatch.domain.enums import JobKind, WeekdayCounting
 from storewatch.domain.errors import InvalidInputError
@@ -22,6 +24,7 @@ JOB_ID_LENGTH: Final = 36
 def run(running: RunningJob, services: JobServices) -> JobResult:
     """Import the files, unless an earlier attempt has committed them already."""
     job = running.job
+    own_before = _own_stores(job, services)
     imported = services.catalog.imports.list_by_job(job.job_id)
     left_out: tuple[str, ...] = ()
     if not imported:
@@ -29,10 +32,12 @@ def run(running: RunningJob, services: JobServices) -> JobResult:
         imported = services.catalog.imports.list_by_job(job.job_id)
     kept = ("import_id", "file", "table_name", "rows", "accepted", "rejected", "lake_version")
     tables = [{name: getattr(each, name) for name in kept} | asdict(each.notes) for each in imported]
-    # A caller with a scope must not see other stores.
-    own = services.catalog.stores.list_ids(StoreFilter(labels=job.scope.labels)) if job.scope.is_limited else None
+    own = _own_stores(job, services)
     gaps = find_gaps(services.catalog, services.lake.snapshot(), own)
-    return JobResult(result={"tables": tables, "left_out": list(left_out), "inputs": list(gaps.lines())})
+    return JobResult(
+        result={"tables": tables, "left_out": list(left_out), "inputs": list(gaps.lines())},
+        store_ids=None if own is None or own_before is None else pl.concat([own_before, own]).unique(),
+    )
 
 
 def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
@@ -68,6 +73,11 @@ def job_of(upload: str) -> str:
 
 def _is_old(upload: Path, now: datetime) -> bool:
     return now.timestamp() - upload.stat().st_mtime > LONGEST_UPLOAD.total_seconds()
+
+
+def _own_stores(job: Job, services: JobServices) -> pl.Series | None:
+    """Return the stores of the scope of a job: its creator must not see others. None without a scope."""
+    return services.catalog.stores.list_ids(StoreFilter(labels=job.scope.labels)) if job.scope.is_limited else None
 
 
 def _import_uploads(running: RunningJob, services: JobServices) -> Imported:

@@ -23,7 +23,8 @@ def run(running: RunningJob, services: JobServices) -> JobResult:
     done = services.reports.run(running.job, snapshot, running.progress)
     seconds = time.perf_counter() - begun
     REPORT_SECONDS.observe(seconds)
-    return JobResult(result=done.result() | {"seconds": round(seconds, 3)}, fingerprint=done.fingerprint)
+    result = done.result() | {"seconds": round(seconds, 3)}
+    return JobResult(result=result, fingerprint=done.fingerprint, store_ids=done.store_ids)
 
 
 def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:

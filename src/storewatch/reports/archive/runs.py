@@ -48,12 +48,14 @@ from storewatch.stores.sources import check_sources
 class ReportRun:
     """The result of one run of a report: its file in the reports folder and its totals.
 
-    rows: number of stores. totals: as in the JSON form, None if an equal earlier report did not store them.
+    store_ids: of the stores in the file and of their peers. rows: number of stores.
+    totals: as in the JSON form, None if an equal earlier report did not store them.
     as_of_warning: None where as_of fits the polls.
     fingerprint: of everything that decides the content. Equal fingerprints have equal files.
     """
 
     fingerprint: str
+    store_ids: pl.Series
     file: str
     sha256: str
     rows: int
@@ -67,7 +69,7 @@ class ReportRun:
 
     def result(self) -> dict[str, Any]:
         """Return the result that is stored with the job, as JSON."""
-        kept = {name: value for name, value in vars(self).items() if name != "fingerprint"}
+        kept = {name: value for name, value in vars(self).items() if name not in ("fingerprint", "store_ids")}
         return kept | {"as_of": format_instant(self.as_of)}
 
 
@@ -134,6 +136,7 @@ class Reports:
                 )
         return ReportRun(
             fingerprint=fingerprint,
+            store_ids=inputs.store_list.store_ids,
             file=file.name,
             sha256=equal.sha256,
             rows=equal.stores,
