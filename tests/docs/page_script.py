@@ -197,7 +197,8 @@ class PageScript:
         if is_service:
             self._stop(self._service)
             command = command if "--port" in command else f"{command} --port {self._port}"
-        printed, _ = self._shell.run(f"{command} >>{shlex.quote(str(self._log))} 2>&1 & echo $!")
+        command = re.sub(r"\bstorewatch (?=serve|worker)", "exec storewatch ", command)  # so that $! is its process
+        printed, _ = self._shell.run(f"(exec >>{shlex.quote(str(self._log))} 2>&1; {command}) & echo $!")
         self._started.append(int(printed))
         if is_service:
             self._service = self._started[-1]

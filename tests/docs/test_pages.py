@@ -24,7 +24,7 @@ from support.real_processes import free_port  # noqa: E402
 
 README = ROOT / "README.md"
 GUIDES = {page.name: page for page in sorted((ROOT / "docs" / "guides").glob("*.md"))}
-DEMO = {"make demo": "make demo SERVE=no && exec storewatch serve --home storewatch-demo/home --port 8000"}
+DEMO = {"make demo": "make demo SERVE=no && storewatch serve --home storewatch-demo/home --port 8000"}
 
 
 def run_page(page: Path, folder: Path) -> Iterator[tuple[int, str, str, str]]:
@@ -63,9 +63,9 @@ def checks_in(folder: Path) -> dict[str, Callable[[str], object]]:
 
 def check_yaml(text: str) -> None:
     """Parse YAML. Where Prometheus is installed, its own tool checks its configuration too."""
-    kind = "rules" if "groups" in yaml.safe_load(text) else "config"
+    check = ["rules"] if "groups" in yaml.safe_load(text) else ["config", "--syntax-only"]
     if shutil.which("promtool"):
-        command = ["promtool", "check", kind, "/dev/stdin"]
+        command = ["promtool", "check", *check, "/dev/stdin"]
         checked = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         assert checked.returncode == 0, checked.stdout + checked.stderr
 
@@ -84,7 +84,7 @@ def check_sql(folder: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [GUIDES[f"{name}.md"] for name in ("access", "api", "jobs", "pushing", "stores")],
+    [GUIDES[f"{name}.md"] for name in ("access", "api", "jobs", "operating", "pushing", "stores")],
     ids=lambda page: page.stem,
 )
 def test_commands_of_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
