@@ -84,7 +84,7 @@ def check_sql(folder: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [GUIDES[f"{name}.md"] for name in ("access", "api", "jobs", "operating", "pushing", "stores")],
+    [GUIDES[f"{name}.md"] for name in ("access", "api", "importing", "jobs", "operating", "pushing", "stores")],
     ids=lambda page: page.stem,
 )
 def test_commands_of_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
