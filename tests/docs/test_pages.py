@@ -84,7 +84,10 @@ def check_sql(folder: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [GUIDES[f"{name}.md"] for name in ("access", "api", "importing", "jobs", "operating", "pushing", "stores")],
+    [
+        GUIDES[f"{name}.md"]
+        for name in ("access", "api", "importing", "jobs", "operating", "pushing", "reports", "stores")
+    ],
     ids=lambda page: page.stem,
 )
 def test_commands_of_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
