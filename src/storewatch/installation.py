@@ -109,7 +109,7 @@ def open_installation(settings: Settings, *, read_only: bool = False) -> Iterato
             lake=lake,
             reports=Reports(catalog=catalog, lake=lake, folder=settings.reports_dir),
             stores=CurrentStores(catalog=catalog, lake=lake, clock=utc_now),
-            jobs=JobQueue(catalog=catalog, clock=utc_now),
+            jobs=JobQueue(catalog=catalog, clock=utc_now, max_queued_per_key=settings.max_queued_jobs_per_key),
             ingestion=Ingestion(catalog=catalog, lake=lake, clock=utc_now),
         )
         yield installation
@@ -136,7 +136,12 @@ def prepare_service(
     return replace(
         installation,
         stores=CurrentStores(catalog=catalog, lake=lake, clock=clock),
-        jobs=JobQueue(catalog=catalog, clock=clock, **wake),
+        jobs=JobQueue(
+            catalog=catalog,
+            clock=clock,
+            max_queued_per_key=installation.settings.max_queued_jobs_per_key,
+            **wake,
+        ),
         ingestion=Ingestion(catalog=catalog, lake=lake, clock=clock),
         clock=clock,
         worker=worker,

@@ -56,6 +56,7 @@ class Settings:
     log_level: DEBUG, INFO, WARNING or ERROR. metrics_open: /metrics needs no key.
     max_body_mb: of a request with data (observations, hours); max_upload_mb: of a file to import.
     max_connections, max_connections_per_address: open at the same time; a trusted proxy may have all.
+    max_queued_jobs_per_key: reports and imports of one API key that may wait at the same time.
     request_seconds: what a request may take until its answer begins. min_free_mb: with less on the disk of `home` the
     service is not ready. access: who may call the service, and how often.
     """
@@ -69,6 +70,7 @@ class Settings:
     max_upload_mb: int = 4_096
     max_connections: int = 1_000
     max_connections_per_address: int = 250
+    max_queued_jobs_per_key: int = 100
     request_seconds: int = 60
     min_free_mb: int = 500
     access: AccessSettings = field(default_factory=AccessSettings)
@@ -111,6 +113,9 @@ class Settings:
             max_connections=_positive(environment, "STOREWATCH_MAX_CONNECTIONS", cls.max_connections),
             max_connections_per_address=_positive(
                 environment, "STOREWATCH_MAX_CONNECTIONS_PER_ADDRESS", cls.max_connections_per_address
+            ),
+            max_queued_jobs_per_key=_positive(
+                environment, "STOREWATCH_MAX_QUEUED_JOBS_PER_KEY", cls.max_queued_jobs_per_key
             ),
             request_seconds=_positive(environment, "STOREWATCH_REQUEST_SECONDS", cls.request_seconds),
             min_free_mb=_positive(environment, "STOREWATCH_MIN_FREE_MB", cls.min_free_mb),

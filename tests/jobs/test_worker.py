@@ -65,7 +65,7 @@ def working(catalog: Catalog, work: Steered) -> Iterator[tuple[JobQueue, Worker]
     with ExitStack() as stopping:
         worker.start()
         stopping.callback(worker.stop)
-        yield JobQueue(catalog=catalog, clock=clock, wake=worker.wake), worker
+        yield JobQueue(catalog=catalog, clock=clock, max_queued_per_key=100, wake=worker.wake), worker
 
 
 def ended(catalog: Catalog, job_id: str) -> Job:
@@ -97,7 +97,7 @@ def test_accepted_job_is_done(catalog: Catalog) -> None:
 
 def test_job_accepted_by_another_process_is_done(catalog: Catalog) -> None:
     with working(catalog, Steered(lambda _: None)):
-        elsewhere = JobQueue(catalog=catalog, clock=clock)
+        elsewhere = JobQueue(catalog=catalog, clock=clock, max_queued_per_key=100)
         assert ended(catalog, elsewhere.accept(JobKind.REPORT, {})).state is JobState.COMPLETE
 
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -161,6 +161,41 @@ def test_database_that_hangs_does_not_hold_the_end(tmp_path: Path, postgres_url:
         assert running.lines()[-1]["event"] == "not stopped within 8 s, ended by force"
 
 
+def test_busy_machine_does_not_hold_the_end(home: Path, tmp_path: Path) -> None:
+    """Both cores are taken by others; jobs run, streams are open, requests are half sent, and polls are pushed."""
+    burn = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
+    with ExitStack() as opened:
+        running = opened.enter_context(service(home))
+        for _ in range(2 * (os.cpu_count() or 2)):
+            burning = opened.enter_context(subprocess.Popen([sys.executable, "-c", burn, str(os.getpid())]))
+            opened.callback(burning.kill)
+        for _ in range(100):
+            half = opened.enter_context(socket.create_connection(("127.0.0.1", running.port)))
+            half.sendall(b"POST /v1/observations HTTP/1.1\r\nHost: 127")
+        polls = "".join(f"s{number},active,2023-01-23 10:00:00 UTC\n" for number in range(1_000_000))
+        files = {"file": ("polls.csv", f"store_id,status,timestamp_utc\n{polls}", "text/csv")}
+        import_id = running.client.post("/v1/imports", files=files).json()["items"][0]["import_id"]
+        wait_for(lambda: running.client.get(f"/v1/imports/{import_id}").json()["state"] == "running")
+        for number in range(10):
+            body = {"as_of": f"2023-01-24T1{number}:00:00Z"}
+            report_id = running.client.post("/v1/reports", json=body).json()["report_id"]
+        for _ in range(10):
+            stream = opened.enter_context(socket.create_connection(("127.0.0.1", running.port)))
+            stream.sendall(f"GET /v1/reports/{report_id}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        acknowledged: list[str] = []
+        pushing = threading.Thread(target=_push, args=(running, acknowledged))
+        pushing.start()
+        wait_for(lambda: len(acknowledged) >= 2)
+        seconds = running.stop()
+        pushing.join()
+        assert seconds < PATIENCE_SECONDS
+    with open_installation(settings_in(tmp_path)) as app:
+        assert set(acknowledged) <= set(app.lake.snapshot().store_ids())
+        states = {job.state for job in app.catalog.jobs.list_()}
+        assert states <= {JobState.QUEUED, JobState.COMPLETE}
+        assert app.catalog.workers.list_() == []
+
+
 def test_worker_alone_serves_its_metrics_and_stops_in_order(home: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "storewatch", "worker", "--metrics-port", str(port), "--home", str(home)]
@@ -203,6 +238,21 @@ def test_log_of_a_service_holds_no_secret(home: Path) -> None:
         assert running.stop() < PATIENCE_SECONDS
         assert secret not in running.log.read_text()
         assert len([line for line in running.lines() if line["event"] == "request"]) >= 3
+
+
+def _push(running: Service, acknowledged: list[str]) -> None:
+    """Push polls, one store each, until the service does not answer any more."""
+    number = 0
+    with httpx.Client(base_url=f"http://127.0.0.1:{running.port}", timeout=30) as client:
+        while True:
+            number += 1
+            poll = {"store_id": f"pushed-{number}", "observed_at": "2023-01-23T18:00:00Z", "status": "active"}
+            try:
+                if client.post("/v1/observations", json=[poll]).status_code >= 300:
+                    return
+            except httpx.TransportError:
+                return
+            acknowledged.append(poll["store_id"])
 
 
 def _head(running: Service, *, length: int) -> bytes:

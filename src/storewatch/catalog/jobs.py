@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -22,11 +22,12 @@ from sqlalchemy import (
 )
 
 from storewatch.catalog.db.database import Repository
-from storewatch.catalog.db.schema import jobs
+from storewatch.catalog.db.schema import api_keys, jobs
 from storewatch.catalog.job_names import forget_names, record_names, visible_ids
 from storewatch.catalog.job_signals import JobSignals, notify_job_queued, open_job_signals
 from storewatch.catalog.visibility import is_visible_job
 from storewatch.domain.enums import ENDED, JobKind, JobState
+from storewatch.domain.errors import TooManyQueuedJobsError
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 
 
@@ -75,29 +76,41 @@ class JobRepository(Repository):
     changes by that worker return False and change nothing.
     """
 
-    def create(
+    def create(self, job_id: str, kind: JobKind, parameters: Mapping[str, Any], now: datetime, **creator: Any) -> None:
+        """Accept a job. creator: as in `create_all`."""
+        self.create_all(kind, {job_id: parameters}, now, **creator)
+
+    def create_all(
         self,
-        job_id: str,
         kind: JobKind,
-        parameters: Mapping[str, Any],
+        parameters: Mapping[str, Mapping[str, Any]],
         now: datetime,
         *,
         created_by: str | None = None,
         scope: Scope = ALL_STORES,
         request_id: str | None = None,
+        most_queued: int | None = None,
     ) -> None:
-        """Accept a job. After this returns, the job will run even if this process dies."""
+        """Accept jobs, or none of them. After this returns, they will run even if this process dies.
+
+        parameters: of each job, by its id. Raises TooManyQueuedJobsError when more than `most_queued` jobs of the key
+        `created_by` would wait.
+        """
         with self._database.writing() as connection:
-            insert_job(
-                connection,
-                job_id,
-                kind,
-                parameters,
-                now,
-                created_by=created_by,
-                scope=scope,
-                request_id=request_id,
-            )
+            if created_by is not None and most_queued is not None:
+                _check_queued(connection, created_by, len(parameters), most_queued)
+            for number, (job_id, each) in enumerate(parameters.items()):
+                accepted_at = now + timedelta(microseconds=number)  # they run in this order
+                insert_job(
+                    connection,
+                    job_id,
+                    kind,
+                    each,
+                    accepted_at,
+                    created_by=created_by,
+                    scope=scope,
+                    request_id=request_id,
+                )
 
     def find(self, job_id: str, scope: Scope = ALL_STORES) -> Job | None:
         """Return one job, None if the caller sees none with this id."""
@@ -323,6 +336,15 @@ def insert_job(
         )
     )
     notify_job_queued(connection)
+
+
+def _check_queued(connection: Connection, key_id: str, more: int, most: int) -> None:
+    """Raise TooManyQueuedJobsError when with `more` jobs too many of a key would wait."""
+    # Requests of the same key wait for each other here; SQLite has taken its lock already.
+    connection.execute(select(api_keys.c.key_id).where(api_keys.c.key_id == key_id).with_for_update())
+    queued = select(func.count()).where(jobs.c.state == JobState.QUEUED, jobs.c.created_by == key_id)
+    if connection.execute(queued).scalar_one() + more > most:
+        raise TooManyQueuedJobsError(most)
 
 
 def release_jobs(

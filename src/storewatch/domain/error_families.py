@@ -59,6 +59,10 @@ class MisdirectedError(StorewatchError):
     """The request names a host that this service does not answer for."""
 
 
+class TooManyError(StorewatchError):
+    """The caller has too much of something now. Sending the request again later may help."""
+
+
 class UnavailableError(StorewatchError):
     """Something that the request needs is not available now. Sending the request again later may help."""
 

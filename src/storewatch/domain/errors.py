@@ -14,10 +14,12 @@ from storewatch.domain.error_families import (
     MisdirectedError,
     NotFoundError,
     TooLargeError,
+    TooManyError,
     UnauthorizedError,
     UnavailableError,
     UnsupportedError,
 )
+from storewatch.domain.plurals import counted
 
 
 class InvalidInputError(InvalidError):
@@ -323,6 +325,15 @@ class OverCapacityError(UnavailableError):
     def __init__(self) -> None:
         super().__init__(
             "More observations are waiting than fit into memory; nothing of this request was stored. Try again."
+        )
+
+
+class TooManyQueuedJobsError(TooManyError):
+    """So many jobs of a key wait in the queue that no more are accepted."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"At most {counted(most, 'job')} of a key may wait in the queue. Wait until some have run, or cancel some."
         )
 
 

@@ -22,6 +22,7 @@ from storewatch.domain.error_families import (
     NotFoundError,
     StorewatchError,
     TooLargeError,
+    TooManyError,
     UnauthorizedError,
     UnavailableError,
     UnsupportedError,
@@ -47,6 +48,7 @@ STATUS_OF: Final[dict[type[StorewatchError], HTTPStatus]] = {
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     MisdirectedError: HTTPStatus.MISDIRECTED_REQUEST,
+    TooManyError: HTTPStatus.TOO_MANY_REQUESTS,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     BrokenError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -142,6 +144,8 @@ def problem_of(error: StorewatchError) -> JSONResponse:
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         sent = ', error="invalid_token"' if isinstance(error, InvalidKeyError) else ""
         response.headers["WWW-Authenticate"] = f'Bearer realm="storewatch"{sent}'
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        response.headers["Retry-After"] = "5"
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         # A disk does not get empty within a second.
         response.headers["Retry-After"] = "60" if isinstance(error, StorageFullError) else "1"

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
@@ -25,6 +25,7 @@ from storewatch.domain.errors import (
     ImportNotCompleteError,
     JobEndedError,
     ScopedChangeError,
+    TooManyQueuedJobsError,
     UnknownImportError,
 )
 from storewatch.domain.formulas import safe_text
@@ -34,6 +35,7 @@ from storewatch.ingest import ImportOptions, InputFile, group_by_table
 from storewatch.ingest.inputs import join_names
 from storewatch.ingest.mappings import new_mapping, read_mapping, saved_columns
 from storewatch.ingest.undoing import undo_imports
+from storewatch.installation import Installation
 from storewatch.jobs.kinds.import_ import upload_name
 from storewatch.web.api.imports.models import (
     AcceptedImports,
@@ -150,11 +152,7 @@ def create_imports(
             one.path.unlink(missing_ok=True)
         raise
     names = {job_id: join_names(one.name for one in files) for job_id, files in imports.items()}
-    for job_id, files in imports.items():
-        # Of two files the one accepted later counts, even if it is imported first or the clock is set back.
-        loaded_at = format_instant(installation.lake.loading_at(installation.clock()))
-        parameters = {"file": names[job_id], "files": [one.name for one in files], "loaded_at": loaded_at} | options
-        installation.jobs.accept(JobKind.IMPORT, parameters, caller, job_id=job_id)
+    _accept(installation, caller, imports, options)
     detail: dict[str, Any] = {"imports": [{"import_id": job_id, "file": name} for job_id, name in names.items()]}
     if saved is not None:
         installation.catalog.mappings.replace(saved)
@@ -164,6 +162,29 @@ def create_imports(
     if len(imports) == 1:
         response.headers["Location"] = f"/v1/imports/{next(iter(imports))}"
     return AcceptedImports(items=[ImportModel.of(_find(installation.catalog, job_id, caller)) for job_id in imports])
+
+
+def _accept(
+    installation: Installation, caller: Principal, imports: Mapping[str, Sequence[InputFile]], options: dict[str, Any]
+) -> None:
+    """Accept the imports, by the ids of their jobs, or none of them. Their files are in the folder of uploads."""
+    # Of two files the one accepted later counts, even if it is imported first or the clock is set back.
+    parameters = {
+        job_id: {
+            "file": join_names(one.name for one in files),
+            "files": [one.name for one in files],
+            "loaded_at": format_instant(installation.lake.loading_at(installation.clock())),
+        }
+        | options
+        for job_id, files in imports.items()
+    }
+    try:
+        installation.jobs.accept_all(JobKind.IMPORT, parameters, caller)
+    except TooManyQueuedJobsError:
+        for job_id, files in imports.items():
+            for number in range(len(files)):
+                (installation.settings.uploads_dir / upload_name(job_id, number)).unlink(missing_ok=True)
+        raise
 
 
 @router.get("", operation_id="listImports", responses=problem_responses(422))
