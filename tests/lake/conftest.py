@@ -1,14 +1,11 @@
 import random
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from support.object_stores import running_object_store
 
 from storewatch.domain.columns import OBSERVATIONS
 from storewatch.lake import Lake
@@ -61,38 +58,7 @@ def random_observations() -> Callable[[int, int], pl.DataFrame]:
 @pytest.fixture
 def object_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Run an S3 server with an empty bucket; its credentials are in the environment. Yields the URL of the bucket."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    endpoint = f"http://127.0.0.1:{port}"
-    for name, value in {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    import boto3  # noqa: PLC0415 - slow to import, and only this fixture needs it
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-
-    with (tmp_path / "s3.log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-c", f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        client = boto3.client("s3", endpoint_url=endpoint)
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                client.create_bucket(Bucket="polls")
-                break
-            except BotoCoreError:
-                assert server.poll() is None, (tmp_path / "s3.log").read_text()
-                assert time.monotonic() < deadline, "the S3 server did not start"
+    with running_object_store(tmp_path / "s3.log", bucket="polls") as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
         yield "s3://polls"
-    finally:
-        server.kill()
-        server.wait()

