@@ -10,7 +10,7 @@ SERVE ?= yes
 # pip of the system drives the environment's Python, so a Python without ensurepip (Debian's) is enough.
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 
-.PHONY: help demo install test nightly check bench lock clean
+.PHONY: help demo install test nightly audit check bench lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,8 +48,16 @@ test: $(VENV)/.dev ## run the whole test suite
 	$(BIN)/pytest --cov --cov-report=
 	@touch $(TESTED)
 
-nightly: $(VENV)/.dev ## fuzz every parser with a million inputs, where `make test` tries 20,000
+nightly: $(VENV)/.dev ## fuzz every parser with a million inputs (`make test`: 20,000), and the API with all of Schemathesis
 	STOREWATCH_NIGHTLY=1 $(BIN)/pytest tests/ingest/test_parsers_fuzzed.py tests/web/test_requests_fuzzed.py
+	STOREWATCH_SCHEMATHESIS=thorough $(BIN)/pytest tests/web/test_schemathesis.py
+
+$(VENV)/audit/bin/pip-audit: | $(BIN)/python
+	$(PYTHON) -m venv --without-pip $(VENV)/audit
+	$(PYTHON) -m pip --python $(VENV)/audit/bin/python --disable-pip-version-check install --quiet pip-audit
+
+audit: $(VENV)/audit/bin/pip-audit ## look up the known faults of the pinned libraries (needs pypi.org)
+	$< --strict --disable-pip --require-hashes -r requirements/runtime.lock
 
 $(TESTED): $(TESTED_FILES) $(VENV)/.dev
 	@$(MAKE) --no-print-directory test

@@ -219,3 +219,14 @@ def test_uploaded_file_that_unpacks_to_too_much_is_refused(client: httpx.Client,
     make, reason = HOSTILE_FILES[name]
     content = make()
     assert upload(client, name, content) == name + reason.replace("{size}", f"{len(content):,}")
+
+
+@pytest.mark.usefixtures("watched")
+@pytest.mark.parametrize("name", ["encoding.parquet", "rows.parquet", "footer.parquet"])
+def test_pushed_parquet_that_unpacks_to_too_much_is_refused(client: httpx.Client, name: str) -> None:
+    headers = {"Content-Type": "application/vnd.apache.parquet"}
+    answer = problem(client.post("/v1/observations", content=HOSTILE_FILES[name][0](), headers=headers))
+    if name == "encoding.parquet":
+        assert answer == (400, "invalid-input", f"The body{HOSTILE_FILES[name][1]}")
+    else:
+        assert answer == TOO_MANY
