@@ -7,15 +7,17 @@ import polars as pl
 import pytest
 from sqlalchemy import select
 
-from storewatch.catalog import Catalog, Job, StoreChanges, WorkerRecord, labels_frame
+from storewatch.catalog import ApiKey, Catalog, Job, StoreChanges, WorkerRecord, labels_frame
 from storewatch.catalog.db.schema import job_names
 from storewatch.domain.enums import JobKind, JobState
+from storewatch.domain.errors import TooManyQueuedJobsError
 from storewatch.domain.labels import Label, Scope
 
 NOW = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=2)
 PARAMETERS: dict[str, Any] = {"policy": "fill", "as_of": None, "max_gap_us": 604_800_000_000, "stores": ["é", "b"]}
 ACME = Scope(label=Label("owner", "acme"))
+KEY = ApiKey(key_id="k1", name="shop", role="operator", sha256="0", created_at=NOW)
 QUEUED = Job(job_id="j1", kind=JobKind.REPORT, state=JobState.QUEUED, parameters=PARAMETERS, created_at=NOW)
 WORKER = WorkerRecord(worker_id="w1", host="here", pid=7, started_at=NOW, beat_at=NOW)
 
@@ -259,3 +261,23 @@ def test_names_of_jobs_of_a_scope_are_stored_once_and_deleted_with_the_last_job(
     add(catalog, "j4")
     assert catalog.jobs.fail(claim(catalog), "It failed.", LATER)
     assert stored() == ["a", "b"]
+
+
+def test_waiting_jobs_of_a_key_are_bounded_however_many_ask_at_once(catalog: Catalog) -> None:
+    catalog.keys.create(KEY)
+
+    def ask(number: int) -> bool:
+        try:
+            catalog.jobs.create_all(JobKind.REPORT, {f"r{number}": {}}, NOW, created_by=KEY.key_id, most_queued=3)
+        except TooManyQueuedJobsError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(ask, range(16))) == 3
+    two: dict[str, dict[str, Any]] = {"a": {}, "b": {}}
+    assert catalog.jobs.claim("w1", [JobKind.REPORT], NOW) is not None
+    with pytest.raises(TooManyQueuedJobsError, match="At most 3 jobs of a key may wait"):
+        catalog.jobs.create_all(JobKind.REPORT, two, NOW, created_by=KEY.key_id, most_queued=3)
+    assert sum(sum(states.values()) for states in catalog.jobs.count().values()) == 3
+    catalog.jobs.create_all(JobKind.REPORT, two, NOW, created_by="another", most_queued=3)
