@@ -7,12 +7,19 @@ import pytest
 from storewatch.catalog import Catalog, Definition, Schedule
 from storewatch.domain.enums import JobKind, ReportFormat
 from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
+from storewatch.jobs.handler import StoredData
 from storewatch.jobs.schedules import fire_due, latest_due, new_schedule, next_run
+from storewatch.lake import Lake
 from storewatch.reports.request.request import ReportRequest
 
 
 def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.fixture
+def stored(catalog: Catalog, tmp_path: Path) -> StoredData:
+    return StoredData(catalog=catalog, lake=Lake(str(tmp_path / "lake")))
 
 
 def schedule(cron: str, timezone: str = "UTC", at: str = "2024-01-01 00:00", **more: Any) -> Schedule:
@@ -69,11 +76,11 @@ def definition(**parameters: Any) -> Definition:
     return Definition(name="monday", parameters=parameters, created_at=utc("2024-01-01 00:00"))
 
 
-def test_schedule_asks_for_what_its_definition_says_when_it_is_due(catalog: Catalog) -> None:
+def test_schedule_asks_for_what_its_definition_says_when_it_is_due(catalog: Catalog, stored: StoredData) -> None:
     catalog.schedules.delete("optimize")
     catalog.definitions.replace(definition(policy="observed", format="pdf"))
     asked = {"definition": "monday", "format": "json"}
-    made = schedule("0 * * * *", kind=JobKind.REPORT, parameters=asked, catalog=catalog)
+    made = schedule("0 * * * *", kind=JobKind.REPORT, parameters=asked, stored=stored)
     assert made.parameters == asked
     catalog.schedules.create(made)
     catalog.definitions.replace(definition(windows=["last_week"], format="pdf"))
@@ -84,12 +91,12 @@ def test_schedule_asks_for_what_its_definition_says_when_it_is_due(catalog: Cata
 
 @pytest.mark.parametrize("now_it_says", [None, {"by": "day", "format": "json"}])
 def test_definition_that_cannot_be_used_any_more_is_left_for_the_job_to_tell(
-    catalog: Catalog, now_it_says: dict[str, Any] | None
+    catalog: Catalog, stored: StoredData, now_it_says: dict[str, Any] | None
 ) -> None:
     catalog.schedules.delete("optimize")
     catalog.definitions.replace(definition())
     asked = {"definition": "monday", "format": "csv"}
-    catalog.schedules.create(schedule("0 * * * *", kind=JobKind.REPORT, parameters=asked, catalog=catalog))
+    catalog.schedules.create(schedule("0 * * * *", kind=JobKind.REPORT, parameters=asked, stored=stored))
     catalog.definitions.delete("monday")
     if now_it_says is not None:
         catalog.definitions.replace(definition(**now_it_says))
@@ -97,9 +104,9 @@ def test_definition_that_cannot_be_used_any_more_is_left_for_the_job_to_tell(
     assert [job.parameters for job in catalog.jobs.list_()] == [asked]
 
 
-def test_schedule_of_an_unknown_definition_is_refused(catalog: Catalog) -> None:
+def test_schedule_of_an_unknown_definition_is_refused(stored: StoredData) -> None:
     with pytest.raises(UnknownDefinitionError, match="no report saved as 'monday'"):
-        schedule("0 6 * * 1", kind=JobKind.REPORT, parameters={"definition": "monday"}, catalog=catalog)
+        schedule("0 6 * * 1", kind=JobKind.REPORT, parameters={"definition": "monday"}, stored=stored)
 
 
 def test_two_processes_fire_each_run_exactly_once(catalog: Catalog, database_url: str) -> None:

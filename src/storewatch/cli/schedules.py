@@ -53,6 +53,7 @@ def create(
     Example: storewatch schedule create weekly --kind report --cron '0 6 * * 1' --timezone Europe/Berlin
     Example: storewatch schedule create monday --kind report --cron '0 6 * * 1' --definition weekly
     """
+    from storewatch.jobs.handler import StoredData
     from storewatch.jobs.kinds import read_kind
     from storewatch.jobs.schedules import new_schedule, next_run
 
@@ -75,7 +76,7 @@ def create(
                 parameters=read,
                 created_by=None,
                 now=now,
-                catalog=installation.catalog,
+                stored=StoredData(catalog=installation.catalog, lake=installation.lake),
             )
         except InvalidParameterError as error:
             raise InvalidParameterError("parameters", str(error)) from None

@@ -47,10 +47,10 @@ def change(
         raise InvalidInputError("Name what to change: --opened-on, --closed-on or both.")
     with changing(home, "store.change", "store") as (installation, audit):
         (store_id,) = installation.catalog.names.require_stores([store_id])
-        fields, problems = check_fields(store_id, sent)
-        for (name, *_), reason in problems:
+        checked = check_fields(store_id, sent)
+        for (name, *_), reason in checked.problems:
             raise InvalidParameterError(str(name), reason)
-        change_store(store_id, fields, catalog=installation.catalog, now=datetime.now(UTC))
+        change_store(store_id, checked.fields, catalog=installation.catalog, now=datetime.now(UTC))
         audit.done(store_id)
     typer.echo(f"{store_id} changed")
 

@@ -1,17 +1,21 @@
 """Check the fields of one store by the rules for rows of files. The reasons are the same."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import polars as pl
 
 from storewatch.domain.columns import LABELS, LIVES, PATTERNS, TIMEZONES
+from storewatch.domain.enums import WeekdayCounting
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import parse_local_date
 from storewatch.domain.texts import clean_value, is_storable
 from storewatch.engine.opening.weekly import weekly_intervals
+from storewatch.ingest.blocks import Block, RowNumbers, no_rejects
 from storewatch.ingest.tables import check_hours, check_labels, check_zones
+from storewatch.ingest.weekdays import find_weekday_notation
 from storewatch.stores.changes import StoreFields
 
 HOURS: Final = pl.Schema({"store_id": pl.String(), "intervals": PATTERNS["intervals"]})
@@ -23,25 +27,39 @@ _NO_TEXT: Final = "it is not valid UTF-8 text"
 Problem = tuple[tuple[str | int, ...], str]
 
 
-def check_fields(store_id: str, sent: Mapping[str, Any]) -> tuple[StoreFields, list[Problem]]:
+@dataclass(frozen=True, kw_only=True)
+class CheckedFields:
+    """The fields of a store and their problems. If there are any problems, no field may be stored.
+
+    assumed: sentences about how weekdays were read.
+    """
+
+    fields: StoreFields
+    problems: Sequence[Problem]
+    assumed: tuple[str, ...] = ()
+
+
+def check_fields(store_id: str, sent: Mapping[str, Any], weekdays: WeekdayCounting | None = None) -> CheckedFields:
     """Check fields of one store: any of timezone, weekly_hours, opened_on, closed_on and labels.
 
     sent: name of a field -> value in the request. timezone, weekly_hours: None stands for the default (SEMANTICS 2 and
-    3). weekly_hours: rows with the columns of that table; no row means closed all week.
-    Return the fields and their problems. If there are any problems, no field may be stored.
+    3). weekly_hours: rows with the columns of that table; no row means closed all week. weekdays: how they are
+    counted; None: decided by the rows, as in files.
     """
     problems = list(_lone_surrogates((), sent))
     hours = zones = labels = None
+    assumed: tuple[str, ...] = ()
     if problems:
-        return StoreFields(), problems
+        return CheckedFields(fields=StoreFields(), problems=problems)
     if "timezone" in sent:
         zones = _zone(store_id, sent["timezone"], problems)
     if "weekly_hours" in sent:
-        hours = _hours(store_id, sent["weekly_hours"], problems)
+        hours, assumed = _hours(store_id, sent["weekly_hours"], weekdays, problems)
     if "labels" in sent:
         labels = _labels(sent["labels"], problems)
     lives = {name: _date(store_id, name, sent[name], problems) for name in LIVES.names()[1:] if name in sent}
-    return StoreFields(hours=hours, zones=zones, labels=labels, lives=lives), problems
+    fields = StoreFields(hours=hours, zones=zones, labels=labels, lives=lives)
+    return CheckedFields(fields=fields, problems=problems, assumed=assumed)
 
 
 def check_id(store_id: str) -> tuple[str, list[Problem]]:
@@ -87,18 +105,30 @@ def _date(store_id: str, name: str, text: str | None, problems: list[Problem]) -
     return pl.DataFrame([(store_id, day)], {"store_id": pl.String, name: pl.Date}, orient="row")
 
 
-def _hours(store_id: str, rows: Sequence[Mapping[str, str]] | None, problems: list[Problem]) -> pl.DataFrame:
-    if rows is None:
-        return pl.DataFrame([(store_id, None)], HOURS, orient="row")
+def _hours(
+    store_id: str,
+    rows: Sequence[Mapping[str, str]] | None,
+    weekdays: WeekdayCounting | None,
+    problems: list[Problem],
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Return the hours of rows as `weekly_intervals` does, and how their weekdays were read."""
+    if not rows:
+        return pl.DataFrame([(store_id, rows)], HOURS, orient="row"), ()
     columns = ("day", "start_time_local", "end_time_local")
     found = [(store_id, *(row[column] for column in columns)) for row in rows]
-    checked = check_hours(
-        pl.DataFrame(found, dict.fromkeys(("store_id", *columns), pl.String), orient="row"), _ANY_TIME
-    )
-    problems += [(("weekly_hours", row), reason) for row, reason in checked.bad.iter_rows()]
-    if not rows:
-        return pl.DataFrame([(store_id, [])], HOURS, orient="row")
-    return weekly_intervals(checked.good)
+    frame = pl.DataFrame(found, dict.fromkeys(("store_id", *columns), pl.String), orient="row")
+    notation = find_weekday_notation([frame["day"]], weekdays)
+    # A row of several days becomes several rows; `origins` returns the number of the row that was sent.
+    block = notation.apply(Block(columns=frame, origins=_numbered, broken=no_rejects(), done_bytes=0))
+    checked = check_hours(block.columns, _ANY_TIME)
+    numbers, _ = block.origins(checked.bad["row"].to_numpy())
+    reasons = dict.fromkeys(zip(numbers.tolist(), checked.bad["reason"], strict=True))
+    problems += [(("weekly_hours", number), reason) for number, reason in reasons]
+    return weekly_intervals(checked.good), notation.assumed
+
+
+def _numbered(rows: RowNumbers) -> tuple[RowNumbers, list[str]]:
+    return rows, [""] * len(rows)
 
 
 def _labels(sent: Mapping[str, str | None], problems: list[Problem]) -> dict[str, str | None]:

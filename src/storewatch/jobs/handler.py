@@ -49,7 +49,15 @@ class JobServices:
     clock: Callable[[], datetime]
 
 
-def _unchanged(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
+@dataclass(frozen=True, kw_only=True)
+class StoredData:
+    """The data that the parameters of a new schedule are checked against."""
+
+    catalog: Catalog
+    lake: Lake
+
+
+def _unchanged(parameters: Parameters, stored: object) -> dict[str, Any]:  # noqa: ARG001
     return dict(parameters)
 
 
@@ -68,7 +76,8 @@ class JobHandler:
     help: what a job of this kind does, for the help of commands and for the API; parameters_help: its parameters.
     run: do the work of a job and return its result; raises StoppedError where it has to stop before its end.
     is_schedulable: False for a kind whose check_parameters refuses every schedule.
-    check_parameters: return the parameters of a new schedule as they are stored, or raise InvalidInputError.
+    check_parameters: return the parameters of a new schedule as they are stored, or raise InvalidInputError. Names in
+        them are checked against the StoredData, if there are any.
     resolve_parameters: return the parameters of the job of a schedule that is due now, or raise InvalidInputError.
     clean_up: remove what a job that has ended no longer needs; the job is None when it is not in the catalog.
     maintain: called when a worker starts and then once a minute.
@@ -81,7 +90,7 @@ class JobHandler:
     retry: RetryRule = RetryRule()
     parameters_help: str = "none"
     is_schedulable: bool = True
-    check_parameters: Callable[[Parameters, Catalog | None], dict[str, Any]] = _unchanged
+    check_parameters: Callable[[Parameters, StoredData | None], dict[str, Any]] = _unchanged
     resolve_parameters: Callable[[Parameters, Catalog], dict[str, Any]] = _unchanged
     clean_up: Callable[[str, Job | None, JobServices], None] = _nothing_to_clean
     maintain: Callable[[JobServices, datetime], None] = _nothing_to_maintain

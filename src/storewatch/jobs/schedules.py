@@ -15,6 +15,7 @@ from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError, UnknownDefinitionError
 from storewatch.domain.timezones import timezone_named
 from storewatch.engine.opening.zones import first_instant, local_time
+from storewatch.jobs.handler import StoredData
 from storewatch.jobs.kinds import handlers
 
 # The five fields of cron(5), without what croniter adds to them (seconds, years, random and hashed values).
@@ -50,12 +51,13 @@ def new_schedule(
     parameters: Mapping[str, Any],
     created_by: str | None,
     now: datetime,
-    catalog: Catalog | None = None,
+    stored: StoredData | None = None,
 ) -> Schedule:
     """Create a schedule, without storing it, from what a user wrote.
 
     parameters: those of the kind of job. Those of a report may name a `definition`, which is looked up in the catalog,
-    and again whenever the schedule is due. Raises InvalidInputError for what can never run, UnknownDefinitionError.
+    and again whenever the schedule is due. stored: has the stores, labels and sources that they may name; None: names
+    are not checked. Raises InvalidInputError for what can never run, UnknownDefinitionError.
     """
     if not _NAME.fullmatch(name):
         raise InvalidInputError(
@@ -67,7 +69,7 @@ def new_schedule(
         kind=kind,
         cron=" ".join(cron.split()),
         timezone=timezone,
-        parameters=handlers()[kind].check_parameters(parameters, catalog),
+        parameters=handlers()[kind].check_parameters(parameters, stored),
         enabled=True,
         created_at=now,
         created_by=created_by,

@@ -114,11 +114,18 @@ def test_key_with_a_scope_sees_only_sources_of_its_stores(client: TestClient, in
     assert message(report, "body.sources") == refusal
 
 
-def test_reports_and_definitions_refuse_unknown_sources(client: TestClient) -> None:
+def test_reports_definitions_and_schedules_refuse_unknown_sources(client: TestClient) -> None:
     wanted = {"sources": ["ubereats"], "windows": ["2023-03-01"], "format": "json"}
     refusal = "No poll has the source 'ubereats'; the nearest is uber eats."
     assert message(client.post("/v1/reports", json=wanted), "body.sources") == refusal
     saved = client.post("/v1/report-definitions", json={"name": "mine", "parameters": wanted})
     assert message(saved, "body.parameters.sources") == refusal
+    schedule = {"name": "daily", "kind": "report", "cron": "0 6 * * *"}
+    scheduled = client.post("/v1/schedules", json=schedule | {"parameters": wanted})
+    assert message(scheduled, "body.parameters.sources") == refusal
+    assert client.post("/v1/report-definitions", json={"name": "any", "parameters": wanted | {"allow_unknown": True}})
+    for number, parameters in enumerate(({"definition": "any"}, wanted | {"sources": ["WOLT"]})):
+        body = schedule | {"name": f"daily-{number}", "parameters": parameters}
+        assert client.post("/v1/schedules", json=body).status_code == 201
     assert client.post("/v1/reports", json=wanted | {"allow_unknown": True}).status_code == 202
     assert client.post("/v1/reports", json=wanted | {"sources": ["UBER-EATS"]}).status_code == 202

@@ -221,10 +221,17 @@ def test_create_takes_all_that_is_known_of_a_store(client: TestClient) -> None:
                 {"day": 0, "start_time_local": "00:00:00", "end_time_local": "02:00:00"},
                 {"day": 6, "start_time_local": "22:00:00", "end_time_local": "24:00:00"},
             ],
+            "assumed": [
+                (
+                    "weekdays were read as 0 (Monday) to 6 (Sunday); there is no 0 or 7 that confirms this: choose "
+                    "with --weekdays"
+                )
+            ],
         }
         | DETAIL
     )
-    assert client.get(created.headers["location"]).json() == created.json()
+    shown = client.get(created.headers["location"]).json()
+    assert shown == {name: value for name, value in created.json().items() if name != "assumed"}
 
 
 @pytest.mark.parametrize("store_id", ["a b", "é🏪", "%", "..b", "a?b#c", "007", "a/timelines", "'; DROP TABLE stores"])
@@ -250,7 +257,10 @@ BAD_CHANGES: list[tuple[dict[str, Any], list[str]]] = [
         {"weekly_hours": [{}]},
         ["body.weekly_hours.0.day", "body.weekly_hours.0.start_time_local", "body.weekly_hours.0.end_time_local"],
     ),
-    ({"weekly_hours": [NINE_TO_TWELVE | {"day": 7}]}, ["body.weekly_hours.0"]),
+    ({"weekly_hours": [NINE_TO_TWELVE, NINE_TO_TWELVE | {"day": 7}]}, ["body.weekly_hours.1"]),
+    ({"weekly_hours": [NINE_TO_TWELVE | {"day": "Mon-Fri", "end_time_local": "9"}]}, ["body.weekly_hours.0"]),
+    ({"weekly_hours": [NINE_TO_TWELVE | {"day": True}]}, ["body.weekly_hours.0.day"]),
+    ({"weekly_hours": [NINE_TO_TWELVE | {"day": 1.0}]}, ["body.weekly_hours.0.day"]),
     ({"weekly_hours": [NINE_TO_TWELVE, NINE_TO_TWELVE | {"end_time_local": "09:00"}]}, ["body.weekly_hours.1"]),
     (
         {"weekly_hours": [NINE_TO_TWELVE | {"start_time_local": "nine"}] * 2},
@@ -489,6 +499,35 @@ def test_delete_of_a_polled_store_is_refused(client: TestClient) -> None:
     assert ids(client) == ["bar", "cafe", "ghost"]
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize(
+    ("days", "params", "read", "assumed"),
+    [
+        ([0, 6], {}, [0, 6], None),
+        ([1, 7], {}, [0, 6], ["weekdays were read as 1 (Monday) to 7 (Sunday), because there is a 7 and no 0"]),
+        (["Tue", "sunday"], {}, [1, 6], None),
+        (["Mon-Wed"], {}, [0, 1, 2], None),
+        (["mi", "do", "fr"], {}, [2, 3, 4], ["weekdays were read as German: do is Thursday"]),
+        ([1, 2], {"weekdays": "iso"}, [0, 1], None),
+        ([0, "1"], {"weekdays": "sunday0"}, [0, 6], None),
+    ],
+)
+def test_weekdays_of_one_store_are_read_as_in_files(
+    client: TestClient,
+    method: str,
+    days: list[int | str],
+    params: dict[str, str],
+    read: list[int],
+    assumed: list[str] | None,
+) -> None:
+    rows = [NINE_TO_TWELVE | {"day": day} for day in days]
+    path = "/v1/stores/cafe/weekly-hours" if method == "PUT" else "/v1/stores/cafe"
+    changed = client.request(method, path, json={"weekly_hours": rows}, params=params)
+    assert (changed.status_code, changed.json().get("assumed")) == (200, assumed), changed.text
+    assert [row["day"] for row in changed.json()["weekly_hours"]] == read
+    assert "assumed" not in client.get("/v1/stores/cafe/weekly-hours").json()
+
+
 HOURS_CSV = "store_id,day,start_time_local,end_time_local\nbar,0,09:00,12:00\nnew,1,09:00,09:00\n\nnew,0,9:00,12:00\n"
 HOURS_JSON = [
     {"store_id": "bar", "day": 0, "start_time_local": "09:00", "end_time_local": "12:00"},
@@ -516,6 +555,7 @@ def test_hours_of_many_stores_come_as_json(client: TestClient) -> None:
         "rejects": rejects,
         "rejects_not_shown": 0,
         "ignored": ["dayOfWeek"],
+        "assumed": ["1 rejected row of weekly hours without a readable store_id may be of any store"],
     }
     for store_id in ("bar", "new"):
         assert client.get(f"/v1/stores/{store_id}/weekly_hours").json()["weekly_hours"] == [NINE_TO_TWELVE]

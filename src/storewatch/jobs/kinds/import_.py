@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import polars as pl
 
-from storewatch.catalog import Catalog, Job, StoreFilter
+from storewatch.catalog import Job, StoreFilter
 from storewatch.domain.enums import JobKind, WeekdayCounting
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import parse_instant
 from storewatch.ingest import Imported, ImportOptions, InputFile, import_files
-from storewatch.jobs.handler import JobHandler, JobServices, Lane, Parameters
+from storewatch.jobs.handler import JobHandler, JobServices, Lane, Parameters, StoredData
 from storewatch.jobs.running import JobResult, RunningJob
 from storewatch.stores.gaps import find_gaps
 
@@ -40,7 +40,7 @@ def run(running: RunningJob, services: JobServices) -> JobResult:
     )
 
 
-def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
+def check_parameters(parameters: Parameters, stored: StoredData | None) -> dict[str, Any]:  # noqa: ARG001
     """Raise InvalidInputError: an import cannot be scheduled."""
     raise InvalidInputError("An import cannot be scheduled: each import has its own files.")
 

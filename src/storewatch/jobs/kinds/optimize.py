@@ -3,11 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
-from storewatch.catalog import Catalog
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest.undoing import forget_old_imports
-from storewatch.jobs.handler import MAINTENANCE, JobHandler, JobServices, Parameters
+from storewatch.jobs.handler import MAINTENANCE, JobHandler, JobServices, Parameters, StoredData
 from storewatch.jobs.running import JobResult, RunningJob
 
 
@@ -17,7 +16,7 @@ def run(running: RunningJob, services: JobServices) -> JobResult:
     return JobResult(result=asdict(services.lake.optimize(now=services.clock(), progress=running.progress)))
 
 
-def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
+def check_parameters(parameters: Parameters, stored: StoredData | None) -> dict[str, Any]:  # noqa: ARG001
     """Accept no parameters."""
     if parameters:
         raise InvalidInputError("optimize takes no parameters; leave them out.")

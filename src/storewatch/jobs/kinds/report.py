@@ -6,9 +6,9 @@ from typing import Any
 from storewatch.catalog import Catalog, Job
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import UnknownDefinitionError
-from storewatch.jobs.handler import JobHandler, JobServices, Lane, Parameters
+from storewatch.jobs.handler import JobHandler, JobServices, Lane, Parameters, StoredData
 from storewatch.jobs.running import JobResult, RunningJob
-from storewatch.reports.archive.runs import check_names
+from storewatch.reports.archive.runs import check_names, check_polls
 from storewatch.reports.request.definitions import resolve_definition
 from storewatch.reports.request.request import read_request
 from storewatch.stores.following import followed_snapshot
@@ -27,12 +27,13 @@ def run(running: RunningJob, services: JobServices) -> JobResult:
     return JobResult(result=result, fingerprint=done.fingerprint, store_ids=done.store_ids)
 
 
-def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:
+def check_parameters(parameters: Parameters, stored: StoredData | None) -> dict[str, Any]:
     """Check a report as callers request it. The name of a definition stays: every run reads the definition again."""
-    if catalog is None:
+    if stored is None:
         return read_request(parameters).parameters()
-    request = read_request(resolve_definition(parameters, catalog))
-    check_names(request, catalog)
+    request = read_request(resolve_definition(parameters, stored.catalog))
+    check_names(request, stored.catalog)
+    check_polls(request, stored.lake.snapshot(), stored.catalog)
     return request.parameters() if parameters.get("definition") is None else dict(parameters)
 
 

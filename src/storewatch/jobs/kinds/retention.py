@@ -8,7 +8,7 @@ from typing import Any
 from storewatch.catalog import Catalog, Job
 from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import InvalidInputError
-from storewatch.jobs.handler import MAINTENANCE, JobHandler, JobServices, Parameters
+from storewatch.jobs.handler import MAINTENANCE, JobHandler, JobServices, Parameters, StoredData
 from storewatch.jobs.running import JobResult, RunningJob
 from storewatch.lake import Lake
 from storewatch.reports.archive.runs import Reports
@@ -110,7 +110,7 @@ def run(running: RunningJob, services: JobServices) -> JobResult:
     return JobResult(result=removed.result())
 
 
-def check_parameters(parameters: Parameters, catalog: Catalog | None) -> dict[str, Any]:  # noqa: ARG001
+def check_parameters(parameters: Parameters, stored: StoredData | None) -> dict[str, Any]:  # noqa: ARG001
     """Check the limits. At least one is required."""
     limits = RetentionLimits.from_parameters(parameters)
     if limits == RetentionLimits():

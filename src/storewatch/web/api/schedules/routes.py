@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from storewatch.domain.errors import ScheduleExistsError, UnknownScheduleError
+from storewatch.jobs.handler import StoredData
 from storewatch.jobs.schedules import new_schedule
 from storewatch.web.api.schedules.models import ScheduleBody, ScheduleList, ScheduleModel
 from storewatch.web.audit import audited
@@ -36,7 +37,7 @@ def create_schedule(
             parameters=body.parameters,
             created_by=caller.key_id,
             now=installation.clock(),
-            catalog=installation.catalog,
+            stored=StoredData(catalog=installation.catalog, lake=installation.lake),
         )
     request.state.audit_object = schedule.name
     if not installation.catalog.schedules.create(schedule):

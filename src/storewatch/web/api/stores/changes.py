@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from storewatch.access import Principal
+from storewatch.domain.enums import WeekdayCounting
 from storewatch.domain.errors import ScopedLabelsError
 from storewatch.ingest.store_fields import check_fields
 from storewatch.installation import Installation
@@ -11,8 +12,14 @@ from storewatch.web.api.stores.models import StoreChangeRequest
 from storewatch.web.parameters import invalid, invalid_fields, local_date, members
 
 
-def change_fields(installation: Installation, store_id: str, caller: Principal, body: StoreChangeRequest) -> None:
-    """Check the fields of a body, and change them.
+def change_fields(
+    installation: Installation,
+    store_id: str,
+    caller: Principal,
+    body: StoreChangeRequest,
+    weekdays: WeekdayCounting | None,
+) -> tuple[str, ...]:
+    """Check the fields of a body, and change them. Return sentences about how weekdays were read.
 
     Raises UnknownStoreError, ScopedLabelsError, or a 422 that names every wrong field. Then nothing is changed.
     """
@@ -23,14 +30,15 @@ def change_fields(installation: Installation, store_id: str, caller: Principal, 
     installation.stores.read(store_id, caller.scope)  # an unknown store is reported before wrong fields
     if sent.get("labels") and caller.scope.is_limited:
         raise ScopedLabelsError
-    fields, problems = check_fields(store_id, sent)
-    if problems:
-        raise invalid_fields((("body", *path), reason) for path, reason in problems)
+    checked = check_fields(store_id, sent, weekdays)
+    if checked.problems:
+        raise invalid_fields((("body", *path), reason) for path, reason in checked.problems)
     with members("body"):
         changes.change_store(
             store_id,
-            replace(fields, hours_from=hours_from),
+            replace(checked.fields, hours_from=hours_from),
             catalog=installation.catalog,
             scope=caller.scope,
             now=installation.clock(),
         )
+    return checked.assumed

@@ -1,5 +1,6 @@
 """Stores in requests and answers."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 
@@ -18,8 +19,10 @@ from storewatch.stores.states import LAST_POLL_DAYS
 from storewatch.web.api.weekly_hours.models import (
     EXAMPLE_ROW,
     MAX_HOURS_ROWS,
+    Assumed,
     HoursRow,
     HoursVersion,
+    SentHoursRow,
     ValidFrom,
     hours_rows,
     hours_versions,
@@ -57,7 +60,7 @@ class StoreFieldsRequest(BaseModel):
         str | None, Field(description=f"An IANA name; null sets the default, {DEFAULT_TIMEZONE}.", max_length=256)
     ] = None
     weekly_hours: Annotated[
-        list[HoursRow] | None,
+        list[SentHoursRow] | None,
         Field(
             description="null sets the default, open 24x7. An empty list is closed all week.", max_length=MAX_HOURS_ROWS
         ),
@@ -173,16 +176,18 @@ class StoreDetail(StoreItem):
         Field(description=f"The next {SHOWN_DATES} local dates with special hours, from the date of as_of on."),
     ]
     as_of: datetime | None
+    assumed: Assumed = None
 
     @classmethod
-    def at(cls, store: StoreNow, rows: StoreRows, as_of_us: int | None) -> "StoreDetail":
-        """Return a store with its details. rows: the rows of this store only."""
+    def at(cls, store: StoreNow, rows: StoreRows, as_of_us: int | None, assumed: Sequence[str]) -> "StoreDetail":
+        """Return a store with its details. rows: the rows of this store only. assumed: how a change was read."""
         return cls(
             **_store_values(store),
             weekly_hours=hours_rows(store.intervals),
             versions=hours_versions(rows),
             special_hours=_special_dates(rows, store.timezone or DEFAULT_TIMEZONE, as_of_us),
             as_of=optional_instant(as_of_us),
+            assumed=list(assumed) or None,
         )
 
 

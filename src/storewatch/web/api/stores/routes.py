@@ -1,5 +1,6 @@
 """Stores: list, count, create, read, change, delete."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from storewatch.ingest.store_fields import check_fields, check_id
 from storewatch.installation import Installation
 from storewatch.stores import changes
 from storewatch.stores.current import Place, describe
+from storewatch.web.api.bulk import Weekdays
 from storewatch.web.api.stores.changes import change_fields
 from storewatch.web.api.stores.models import (
     NewStore,
@@ -146,20 +148,25 @@ def count_stores(
 )
 @body_limit(BodyLimit.DATA)
 def create_store(
-    body: NewStore, caller: Operator, installation: Installed, request: Request, response: Response
+    body: NewStore,
+    caller: Operator,
+    installation: Installed,
+    request: Request,
+    response: Response,
+    weekdays: Weekdays = None,
 ) -> StoreDetail:
     """Create a store. Polls, hours and zones also create the stores that they name."""
     request.state.audit_object = body.store_id
     if caller.scope.is_limited:
         raise ScopedChangeError
     store_id, problems = check_id(body.store_id)
-    fields, more_problems = check_fields(store_id, body.sent())
-    if problems or more_problems:
-        raise invalid_fields((("body", *path), reason) for path, reason in [*problems, *more_problems])
+    checked = check_fields(store_id, body.sent(), weekdays)
+    if problems or checked.problems:
+        raise invalid_fields((("body", *path), reason) for path, reason in [*problems, *checked.problems])
     with members("body"):
-        changes.create_store(store_id, fields, catalog=installation.catalog, now=installation.clock())
+        changes.create_store(store_id, checked.fields, catalog=installation.catalog, now=installation.clock())
     response.headers["Location"] = f"/v1/stores/{quote(store_id, safe='')}"
-    return _detail(installation, store_id, caller)
+    return _detail(installation, store_id, caller, checked.assumed)
 
 
 @router.get(STORE, operation_id="getStore", responses=problem_responses(422, s404=NO_STORE))
@@ -176,15 +183,19 @@ def get_store(store_id: StorePath, caller: Viewer, installation: Installed) -> S
 )
 @body_limit(BodyLimit.DATA)
 def change_store(
-    store_id: StorePath, body: StoreChangeRequest, caller: Operator, installation: Installed
+    store_id: StorePath,
+    body: StoreChangeRequest,
+    caller: Operator,
+    installation: Installed,
+    weekdays: Weekdays = None,
 ) -> StoreDetail:
     """Change a store. Fields that are not sent stay unchanged. If any field is wrong, nothing changes.
 
     Before the local date `opened_on`, and from `closed_on` on, the store has no business time. Lists, and reports on
     windows in such times, leave the store out.
     """
-    change_fields(installation, store_id, caller, body)
-    return _detail(installation, store_id, caller)
+    assumed = change_fields(installation, store_id, caller, body, weekdays)
+    return _detail(installation, store_id, caller, assumed)
 
 
 @router.delete(
@@ -201,9 +212,9 @@ def delete_store(store_id: StorePath, caller: Operator, installation: Installed)
     )
 
 
-def _detail(installation: Installation, store_id: str, caller: Principal) -> StoreDetail:
+def _detail(installation: Installation, store_id: str, caller: Principal, assumed: Sequence[str] = ()) -> StoreDetail:
     rows, moment = installation.stores.read(store_id, caller.scope)
-    return StoreDetail.at(describe(rows, moment), rows, moment.as_of_us)
+    return StoreDetail.at(describe(rows, moment), rows, moment.as_of_us, assumed)
 
 
 def _place(cursor: str | None, order: StoreOrder) -> Place:

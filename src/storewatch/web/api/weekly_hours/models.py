@@ -1,9 +1,9 @@
 """Weekly hours in requests and answers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from storewatch.catalog import StoreRows
 from storewatch.domain.clock_words import clock_text
@@ -14,6 +14,14 @@ from storewatch.engine.opening.weekly import weekly_rows
 from storewatch.stores.current import StoreNow
 
 MAX_HOURS_ROWS: Final = 1000
+MAX_DAY_LENGTH: Final = 100
+Assumed = Annotated[
+    list[str] | None,
+    Field(
+        description="How a change was read that has more than one reading; only in the answer to such a change.",
+        exclude_if=lambda value: value is None,
+    ),
+]
 EXAMPLE_ROW: Final[dict[str, Any]] = {"day": 0, "start_time_local": "09:00:00", "end_time_local": "12:00:00"}
 
 ValidFrom = Annotated[
@@ -45,13 +53,32 @@ class HoursRow(BaseModel):
     end_time_local: Annotated[str, Field(description="HH:MM:SS or HH:MM, up to 24:00:00", max_length=100)]
 
 
+class SentHoursRow(HoursRow):
+    """An opening as requests may write it."""
+
+    day: Annotated[  # type: ignore[assignment]
+        int | str,
+        Field(
+            description="0 (Monday) to 6, or as files have it: the name of a day, or 1 to 7 if there is a 7 and no 0.",
+            union_mode="left_to_right",
+        ),
+    ]
+
+    @field_validator("day", mode="before")
+    @classmethod
+    def _no_other_type(cls, day: object) -> object:
+        if isinstance(day, bool) or not isinstance(day, int | str) or len(str(day)) > MAX_DAY_LENGTH:
+            raise ValueError("want a number or the name of a day, at most 100 characters")
+        return day
+
+
 class HoursRequest(BaseModel):
     """The weekly hours of a store, for all time or from a date on."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"weekly_hours": [EXAMPLE_ROW]}]}, extra="forbid")
 
     weekly_hours: Annotated[
-        list[HoursRow],
+        list[SentHoursRow],
         Field(
             max_length=MAX_HOURS_ROWS,
             description="An empty list is closed all week. For open 24x7, PATCH the store with null.",
@@ -90,16 +117,18 @@ class StoreHours(BaseModel):
     hours_source: SettingSource
     weekly_hours: Annotated[list[HoursRow], Field(description="The weekly hours before the first of `versions`.")]
     versions: Annotated[list[HoursVersion], Field(description="The weekly hours from a local date on.")]
+    assumed: Assumed = None
 
     @classmethod
-    def of(cls, store: StoreNow, rows: StoreRows) -> "StoreHours":
-        """Return the hours of a store. rows: the rows of this store only."""
+    def of(cls, store: StoreNow, rows: StoreRows, assumed: Sequence[str] = ()) -> "StoreHours":
+        """Return the hours of a store. rows: the rows of this store only. assumed: how a change was read."""
         return cls(
             store_id=store.store_id,
             timezone=store.timezone or DEFAULT_TIMEZONE,
             hours_source=store.hours_source,
             weekly_hours=hours_rows(store.intervals),
             versions=hours_versions(rows),
+            assumed=list(assumed) or None,
         )
 
 

@@ -54,11 +54,12 @@ def get_hours(store_id: StorePath, caller: Viewer, installation: Installed) -> S
 )
 @body_limit(BodyLimit.DATA)
 def replace_store_hours(
-    store_id: StorePath, body: HoursRequest, caller: Operator, installation: Installed
+    store_id: StorePath, body: HoursRequest, caller: Operator, installation: Installed, weekdays: Weekdays = None
 ) -> StoreHours:
     """Replace the weekly hours of a store, or those from a date on. If any row is bad, nothing changes."""
-    change_fields(installation, store_id, caller, StoreChangeRequest(**dict(body)))
-    return get_hours(store_id, caller, installation)
+    assumed = change_fields(installation, store_id, caller, StoreChangeRequest(**dict(body)), weekdays)
+    rows, moment = installation.stores.read(store_id, caller.scope)
+    return StoreHours.of(describe(rows, moment), rows, assumed)
 
 
 @router.put(
