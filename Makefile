@@ -42,15 +42,16 @@ demo: install ## simulate a fleet (or take DATA=folder), import, report, serve u
 
 # Newer than every file that a test can depend on once the whole suite passed on them.
 TESTED := $(VENV)/.tested
-TESTED_FILES := $(shell find src tests examples docs pyproject.toml README.md ARCHITECTURE.md -type f -not -path '*/__pycache__/*')
+TESTED_FILES := $(shell find src tests examples docs scripts Makefile pyproject.toml README.md ARCHITECTURE.md -type f -not -path '*/__pycache__/*')
 
 test: $(VENV)/.dev ## run the whole test suite
 	$(BIN)/pytest --cov --cov-report=
 	@touch $(TESTED)
 
-nightly: $(VENV)/.dev ## fuzz every parser with a million inputs (`make test`: 20,000), and the API with all of Schemathesis
+nightly: $(VENV)/.dev ## fuzz every parser with a million inputs (`make test`: 20,000), the API with all of Schemathesis; README in a new clone
 	STOREWATCH_NIGHTLY=1 $(BIN)/pytest tests/ingest/test_parsers_fuzzed.py tests/web/test_requests_fuzzed.py
 	STOREWATCH_SCHEMATHESIS=thorough $(BIN)/pytest tests/web/test_schemathesis.py
+	STOREWATCH_NIGHTLY=1 $(BIN)/pytest -n0 tests/docs/test_pages.py -k README
 
 $(VENV)/audit/bin/pip-audit: | $(BIN)/python
 	$(PYTHON) -m venv --without-pip $(VENV)/audit

@@ -39,7 +39,7 @@ VARYING: Final = {
 _VARYING: Final = re.compile("|".join(f"({pattern})" for pattern in VARYING.values()))
 _FILE: Final = re.compile(r"`([\w./-]+\.\w+)`:$")
 _SERVES: Final = re.compile(r"^(?:storewatch (serve|worker)\b|make demo$)")
-_SECONDS: Final = 180  # for one command
+_SECONDS: Final = 300  # for one command; a nightly `make demo` installs everything
 _PORT: Final = re.compile(r"\b8000\b")
 
 
@@ -197,7 +197,7 @@ class PageScript:
         if is_service:
             self._stop(self._service)
             command = command if "--port" in command else f"{command} --port {self._port}"
-        command = re.sub(r"\bstorewatch (?=serve|worker)", "exec storewatch ", command)  # so that $! is its process
+        command = re.sub(r"^storewatch ", "exec storewatch ", command)  # so that $! is its process
         printed, _ = self._shell.run(f"(exec >>{shlex.quote(str(self._log))} 2>&1; {command}) & echo $!")
         self._started.append(int(printed))
         if is_service:
