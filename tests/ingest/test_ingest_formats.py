@@ -9,8 +9,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from support.command_line import run_command
 
+from storewatch.cli.home import reading
 from storewatch.domain.errors import InvalidInputError
+from storewatch.ingest.streams import HEAD_BYTES
 
 Parse = Callable[..., tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]]
 
@@ -227,3 +230,38 @@ def test_time_zone_of_the_machine_does_not_matter(
     tokyo = INSTANT.astimezone(timezone(timedelta(hours=9)))
     pl.DataFrame({"store_id": ["1"], "status": ["active"], "observed_at": [tokyo]}).write_parquet(path)
     assert parse(path) == ([("1", INSTANT, True)], [])
+
+
+def test_keys_that_first_appear_after_the_head_of_ndjson_are_columns(tmp_path: Path) -> None:
+    store = '{"store_id":"s%d","name":"Shop %d"}\n'
+    late = '{"store_id":"late","name":"Late","owner":"acme","timezone_str":"Asia/Tokyo"}\n'
+    file = tmp_path / "stores.ndjson"
+    file.write_text("".join(store % (number, number) for number in range(40_000)) + late)
+    assert file.stat().st_size > HEAD_BYTES
+    home = tmp_path / "home"
+    done = run_command("import", file, home=home)
+    assert "1 of 1 rows of timezones imported" in done.stdout, done.stderr
+    with reading(home) as installation:
+        rows = installation.catalog.stores.select(["late"])
+        assert rows.labels == {"late": {"name": "Late", "owner": "acme"}}
+        assert rows.stores["timezone"].to_list() == ["Asia/Tokyo"]
+
+
+def test_late_keys_of_polls_are_mapped_or_named(tmp_path: Path) -> None:
+    poll = '{"store_id":"s%d","status":"active","timestamp":"2023-01-22 12:09:39 UTC"}\n'
+    late = '{"store_id" : "late","status":"inactive","timestamp":"2023-01-22 12:09:39 UTC","Why":"found","more":1}\n'
+    file = tmp_path / "polls.ndjson"
+    file.write_text("".join(poll % number for number in range(20_000)) + late)
+    home = tmp_path / "home"
+    done = run_command("import", "--map", "why=reason", file, home=home)
+    assert "20,001 of 20,001 rows of observations imported\n  ignored: more\n" in done.stdout, done.stderr
+    shown = run_command("observations", "list", "--store-id", "late", home=home).stdout
+    assert "found" in shown
+
+
+def test_ndjson_of_too_many_different_keys_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "log.ndjson"
+    row = '{"store_id":"a","timezone_str":"UTC"%s}\n'
+    file.write_text(row % "" * 30_000 + "".join(row % f',"k{number}":1' for number in range(1_000)))
+    refused = run_command("import", file, home=tmp_path / "home")
+    assert (refused.returncode, "has more than 1,000 different keys; is this a table?" in refused.stderr) == (2, True)

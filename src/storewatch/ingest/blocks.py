@@ -57,11 +57,13 @@ class RowReader:
     """Reads the rows of an open file, sheet or request body.
 
     names: the column names in the header, as written. total_bytes: the size of the file. read: implements `blocks`.
+    all_names: reads the whole file, and returns `names` with those that only later rows have.
     """
 
     names: tuple[str, ...]
     total_bytes: int
     read: Callable[[Mapping[str, int], bool], Iterator[Block]]
+    all_names: Callable[[], tuple[str, ...]] | None = None
 
     def blocks(self, wanted: Mapping[str, int], *, joined: bool = False) -> Iterator[Block]:
         """Yield the rows in blocks, in file order.

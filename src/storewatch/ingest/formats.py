@@ -1,6 +1,6 @@
 """Open a file of any supported format. The format is recognised by the bytes of the file, not by its name."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import time
 from mmap import ACCESS_READ, mmap
@@ -46,10 +46,12 @@ _TIME_NAMES: Final = ("start_time_local", "end_time_local")
 
 
 @contextmanager
-def open_reader(path: Path, block_bytes: int = BLOCK_BYTES, *, name: str | None = None) -> Iterator[RowReader]:
+def open_reader(
+    path: Path, block_bytes: int = BLOCK_BYTES, *, name: str | None = None, columns: Sequence[str] = ()
+) -> Iterator[RowReader]:
     """Open a CSV, NDJSON or Parquet file. CSV and NDJSON may be compressed with gzip.
 
-    name: the name of the file in messages; by default its path.
+    name: the name of the file in messages; by default its path. columns: the column names of NDJSON, if all are known.
     Raises InvalidInputError when the file as a whole cannot be used, here or while its blocks are read.
     """
     with Stream(path, block_bytes, name=name) as stream:
@@ -59,7 +61,7 @@ def open_reader(path: Path, block_bytes: int = BLOCK_BYTES, *, name: str | None 
             scan = pl.scan_parquet([path], glob=False, hive_partitioning=False)
             yield open_columns(scan, stream.name, stream.total_bytes)
         elif stream.head.lstrip().startswith(b"{"):
-            yield open_ndjson(stream)
+            yield open_ndjson(stream, columns)
         elif stream.head.lstrip().startswith(b"["):
             raise InvalidInputError(f"{stream.name} is a JSON array; write one object per line (NDJSON) instead.")
         else:

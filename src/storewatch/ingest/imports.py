@@ -134,9 +134,10 @@ def group_by_table(files: Sequence[InputFile], options: ImportOptions | None = N
 
 @dataclass(frozen=True, kw_only=True)
 class _RecognisedFile:
-    """A file with its recognised header."""
+    """A file with its recognised header. names: its column names, those that only later rows have among them."""
 
     file: InputFile
+    names: tuple[str, ...]
     header: Header
     total_bytes: int
 
@@ -242,7 +243,7 @@ class _ImportRun:
         """Read all files. Yield the good polls, and keep the rows of the other tables."""
         total, done = sum(recognised.total_bytes for recognised in self._files), 0
         for recognised in self._files:
-            with recognised.file.open() as reader:
+            with recognised.file.open(recognised.names) as reader:
                 for block in reader.blocks(recognised.header.positions(), joined=len(recognised.header.tables) > 1):
                     if self._options.progress:
                         self._options.progress(done + block.done_bytes, total)
@@ -329,8 +330,9 @@ def _recognise_files(files: Sequence[InputFile], options: ImportOptions) -> tupl
 
 def _recognise_file(file: InputFile, columns: Mapping[str, str]) -> _RecognisedFile:
     with file.open() as reader:
-        header = recognise(file.name, reader.names, columns)
-        return _RecognisedFile(file=file, header=header, total_bytes=reader.total_bytes)
+        names = reader.names if reader.all_names is None else reader.all_names()
+        header = recognise(file.name, names, columns)
+        return _RecognisedFile(file=file, names=names, header=header, total_bytes=reader.total_bytes)
 
 
 def _within_options(recognised: _RecognisedFile, options: ImportOptions) -> _RecognisedFile:
@@ -370,7 +372,7 @@ def _weekdays(recognised_files: Sequence[_RecognisedFile], table: ImportTable) -
         for found in recognised.header.tables:
             places = {name: found.positions[name] for name in WEEKDAY_COLUMNS if name in found.positions}
             if found.table.name is table and places:
-                with recognised.file.open() as reader:
+                with recognised.file.open(recognised.names) as reader:
                     for block in reader.blocks(places):
                         yield from block.columns.get_columns()
 

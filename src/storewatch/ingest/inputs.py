@@ -52,10 +52,10 @@ class InputFile:
         return cls(path=path, name=_path_text(path), is_optional=is_optional)
 
     @contextmanager
-    def open(self) -> Iterator[RowReader]:
-        """Open the file. Raises InvalidInputError as `open_reader` does."""
+    def open(self, columns: Sequence[str] = ()) -> Iterator[RowReader]:
+        """Open the file. columns: as in `open_reader`. Raises InvalidInputError as `open_reader` does."""
         if self.sheet is None:
-            with open_reader(self.path, name=self.name) as reader:
+            with open_reader(self.path, name=self.name, columns=columns) as reader:
                 yield reader
         else:
             with open_sheet(self.path, self.sheet, self.name) as reader:
