@@ -244,7 +244,7 @@ def test_keys_that_first_appear_after_the_head_of_ndjson_are_columns(tmp_path: P
     with reading(home) as installation:
         rows = installation.catalog.stores.select(["late"])
         assert rows.labels == {"late": {"name": "Late", "owner": "acme"}}
-        assert rows.stores["timezone"].to_list() == ["Asia/Tokyo"]
+        assert rows.frame["timezone"].to_list() == ["Asia/Tokyo"]
 
 
 def test_late_keys_of_polls_are_mapped_or_named(tmp_path: Path) -> None:
