@@ -57,6 +57,7 @@ CHANGING: Final[dict[Command, list[Entry]]] = {
 EXPORTING: Final[dict[Command, list[Entry]]] = {
     ("report", ("--output", "report.csv")): [("report.download", "report", "report.csv")],
     ("outages", ()): [("report.download", "report", "outages")],
+    ("rates", ()): [("report.download", "report", "sampling")],
     ("doctor", ("--format", "json", "--output", "doctor.json")): [("report.download", "report", "doctor.json")],
     ("rejects", ("4",)): [("import.rejects", "import", "4")],
 }

@@ -362,6 +362,7 @@ def test_report_on_no_store_says_all_it_can(world: Installation, asked: dict[str
     trend = found.pop(ReportTable.TREND)
     assert trend == 8  # seven days and today, of no store
     assert found.pop(ReportTable.PATTERN) in (0, 2 * 7 * 24)
+    assert found.pop(ReportTable.RATES) == 1  # those of all stores
     assert set(found.values()) == {0}
 
 

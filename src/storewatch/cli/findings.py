@@ -15,6 +15,7 @@ from storewatch.cli.tables import aligned, percent
 from storewatch.domain.clock_words import duration_words
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.errors import InvalidParameterError
+from storewatch.domain.instants import MINUTE_US, SECOND_US
 from storewatch.domain.plurals import counted
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ _COMMON: Final = (
 )
 _WORDS: Final = {"windows": "see above", "format": "in words; as data json, ndjson or wide_csv"}
 DoctorCommand: Final = report_command(*_COMMON, texts=_WORDS)
+RatesCommand: Final = report_command(
+    *("as_of", "sources", "windows", "rolling", "store_ids", "labels", "zone", "group_by", "format", "raw_text"),
+    texts=_WORDS,
+)
 OutagesCommand: Final = report_command(*_COMMON, "min_duration", texts=_WORDS)
 _WHY: Final = ("inactive_polls", "reason", "reason_polls")
 _FORMATS: Final = ("json", "ndjson", "wide_csv")
@@ -61,6 +66,19 @@ def doctor(context: typer.Context, output: Output = "-", home: Home = None) -> N
     _run(_with_window(context.obj, "last_30_days"), "doctor", output, home, _print_doctor)
 
 
+def rates(context: typer.Context, output: Output = "-", home: Home = None) -> None:
+    """Show how often stores go down and how long for, how sure that is, and what more polls would tell.
+
+    The rates are of all stores, and of each group with --group-by, from the polls of the last 31 days. The table of
+    polls is of a typical store in one window, without --windows the week before the newest poll.
+
+    \b
+    Example: storewatch rates --group-by brand
+    Example: storewatch rates --labels owner=acme --format json --output rates.json
+    """
+    _run(_with_window(context.obj, "last_week"), "sampling", output, home, _print_rates, table="rates")
+
+
 def _with_window(options: OptionValues, window: str) -> OptionValues:
     return options if "windows" in options else {"windows": [window], "rolling": True} | options
 
@@ -71,7 +89,10 @@ def _run(
     output: str,
     home: Path | None,
     show: "Callable[[Content], Iterable[str]]",
+    *,
+    table: str | None = None,
 ) -> None:
+    """Compute a report with one section; print it in words, or write it as data. table: that of wide_csv."""
     from storewatch.installation import compute_report
 
     as_text = "format" not in options and output == "-"
@@ -84,7 +105,7 @@ def _run(
             f"This command writes {', '.join(_FORMATS)}; for other formats: storewatch report --include {section}.",
         )
     if wanted["format"] == "wide_csv":
-        wanted["table"] = section
+        wanted["table"] = table or section
     check_output(output)
     with exporting(home, "report.download", "report") as (installation, audit), ExitStack() as computed:
         request = read_report_request(wanted, installation.catalog, output)
@@ -187,6 +208,53 @@ def _totals(window: Mapping[str, Any]) -> str:
     )
     down = f"{duration_words(window['down_us'])} of down time"
     return f"{counted(window['outages'], 'outage')}, {down}; {means} (business time)."
+
+
+def _print_rates(content: "Content") -> Iterator[str]:
+    found, sampling = content.tables[ReportTable.RATES].read(), content.facts["sampling"]
+    rows = [
+        (
+            "all stores" if row["group"] is None else row["group"],
+            f"{row['stores']:,}",
+            f"{row['changes']:,}",
+            _hours_between(row["down_per_hour"]),
+            _limits(row["down_per_hour_to"], row["down_per_hour_from"], _hours_between),
+            _outage_length(row["up_per_hour"]),
+            _limits(row["up_per_hour_to"], row["up_per_hour_from"], _outage_length),
+            percent(row["long_run_availability"]) if row["down_per_hour"] else "",
+        )
+        for row in found.iter_rows(named=True)
+    ]
+    header = ("group", "stores", "changes", "down every", "95 % sure", "outage of", "95 % sure", "up in the long run")
+    yield from aligned(header, rows, right=(1, 2, 3, 4, 5, 6, 7))
+    if "missing" in sampling:
+        yield sampling["missing"]
+    if "polling" in sampling:
+        yield ""
+        yield f"With other polls, for a store with {sampling['typical_known_hours']:.0f} known hours in the window:"
+        polling = [
+            (
+                duration_words(row["minutes_between_polls"] * MINUTE_US),
+                f"± {100 * row['half_width']:.2f} points",
+                percent(row["outages_seen"], 0),
+            )
+            for row in sampling["polling"]
+        ]
+        yield from aligned(("a poll every", "availability", "outages seen"), polling, right=(0, 1, 2))
+        needed_us = round(sampling["minutes_between_polls_for_0.1_points"] * 60) * SECOND_US
+        yield f"For ± 0.10 points a store would have to be polled every {duration_words(needed_us)}."
+
+
+def _hours_between(per_hour: float | None) -> str:
+    return "" if per_hour is None else f"{1 / per_hour:,.1f} h"
+
+
+def _outage_length(per_hour: float | None) -> str:
+    return "" if per_hour is None else duration_words(max(round(60 / per_hour), 1) * MINUTE_US)
+
+
+def _limits(low: float | None, high: float | None, write: "Callable[[float | None], str]") -> str:
+    return "" if low is None else f"{write(low)} to {write(high)}"
 
 
 def _print_doctor(content: "Content") -> Iterator[str]:

@@ -13,6 +13,7 @@ import polars as pl
 from storewatch.domain.enums import EntryKind
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
+Float64s: TypeAlias = npt.NDArray[np.float64]
 Int32s: TypeAlias = npt.NDArray[np.int32]
 UInt8s: TypeAlias = npt.NDArray[np.uint8]
 

@@ -157,6 +157,7 @@ class ReportTable(StrEnum):
     BLIND_SPOTS = "blind_spots"
     DOCTOR = "doctor"
     REASONS = "reasons"
+    RATES = "rates"
 
 
 class Breakdown(StrEnum):
@@ -177,6 +178,15 @@ class Section(StrEnum):
     LOST_SALES = "lost_sales"
     DOCTOR = "doctor"
     REASONS = "reasons"
+    SAMPLING = "sampling"
+
+
+class Verdict(StrEnum):
+    """Whether a target is met, judged by the interval of an availability."""
+
+    MET = "met"
+    MISSED = "missed"
+    CANNOT_BE_TOLD = "cannot be told"
 
 
 class Paper(StrEnum):

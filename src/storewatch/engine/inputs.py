@@ -31,7 +31,7 @@ def walk_inputs(inputs: EngineInputs) -> walk.Stores:
     """Return the inputs of the kernels in `walk`. Raises ValueError unless all have the same number of stores."""
     evidence, sessions = inputs.evidence, inputs.sessions
     count = len(evidence.offsets) - 1
-    changed = inputs.reclassified or _no_reclassifications(count)
+    changed = inputs.reclassified or no_reclassifications(count)
     _check_stores(evidence, sessions)
     if len(changed.offsets) - 1 != count:
         raise ValueError(f"evidence has {count} stores, reclassifications {len(changed.offsets) - 1}")
@@ -99,7 +99,8 @@ def _check_stores(evidence: Evidence, sessions: Sessions) -> None:
         raise ValueError(f"evidence has {count} stores, sessions {len(sessions.calendar_of)}")
 
 
-def _no_reclassifications(stores: int) -> Reclassified:
+def no_reclassifications(stores: int) -> Reclassified:
+    """Return reclassifications of no down time of so many stores."""
     empty = np.empty(0, np.int64)
     return Reclassified(
         offsets=np.zeros(stores + 1, np.int64), start_us=empty, end_us=empty, status=np.empty(0, np.uint8)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,10 @@ from storewatch import __version__
 from storewatch.catalog import NAME, Catalog
 from storewatch.domain.columns import INSTANT, Int64s
 from storewatch.domain.enums import ReportFormat, ReportTable, Section, Setting, SettingSource, Status
-from storewatch.domain.instants import DAY_US, instant_of
+from storewatch.domain.instants import DAY_US
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.engine.evidence import evidence_range
 from storewatch.engine.measures import measure, roll_up
-from storewatch.engine.opening.zones import local_time
 from storewatch.reports.compute.buckets import BucketCollector
 from storewatch.reports.compute.collectors import (
     Collector,
@@ -28,7 +27,6 @@ from storewatch.reports.compute.collectors import (
 from storewatch.reports.compute.comparisons import (
     before_columns,
     group_table,
-    hours_names,
     peer_columns,
     spread_of,
     target_columns,
@@ -44,17 +42,15 @@ from storewatch.reports.compute.content import (
     figures_frame,
 )
 from storewatch.reports.compute.context import ReportContext, label_values
+from storewatch.reports.compute.grouping import groups_of, hours_in_force
 from storewatch.reports.compute.last_polls import LastPollCollector
 from storewatch.reports.compute.store_days import store_days
 from storewatch.reports.compute.totals import TotalsCollector, WindowTotals
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.sections import section_collectors
+from storewatch.reports.sections.sampling import with_verdicts
 from storewatch.stores.data_clock import ClockWarning, check_clock
 from storewatch.stores.gaps import InputGaps, find_gaps
-
-# Values of group_by beside the names of labels.
-BY_TIMEZONE: Final = "timezone"
-BY_HOURS: Final = "hours"
 
 
 class ComputeShards(Protocol):
@@ -105,9 +101,8 @@ def compute_content(
         store_details = replace(store_details, names=store_details.names.filter(pl.Series(kept)))
     if in_two_passes and (sections := _bucket_and_section_collectors(context, catalog)):
         details = compute_shards(context, sections)
-    tables = _tables(
-        context, catalog, store_details, _kept_totals(totals, kept), [SectionResult(store_columns=compared), *details]
-    )
+    results = [SectionResult(store_columns=compared), *details]
+    tables = _tables(context, catalog, store_details, _kept_totals(totals, kept), results)
     return Content(
         request=request,
         scope=inputs.scope,
@@ -123,6 +118,7 @@ def compute_content(
         input_gaps=_input_gaps(context, catalog, chooses=not kept.all()) if Section.DOCTOR in request.include else None,
         tables={name: tables[name] for name in request.tables},
         labels=_labels(context, catalog),
+        facts={name: value for each in results for name, value in each.facts.items()},
         days=store_days(context) if context.stores == 1 and request.format is ReportFormat.PDF else {},
     )
 
@@ -180,14 +176,15 @@ def _tables(
     totals: WindowTotals,
     details: Sequence[SectionResult],
 ) -> dict[ReportTable, ContentTable]:
-    extra = pl.concat([each.store_columns for each in details], how="horizontal")
+    extra = with_verdicts(pl.concat([each.store_columns for each in details], how="horizontal"))
     tables = {
         ReportTable.SUMMARY: _summary_table(context, totals, extra, details),
         ReportTable.STORES: _stores(context, store_details, totals.totals_us, extra),
     }
     if context.request.group_by is not None:
-        groups = _groups(context, catalog)
-        tables[ReportTable.GROUPS] = group_table(totals.totals_us, groups, context.windows.names)
+        groups = groups_of(context, catalog)
+        more_columns = [each.of_groups for each in details if each.of_groups is not None]
+        tables[ReportTable.GROUPS] = group_table(totals.totals_us, groups, context.windows.names, more_columns)
     for each in details:
         tables |= each.tables
     for each in details:
@@ -217,38 +214,6 @@ def _objectives(context: ReportContext, catalog: Catalog) -> npt.NDArray[np.floa
     joined = context.store_ids.to_frame().join(own, on="store_id", how="left", maintain_order="left")["objective"]
     values: npt.NDArray[np.float64] = joined.fill_null(float("nan") if default is None else default).to_numpy()
     return values
-
-
-def _groups(context: ReportContext, catalog: Catalog) -> pl.Series:
-    store_list = context.inputs.store_list
-    if context.request.group_by == BY_TIMEZONE:
-        return store_list.frame["timezone"].fill_null(DEFAULT_TIMEZONE)
-    if context.request.group_by == BY_HOURS:
-        return hours_names(_hours_in_force(context), store_list.patterns)
-    return label_values(context, catalog, str(context.request.group_by))
-
-
-def _hours_in_force(context: ReportContext) -> pl.Series:
-    """Return the weekly_hours_id, null for the default, of each store on the last local date of the first window."""
-    store_list = context.inputs.store_list
-    versions = store_list.changes.versions
-    if versions.is_empty() or not context.stores:
-        return store_list.frame["weekly_hours_id"]
-    zones = store_list.calendars.zones
-    last_days = [
-        local_time(zone, instant_of(int(to_us) - 1)).date()
-        for zone, to_us in zip(zones, context.windows.spans_us[:, 0, 1], strict=True)
-    ]
-    dated = versions.sort("valid_from").rename({"weekly_hours_id": "dated_id"})
-    found = (
-        store_list.frame.with_row_index("place")
-        .with_columns(last_day=pl.Series(last_days, dtype=pl.Date).gather(store_list.calendars.zone_of))
-        .sort("last_day")
-        .join_asof(dated, left_on="last_day", right_on="valid_from", by="store_id", check_sortedness=False)
-        .sort("place")
-    )
-    has_version = pl.col("valid_from").is_not_null()
-    return found.select(pl.when(has_version).then("dated_id").otherwise("weekly_hours_id")).to_series()
 
 
 def _labels(context: ReportContext, catalog: Catalog) -> dict[str, str]:
@@ -329,7 +294,7 @@ def _stores(
     """Return the table of stores. Its rows are made when they are written, some stores at a time."""
     table = ContentTable(schema=pl.Schema({**STORE_FIGURES, **extra.schema}))
     windows = len(context.windows.names)
-    hours_ids = _hours_in_force(context)
+    hours_ids = hours_in_force(context)
     at_once = max(1, ROWS_AT_ONCE // windows)
     for first in range(0, context.stores, at_once):
         last = min(first + at_once, context.stores)

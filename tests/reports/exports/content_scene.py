@@ -39,6 +39,15 @@ GAPS = InputGaps(
     older_hours=(),
     older_zone=("tokyo-1",),
 )
+SAMPLING = {
+    "stores": 3,
+    "changes": 1_234,
+    "from": "2023-01-01T00:00:00Z",
+    "to": "2023-02-01T00:00:00Z",
+    "down_per_hour": 0.02,
+    "up_per_hour": 0.9,
+    "widening": 1.44,
+}
 WINDOWS = {"last_7_days": (0, 7 * DAY_US), "yesterday": (6 * DAY_US, 7 * DAY_US)}
 # name, zone, timezone_source, hours_source, opening and closing hour of every day, brand
 STORES: dict[str, tuple[str | None, str, str, str, int, int, str | None]] = {
@@ -103,7 +112,14 @@ def empty_content(**asked: Any) -> Content:
         for name, (from_us, to_us) in WINDOWS.items()
     ]
     tables[ReportTable.SUMMARY] = table(_SUMMARY, summary)
-    return Content(request=request, as_of_us=instant_us(AS_OF), versions=VERSIONS, stores=0, tables=tables)
+    return Content(
+        request=request,
+        as_of_us=instant_us(AS_OF),
+        versions=VERSIONS,
+        stores=0,
+        tables=tables,
+        facts={"sampling": SAMPLING},
+    )
 
 
 def classic_content() -> Content:
@@ -264,6 +280,7 @@ def _content(request: ReportRequest, ids: list[str], buckets: list[tuple[int, in
         ReportTable.BLIND_SPOTS: (content.BLIND_SPOTS, found),
         ReportTable.DOCTOR: (content.DOCTOR, _doctor(ids)),
         ReportTable.REASONS: (content.REASONS, _reasons(ids)),
+        ReportTable.RATES: (content.RATES, [*_rates(None, len(ids)), *_rates("Ünder", 1)]),
     }
     return Content(
         request=request,
@@ -271,6 +288,7 @@ def _content(request: ReportRequest, ids: list[str], buckets: list[tuple[int, in
         versions=VERSIONS,
         stores=len(ids),
         tables={name: table(schema, made, folder) for name, (schema, made) in rows.items()},
+        facts={"sampling": SAMPLING},
         labels={"brand": "Ünder", "city": "Lisboa"} if len(ids) == 1 else {},
         days={window: days_of(ids[0], *span) for window, span in WINDOWS.items()} if len(ids) == 1 else {},
         input_gaps=GAPS if Section.DOCTOR in request.include else None,
@@ -287,6 +305,10 @@ _STORES = pl.Schema(
         **content.OPENINGS,
         **content.QUALITY,
         **content.LOST_SALES,
+        **content.SAMPLING,
+        "availability_change_certain": pl.Boolean(),
+        "target_verdict": pl.String(),
+        "peer_difference_certain": pl.Boolean(),
     }
 )
 
@@ -303,6 +325,8 @@ _SUMMARY = pl.Schema(
         **content.REJECTED,
         **content.FEED,
         **content.LOST_SALES,
+        **content.SAMPLING,
+        "availability_change_certain": pl.Boolean(),
     }
 )
 _SUMMED = ("outages", "outage_us", *content.OPENINGS, "polls", "polls_outside_hours", "duplicates", *content.LOST_SALES)
@@ -324,6 +348,8 @@ def _over_all(ids: list[str], window: str) -> dict[str, Any]:
         "stores_with_rejected_rows": len({"@corner", "zz-ghost"}.intersection(ids)),
         "rejected_rows": 5 * len({"@corner", "zz-ghost"}.intersection(ids)),
         "feed_judged_us": WINDOWS[window][1] - WINDOWS[window][0],
+        "availability_change_certain": True if up + down else None,
+        **_interval(up / (up + down) if up + down else None),
     }
 
 
@@ -386,8 +412,25 @@ def _stores(ids: list[str]) -> list[dict[str, Any]]:
                 | {"longest_gap_us": 16_200_000_001 if known else None}
                 | {"lost_sales": 1234.5 if known else None, "lost_sales_lowest": 1200.25 if known else None}
                 | {"lost_sales_highest": 1500.75 if known else None}
+                | _interval(row["availability"])
+                | {"availability_change_certain": True if known else None}
+                | {"target_verdict": "cannot be told" if known else None}
+                | {"peer_difference_certain": False if known else None}
             )
     return rows
+
+
+def _interval(availability: Any) -> dict[str, Any]:
+    """Return the columns of SAMPLING around an availability."""
+    if availability is None:
+        return dict.fromkeys(content.SAMPLING)
+    return {
+        "availability_expected": availability - 0.001,
+        "availability_from": availability - 0.011,
+        "availability_to": min(availability + 0.009, 1.0),
+        "unseen_outages_expected": 1.25,
+        "seen_outage_minutes": 57.5,
+    }
 
 
 def _spread(groups: list[tuple[str | None, list[str]]]) -> list[dict[str, Any]]:
@@ -483,6 +526,12 @@ def _outages(ids: list[str]) -> list[dict[str, Any]]:
 _WHY = {"inactive_polls": 4, "reason": "paused by the restaurant", "reason_polls": 3} | {
     "reasons": "3 paused by the restaurant, 1 no reason given"
 }
+
+
+def _rates(group: str | None, stores: int) -> list[dict[str, Any]]:
+    limits = {"down_per_hour_from": 0.018, "down_per_hour_to": 0.0222, "up_per_hour_from": 0.85, "up_per_hour_to": 0.95}
+    rates = {"down_per_hour": 0.02, "up_per_hour": 0.9, "mean_outage_us": 4_000_000_000, "long_run_availability": 0.978}
+    return [{"group": group, "stores": stores, "changes": 1_234} | rates | limits]
 
 
 def _reasons(ids: list[str]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def test_workbook_has_the_cells_of_the_golden_file(tmp_path: Path) -> None:
 
 def test_workbook_has_a_sheet_for_every_table_and_a_chart(tmp_path: Path) -> None:
     book = written(whole_content(format=ReportFormat.XLSX), tmp_path)
-    assert book.sheetnames == [*SHEETS, "Hours doctor", "Reasons", "About"]
+    assert book.sheetnames == [*SHEETS, "Hours doctor", "Reasons", "Rates", "About"]
     assert len(book["Summary"]._charts) == 1
 
 
@@ -69,6 +70,7 @@ def test_summary_sheet_has_the_figures_of_every_section(tmp_path: Path) -> None:
         "Repeated polls": (12, 12),
         "Lost sales": (3703.5, 3703.5),
         "Lost sales at most": (4502.25, 4502.25),
+        "Outages not seen": (1.25, 1.25),
     }
     assert {title: rows[title] for title in expected} == {
         title: pytest.approx(values) for title, values in expected.items()
@@ -106,9 +108,7 @@ def test_text_longer_than_a_cell_is_cut_and_says_so(tmp_path: Path) -> None:
     rows = made.tables[ReportTable.MASS_OUTAGES].read().to_dicts()
     rows[0]["store_ids"] = [f"store-{number:06}" for number in range(5_000)]
     tables = {**made.tables, ReportTable.MASS_OUTAGES: table(content.MASS_OUTAGES, rows)}
-    long = Content(
-        request=made.request, as_of_us=made.as_of_us, versions=made.versions, stores=made.stores, tables=tables
-    )
+    long = replace(made, tables=tables)
     cell = written(long, tmp_path)["Mass outages"]["J2"].value
     assert (cell[:12], cell[-12:]) == ("store-000000", "… (cut here)")
 

@@ -28,6 +28,7 @@ def test_report_on_no_store_has_every_table_empty(tmp_path: Path) -> None:
         ReportTable.BLIND_SPOTS: 0,
         ReportTable.DOCTOR: 0,
         ReportTable.REASONS: 0,
+        ReportTable.RATES: 1,  # those of all stores
     }
 
 

@@ -31,10 +31,11 @@ from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.engine.opening.sessions import in_business_in
 from storewatch.lake import Lake, Snapshot
-from storewatch.reports.assembly import BY_HOURS, BY_TIMEZONE, compute_content
+from storewatch.reports.assembly import compute_content
 from storewatch.reports.compute.collectors import collect_and_merge
 from storewatch.reports.compute.content import Content
 from storewatch.reports.compute.context import ReportContext
+from storewatch.reports.compute.grouping import BY_HOURS, BY_TIMEZONE
 from storewatch.reports.compute.shards import Progress, ReportInputs, resolve_as_of
 from storewatch.reports.exports import WRITERS, too_large
 from storewatch.reports.exports.header import totals

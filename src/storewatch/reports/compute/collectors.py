@@ -15,6 +15,7 @@ from uuid import uuid4
 import numpy as np
 import polars as pl
 
+from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import ReportTable, Section
 from storewatch.reports.compute.content import ContentTable, StoredRows, store_rows
 from storewatch.reports.compute.context import ReportContext
@@ -47,13 +48,17 @@ class SectionResult:
     """The columns and tables of one section.
 
     store_columns: for the table of stores: S x W rows, all windows of a store in turn. summary_columns: for the
-    summary: W rows. fill_in: for tables of other sections, a function that completes rows when they are read.
+    summary: W rows. of_groups: makes columns for the groups of stores of a window from the places of their stores, one
+    row a window. fill_in: for tables of other sections, a function that completes rows when they are read. facts: for
+    the header of the report.
     """
 
     store_columns: pl.DataFrame = field(default_factory=pl.DataFrame)
     summary_columns: pl.DataFrame = field(default_factory=pl.DataFrame)
     tables: Mapping[ReportTable, ContentTable] = field(default_factory=dict)
+    of_groups: Callable[[Int64s], pl.DataFrame] | None = None
     fill_in: Mapping[ReportTable, Callable[[pl.DataFrame], pl.DataFrame]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Collector(Protocol[Result_co]):

@@ -1,5 +1,7 @@
 """Stores beside their targets, the period before, their peers and their group: columns for S stores x W windows."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -100,9 +102,20 @@ def peer_columns(totals_us: Int64s, values: pl.Series) -> pl.DataFrame:
     )
 
 
-def group_table(totals_us: Int64s, groups: pl.Series, windows: tuple[str, ...]) -> ContentTable:
-    """Return totals int64[S,W,4] by group. Stores without a group (null) come last, as a group without a name."""
-    table = ContentTable(schema=GROUPS)
+def group_table(
+    totals_us: Int64s,
+    groups: pl.Series,
+    windows: tuple[str, ...],
+    more_columns: Sequence[Callable[[Int64s], pl.DataFrame]] = (),
+) -> ContentTable:
+    """Return totals int64[S,W,4] by group. Stores without a group (null) come last, as a group without a name.
+
+    more_columns: functions of the places of a group's stores that return columns, one row a window.
+    """
+    none = np.empty(0, np.int64)
+    table = ContentTable(
+        schema=pl.Schema(GROUPS | {k: v for make in more_columns for k, v in make(none).schema.items()})
+    )
     members = pl.DataFrame({"group": groups}).with_row_index("store").group_by("group").agg("store")
     for group, of_group in members.sort("group", nulls_last=True).iter_rows():
         own_us = totals_us[np.array(of_group)]
@@ -113,7 +126,8 @@ def group_table(totals_us: Int64s, groups: pl.Series, windows: tuple[str, ...]) 
             schema={"group": pl.String, "window": pl.String, "stores": pl.Int64},
         )
         spread = pl.DataFrame([spread_of(each) for each in rolled], schema=SPREAD)
-        table.append(pl.concat([rows, figures, spread], how="horizontal"))
+        more = [make(np.array(of_group)) for make in more_columns]
+        table.append(pl.concat([rows, figures, spread, *more], how="horizontal"))
     return table
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import polars as pl
@@ -97,6 +97,17 @@ FEED: Final = pl.Schema({"feed_judged_us": pl.Int64})
 LOST_SALES: Final = pl.Schema(
     {"lost_sales": pl.Float64, "lost_sales_lowest": pl.Float64, "lost_sales_highest": pl.Float64}
 )
+# How sure an availability is: its expected value, and the interval in which it lies 95 times of 100. And the outages
+# that no poll saw: how many are expected, and the length that polls see 95 times of 100.
+SAMPLING: Final = pl.Schema(
+    {
+        "availability_expected": pl.Float64,
+        "availability_from": pl.Float64,
+        "availability_to": pl.Float64,
+        "unseen_outages_expected": pl.Float64,
+        "seen_outage_minutes": pl.Float64,
+    }
+)
 
 _WINDOW: Final = {"window": pl.String(), "from_at": INSTANT, "to_at": INSTANT}
 
@@ -167,6 +178,23 @@ REASONS: Final = pl.Schema(
         "reason": pl.String,
         "inactive_polls": pl.Int64,
         "down_us": pl.Int64,
+    }
+)
+# One row for all stores (no group), then one a group of stores: how often they go down and come back, per hour of
+# business time, with the limits within which each rate lies 95 times of 100. Null where too few changes were seen.
+RATES: Final = pl.Schema(
+    {
+        "group": pl.String,
+        "stores": pl.Int64,
+        "changes": pl.Int64,
+        "down_per_hour": pl.Float64,
+        "down_per_hour_from": pl.Float64,
+        "down_per_hour_to": pl.Float64,
+        "up_per_hour": pl.Float64,
+        "up_per_hour_from": pl.Float64,
+        "up_per_hour_to": pl.Float64,
+        "mean_outage_us": pl.Int64,
+        "long_run_availability": pl.Float64,
     }
 )
 # One row an event: outages of many stores of a label that start together. shared: stores of the label in the report.
@@ -316,8 +344,8 @@ class Content:
     """One report. tables: SUMMARY and STORE_FIGURES always, the others if they are requested.
 
     labels: of the one store of a report on one store, else empty. days: its days by window, for a PDF, else empty.
-    clock_warning: None where as_of fits the polls. input_gaps: with the doctor only. scope: of the caller; it decides
-    which versions the files show.
+    clock_warning: None where as_of fits the polls. input_gaps: with the doctor only. facts: what sections add to the
+    header, by name. scope: of the caller; it decides which versions the files show.
     """
 
     request: ReportRequest
@@ -330,3 +358,4 @@ class Content:
     days: Mapping[str, tuple[StoreDay, ...]] = field(default_factory=dict)
     clock_warning: ClockWarning | None = None
     input_gaps: InputGaps | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)

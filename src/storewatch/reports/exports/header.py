@@ -64,6 +64,7 @@ def header(content: Content) -> dict[str, Any]:
         "catalog_version": shown_number(versions.catalog, content.scope),
         "tzdata_version": versions.tzdata,
         "software_version": versions.software,
+        **content.facts,
         **({"as_of_warning": content.clock_warning.as_json()} if content.clock_warning else {}),
         **({"input_gaps": content.input_gaps.as_json()} if content.input_gaps else {}),
     }

@@ -1,9 +1,10 @@
 """The texts of forms that people read: the subject of the report, its rules, how to read it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
+from storewatch.domain.clock_words import duration_words
 from storewatch.domain.enums import AnnotationMode, ClosureMode, ReportTable, Section
 from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US, SECOND_US, format_instant, instant_of
 from storewatch.domain.plurals import counted
@@ -129,7 +130,7 @@ def rules(content: Content) -> dict[str, str]:
         "Availability": _AVAILABILITY,
         "Planned time": _CLOSURES[asked.closures],
         "Annotations": _ANNOTATIONS[asked.annotations],
-        **dict(_asked_for(asked)),
+        **dict(_asked_for(asked, content.facts.get("sampling", {}))),
         "As of": f"The report uses the polls up to {as_of} and no later ones. The same data, parameters and "
         "versions result in the same report."
         + (f" Warning: {content.clock_warning.text}" if content.clock_warning else ""),
@@ -150,7 +151,7 @@ def _polls(asked: ReportRequest) -> str:
     )
 
 
-def _asked_for(asked: ReportRequest) -> Iterator[tuple[str, str]]:
+def _asked_for(asked: ReportRequest, sampling: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if asked.target is not None:
         met = (
             f"{objective(asked.target)} for stores without a target of their own. A target is met when the "
@@ -167,3 +168,19 @@ def _asked_for(asked: ReportRequest) -> Iterator[tuple[str, str]]:
         yield "Outages", outage
     if Section.LOST_SALES in asked.include:
         yield "Lost sales", _SALES
+    if Section.SAMPLING in asked.include:
+        yield "How sure a figure is", _sampling(sampling)
+
+
+def _sampling(sampling: Mapping[str, Any]) -> str:
+    if "missing" in sampling:
+        return f"No intervals: {sampling['missing']}"
+    outage = duration_words(round(HOUR_US / sampling["up_per_hour"] / MINUTE_US) * MINUTE_US)
+    return (
+        "Between two polls a store may have gone down and come back. The interval is where the availability of the "
+        "known time lies 95 times of 100, if stores go down and come back as those of the last 31 days did: every "
+        f"{1 / sampling['down_per_hour']:.0f} business hours, for {outage} on average ({sampling['changes']:,} changes "
+        f"of {counted(sampling['stores'], 'store')}). Unknown time is outside of it. The interval of many stores "
+        f"is {sampling['widening'] ** 0.5:.2f} times as wide as for stores that fail independently. A target is met or "
+        "missed, and a change or a difference is certain, only if the interval decides it."
+    )

@@ -268,6 +268,7 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             ReportTable.BLIND_SPOTS: not {Section.OUTAGES, Section.QUALITY}.isdisjoint(self.include),
             ReportTable.DOCTOR: Section.DOCTOR in self.include,
             ReportTable.REASONS: Section.REASONS in self.include,
+            ReportTable.RATES: Section.SAMPLING in self.include,
         }
         return ReportTable.SUMMARY, ReportTable.STORES, *(table for table, is_wanted in wanted.items() if is_wanted)
 

@@ -1,5 +1,8 @@
 """The sections of a report beyond its figures, one file for each section."""
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 from storewatch.catalog import Catalog
 from storewatch.domain.enums import ReportTable, Section
 from storewatch.reports.compute.collectors import SectionCollector
@@ -11,28 +14,24 @@ from storewatch.reports.sections.outages import OutageCollector
 from storewatch.reports.sections.patterns import PatternCollector
 from storewatch.reports.sections.quality import QualityCollector
 from storewatch.reports.sections.reasons import ReasonCollector
+from storewatch.reports.sections.sampling import SamplingCollector
 
 
 def section_collectors(context: ReportContext, catalog: Catalog) -> list[SectionCollector]:
     """Return the collectors of the requested sections, in the order of Section; the collector of the feed is last."""
     sections = [section for section in Section if section in context.request.include]
-    collectors = [_collector_of(section, context, catalog) for section in sections]
+    collectors = [_COLLECTORS[section](context, catalog) for section in sections]
     if ReportTable.BLIND_SPOTS in context.request.tables:
         collectors.append(FeedCollector.of(context))
     return collectors
 
 
-def _collector_of(section: Section, context: ReportContext, catalog: Catalog) -> SectionCollector:
-    match section:
-        case Section.OUTAGES:
-            return OutageCollector.of(context, catalog)
-        case Section.PATTERNS:
-            return PatternCollector.of(context)
-        case Section.QUALITY:
-            return QualityCollector.of(context)
-        case Section.LOST_SALES:
-            return SalesCollector.of(context, catalog)
-        case Section.DOCTOR:
-            return DoctorCollector.of(context)
-        case Section.REASONS:
-            return ReasonCollector.of(context, catalog)
+_COLLECTORS: Final[Mapping[Section, Callable[[ReportContext, Catalog], SectionCollector]]] = {
+    Section.OUTAGES: OutageCollector.of,
+    Section.PATTERNS: lambda context, _: PatternCollector.of(context),
+    Section.QUALITY: lambda context, _: QualityCollector.of(context),
+    Section.LOST_SALES: SalesCollector.of,
+    Section.DOCTOR: lambda context, _: DoctorCollector.of(context),
+    Section.REASONS: ReasonCollector.of,
+    Section.SAMPLING: SamplingCollector.of,
+}

@@ -25,6 +25,7 @@ _SHEETS: Final = {
     ReportTable.BLIND_SPOTS: "Blind spots",
     ReportTable.DOCTOR: "Hours doctor",
     ReportTable.REASONS: "Reasons",
+    ReportTable.RATES: "Rates",
 }
 _BUCKETS: Final = {
     Breakdown.HOUR: "Hours",

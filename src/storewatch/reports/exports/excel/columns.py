@@ -26,6 +26,7 @@ class Look(Enum):
     AMOUNT = "#,##0.00;-#,##0.00"
     MINUTES = "#,##0.0"
     HOURS = "#,##0.00"
+    RATE = "0.0000"
     SHARE = '[=1]0.00%;[>=0.99995]"99.99%";0.00%'
     CHANGE = "+0.00%;-0.00%;0.00%"
     TIME = "yyyy-mm-dd hh:mm:ss"
@@ -107,6 +108,21 @@ _TITLES: Final = {
     "down_corrected_us": "Down, corrected",
     "business_corrected_us": "Business time, corrected",
     "feed_judged_us": "Checked for blind spots",
+    "availability_expected": "Availability, expected",
+    "availability_from": "95 % sure: from",
+    "availability_to": "95 % sure: to",
+    "unseen_outages_expected": "Outages not seen",
+    "seen_outage_minutes": "Seen 95 of 100 from (min)",
+    "availability_change_certain": "Change is certain",
+    "peer_difference_certain": "Difference is certain",
+    "target_verdict": "Target, by interval",
+    "down_per_hour": "Goes down per hour",
+    "down_per_hour_from": "At least",
+    "down_per_hour_to": "At most",
+    "up_per_hour": "Comes back per hour",
+    "up_per_hour_from": "At least",
+    "up_per_hour_to": "At most",
+    "long_run_availability": "Availability, long run",
     "reason_polls": "Polls with the reason",
     "reasons": "All reasons",
 }
@@ -122,7 +138,17 @@ FIGURES_IN_ORDER: Final = (
     "business_us",
 )
 _LAST: Final = ("timezone", "timezone_source", "hours_source")
-_SHARES: Final = ("coverage", "availability", "share_", "target", "confidence", "unpolled_share", "before_", "peer_av")
+_SHARES: Final = (
+    "coverage",
+    "availability",
+    "share_",
+    "target",
+    "confidence",
+    "unpolled_share",
+    "before_",
+    "peer_av",
+    "long_run",
+)
 _CHANGES: Final = ("availability_change", "peer_difference")
 _WIDTHS: Final = {
     "store_id": 24,
@@ -178,6 +204,8 @@ def _look(name: str, dtype: pl.DataType) -> Look:
         return Look.CHANGE
     if dtype.is_integer():
         return Look.COUNT
+    if "_per_hour" in name:
+        return Look.RATE
     return Look.SHARE if name.startswith(_SHARES) else Look.AMOUNT
 
 

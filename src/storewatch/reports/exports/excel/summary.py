@@ -15,6 +15,7 @@ from storewatch.reports.compute.content import (
     OUTAGE_FIGURES,
     QUALITY,
     REJECTED,
+    SAMPLING,
     Content,
 )
 from storewatch.reports.exports.excel.book import ACCENT, DOWN, HEAD, INK, QUIET, Book
@@ -30,7 +31,9 @@ _ROWS: Final = (
     "availability_p5",
     "availability_p95",
     "share_without_downtime",
+    *SAMPLING,
     *BEFORE,
+    "availability_change_certain",
     "stores_with_target",
     "stores_on_target",
     *OUTAGE_FIGURES,

@@ -89,7 +89,7 @@ def _tiles(reading: Reading) -> list[dict[str, str]]:
         )
     if "lost_sales" in main:
         tiles.append(_tile("Lost sales", words.money(main["lost_sales"]), _bounds(main)))
-    return tiles
+    return tiles + _sampling_tiles(main)
 
 
 def _store_tiles(reading: Reading) -> list[dict[str, str]]:
@@ -107,7 +107,14 @@ def _store_tiles(reading: Reading) -> list[dict[str, str]]:
         tiles.append(_tile(f"Target {words.objective(row['target'])}", verdict, _error_budget(row)))
     if "lost_sales" in row:
         tiles.append(_tile("Lost sales", words.money(row["lost_sales"]), _bounds(row)))
-    return tiles
+    return tiles + _sampling_tiles(row)
+
+
+def _sampling_tiles(row: Row) -> list[dict[str, str]]:
+    if row.get("availability_from") is None:
+        return []
+    between = words.between(row["availability_from"], row["availability_to"])
+    return [_tile("Expected", words.percent(row["availability_expected"]), f"95 % sure: {between}")]
 
 
 def _error_budget(row: Row) -> str:
