@@ -49,7 +49,8 @@ test: $(VENV)/.dev ## run the whole test suite
 	@touch $(TESTED)
 
 nightly: $(VENV)/.dev ## fuzz every parser with a million inputs (`make test`: 20,000), the API with all of Schemathesis; README in a new clone
-	STOREWATCH_NIGHTLY=1 $(BIN)/pytest tests/ingest/test_parsers_fuzzed.py tests/web/test_requests_fuzzed.py
+	STOREWATCH_NIGHTLY=1 $(BIN)/pytest tests/ingest/test_parsers_fuzzed.py tests/web/test_requests_fuzzed.py \
+		tests/engine/test_interval_coverage.py
 	STOREWATCH_SCHEMATHESIS=thorough $(BIN)/pytest tests/web/test_schemathesis.py
 	STOREWATCH_NIGHTLY=1 $(BIN)/pytest -n0 tests/docs/test_pages.py -k README
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -11,7 +11,7 @@ import polars as pl
 from benchmarks.data import installation_at
 from benchmarks.measure import seconds_of
 from benchmarks.rivals import DuckDB, Question, pandas_totals
-from storewatch.domain.columns import Int64s
+from storewatch.domain.columns import Float64s, Int64s
 from storewatch.domain.enums import Status
 from storewatch.domain.instants import HOUR_US, MINUTE_US
 from storewatch.domain.policies import FILL, OBSERVED, Policy
@@ -20,9 +20,13 @@ from storewatch.engine.evidence import Evidence, evidence_range, group_evidence
 from storewatch.engine.inputs import EngineInputs
 from storewatch.engine.measures import in_unit
 from storewatch.engine.opening.sessions import Sessions, open_sessions
+from storewatch.engine.sampling import Rates, window_moments
 from storewatch.installation import open_installation
 from storewatch.reports.request.window_names import CLASSIC_WINDOWS, ROLLING_US
 from storewatch.stores.evidence import StoreList
+
+# The rates of a typical fleet; what they are does not change how long the moments take.
+_TYPICAL: Final = Rates(down=0.02, up=0.9, down_log_sd=0, up_log_sd=0, changes=200, widening=1)
 
 
 class Case:
@@ -89,6 +93,7 @@ def compare(home: Path, report: Path) -> dict[str, Any]:
         "sessions_s": seconds_of(case.sessions, 5),
         "group_s": seconds_of(case.evidence, 10),
         "walk_s": seconds_of(lambda: _engine(case, evidence, sessions, FILL), 30),
+        "moments_s": seconds_of(lambda: _moments(case, evidence, sessions), 30),
         "duckdb_s": seconds_of(lambda: duck.totals(case.question(FILL)), 5),
         "pandas_s": seconds_of(lambda: ask_pandas(FILL), 1),
     }
@@ -107,6 +112,11 @@ def compare(home: Path, report: Path) -> dict[str, Any]:
 def _engine(case: Case, evidence: Evidence, sessions: Sessions, policy: Policy) -> Int64s:
     inputs = EngineInputs(evidence=evidence, sessions=sessions, as_of_us=case.as_of_us, policy=policy)
     return totals(inputs, case.windows_us)
+
+
+def _moments(case: Case, evidence: Evidence, sessions: Sessions) -> Float64s:
+    inputs = EngineInputs(evidence=evidence, sessions=sessions, as_of_us=case.as_of_us, policy=FILL)
+    return window_moments(inputs, case.windows_us, None, _TYPICAL)
 
 
 def _differ(theirs: Int64s, own: Int64s) -> int:

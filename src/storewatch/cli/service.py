@@ -76,4 +76,4 @@ def compile_kernels() -> None:
     begun = time.perf_counter()
     prepare_engine()
     compiling.compile_kernels()
-    typer.echo(f"Kernels are ready ({time.perf_counter() - begun:.1f} s).")
+    typer.echo(f"Kernels ready in {time.perf_counter() - begun:.1f} s.")
