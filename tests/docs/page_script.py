@@ -18,7 +18,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -216,7 +215,7 @@ class PageScript:
     def _answers(self) -> bool:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz", timeout=10).close()
-        except urllib.error.URLError:
+        except OSError:  # not yet open, not ready, or slow
             return False
         return True
 
