@@ -13,6 +13,7 @@ import pytest
 from support.scene import REPORT
 from support.waiting import wait_for
 
+from storewatch.access import ANYONE
 from storewatch.catalog import Job
 from storewatch.domain.enums import ENDED, JobKind, JobState
 from storewatch.installation import Installation, prepare_service
@@ -152,7 +153,7 @@ def test_import_killed_after_its_commits_is_imported_once(app: Installation, que
     )
     app.settings.uploads_dir.mkdir()
     (app.settings.uploads_dir / "upload-1").write_text(polls)
-    queue.accept(JobKind.IMPORT, {"file": "polls.csv", "strict": False}, job_id="upload-1")
+    queue.accept_all(JobKind.IMPORT, {"upload-1": {"file": "polls.csv", "strict": False}}, ANYONE)
     with worker(app, "die late") as dying:
         assert line_of(dying) == "die late upload-1 1"
         dying.wait()
