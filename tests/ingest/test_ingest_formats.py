@@ -265,3 +265,26 @@ def test_ndjson_of_too_many_different_keys_is_refused(tmp_path: Path) -> None:
     file.write_text(row % "" * 30_000 + "".join(row % f',"k{number}":1' for number in range(1_000)))
     refused = run_command("import", file, home=tmp_path / "home")
     assert (refused.returncode, "has more than 1,000 different keys; is this a table?" in refused.stderr) == (2, True)
+
+
+def test_bars_separate_columns(tmp_path: Path) -> None:
+    file = tmp_path / "zones.txt"
+    file.write_text('store_id|timezone_str\na|UTC\n"b|c"|Asia/Tokyo\n')
+    done = run_command("import", file, home=tmp_path / "home")
+    assert "2 of 2 rows of timezones imported\n  2 stores not seen before: a, b|c\n" in done.stdout, done.stderr
+
+
+def test_cells_that_show_zeros_in_front_of_a_number_are_read_with_them(tmp_path: Path) -> None:
+    file = tmp_path / "zones.xlsx"
+    frame = pl.DataFrame({"store_id": [7, 1234], "timezone_str": ["UTC", "UTC"]})
+    frame.write_excel(file, column_formats={"store_id": "000"})
+    done = run_command("import", file, home=tmp_path / "home")
+    assert "2 stores not seen before: 007, 1234" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("rows", ["a,UTC\nb,UTC\n", "a,UTC\rb,UTC\n"])
+def test_header_that_ends_with_a_carriage_return_alone_is_refused(tmp_path: Path, rows: str) -> None:
+    file = tmp_path / "zones.csv"
+    file.write_text(f"store_id,timezone_str\r{rows}", newline="")
+    refused = run_command("import", file, home=tmp_path / "home")
+    assert (refused.returncode, "its header ends with CR alone, other lines end with LF" in refused.stderr) == (2, True)

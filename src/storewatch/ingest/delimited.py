@@ -19,7 +19,7 @@ from storewatch.ingest.blocks import Block, RowNumbers, RowReader, no_rejects
 from storewatch.ingest.lines import Line, line_blocks
 from storewatch.ingest.streams import Stream
 
-DELIMITERS: Final = ",;\t"
+DELIMITERS: Final = ",;\t|"
 # A quoted field may have several lines. The limit keeps an unclosed quote from hiding the good rows after it.
 RECORD_LINES: Final = 100
 # A short row takes as much memory as a full one.
@@ -29,6 +29,7 @@ BLOCK_CELLS: Final = 20_000_000
 # row are read in that way.
 SLOW_BYTES: Final = 256 << 10
 
+_LONE_RETURN: Final = re.compile(rb"\r(?!\n|\Z)")
 _NEWLINE, _RETURN, _QUOTE = ord("\n"), ord("\r"), ord('"')
 
 
@@ -45,6 +46,10 @@ def open_csv(stream: Stream) -> RowReader:
     start = 0
     for _ in range(lines):
         start = stream.head.find(b"\n", start) + 1 or len(stream.head)
+    if _LONE_RETURN.search(stream.head, 0, start):
+        raise InvalidInputError(
+            f"{stream.name}: its header ends with CR alone, other lines end with LF; save it with LF or CRLF line ends."
+        )
     table = _Csv(stream, delimiter, len(names))
     most_rows = BLOCK_CELLS // len(names)
 

@@ -1,6 +1,7 @@
 """Read sheets of Excel workbooks (.xlsx) as rows of text."""
 
 import posixpath
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -30,6 +31,8 @@ MAX_CELLS: Final = 20_000_000
 # Excel stores the text of many cells once, so a small file can hold much more text than its size.
 MAX_TEXT_BYTES: Final = 1 << 30
 
+# Formats of numbers that show a fixed number of digits.
+_PADDED: Final = re.compile("0{2,}")
 _TIME_NAMES: Final = ("start_time_local", "end_time_local")
 
 _WORKBOOK: Final = "xl/workbook.xml"
@@ -64,7 +67,8 @@ class Sheet:
     """A sheet of a workbook.
 
     part: the part with its rows. texts_part: the part with the shared texts of cells. date_styles: numbers of the cell
-    styles that show a number as a date or time; duration_styles: those of them that show a duration.
+    styles that show a number as a date or time; duration_styles: those of them that show a duration. padded_styles:
+    pairs of a cell style that shows zeros in front of a number, such as 007, and its number of digits.
     counts_from_1904: whether day 0 of the workbook is in 1904 and not in 1900.
     """
 
@@ -73,6 +77,7 @@ class Sheet:
     texts_part: str | None
     date_styles: frozenset[int]
     duration_styles: frozenset[int]
+    padded_styles: frozenset[tuple[int, int]]
     counts_from_1904: bool
 
 
@@ -138,7 +143,7 @@ class _Cells:
         # Without styles, because with them openpyxl logs a warning for each invalid date.
         self.texts = _SharedTexts(parts, sheet.texts_part)
         self._reader = WorkSheetParser(None, self.texts, data_only=True)
-        self._sheet = sheet
+        self._sheet, self._digits = sheet, dict(sheet.padded_styles)
         self._epoch = CALENDAR_MAC_1904 if sheet.counts_from_1904 else CALENDAR_WINDOWS_1900
 
     def read(self, row: Element) -> tuple[int, list[object]]:
@@ -151,13 +156,16 @@ class _Cells:
             cell: dict[str, Any] = reader.parse_cell(element)
             if cell["value"] is not None and cell["column"] > 0:
                 values += [None] * (cell["column"] - len(values))
-                values[cell["column"] - 1] = self._dated(cell)
+                values[cell["column"] - 1] = self._shown(cell)
         return reader.row_counter, values
 
-    def _dated(self, cell: Mapping[str, Any]) -> object:
+    def _shown(self, cell: Mapping[str, Any]) -> object:
+        """Return the value of a cell as its style shows it, if that is a date, a time or a number with zeros in front."""
         from openpyxl.utils.datetime import from_excel  # noqa: PLC0415
 
-        style = cell["style_id"]
+        style, value = cell["style_id"], cell["value"]
+        if cell["data_type"] == "n" and style in self._digits and 0 <= value < 10**KEPT_DIGITS and value == int(value):
+            return str(int(value)).zfill(self._digits[style])
         if cell["data_type"] != "n" or style not in self._sheet.date_styles:
             return cell["value"]
         try:
@@ -183,7 +191,7 @@ def _sheets(parts: WorkbookParts, name: str) -> list[Sheet]:
     found = [sheet for sheet in book.iter(f"{_MAIN}sheet") if targets.get(sheet.get(_RELATION_ID)) in parts]
     if len(found) > MAX_SHEETS:
         raise InvalidInputError(f"{name} has {len(found):,} sheets; at most {MAX_SHEETS} are read.")
-    dates, durations = _time_styles(parts)
+    dates, durations, padded = _number_styles(parts)
     properties = book.find(f"{_MAIN}workbookPr")
     return [
         Sheet(
@@ -192,6 +200,7 @@ def _sheets(parts: WorkbookParts, name: str) -> list[Sheet]:
             texts_part=types.get(_TEXTS_TYPE),
             date_styles=dates,
             duration_styles=durations,
+            padded_styles=padded,
             counts_from_1904=properties is not None and properties.get("date1904") in ("1", "true"),
         )
         for sheet in found
@@ -207,12 +216,12 @@ def _refused_if_damaged(name: str) -> Iterator[None]:
         raise InvalidInputError(f"{name} is a damaged Excel workbook ({error}).") from error
 
 
-def _time_styles(parts: WorkbookParts) -> tuple[frozenset[int], frozenset[int]]:
-    """Return the cell styles that show a number as a date or time, and those of them that show a duration."""
+def _number_styles(parts: WorkbookParts) -> tuple[frozenset[int], frozenset[int], frozenset[tuple[int, int]]]:
+    """Return date_styles, duration_styles and padded_styles of the sheets of a workbook."""
     from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format  # noqa: PLC0415
 
     if _STYLES not in parts:
-        return frozenset(), frozenset()
+        return frozenset(), frozenset(), frozenset()
     styles = parts.read_whole(_STYLES)
     formats = BUILTIN_FORMATS | {
         int(each.get("numFmtId", "")): each.get("formatCode", "") for each in styles.iterfind(f"{_MAIN}numFmts/*")
@@ -222,7 +231,12 @@ def _time_styles(parts: WorkbookParts) -> tuple[frozenset[int], frozenset[int]]:
     ]
     are_times = {each: (is_date_format(each), is_timedelta_format(each)) for each in {*used}}
     dates = frozenset(number for number, each in enumerate(used) if are_times[each][0])
-    return dates, frozenset(number for number in dates if are_times[used[number]][1])
+    durations = frozenset(number for number in dates if are_times[used[number]][1])
+    return (
+        dates,
+        durations,
+        frozenset((number, len(each)) for number, each in enumerate(used) if _PADDED.fullmatch(each)),
+    )
 
 
 def _text_of(element: Element) -> str:
