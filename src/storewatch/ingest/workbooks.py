@@ -160,7 +160,7 @@ class _Cells:
         return reader.row_counter, values
 
     def _shown(self, cell: Mapping[str, Any]) -> object:
-        """Return the value of a cell as its style shows it, if that is a date, a time or a number with zeros in front."""
+        """Return the value of a cell as its style shows it: a date, a time, or zeros in front of a number."""
         from openpyxl.utils.datetime import from_excel  # noqa: PLC0415
 
         style, value = cell["style_id"], cell["value"]
