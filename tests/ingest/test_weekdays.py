@@ -42,7 +42,7 @@ def read_together(texts: str) -> tuple[list[str | None], tuple[str, ...]]:
         ("7", ISO, "because there is a 7 and no 0"),
         ("0123456", MONDAY0, None),
         ("02", MONDAY0, None),
-        ("135", MONDAY0, "there is no 0 or 7 that confirms this: choose with --weekdays"),
+        ("135", MONDAY0, "there is no 0 or 7 that confirms this: choose with --weekdays (over HTTP: ?weekdays=)"),
         ("0567", MONDAY0, "7 was rejected, because there is also a 0"),
         (["Mon", "Tuesday"], MONDAY0, None),
         (["07", "1.0"], ISO, "because there is a 7 and no 0"),

@@ -148,9 +148,9 @@ def _read_numbers(found: Iterable[str]) -> tuple[WeekdayCounting, str | None]:
         iso = WeekdayCounting.ISO
         return iso, f"weekdays were read as {_WORDS[iso]}, because there is a 7 and no 0"
     if "0" in digits:
-        both = f"{read_as}; 7 was rejected, because there is also a 0: choose with --weekdays"
+        both = f"{read_as}; 7 was rejected, because there is also a 0: choose with --weekdays (over HTTP: ?weekdays=)"
         return counting, both if "7" in digits else None
-    return counting, f"{read_as}; there is no 0 or 7 that confirms this: choose with --weekdays"
+    return counting, f"{read_as}; there is no 0 or 7 that confirms this: choose with --weekdays (over HTTP: ?weekdays=)"
 
 
 def _read_names(found: Iterable[str]) -> tuple[Mapping[str, Mapping[int, str]], str | None]:

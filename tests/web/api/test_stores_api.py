@@ -224,7 +224,7 @@ def test_create_takes_all_that_is_known_of_a_store(client: TestClient) -> None:
             "assumed": [
                 (
                     "weekdays were read as 0 (Monday) to 6 (Sunday); there is no 0 or 7 that confirms this: choose "
-                    "with --weekdays"
+                    "with --weekdays (over HTTP: ?weekdays=)"
                 )
             ],
         }
