@@ -140,6 +140,7 @@ def configure_logging(level: str = "INFO", stream: IO[str] | None = None) -> Non
         library = logging.getLogger(name)
         library.handlers[:] = [logging.NullHandler()]  # its lines go to the handler of the root
         library.propagate = True
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # seven lines about itself
 
 
 class _OncePerMinute(logging.Filter):
