@@ -20,13 +20,13 @@ from storewatch.engine.evidence import Evidence, evidence_range, group_evidence
 from storewatch.engine.inputs import EngineInputs
 from storewatch.engine.measures import in_unit
 from storewatch.engine.opening.sessions import Sessions, open_sessions
-from storewatch.engine.sampling import Rates, window_moments
+from storewatch.engine.sampling import FailureRates, window_moments
 from storewatch.installation import open_installation
 from storewatch.reports.request.window_names import CLASSIC_WINDOWS, ROLLING_US
 from storewatch.stores.evidence import StoreList
 
 # The rates of a typical fleet; what they are does not change how long the moments take.
-_TYPICAL: Final = Rates(down=0.02, up=0.9, down_log_sd=0, up_log_sd=0, changes=200, widening=1)
+_TYPICAL: Final = FailureRates(down=0.02, up=0.9, down_log_sd=0, up_log_sd=0, changes=200, widening=1)
 
 
 class Case:

@@ -43,7 +43,7 @@ def test_home_may_have_any_name(tmp_path: Path) -> None:
         ("STOREWATCH_REQUIRE_KEY", "2"),
     ],
 )
-def test_setting_that_takes_no_nonsense_says_so(name: str, value: str) -> None:
+def test_nonsense_in_a_setting_is_refused_with_the_reason(name: str, value: str) -> None:
     with pytest.raises(InvalidInputError, match=f"(?i){name} is '{value}'; it must be "):
         Settings.from_environment(environment={name: value})
 

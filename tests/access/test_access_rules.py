@@ -20,7 +20,7 @@ def choose(catalog: Catalog, host: str, *, insecure: bool = False, now: datetime
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "LOCALHOST", "::1", "[::1]"])
-def test_loopback_asks_for_no_key_and_counts_nothing(catalog: Catalog, host: str) -> None:
+def test_loopback_requires_no_key_and_counts_nothing(catalog: Catalog, host: str) -> None:
     assert choose(catalog, host) == AccessRules(keys=KeyRule.LOOPBACK, rates=None)
 
 
@@ -32,14 +32,14 @@ def test_other_address_refuses_to_start_without_a_usable_key(catalog: Catalog, h
     assert choose(catalog, host) == AccessRules(keys=KeyRule.REQUIRED, rates=DEFAULT_RATES)
 
 
-def test_loopback_asks_for_keys_where_told_so(catalog: Catalog) -> None:
+def test_loopback_requires_keys_where_that_is_set(catalog: Catalog) -> None:
     with pytest.raises(InvalidInputError, match="storewatch key create"):
         choose(catalog, "127.0.0.1", require_key=True)
     create_key(catalog, name="admin", role=Role.ADMIN, now=NOW)
     assert choose(catalog, "127.0.0.1", require_key=True).keys is KeyRule.REQUIRED
 
 
-def test_insecure_asks_nobody_but_counts(catalog: Catalog) -> None:
+def test_insecure_requires_no_key_but_counts(catalog: Catalog) -> None:
     assert choose(catalog, "192.0.2.1", insecure=True) == AccessRules(keys=KeyRule.OPEN, rates=DEFAULT_RATES)
     with pytest.raises(InvalidInputError, match="contradict"):
         choose(catalog, "192.0.2.1", insecure=True, require_key=True)

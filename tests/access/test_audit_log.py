@@ -80,7 +80,7 @@ def test_log_is_filtered(catalog: Catalog, wanted) -> None:
     assert logged(catalog, to=NOW) == []
 
 
-def test_writer_commits_each_entry_before_it_says_so(catalog: Catalog) -> None:
+def test_writer_commits_each_entry_before_it_returns(catalog: Catalog) -> None:
     writer = AuditWriter(catalog)
     entries = [replace(ENTRY, object_id=str(number)) for number in range(50)]
     for entry, written in [(entry, writer.write(entry)) for entry in entries]:

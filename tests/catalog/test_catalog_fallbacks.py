@@ -40,7 +40,7 @@ def test_fallbacks_are_noted_once_and_deleted_when_the_setting_is_written(catalo
     assert (noted(catalog), catalog.version() > version) == ([], True)
 
 
-def test_fallbacks_say_which_stores_keep_an_older_value(catalog: Catalog) -> None:
+def test_fallbacks_name_stores_that_keep_an_older_value(catalog: Catalog) -> None:
     zones = pl.DataFrame({"store_id": ["a"], "timezone": ["UTC"]})
     catalog.stores.replace(StoreChanges(zones=zones, hours=hours("b", [])), now=NOW)
     dated = StoreChanges(hours=hours("c", []), hours_from=NOW.date())

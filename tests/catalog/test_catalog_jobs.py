@@ -180,7 +180,7 @@ def test_worker_that_beats_is_known(catalog: Catalog) -> None:
     assert catalog.workers.list_() == [replace(WORKER, beat_at=LATER)]
 
 
-def test_dead_workers_jobs_go_to_another_and_what_it_says_later_is_refused(catalog: Catalog) -> None:
+def test_jobs_of_a_dead_worker_go_to_another_and_its_late_results_are_refused(catalog: Catalog) -> None:
     catalog.workers.beat(WORKER, NOW)
     add(catalog)
     old = claim(catalog)
@@ -263,7 +263,7 @@ def test_names_of_jobs_of_a_scope_are_stored_once_and_deleted_with_the_last_job(
     assert stored() == ["a", "b"]
 
 
-def test_waiting_jobs_of_a_key_are_bounded_however_many_ask_at_once(catalog: Catalog) -> None:
+def test_waiting_jobs_of_a_key_are_bounded_with_many_requests_at_once(catalog: Catalog) -> None:
     catalog.keys.create(KEY)
 
     def ask(number: int) -> bool:

@@ -109,7 +109,7 @@ def test_blind_spots_are_ten_minutes_long(minutes: int, spots: list[tuple[int, i
     assert blind_spots(unpolled, opened) == spots
 
 
-def test_blind_spots_are_not_told_of_nine_stores() -> None:
+def test_blind_spots_are_not_judged_by_nine_stores() -> None:
     unpolled, opened = np.zeros(61, np.int64), np.zeros(61, np.int64)
     opened[[0, 30, 60]] = 9, 1, -10
     unpolled[[0, 60]] = 9, -9

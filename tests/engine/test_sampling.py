@@ -22,8 +22,8 @@ from storewatch.engine.opening.sessions import Sessions
 from storewatch.engine.sampling import (
     FEWEST_CHANGES,
     WITHIN_95,
+    FailureRates,
     PairCounts,
-    Rates,
     count_pairs,
     fit_rates,
     gap_for,
@@ -36,8 +36,8 @@ from storewatch.engine.sampling import (
 TYPICAL = (0.02, 0.9)
 
 
-def rates_of(down: float, up: float) -> Rates:
-    return Rates(down=down, up=up, down_log_sd=0, up_log_sd=0, changes=FEWEST_CHANGES, widening=1)
+def rates_of(down: float, up: float) -> FailureRates:
+    return FailureRates(down=down, up=up, down_log_sd=0, up_log_sd=0, changes=FEWEST_CHANGES, widening=1)
 
 
 def engine_moments(world: World, changes: Changes, rates: tuple[float, float]) -> np.ndarray:

@@ -141,7 +141,7 @@ def test_status_own_poll_expired_later_session_speaks(ask: Ask) -> None:
     ]
 
 
-def test_status_polls_outside_hours_say_nothing(ask: Ask) -> None:
+def test_status_ignores_polls_outside_hours(ask: Ask) -> None:
     polls = {"08:59:59": "down", "12:00": "down", "18:00": "down"}
     assert ask(MORNING, polls) == ["09:00-12:00 unknown"]
 

@@ -76,7 +76,7 @@ def definition(**parameters: Any) -> Definition:
     return Definition(name="monday", parameters=parameters, created_at=utc("2024-01-01 00:00"))
 
 
-def test_schedule_asks_for_what_its_definition_says_when_it_is_due(catalog: Catalog, stored: StoredData) -> None:
+def test_schedule_creates_the_report_of_its_definition_when_due(catalog: Catalog, stored: StoredData) -> None:
     catalog.schedules.delete("optimize")
     catalog.definitions.replace(definition(policy="observed", format="pdf"))
     asked = {"definition": "monday", "format": "json"}

@@ -200,7 +200,7 @@ def test_lake_works_in_a_folder_named(tmp_path: Path, observations: Frame, name:
     assert (folder / "_delta_log").is_dir()
 
 
-def test_lake_refuses_what_it_cannot_use_and_says_what_to_do(tmp_path: Path) -> None:
+def test_unusable_lake_is_an_error_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_text("x")
@@ -217,7 +217,7 @@ def test_lake_refuses_what_it_cannot_use_and_says_what_to_do(tmp_path: Path) -> 
             Lake(url).snapshot()
 
 
-def test_snapshot_of_a_version_that_is_not_there_says_so(lake: Lake) -> None:
+def test_snapshot_of_a_missing_version_is_an_error(lake: Lake) -> None:
     with pytest.raises(InvalidInputError, match="has no version 0"):
         lake.snapshot(0)
     lake.append([])

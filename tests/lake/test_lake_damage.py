@@ -36,7 +36,7 @@ def scramble(file: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [cut, Path.unlink, lambda file: file.write_bytes(b"")], ids=["cut", "gone", "empty"])
-def test_read_of_a_damaged_file_says_so(tmp_path: Path, filled: Lake, damage: Callable[[Path], object]) -> None:
+def test_read_of_a_damaged_file_is_an_error(tmp_path: Path, filled: Lake, damage: Callable[[Path], object]) -> None:
     damage(files_in(tmp_path / "lake")[0])
     with pytest.raises(LakeDamagedError, match="storewatch check") as raised:
         filled.snapshot().read(*EVERYTHING)

@@ -153,7 +153,7 @@ def run_program(url: str, file: Path, key: str) -> list[str]:
     return (done.stdout + done.stderr).splitlines()
 
 
-def test_client_waits_as_long_as_it_is_told_and_asks_again() -> None:
+def test_client_waits_for_retry_after_and_tries_again() -> None:
     busy = (503, {"Retry-After": "0"}, b"")
     too_many = (429, {"Retry-After": "1", "Content-Type": "application/problem+json"}, b'{"detail": "later"}')
     page = (200, {"Content-Type": "application/json"}, b'{"items": [{"store_id": "cafe"}], "next": null}')

@@ -75,7 +75,7 @@ def home(tmp_path: Path) -> Path:
         return app.settings.home
 
 
-def test_idle_service_stops_at_once_and_says_so(home: Path) -> None:
+def test_idle_service_stops_at_once_and_logs_it(home: Path) -> None:
     with service(home) as running:
         assert running.client.get("/readyz").json()["status"] == "ready"
         assert running.stop() < PATIENCE_SECONDS

@@ -356,7 +356,7 @@ def test_report_on_one_store_carries_its_labels(world: Installation) -> None:
 
 
 @pytest.mark.parametrize("asked", [{"store_ids": ["nobody"]}, {"labels": {"brand": "none"}}], ids=str)
-def test_report_on_no_store_says_all_it_can(world: Installation, asked: dict[str, Any]) -> None:
+def test_report_on_no_store_has_the_rows_that_need_none(world: Installation, asked: dict[str, Any]) -> None:
     found = {name: table.height for name, table in tables(world, everything(**asked, allow_unknown=True)).items()}
     assert found.pop(ReportTable.SUMMARY) == 2
     trend = found.pop(ReportTable.TREND)

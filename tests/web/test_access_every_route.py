@@ -96,7 +96,7 @@ def test_walk_finds_what_the_documentation_lists(service: FastAPI) -> None:
     assert {path for _, path in walked - documented - NOT_DOCUMENTED} <= NO_KEY
 
 
-def test_every_route_asks_for_a_key(client: TestClient, routes: list[tuple[str, str]]) -> None:
+def test_every_route_requires_a_key(client: TestClient, routes: list[tuple[str, str]]) -> None:
     answers = {route: ask(client, *route).status_code for route in routes}
     assert answers == dict.fromkeys(routes, 401)
     assert len(answers) >= 9

@@ -15,7 +15,7 @@ def app(installation: Installation) -> Installation:
     return installation
 
 
-def test_key_is_told_what_is_left_and_then_to_wait(app: Installation) -> None:
+def test_key_sees_the_requests_left_and_then_how_long_to_wait(app: Installation) -> None:
     with serving(app, LIMITED, headers=bearer(key_of(app))) as client:
         answers = [client.get("/v1/me") for _ in range(4)]
         other = client.get("/v1/me", headers=bearer(key_of(app)))

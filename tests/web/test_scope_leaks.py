@@ -262,7 +262,7 @@ def test_import_reaches_no_store_outside_the_scope(app: Installation, client: Te
     assert app.catalog.stores.read_all().frame.equals(known)
 
 
-def test_what_is_said_of_others_is_neither_said_changed_nor_deleted(client: TestClient, admin, others) -> None:
+def test_entries_of_others_are_neither_shown_changed_nor_deleted(client: TestClient, admin, others) -> None:
     span = {"from": "2023-01-23T01:00:00Z", "to": "2023-01-23T02:00:00Z"}
     closure, annotation = f"/v1/closures/{others['closure_id']}", f"/v1/annotations/{others['annotation_id']}"
     before = [client.get(path, headers=admin).json() for path in (closure, annotation)]

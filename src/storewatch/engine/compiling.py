@@ -12,7 +12,7 @@ from storewatch.engine.kernels import watch_compiler
 from storewatch.engine.opening.sessions import Sessions
 from storewatch.engine.outages import openings, outages
 from storewatch.engine.polling import count_unpolled, poll_gaps
-from storewatch.engine.sampling import Rates, count_pairs, window_moments
+from storewatch.engine.sampling import FailureRates, count_pairs, window_moments
 
 
 def load_first_kernel(announce: Callable[[], None]) -> bool:
@@ -53,7 +53,7 @@ def _steps() -> tuple[Callable[[], object], ...]:
     inputs = EngineInputs(evidence=evidence, sessions=sessions, as_of_us=1, policy=FILL)
     window = np.array([[0, 1]], np.int64)
     nothing = np.zeros(2, np.int64)
-    rates = Rates(down=1, up=1, down_log_sd=0, up_log_sd=0, changes=0, widening=1)
+    rates = FailureRates(down=1, up=1, down_log_sd=0, up_log_sd=0, changes=0, widening=1)
     return (
         lambda: totals(inputs, window),
         lambda: bucket_totals(inputs, window, zero),

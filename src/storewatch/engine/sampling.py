@@ -66,7 +66,7 @@ class PairCounts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rates:
+class FailureRates:
     """How often stores go down and come back, per hour of business time.
 
     down, up: the rates. down_log_sd, up_log_sd: the standard deviations of their logarithms. changes: the changes
@@ -113,7 +113,7 @@ def count_pairs(inputs: EngineInputs, from_us: int, group_of: Int64s | None = No
     return counts
 
 
-def fit_rates(counts: PairCounts) -> Rates | None:
+def fit_rates(counts: PairCounts) -> FailureRates | None:
     """Estimate the rates of all groups together by maximum likelihood; None with fewer than FEWEST_CHANGES changes.
 
     Newton's method in the logarithms of the rates, with derivatives by differences.
@@ -134,7 +134,7 @@ def fit_rates(counts: PairCounts) -> Rates | None:
     logs = _maximum(likelihood, _first_guess(pairs, hours, weights))
     variances = np.linalg.inv(-_derivatives(likelihood, logs)[1])
     residual, spread = counts.residual.sum(axis=0), counts.spread.sum()
-    return Rates(
+    return FailureRates(
         down=float(np.exp(logs[0])),
         up=float(np.exp(logs[1])),
         down_log_sd=float(np.sqrt(variances[0, 0])),
@@ -144,7 +144,7 @@ def fit_rates(counts: PairCounts) -> Rates | None:
     )
 
 
-def half_width(rates: Rates, gap_h: float, known_h: float) -> float:
+def half_width(rates: FailureRates, gap_h: float, known_h: float) -> float:
     """Return half the interval of an availability over so many hours that are polled every `gap_h` hours."""
     table = np.zeros((3, 2, 3))
     kernels.fill_table(rates.down, rates.up, gap_h, table)
@@ -155,7 +155,7 @@ def half_width(rates: Rates, gap_h: float, known_h: float) -> float:
     return float(WITHIN_95 * np.sqrt(variance_h2 * known_h / gap_h) / known_h)
 
 
-def gap_for(rates: Rates, wanted: float, known_h: float) -> float:
+def gap_for(rates: FailureRates, wanted: float, known_h: float) -> float:
     """Return the hours between polls that leave half an interval of `wanted` over so many hours, at most a day."""
     low, high = 1e-6, 24.0
     if half_width(rates, high, known_h) <= wanted:
@@ -166,12 +166,12 @@ def gap_for(rates: Rates, wanted: float, known_h: float) -> float:
     return low
 
 
-def share_seen(rates: Rates, gap_h: float) -> float:
+def share_seen(rates: FailureRates, gap_h: float) -> float:
     """Return the share of outages that polls every `gap_h` hours see: those that do not end before the next poll."""
     return float(-np.expm1(-rates.up * gap_h) / (rates.up * gap_h))
 
 
-def window_moments(inputs: EngineInputs, windows_us: Int64s, zone_of: Int64s | None, rates: Rates) -> Float64s:
+def window_moments(inputs: EngineInputs, windows_us: Int64s, zone_of: Int64s | None, rates: FailureRates) -> Float64s:
     """Return the moments of the up time of every store in every window: float64[S,W,5], last axis by MOMENTS.
 
     windows_us, zone_of: as in `availability.totals`. The known time is that of the policy: of a store without polls in

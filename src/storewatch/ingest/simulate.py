@@ -126,7 +126,7 @@ def _tables(
         "timezones.csv": pl.DataFrame([store_ids, zones.alias("timezone_str")]).filter(zones != ""),
     }
     if not classic:
-        shard = fleet.Shard(numbers, store_ids, zones, end_us)
+        shard = fleet.SimulatedStores(numbers, store_ids, zones, end_us)
         stores = fleet.store_details(shard)
         polls = fleet.with_events(rng, polls, opening, stores, shard)
         of_brands = slice(None) if numbers[0] == 0 else slice(0)

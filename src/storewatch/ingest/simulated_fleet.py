@@ -56,7 +56,7 @@ EVERY: Final = 100
 
 
 @dataclass(frozen=True)
-class Shard:
+class SimulatedStores:
     """Stores that are simulated together: their numbers, ids (Series store_id) and zones ("" without a row)."""
 
     numbers: npt.NDArray[np.int64]
@@ -70,7 +70,7 @@ class Shard:
         return chosen
 
 
-def store_details(shard: Shard) -> pl.DataFrame:
+def store_details(shard: SimulatedStores) -> pl.DataFrame:
     """Return the rows of stores.csv: id, name, the labels brand, region and owner, and dates in business."""
     numbers = shard.numbers
     brands = list(BRANDS)
@@ -120,7 +120,7 @@ def special_hours(end_us: int) -> pl.DataFrame:
 
 
 def with_events(
-    rng: np.random.Generator, polls: pl.DataFrame, hours: pl.DataFrame, stores: pl.DataFrame, shard: Shard
+    rng: np.random.Generator, polls: pl.DataFrame, hours: pl.DataFrame, stores: pl.DataFrame, shard: SimulatedStores
 ) -> pl.DataFrame:
     """Return polls with the planned events of the fleet, and with the reason and source of each poll.
 
@@ -154,18 +154,18 @@ def _mixed(numbers: npt.NDArray[np.int64], shift: int) -> npt.NDArray[np.int64]:
     return mixed
 
 
-def _dates(shard: Shard, chosen: tuple[int, int], newest_day: date) -> pl.Series:
+def _dates(shard: SimulatedStores, chosen: tuple[int, int], newest_day: date) -> pl.Series:
     first, days = chosen
     day = pl.Series([newest_day - timedelta(days=days)]).new_from_index(0, len(shard.numbers))
     return day.set(~pl.Series(shard.every(first)), None)
 
 
-def _in_business(since: pl.Series, store: pl.Series, shard: Shard) -> pl.Series:
+def _in_business(since: pl.Series, store: pl.Series, shard: SimulatedStores) -> pl.Series:
     opened, closed = (pl.Series(shard.every(first)).gather(store) for first, _ in (OPENED_DAYS, CLOSED_DAYS))
     return ~(opened & (since < -OPENED_DAYS[1] * DAY_US)) & ~(closed & (since > -CLOSED_DAYS[1] * DAY_US))
 
 
-def _long_outages(since: pl.Series, store: pl.Series, shard: Shard) -> pl.Series:
+def _long_outages(since: pl.Series, store: pl.Series, shard: SimulatedStores) -> pl.Series:
     down = pl.Series([False]).new_from_index(0, len(since))
     for first, (start_h, end_h) in LONG_OUTAGES_H.items():
         chosen = pl.Series(shard.every(first)).gather(store)
@@ -173,7 +173,9 @@ def _long_outages(since: pl.Series, store: pl.Series, shard: Shard) -> pl.Series
     return down
 
 
-def _drawn_reasons(rng: np.random.Generator, since: pl.Series, store: pl.Series, shard: Shard) -> npt.NDArray[np.int64]:
+def _drawn_reasons(
+    rng: np.random.Generator, since: pl.Series, store: pl.Series, shard: SimulatedStores
+) -> npt.NDArray[np.int64]:
     """Return the index in REASONS for each poll. It is the same for all polls of a store within 24 hours."""
     day = (since // DAY_US).to_numpy()
     shares = np.array(list(REASONS.values()))
@@ -182,7 +184,7 @@ def _drawn_reasons(rng: np.random.Generator, since: pl.Series, store: pl.Series,
     return reasons
 
 
-def _in_kept_hours(polls: pl.DataFrame, hours: pl.DataFrame, shard: Shard) -> pl.Series:
+def _in_kept_hours(polls: pl.DataFrame, hours: pl.DataFrame, shard: SimulatedStores) -> pl.Series:
     """Return which polls are in the real opening hours of their store. A store without rows never closes."""
     kept = _kept_hours(hours, shard)
     local = _local_times(polls, shard)
@@ -198,7 +200,7 @@ def _in_kept_hours(polls: pl.DataFrame, hours: pl.DataFrame, shard: Shard) -> pl
     return pl.Series(flags)
 
 
-def _kept_hours(hours: pl.DataFrame, shard: Shard) -> pl.DataFrame:
+def _kept_hours(hours: pl.DataFrame, shard: SimulatedStores) -> pl.DataFrame:
     """Return the real opening hours (store, day, start_s, end_s). Some stores differ from their published hours."""
     opens, closes = np.zeros(len(shard.numbers), np.int64), np.zeros(len(shard.numbers), np.int64)
     for first, (later_open, later_close) in OTHER_HOURS.items():
@@ -210,7 +212,7 @@ def _kept_hours(hours: pl.DataFrame, shard: Shard) -> pl.DataFrame:
     )
 
 
-def _local_times(polls: pl.DataFrame, shard: Shard) -> pl.DataFrame:
+def _local_times(polls: pl.DataFrame, shard: SimulatedStores) -> pl.DataFrame:
     """Return row, store, day (0 = Monday) and second of the local day of each poll. The default zone is Chicago."""
     zones = shard.zones.replace("", "America/Chicago").gather(polls["store"])
     rows = polls.select("store", at=pl.from_epoch("observed_us", "us").dt.replace_time_zone("UTC"), zone=zones)

@@ -35,7 +35,7 @@ def again(app: Installation, manifest: Manifest, file: Path) -> Verification:
     return verify(manifest, file, app.reports, app.lake.snapshot(manifest.versions.lake))
 
 
-def test_manifest_says_what_the_report_was_made_from(app: Installation, tmp_path: Path) -> None:
+def test_manifest_has_the_inputs_of_the_report(app: Installation, tmp_path: Path) -> None:
     file = tmp_path / "r.json"
     app.catalog.stores.replace(StoreChanges(labels=labels_frame({"cafe": {"owner": "acme"}})), now=NOW)
     manifest = made(app, file, format="json", policy="observed", max_gap="2h", labels={"owner": "acme"})
@@ -109,7 +109,7 @@ def change_hours(app: Installation) -> None:
 
 
 @pytest.mark.parametrize("change", [add_closure, add_annotation, change_hours])
-def test_change_that_matters_is_told_with_the_first_line_that_differs(
+def test_change_that_matters_is_shown_with_the_first_line_that_differs(
     app: Installation, tmp_path: Path, change: Callable[[Installation], None]
 ) -> None:
     manifest = made(app, tmp_path / "r.csv")
@@ -125,7 +125,7 @@ def test_change_that_matters_is_told_with_the_first_line_that_differs(
 
 
 @pytest.mark.parametrize("form", ReportFormat)
-def test_figures_that_changed_are_told_in_every_form(app: Installation, tmp_path: Path, form: ReportFormat) -> None:
+def test_figures_that_changed_are_shown_for_every_form(app: Installation, tmp_path: Path, form: ReportFormat) -> None:
     file = tmp_path / f"r.{form.suffix}"
     manifest = made(app, file, format=form)
     add_closure(app)
@@ -158,7 +158,7 @@ def test_long_lines_are_shown_around_the_first_difference(app: Installation, tmp
     assert ('"down_seconds": 4700.0' in before, '"down_seconds": 4500.0' in after) == (True, True)
 
 
-def test_change_without_effect_is_told_and_the_report_is_the_same(app: Installation, tmp_path: Path) -> None:
+def test_change_without_effect_is_shown_and_the_report_is_the_same(app: Installation, tmp_path: Path) -> None:
     manifest = made(app, tmp_path / "r.csv")
     before = app.catalog.version()
     app.catalog.stores.replace(StoreChanges(labels=labels_frame({"bar": {"owner": "acme"}})), now=NOW)
@@ -167,7 +167,7 @@ def test_change_without_effect_is_told_and_the_report_is_the_same(app: Installat
     assert found == replace(IDENTICAL, changed=(changed,))
 
 
-def test_file_that_was_changed_is_told_and_where(app: Installation, tmp_path: Path) -> None:
+def test_file_that_was_changed_is_shown_with_the_place(app: Installation, tmp_path: Path) -> None:
     file = tmp_path / "r.csv"
     manifest = made(app, file)
     file.write_text(file.read_text().replace("bar,30.0", "bar,31.0"), encoding="utf-8")
@@ -180,7 +180,7 @@ def test_file_that_was_changed_is_told_and_where(app: Installation, tmp_path: Pa
     )
 
 
-def test_binary_file_that_was_changed_is_told_by_its_size(app: Installation, tmp_path: Path) -> None:
+def test_binary_file_that_was_changed_is_shown_by_its_size(app: Installation, tmp_path: Path) -> None:
     file = tmp_path / "r.parquet"
     manifest = made(app, file, format="parquet")
     size = file.stat().st_size
@@ -190,7 +190,7 @@ def test_binary_file_that_was_changed_is_told_by_its_size(app: Installation, tmp
     assert found.difference == f"{size + 1:,} bytes in the file, {size:,} made again; a text form would show where"
 
 
-def test_versions_of_another_software_and_tzdata_are_told(app: Installation, tmp_path: Path) -> None:
+def test_versions_of_another_software_and_tzdata_are_shown(app: Installation, tmp_path: Path) -> None:
     file = tmp_path / "r.json"
     with compute_report(app, read_request({"format": "json"})) as content:
         older = replace(content, versions=replace(content.versions, software="0.0.9", tzdata="2019a"))
@@ -234,7 +234,7 @@ def test_text_that_is_no_manifest_is_refused(text: str) -> None:
         Manifest.read(text)
 
 
-def test_manifest_that_asks_for_what_is_not_there_is_refused(app: Installation, tmp_path: Path) -> None:
+def test_manifest_of_missing_data_is_refused(app: Installation, tmp_path: Path) -> None:
     kept = made(app, tmp_path / "r.csv").as_json()
     kept["parameters"]["by"] = "fortnight"
     with pytest.raises(InvalidInputError, match="'fortnight' is not a value of by"):

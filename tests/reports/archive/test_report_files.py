@@ -90,7 +90,7 @@ def test_report_as_of_before_the_first_poll_knows_nothing(app: Installation) -> 
     assert known == (0, 0)
 
 
-def test_report_of_an_empty_installation_says_what_to_do(tmp_path: Path) -> None:
+def test_report_of_an_empty_installation_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with (
         open_installation(settings_in(tmp_path)) as empty,
         pytest.raises(InvalidInputError, match="Import polls first"),

@@ -62,7 +62,7 @@ def label(app: Installation, **owners: str) -> None:
     app.catalog.stores.replace(StoreChanges(labels=labels), now=NOW)
 
 
-def test_run_stores_a_whole_file_and_tells_what_it_says(app: Installation) -> None:
+def test_run_stores_a_whole_file_and_returns_its_figures(app: Installation) -> None:
     report = run(app)
     file = app.reports.finished_file(report)
     assert file is not None
@@ -87,7 +87,7 @@ def test_report_that_takes_the_file_of_an_equal_one_keeps_its_totals(app: Instal
 
 
 @pytest.mark.parametrize("member", ["group_by", "peers"])
-def test_label_that_no_store_has_is_told_with_those_that_there_are(app: Installation, member: str) -> None:
+def test_label_that_no_store_has_is_refused_with_the_known_ones(app: Installation, member: str) -> None:
     asked = read_request({member: "brand", "format": "json"})
     with pytest.raises(InvalidParameterError, match=r"^No store has a label 'brand'; import a table of stores"):
         run(app, asked)
@@ -108,7 +108,7 @@ def test_groups_of_zones_and_hours_need_no_label(app: Installation, by: str) -> 
     assert sum(group["stores"] for group in groups if group["window"] == "last_day") == 3
 
 
-def test_store_that_does_not_exist_or_is_of_others_is_told(app: Installation) -> None:
+def test_store_that_does_not_exist_or_is_of_others_is_refused(app: Installation) -> None:
     label(app, cafe="acme", bar="bolt")
     for unknown, scope in (("nobody", ALL_STORES), ("bar", ACME)):
         with pytest.raises(UnknownStoreError, match=f"There is no store with the id '{unknown}'"):
@@ -257,7 +257,7 @@ def test_report_that_failed_gives_its_reason(app: Installation) -> None:
         app.reports.finished_file(app.reports.find(job.job_id))
 
 
-def test_report_whose_file_was_removed_says_so(app: Installation) -> None:
+def test_report_whose_file_was_removed_is_an_error(app: Installation) -> None:
     report = run(app)
     app.reports.remove_files(report.job_id)
     with pytest.raises(MissingReportFileError, match="is not in the home folder of this service"):

@@ -98,12 +98,12 @@ def test_tables_freeze_their_header_filter_and_print_on_the_paper_asked_for(tmp_
     assert len(stores.conditional_formatting) > 0
 
 
-def test_workbook_says_its_own_time_and_not_that_of_the_clock(tmp_path: Path) -> None:
+def test_workbook_has_the_time_of_the_report_and_not_of_the_clock(tmp_path: Path) -> None:
     book = written(whole_content(format=ReportFormat.XLSX), tmp_path)
     assert book.properties.created == datetime(2023, 1, 25, 18, 13, 22)  # noqa: DTZ001 - openpyxl reads UTC so
 
 
-def test_text_longer_than_a_cell_is_cut_and_says_so(tmp_path: Path) -> None:
+def test_text_longer_than_a_cell_is_cut_with_a_note(tmp_path: Path) -> None:
     made = whole_content(format=ReportFormat.XLSX)
     rows = made.tables[ReportTable.MASS_OUTAGES].read().to_dicts()
     rows[0]["store_ids"] = [f"store-{number:06}" for number in range(5_000)]

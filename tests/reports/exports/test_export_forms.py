@@ -154,7 +154,7 @@ def as_excel_keeps(figures: Figures) -> Figures:
 
 @pytest.mark.parametrize("make", [whole_content, sheet_content, plain_content])
 @pytest.mark.parametrize("read", [read_json, read_ndjson, read_parquet, read_wide_csv, read_excel])
-def test_form_read_back_says_what_the_content_says(
+def test_form_read_back_equals_the_content(
     read: Callable[[Make, Path], tuple[Figures, Figures]], make: Make, tmp_path: Path
 ) -> None:
     content = make()
@@ -187,7 +187,7 @@ def test_wide_csv_is_as_in_the_golden_file(table: ReportTable, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("table", ReportTable)
-def test_parquet_says_what_the_wide_csv_says(table: ReportTable, tmp_path: Path) -> None:
+def test_parquet_equals_the_wide_csv(table: ReportTable, tmp_path: Path) -> None:
     parquet, wide = (
         write(whole_content(format=form, table=table), tmp_path)
         for form in (ReportFormat.PARQUET, ReportFormat.WIDE_CSV)
@@ -207,7 +207,7 @@ def test_parquet_carries_the_header_in_its_metadata(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", [ReportFormat.WIDE_CSV, ReportFormat.PARQUET])
-def test_row_alone_says_which_stores_it_is_about(form: ReportFormat, tmp_path: Path) -> None:
+def test_each_row_names_the_stores_of_the_report(form: ReportFormat, tmp_path: Path) -> None:
     asked: dict[str, Any] = {
         "store_ids": ("a", "b", "c", "d"),
         "labels": (("brand", "acme"), ("city", "=Köln")),

@@ -64,7 +64,7 @@ def exactly(value: float | None) -> str:
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-def test_pdf_says_the_totals_of_every_window_to_the_last_digit(name: str, tmp_path: Path) -> None:
+def test_pdf_has_the_totals_of_every_window_to_the_last_digit(name: str, tmp_path: Path) -> None:
     content = CONTENTS[name]()
     lines = text_of(written(content, tmp_path)).splitlines()
 
@@ -308,7 +308,7 @@ def test_pdf_takes_every_text_as_text(hostile: str, tmp_path: Path) -> None:
         assert "".join(hostile.split()) in "".join(text.split())
 
 
-def test_pdf_says_so_where_no_font_has_the_letters(tmp_path: Path) -> None:
+def test_pdf_has_a_note_where_no_font_has_the_letters(tmp_path: Path) -> None:
     content = sheet_content()
     stores = content.tables[ReportTable.STORES]
     unassigned = stores.read().with_columns(name=pl.lit("Café \U00012fff"))

@@ -48,7 +48,7 @@ AS_OF = datetime(2023, 1, 25, 18, 13, tzinfo=UTC)
         ),
     ],
 )
-def test_file_name_says_what_is_in_the_file(request_: ReportRequest, name: str) -> None:
+def test_file_name_describes_the_content(request_: ReportRequest, name: str) -> None:
     assert file_name(request_, AS_OF) == name
 
 

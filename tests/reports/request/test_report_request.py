@@ -41,7 +41,7 @@ def test_instant_survives_writing_and_reading() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2023-02-30", "0001-01-01T00:00+14:00"])
-def test_instant_that_is_none_says_what_to_write(text: str) -> None:
+def test_text_that_is_no_instant_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InvalidInputError, match="is not an instant; write it as 2023-01-25T18:13:22Z"):
         parse_instant(text)
 
@@ -54,7 +54,7 @@ def test_duration_is_read(text: str, duration: timedelta) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "3", "h", "-3h", "3 fortnights", "999999999w"])
-def test_duration_that_is_none_says_what_to_write(text: str) -> None:
+def test_text_that_is_no_duration_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InvalidInputError, match="3h or 7d"):
         parse_duration(text)
 

@@ -211,6 +211,6 @@ def test_request_without_windows_has_the_classic_three() -> None:
         (["this_month", "last_week"], True, "this_month has no rolling form"),
     ],
 )
-def test_window_that_cannot_be_says_why(windows: list[str], rolling: bool, sentence: str) -> None:
+def test_impossible_window_is_refused_with_the_reason(windows: list[str], rolling: bool, sentence: str) -> None:
     with pytest.raises(InvalidParameterError, match=sentence):
         resolve_windows(read_request({"format": "json", "windows": windows, "rolling": rolling}), 0, (BERLIN,))

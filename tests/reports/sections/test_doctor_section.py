@@ -224,7 +224,7 @@ def test_store_that_is_active_around_the_clock_is_found(tmp_path: Path, closures
     ]  # fmt: skip
 
 
-def test_polls_that_see_most_stores_active_outside_their_hours_are_said_once(tmp_path: Path) -> None:
+def test_fleet_that_is_active_outside_its_hours_is_one_finding(tmp_path: Path) -> None:
     awake, fitting = polled(HOURS, "00:00", "00:00", every=60), polled(HOURS, "09:00", "17:00", every=60)
     late = polled(HOURS, "11:00", "17:00", every=60)
 
@@ -309,7 +309,7 @@ def test_zone_that_nobody_uses_is_a_well_known_one(tmp_path: Path) -> None:
     assert found["correction"] == "time zone America/Noronha instead of UTC"
 
 
-def test_findings_beyond_the_limit_are_said(tmp_path: Path) -> None:
+def test_findings_beyond_the_limit_are_counted(tmp_path: Path) -> None:
     stores = {f"s{number}": polled(HOURS, "10:00", "17:00") for number in range(4)}
     doctor = collected(
         tmp_path, stores, partial(DoctorCollector.of, most=2), windows=[WINDOW], as_of=AS_OF, shard_rows=2_000

@@ -32,7 +32,7 @@ def test_report_on_no_store_has_every_table_empty(tmp_path: Path) -> None:
     }
 
 
-def test_sections_say_the_same_alone_and_together(tmp_path: Path) -> None:
+def test_sections_are_the_same_alone_and_together(tmp_path: Path) -> None:
     together = report_on(tmp_path / "together", STORES, **ASKED)
     for section in Section:
         alone = report_on(tmp_path / section, STORES, **ASKED | {"include": [section]})

@@ -75,7 +75,7 @@ def test_most_of_enough_stores_unpolled_at_once_are_a_blind_spot(
     assert rows_of(content, ReportTable.SUMMARY, "feed_judged_us") == [(judged_hours * HOUR_US,)]
 
 
-def test_outages_say_how_much_of_them_the_feed_was_silent(tmp_path: Path) -> None:
+def test_outages_have_the_time_in_which_the_feed_was_silent(tmp_path: Path) -> None:
     down_from_five = BUT_AT_NIGHT | {"2023-01-23 05:30": "down", "2023-01-23 06:00": "down"}
     down_at_eight = EVERY_HOUR | {"2023-01-23 08:30": "down"}
     later = EVERY_HOUR | {"2023-01-23 13:30": "down"}

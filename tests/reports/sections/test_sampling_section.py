@@ -171,7 +171,7 @@ def test_store_without_polls_has_no_interval(tmp_path: Path) -> None:
     assert by_store["s01"][0] is not None
 
 
-def test_change_is_certain_only_if_both_intervals_say_so(tmp_path: Path) -> None:
+def test_change_is_certain_only_beyond_both_intervals(tmp_path: Path) -> None:
     def polled(name: str) -> Store:
         # Every week alike; the one that falls has three hours down of four since the window began.
         polls = [
@@ -209,7 +209,7 @@ def test_targets_and_differences_are_judged_by_the_interval() -> None:
     assert with_verdicts(columns.drop("availability_from")).columns == columns.drop("availability_from").columns
 
 
-def test_polling_table_says_what_more_polls_would_tell(tmp_path: Path) -> None:
+def test_polling_table_shows_what_more_polls_would_bring(tmp_path: Path) -> None:
     sampling = report(tmp_path, FLEET).facts["sampling"]
     assert sampling["typical_known_hours"] == pytest.approx(168)
     halves = [each["half_width"] for each in sampling["polling"]]

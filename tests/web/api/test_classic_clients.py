@@ -47,7 +47,7 @@ def complete(client: TestClient) -> str:
         ("POST", "/get_report", {"files": {"report_id": (None, "{id}")}}),
     ],
 )
-def test_report_is_sent_however_a_client_asks_for_it(
+def test_report_is_sent_in_every_form_of_the_request(
     client: TestClient, complete: str, method: str, path: str, options: dict[str, dict[str, Any]]
 ) -> None:
     filled = {

@@ -117,7 +117,7 @@ def test_closure_that_cannot_be_is_refused_with_its_field(
     assert client.get("/v1/closures").json()["items"] == []
 
 
-def test_what_is_said_of_an_unknown_store_is_refused(client: TestClient) -> None:
+def test_entries_of_an_unknown_store_are_refused(client: TestClient) -> None:
     assert problem(client.post("/v1/closures", json=CLOSED | {"store_id": "nobody"})) == (404, "unknown-store")
     assert problem(client.post("/v1/annotations", json=KNOWN | {"store_id": "nobody"})) == (404, "unknown-store")
 

@@ -106,7 +106,7 @@ def test_full_disk_is_not_ready(app: Installation) -> None:
     assert body["checks"]["disk"]["detail"].endswith("MB free, fewer than 1,000,000,000,000")
 
 
-def test_lake_that_is_gone_is_not_ready_and_tells_no_path(app: Installation, tmp_path: Path) -> None:
+def test_missing_lake_is_not_ready_and_no_path_is_shown(app: Installation, tmp_path: Path) -> None:
     parts = prepare_service(app, with_worker=False)
     (tmp_path / "home" / "lake" / "_delta_log").rename(tmp_path / "moved")
     status, body = probe(parts)

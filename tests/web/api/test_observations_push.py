@@ -147,7 +147,7 @@ def test_body_that_cannot_be_used_is_a_problem_and_stores_nothing(
     assert app.lake.snapshot().version == 0
 
 
-def test_unknown_media_type_is_told_which_are_known(client: TestClient) -> None:
+def test_unknown_media_type_is_answered_with_the_known_ones(client: TestClient) -> None:
     detail = push(client, b"x", "text/plain").json()["detail"]
     assert detail == (
         "Content-Type 'text/plain' is not supported; send one of application/json, application/x-ndjson, text/csv, "

@@ -96,7 +96,7 @@ def test_schedule_of_a_definition_is_checked_and_names_it(client: TestClient) ->
     assert client.post("/v1/schedules", json=schedule).json()["parameters"] == {"definition": "monday"}
 
 
-def test_scheduled_report_whose_definition_is_gone_fails_and_says_so(app: Installation, client: TestClient) -> None:
+def test_scheduled_report_without_its_definition_fails_with_the_reason(app: Installation, client: TestClient) -> None:
     app.catalog.jobs.create("gone", JobKind.REPORT, {"definition": "monday"}, datetime.now(UTC))
     report = wait_for(lambda: found if (found := client.get("/v1/reports/gone").json())["state"] == "failed" else None)
     assert report["error"].startswith("There is no report saved as 'monday'.")

@@ -103,7 +103,7 @@ def test_body_has_the_members_of_a_report() -> None:
     assert set(REPORT_MEDIA_TYPES) == set(ReportFormat)
 
 
-def test_every_member_is_taken_and_told(client: TestClient) -> None:
+def test_every_member_is_stored_and_returned(client: TestClient) -> None:
     shown = client.post("/v1/reports", json=EVERYTHING).json()["parameters"]
     expected = {name: value for name, value in EVERYTHING.items() if name != "max_gap"}
     assert shown == expected | {"max_gap_seconds": 5400.0, "definition": None}

@@ -80,7 +80,7 @@ WARNING = (
 @pytest.mark.parametrize(
     ("newest", "warning"), [("2023-01-24T17:59:59.999999Z", None), ("2023-01-24T18:00:00Z", WARNING)]
 )
-def test_header_says_where_as_of_does_not_fit_the_polls(client: TestClient, newest: str, warning: str | None) -> None:
+def test_header_warns_where_as_of_does_not_fit_the_polls(client: TestClient, newest: str, warning: str | None) -> None:
     client.post("/v1/observations", json={"store_id": "ghost", "observed_at": newest, "status": "active"})
     report_id = client.post("/v1/reports", json={}).json()["report_id"]
     assert ended(client, report_id)["state"] == "complete"
@@ -260,7 +260,7 @@ def test_file_removed_by_hand_is_gone(client: TestClient, app: Installation) -> 
     assert problem(client.get(f"/v1/reports/{report_id}/file")) == (410, "missing-report-file")
 
 
-def test_failed_report_tells_why(tmp_path: Path) -> None:
+def test_failed_report_has_the_reason(tmp_path: Path) -> None:
     with open_installation(settings_in(tmp_path)) as empty, serving(empty, AccessRules(), with_worker=True) as client:
         report_id = ask(client)
         report = ended(client, report_id)
@@ -313,7 +313,7 @@ def test_scoped_key_gets_and_sees_only_what_is_its_own(app: Installation) -> Non
         )
 
 
-def test_viewer_reads_reports_and_asks_for_none(app: Installation) -> None:
+def test_viewer_reads_reports_and_creates_none(app: Installation) -> None:
     with serving(app) as client:
         viewer = {"headers": bearer(key_of(app, Role.VIEWER))}
         report_id = client.post("/v1/reports", json={}, headers=bearer(key_of(app))).json()["report_id"]

@@ -111,7 +111,7 @@ def test_jobs_are_listed_for_operators(app: Installation) -> None:
         assert problem(client.get("/v1/jobs", headers=viewer)) == (403, "role-too-low")
 
 
-def test_status_tells_what_there_is(client: TestClient) -> None:
+def test_status_counts_stores_and_polls(client: TestClient) -> None:
     client.post("/v1/reports", json={})
     status = client.get("/v1/status").json()
     assert status.pop("oldest_queued_at") is not None
@@ -133,7 +133,7 @@ def test_status_tells_what_there_is(client: TestClient) -> None:
     }
 
 
-def test_status_of_a_scope_tells_nothing_of_others(app: Installation) -> None:
+def test_status_of_a_scope_has_nothing_of_others(app: Installation) -> None:
     with serving(app) as client:
         client.post("/v1/reports", json={}, headers=bearer(key_of(app)))
         status = client.get("/v1/status", headers=bearer(key_of(app, Role.VIEWER, ACME))).json()

@@ -94,7 +94,7 @@ def test_source_that_no_poll_has_is_refused_with_the_nearest_ones(client: TestCl
     assert of_cafe(client, route, sources="Glovo").status_code == 200  # of another store
 
 
-def test_without_any_source_the_refusal_says_so(installation: Installation) -> None:
+def test_refusal_without_any_source_has_the_reason(installation: Installation) -> None:
     with serving(installation, AccessRules()) as client:
         row = {"store_id": "cafe", "observed_at": "2023-03-01T10:00:00Z", "status": "active"}
         assert client.post("/v1/observations", json=row).json()["accepted"] == 1

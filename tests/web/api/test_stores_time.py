@@ -55,7 +55,7 @@ def refused(response: Any) -> str:
     return response.json()["errors"][0]["field"]
 
 
-def test_timeline_tells_sessions_spans_and_polls(client: TestClient) -> None:
+def test_timeline_has_sessions_spans_and_polls(client: TestClient) -> None:
     assert client.get("/v1/stores/cafe/timeline", params=MONDAY).json() == CAFE_MONDAY | {
         "figures": CAFE_FIGURES,
         "sessions": [{"open": "2023-01-23T14:00:00Z", "close": "2023-01-23T17:00:00Z"}],

@@ -101,7 +101,7 @@ def test_what_the_service_is_may_be_read_without_key(client: TestClient) -> None
 @pytest.mark.parametrize(
     "base_url", ["http://127.0.0.1:8000", "http://localhost:9", "http://[::1]:8000", "http://LOCALHOST"]
 )
-def test_loopback_asks_for_no_key(app: Installation, base_url: str) -> None:
+def test_loopback_requires_no_key(app: Installation, base_url: str) -> None:
     with serving(app, LOOPBACK, base_url=base_url) as client:
         assert client.get("/v1/me").json() == {"key_id": None, "name": "anyone", "role": "admin", "scope": None}
 
@@ -129,7 +129,7 @@ def test_loopback_answers_to_names_that_are_allowed(app: Installation) -> None:
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host", "Via"])
-def test_loopback_asks_whoever_comes_through_a_proxy_for_a_key(app: Installation, header: str) -> None:
+def test_loopback_requires_a_key_of_callers_behind_a_proxy(app: Installation, header: str) -> None:
     with serving(app, LOOPBACK) as client:
         response = client.get("/v1/me", headers={header: "127.0.0.1"})
         assert refused(response, 401, "missing-key")

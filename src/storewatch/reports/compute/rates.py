@@ -14,8 +14,8 @@ from storewatch.engine.sampling import (
     FEWEST_CHANGES,
     RATES_US,
     WITHIN_95,
+    FailureRates,
     PairCounts,
-    Rates,
     count_pairs,
     fit_rates,
 )
@@ -34,7 +34,7 @@ class FleetRates:
     these. table: the rows of RATES.
     """
 
-    rates: Rates | None
+    rates: FailureRates | None
     stores: int
     changes: int
     from_us: int
@@ -120,7 +120,7 @@ def _numbered(groups: pl.Series | None, stores: int) -> tuple[list[str], Int64s]
     return names, groups.fill_null(UNGROUPED).replace_strict(places, return_dtype=pl.Int64).to_numpy()
 
 
-def _row(group: str | None, stores: int, counts: PairCounts, rates: Rates | None) -> tuple[Any, ...]:
+def _row(group: str | None, stores: int, counts: PairCounts, rates: FailureRates | None) -> tuple[Any, ...]:
     basis = group, stores, counts.changes
     if rates is None:
         return *basis, *[None] * (len(RATES) - len(basis))

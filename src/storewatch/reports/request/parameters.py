@@ -1,4 +1,4 @@
-"""How a parameter of reports is declared, and what other rooms read from the declaration.
+"""How a parameter of reports is declared, and what other packages read from the declaration.
 
 A parameter is one field of `ReportRequest`: its annotation has the type and the limits, its `Field` the description,
 and its `Parameter` what the command line and the header of a report need. The HTTP models, the options, the stored
