@@ -19,8 +19,8 @@ from storewatch.installation import open_installation
 from storewatch.settings import Settings
 
 COMMANDS = (
-    *("import", "rejects", "report", "verify", "outages", "doctor", "serve", "worker", "status", "check", "optimize"),
-    *("retention", "simulate", "compile"),
+    *("import", "rejects", "report", "verify", "outages", "rates", "doctor", "serve", "worker", "status", "check"),
+    *("optimize", "retention", "simulate", "compile"),
 )
 GROUPS = (
     "key",
