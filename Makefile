@@ -10,7 +10,7 @@ SERVE ?= yes
 # pip of the system drives the environment's Python, so a Python without ensurepip (Debian's) is enough.
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 
-.PHONY: help demo install test nightly audit check bench lock clean
+.PHONY: help demo install clients test nightly audit check bench lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,17 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
 	@echo "Installing the tools for tests and checks into .venv (about a minute)"
 	@$(PIP) install --quiet --require-hashes -r requirements/dev.lock
 	@touch $@
+
+# An environment of its own, with Node.js: these tools need other libraries than storewatch.
+$(VENV)/clients/.complete: requirements/clients.lock tests/clients/package-lock.json | $(BIN)/python
+	@echo "Installing linters of OpenAPI and generators of clients into .venv/clients"
+	@$(PYTHON) -m venv --without-pip $(VENV)/clients
+	@$(PYTHON) -m pip --python $(VENV)/clients/bin/python --disable-pip-version-check install --quiet --require-hashes -r requirements/clients.lock
+	@cp tests/clients/package.json tests/clients/package-lock.json $(VENV)/clients
+	@cd $(VENV)/clients && PATH="$$PWD/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+clients: $(VENV)/clients/.complete ## install what tests/clients needs (npm registry); without it these tests skip
 
 $(VENV)/.bench: requirements/bench.lock $(VENV)/.runtime
 	$(PIP) install --quiet --require-hashes -r requirements/bench.lock
@@ -82,6 +93,7 @@ lock: ## renew the lock files (needs uv)
 	$(COMPILE) -c requirements/all.lock --group pyproject.toml:build pyproject.toml -o requirements/runtime.lock
 	$(COMPILE) -c requirements/all.lock --group pyproject.toml:dev -o requirements/dev.lock
 	$(COMPILE) -c requirements/all.lock --group pyproject.toml:bench -o requirements/bench.lock
+	$(COMPILE) --group pyproject.toml:clients -o requirements/clients.lock
 	rm requirements/all.lock
 
 clean: ## remove the environment and caches

@@ -5,6 +5,7 @@ from typing import Final
 from storewatch.domain.enums import ReportFormat
 
 CSV: Final = "text/csv"
+HTML: Final = "text/html"
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"

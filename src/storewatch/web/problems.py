@@ -108,6 +108,14 @@ def problem_responses(*statuses: int, **described: str) -> dict[int | str, dict[
     }
 
 
+# For routes that need no key.
+PUBLIC_PROBLEMS: Final = {
+    status: response for status, response in problem_responses().items() if status != HTTPStatus.UNAUTHORIZED
+}
+# Says in OpenAPI that a route needs no key.
+WITHOUT_KEY: Final[dict[str, Any]] = {"security": []}
+
+
 class _ProblemResponse(JSONResponse):
     """A problem document. Its name goes into the state of the request, for the log line of the request."""
 

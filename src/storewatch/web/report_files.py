@@ -13,16 +13,32 @@ from storewatch.domain.media_types import CSV, JSON, NDJSON, REPORT_MEDIA_TYPES
 from storewatch.reports.request.file_names import file_name
 from storewatch.reports.request.request import ReportRequest
 
-_TEXTS: Final = (CSV, NDJSON)
+_BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
+# The files that are text, with the first lines of an example.
+_TEXTS: Final[dict[str, Any]] = {
+    CSV: {
+        "schema": {"type": "string"},
+        "example": "store_id,uptime_last_hour(in minutes),uptime_last_day(in hours),update_last_week(in hours),"
+        "downtime_last_hour(in minutes),downtime_last_day(in hours),downtime_last_week(in hours)\n"
+        "cafe,0.0,2.25,2.25,0.0,0.75,0.75\n",
+    },
+    JSON: {
+        "schema": {"type": "object"},
+        "example": {
+            "report": {"as_of": "2023-01-23T18:00:00Z", "policy": "observed", "stores": 1},
+            "stores": [{"store_id": "cafe", "windows": {"last_week": {"availability": 0.96}}}],
+        },
+    },
+    NDJSON: {
+        "schema": {"type": "string"},
+        "example": '{"table":"report","as_of":"2023-01-23T18:00:00Z","policy":"observed","stores":1}\n'
+        '{"table":"stores","store_id":"cafe","window":"last_week","availability":0.96}\n',
+    },
+}
 
 # For the `responses` of a route.
 FILE_CONTENT: Final[dict[str, Any]] = {
-    media_type: {
-        "schema": {"type": "object"}
-        if media_type == JSON
-        else {"type": "string"} | ({} if media_type in _TEXTS else {"format": "binary"})
-    }
-    for media_type in REPORT_MEDIA_TYPES.values()
+    media_type: _TEXTS.get(media_type, _BINARY) for media_type in REPORT_MEDIA_TYPES.values()
 }
 
 

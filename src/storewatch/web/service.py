@@ -39,7 +39,7 @@ from storewatch.web.api.stores import routes as stores
 from storewatch.web.api.targets import routes as targets
 from storewatch.web.api.timelines import routes as timelines
 from storewatch.web.api.weekly_hours import routes as weekly_hours
-from storewatch.web.openapi import install_openapi
+from storewatch.web.openapi import ABOUT, install_openapi
 from storewatch.web.pages.welcome import routes as welcome
 from storewatch.web.problems import install_problems
 from storewatch.web.service_state import ServiceState
@@ -92,6 +92,7 @@ def build_service() -> FastAPI:
         version=__version__,
         description="How long each store was online during its business hours.",
         lifespan=_lifespan,
+        **ABOUT,
         redirect_slashes=False,  # PathMiddleware removes extra slashes
         # Routes, not routers: including a router builds every route again, and each request would be matched twice.
         routes=[route for router in ROUTERS for route in router.routes],

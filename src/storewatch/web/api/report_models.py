@@ -12,11 +12,13 @@ from storewatch.domain.instants import SECOND_US, format_instant
 from storewatch.reports.archive.manifest import Manifest
 from storewatch.reports.request.parameters import Text, answer_of, body_of
 from storewatch.reports.request.request import ReportRequest
+from storewatch.web.api.jobs.models import EXAMPLE_ID
 
 Name = Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
 
 
 VERSION: Final = "null for a key with a scope."
+_SHA256: Final = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 class ParameterBody(BaseModel):
@@ -97,14 +99,14 @@ class ReportFigures(BaseModel):
     lake_version: Annotated[int | None, Field(description=VERSION)]
     catalog_version: Annotated[int | None, Field(description=VERSION)]
     seconds: Annotated[float | None, Field(description="How long the run took.", examples=[0.112])] = None
-    sha256: Annotated[str, Field(description="The SHA-256 of the file, which is also its ETag.")]
+    sha256: Annotated[str, Field(description="The SHA-256 of the file, which is also its ETag.", examples=[_SHA256])]
     as_of_warning: Annotated[AsOfWarning | None, Field(description="null if as_of fits the polls.")] = None
 
 
 class ReportModel(BaseModel):
     """A report and its progress."""
 
-    report_id: Annotated[str, Field(examples=["1f0c2a52-7d1c-4a55-9a33-6a4a4f4d1c5e"])]
+    report_id: Annotated[str, Field(examples=[EXAMPLE_ID])]
     state: JobState
     progress: Annotated[float, Field(ge=0, le=1)]
     created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
@@ -154,18 +156,21 @@ class ManifestModel(BaseModel):
     """The file of a report, and everything needed to compute it again, as `storewatch verify` does."""
 
     file: Annotated[str, Field(examples=["storewatch_2023-01-25_last-week.xlsx"])]
-    sha256: str
+    sha256: Annotated[str, Field(examples=[_SHA256])]
     as_of: str | None
-    policy: str
+    policy: Annotated[str, Field(examples=["fill"])]
     max_gap_seconds: float
     lake_version: Annotated[int | None, Field(description=VERSION)]
     catalog_version: Annotated[
         int | None, Field(description=f"The version of stores, hours, closures and annotations. {VERSION}")
     ]
-    tzdata_version: str
-    software_version: str
+    tzdata_version: Annotated[str, Field(examples=["2026.1"])]
+    software_version: Annotated[str, Field(examples=["0.1.0"])]
     scope: ReportScope | None
-    parameters: Annotated[dict[str, Any], Field(description="The parameters as storewatch stores them.")]
+    parameters: Annotated[
+        dict[str, Any],
+        Field(description="The parameters as storewatch stores them.", examples=[{"policy": "fill", "format": "csv"}]),
+    ]
     totals: Annotated[
         dict[str, dict[str, Any]] | None,
         Field(description="The figures of each window over all stores, as in a JSON report; null if none were stored."),

@@ -97,13 +97,13 @@ class AnnotationModel(BaseModel):
     model_config = ConfigDict(validate_by_name=True)
 
     annotation_id: Annotated[str, Field(examples=["7"])]
-    store_id: str
-    from_: Annotated[datetime, Field(alias="from")]
-    to: datetime
-    cause: str
+    store_id: Annotated[str, Field(examples=["cafe"])]
+    from_: Annotated[datetime, Field(alias="from", examples=["2023-01-23T16:15:00Z"])]
+    to: Annotated[datetime, Field(examples=["2023-01-23T17:00:00Z"])]
+    cause: Annotated[str, Field(examples=["power"])]
     note: str | None
     reclassify_as: Reclassification
-    created_at: datetime
+    created_at: Annotated[datetime, Field(examples=["2023-01-24T09:30:00Z"])]
     created_by: Annotated[str | None, Field(description=CREATED_BY)]
 
     @classmethod

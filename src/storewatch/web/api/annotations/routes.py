@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from storewatch.access import Principal
 from storewatch.catalog import Annotation
@@ -21,6 +21,8 @@ RangeEnd = Annotated[str | None, Query(max_length=64, description="RFC 3339, not
 NO_ANNOTATION: Final = "There is no annotation with this id, or none of a store within the scope of the key."
 
 router = APIRouter(prefix="/v1/annotations", tags=["annotations"])
+
+AnnotationPath = Annotated[str, Path(examples=["7"])]
 
 
 @router.post(
@@ -73,7 +75,7 @@ def list_annotations(
 
 
 @router.get("/{annotation_id}", operation_id="getAnnotation", responses=problem_responses(422, s404=NO_ANNOTATION))
-def get_annotation(annotation_id: str, caller: Viewer, installation: Installed) -> AnnotationModel:
+def get_annotation(annotation_id: AnnotationPath, caller: Viewer, installation: Installed) -> AnnotationModel:
     """Return one annotation."""
     number = id_number(annotation_id)
     found = None if number is None else installation.catalog.annotations.find(number, caller.scope)
@@ -87,7 +89,7 @@ def get_annotation(annotation_id: str, caller: Viewer, installation: Installed) 
     dependencies=[audited("annotation.change", "annotation")],
 )
 def change_annotation(
-    annotation_id: str, body: AnnotationChange, caller: Operator, installation: Installed, request: Request
+    annotation_id: AnnotationPath, body: AnnotationChange, caller: Operator, installation: Installed, request: Request
 ) -> AnnotationModel:
     """Change an annotation. Fields that are not sent stay unchanged."""
     changes = body.changes()
@@ -105,7 +107,7 @@ def change_annotation(
     responses=problem_responses(422, s404=NO_ANNOTATION),
     dependencies=[audited("annotation.delete", "annotation")],
 )
-def delete_annotation(annotation_id: str, caller: Operator, installation: Installed) -> None:
+def delete_annotation(annotation_id: AnnotationPath, caller: Operator, installation: Installed) -> None:
     """Delete an annotation. Reports are then computed without it."""
     number = id_number(annotation_id)
     if number is None or not installation.catalog.annotations.delete(number, caller.scope):

@@ -23,6 +23,15 @@ from storewatch.web.problems import problem_responses
 from storewatch.web.security import Admin
 
 EXPORT_ROWS: Final = 1000  # held in memory at a time
+_CSV_EXAMPLE: Final = (
+    "audit_id,at,actor_id,actor_name,address,action,object_type,object_id,outcome,request_id,detail\r\n"
+    "4711,2026-03-01T09:30:00.123456Z,,anyone,203.0.113.7,key.create,key,7hV2kQ9xLw,done,,\r\n"
+)
+_NDJSON_EXAMPLE: Final = (
+    '{"audit_id":4711,"at":"2026-03-01T09:30:00.123456Z","actor_id":null,"actor_name":"anyone",'
+    '"address":"203.0.113.7","action":"key.create","object_type":"key","object_id":"7hV2kQ9xLw","outcome":"done",'
+    '"request_id":null,"detail":null}\n'
+)
 _EXPORTS: Final = {"csv": CSV, "ndjson": NDJSON}
 
 router = APIRouter(prefix="/v1", tags=["access"])
@@ -55,7 +64,12 @@ class _AuditQuery:
     operation_id="listAuditEntries",
     response_model=Page[AuditModel],
     responses={
-        200: {"content": {media_type: {"schema": {"type": "string"}} for media_type in _EXPORTS.values()}},
+        200: {
+            "content": {
+                media_type: {"schema": {"type": "string"}, "example": example}
+                for media_type, example in zip(_EXPORTS.values(), (_CSV_EXAMPLE, _NDJSON_EXAMPLE), strict=True)
+            }
+        },
         **problem_responses(422),
     },
     dependencies=[audited("audit.export", "audit")],

@@ -20,6 +20,7 @@ from storewatch.installation import Installation
 from storewatch.reports.request.request import ReportRequest
 from storewatch.web.api.classic.complete import complete_report
 from storewatch.web.api.classic.models import ReportIdBody, Running, Triggered
+from storewatch.web.api.jobs.models import EXAMPLE_ID
 from storewatch.web.audit import audited
 from storewatch.web.dependencies import NEEDS_FREE_SPACE, HeadOnly, Installed
 from storewatch.web.parameters import invalid
@@ -75,7 +76,7 @@ def trigger_report(
 def get_report(
     request: Request,
     caller: Viewer,
-    report_id: Annotated[str, Query(description="The id that /trigger_report returned.")],
+    report_id: Annotated[str, Query(description="The id that /trigger_report returned.", examples=[EXAMPLE_ID])],
     installation: Installed,
 ) -> Response:
     """Return `Running`, or the CSV when the report is ready."""

@@ -70,10 +70,10 @@ class ClosureModel(BaseModel):
     label: str | None
     value: str | None
     all_stores: bool
-    from_: Annotated[datetime, Field(alias="from")]
-    to: datetime
-    reason: str
-    created_at: datetime
+    from_: Annotated[datetime, Field(alias="from", examples=[_MEMBERS["from"]])]
+    to: Annotated[datetime, Field(examples=[_MEMBERS["to"]])]
+    reason: Annotated[str, Field(examples=[_MEMBERS["reason"]])]
+    created_at: Annotated[datetime, Field(examples=["2026-11-02T09:30:00Z"])]
     created_by: Annotated[str | None, Field(description=CREATED_BY)]
 
     @classmethod

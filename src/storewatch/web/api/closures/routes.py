@@ -4,9 +4,9 @@ A key with a scope sees the closures of its stores, of the label of its scope an
 delete only closures of single stores of the scope.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from storewatch.access import Principal
 from storewatch.catalog import Closure
@@ -24,6 +24,8 @@ from storewatch.web.security import Operator, Viewer
 NO_CLOSURE: Final = "There is no closure with this id, or none that applies to stores within the scope of the key."
 
 router = APIRouter(prefix="/v1/closures", tags=["closures"])
+
+ClosurePath = Annotated[str, Path(examples=["7"])]
 
 
 @router.post(
@@ -70,7 +72,7 @@ def list_closures(
 
 
 @router.get("/{closure_id}", operation_id="getClosure", responses=problem_responses(422, s404=NO_CLOSURE))
-def get_closure(closure_id: str, caller: Viewer, installation: Installed) -> ClosureModel:
+def get_closure(closure_id: ClosurePath, caller: Viewer, installation: Installed) -> ClosureModel:
     """Return one closure."""
     return ClosureModel.of(_find(installation, closure_id, caller), caller)
 
@@ -82,7 +84,7 @@ def get_closure(closure_id: str, caller: Viewer, installation: Installed) -> Clo
     responses=problem_responses(422, s403="The role is too low, or the key has a scope.", s404=NO_CLOSURE),
     dependencies=[audited("closure.delete", "closure")],
 )
-def delete_closure(closure_id: str, caller: Operator, installation: Installed) -> None:
+def delete_closure(closure_id: ClosurePath, caller: Operator, installation: Installed) -> None:
     """Delete a closure. Its time is business time again."""
     closure = _find(installation, closure_id, caller)
     if caller.scope.is_limited and closure.store_id is None:

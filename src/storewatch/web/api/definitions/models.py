@@ -37,7 +37,7 @@ class DefinitionBody(DefinitionChange):
 class DefinitionModel(BaseModel):
     """A report saved under a name."""
 
-    name: str
+    name: Annotated[str, Field(examples=["monday"])]
     parameters: ReportMembers
     created_at: Annotated[
         str, Field(description="When the definition was last saved.", examples=["2026-03-01T09:30:00Z"])

@@ -3,7 +3,9 @@
 A definition may name any store, so a key with a scope cannot see definitions.
 """
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
 
 from storewatch.access import Principal
 from storewatch.catalog import Catalog, Definition
@@ -24,6 +26,8 @@ from storewatch.web.problems import problem_responses
 from storewatch.web.security import Operator, Unscoped
 
 router = APIRouter(prefix="/v1/report-definitions", tags=["reports"])
+
+DefinitionPath = Annotated[str, Path(examples=["monday"])]
 
 
 @router.post(
@@ -63,7 +67,7 @@ def list_definitions(_: Unscoped, installation: Installed) -> DefinitionList:
     response_model_exclude_unset=True,
     responses=problem_responses(404, 422),
 )
-def get_definition(name: str, _: Unscoped, installation: Installed) -> DefinitionModel:
+def get_definition(name: DefinitionPath, _: Unscoped, installation: Installed) -> DefinitionModel:
     """Return one report definition."""
     return DefinitionModel.of(_find(installation.catalog, name))
 
@@ -76,7 +80,12 @@ def get_definition(name: str, _: Unscoped, installation: Installed) -> Definitio
     dependencies=[audited("definition.replace", "definition")],
 )
 def replace_definition(
-    name: str, body: DefinitionChange, caller: Operator, _: Unscoped, request: Request, installation: Installed
+    name: DefinitionPath,
+    body: DefinitionChange,
+    caller: Operator,
+    _: Unscoped,
+    request: Request,
+    installation: Installed,
 ) -> DefinitionModel:
     """Replace the parameters of a report definition. Schedules use the new ones from their next run on."""
     request.state.audit_object = name
@@ -92,7 +101,9 @@ def replace_definition(
     responses=problem_responses(404, 422),
     dependencies=[audited("definition.delete", "definition")],
 )
-def delete_definition(name: str, _: Operator, __: Unscoped, request: Request, installation: Installed) -> None:
+def delete_definition(
+    name: DefinitionPath, _: Operator, __: Unscoped, request: Request, installation: Installed
+) -> None:
     """Delete a report definition. Schedules that use it fail from then on, with the reason."""
     request.state.audit_object = name
     if not installation.catalog.definitions.delete(name):

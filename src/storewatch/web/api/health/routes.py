@@ -13,22 +13,26 @@ from storewatch.domain.errors import LakeDamagedError
 from storewatch.web.api.health.checks import BoundedCall, NotReadyError
 from storewatch.web.api.health.models import Alive, CheckResult, Readiness
 from storewatch.web.dependencies import State
+from storewatch.web.problems import PUBLIC_PROBLEMS, WITHOUT_KEY
 
 log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["operating"])
 
-_NOT_READY: Final[dict[int | str, dict[str, Any]]] = {503: {"model": Readiness, "description": "A check failed."}}
+_NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
+    **PUBLIC_PROBLEMS,
+    503: PUBLIC_PROBLEMS[503] | {"model": Readiness, "description": "A check failed."},
+}
 
 
 @router.get("/health", include_in_schema=False)
-@router.get("/healthz", operation_id="getHealth")
+@router.get("/healthz", operation_id="getHealth", openapi_extra=WITHOUT_KEY, responses=PUBLIC_PROBLEMS)
 async def get_health() -> Alive:
     """Return that the process is alive. Nothing else is checked."""
     return Alive()
 
 
-@router.get("/readyz", operation_id="getReadiness", responses=_NOT_READY)
+@router.get("/readyz", operation_id="getReadiness", openapi_extra=WITHOUT_KEY, responses=_NOT_READY)
 async def get_readiness(response: Response, state: State) -> Readiness:
     """Check what the service needs to work: catalog, lake, stores, free disk space and worker."""
     results = await asyncio.gather(*(_result(name, check) for name, check in state.readiness.items()))

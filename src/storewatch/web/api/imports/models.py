@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from storewatch.catalog import Job, StoredReject
 from storewatch.domain.enums import JobState
 from storewatch.domain.instants import format_instant, format_optional_instant
+from storewatch.web.api.jobs.models import EXAMPLE_ID
 
 
 class RejectModel(BaseModel):
@@ -47,12 +48,14 @@ class ImportedTable(BaseModel):
     rows: int
     accepted: int
     rejected: int
-    assumed: Annotated[list[str], Field(description="How rows were read that have more than one reading.")]
+    assumed: Annotated[
+        list[str], Field(description="How rows were read that have more than one reading.", examples=[[]])
+    ]
     ignored: Annotated[list[str], Field(description="Columns that belong to no table.", examples=[["comment"]])]
     new_stores: Annotated[
         int, Field(description="The number of new stores. For polls it is 0 if the catalog had no stores.")
     ]
-    new_store_ids: Annotated[list[str], Field(description="The ids of the first new stores.")]
+    new_store_ids: Annotated[list[str], Field(description="The ids of the first new stores.", examples=[["cafe"]])]
 
     @classmethod
     def of(cls, table: dict[str, Any]) -> Self:
@@ -81,7 +84,7 @@ def result_tables(job: Job) -> list[dict[str, Any]]:
 class ImportModel(BaseModel):
     """The import of a file, or of files of the same table, and its progress."""
 
-    import_id: Annotated[str, Field(examples=["1f0c2a52-7d1c-4a55-9a33-6a4a4f4d1c5e"])]
+    import_id: Annotated[str, Field(examples=[EXAMPLE_ID])]
     file: Annotated[str, Field(description="The names of the uploaded files.", examples=["store_status.csv"])]
     strict: bool
     valid_from: Annotated[str | None, Field(description="The local date from which the weekly hours apply.")]
@@ -95,10 +98,18 @@ class ImportModel(BaseModel):
     counts: Annotated[ImportCounts | None, Field(description="null until the import is complete.")]
     tables: Annotated[list[ImportedTable], Field(description="Empty until the import is complete.")]
     left_out: Annotated[
-        list[str], Field(description="Files and sheets that were not read, with the reason if there is one.")
+        list[str],
+        Field(
+            description="Files and sheets that were not read, with the reason if there is one.",
+            examples=[["notes.txt"]],
+        ),
     ]
     inputs: Annotated[
-        list[str], Field(description="Sentences about stores that only some inputs name, after the import.")
+        list[str],
+        Field(
+            description="Sentences about stores that only some inputs name, after the import.",
+            examples=[["1 of 3 stores has no polls."]],
+        ),
     ]
     error: Annotated[str | None, Field(description="Why the file was refused, or why the import is tried again.")]
 
@@ -137,7 +148,7 @@ class ImportWithRejects(ImportModel):
 class ImportUndone(BaseModel):
     """What undoing an import changed."""
 
-    import_id: str
+    import_id: Annotated[str, Field(examples=[EXAMPLE_ID])]
     observations: Annotated[int, Field(description="The number of polls removed from the lake.")]
     restored: Annotated[int, Field(description="The number of polls that the import had replaced and that came back.")]
     lake_version: Annotated[

@@ -15,7 +15,9 @@ from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi import Path as PathParameter
 from fastapi.responses import StreamingResponse
+from pydantic import WithJsonSchema
 
 from storewatch.access import Principal
 from storewatch.catalog import Catalog, Job, shown_number
@@ -45,6 +47,7 @@ from storewatch.web.api.imports.models import (
     RejectModel,
     result_tables,
 )
+from storewatch.web.api.jobs.models import EXAMPLE_ID
 from storewatch.web.api.jobs.pages import StateFilter, page_of_jobs
 from storewatch.web.api.mappings.parameters import (
     MAP,
@@ -68,9 +71,15 @@ from storewatch.web.upload_forms import MAX_FILES, UploadRoute
 MAX_NAME_LENGTH: Final = 200
 SHOWN_REJECTS: Final = 10
 _PAGE_ROWS: Final = 10_000
+_REJECTS: Final = (
+    "line,row,reason,file\n"
+    "8,\"cafe,open,2023-01-23 16:00:00 UTC\",status 'open' is neither active nor inactive,store_status.csv\n"
+)
 
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"], route_class=UploadRoute)
+
+ImportPath = Annotated[str, PathParameter(examples=[EXAMPLE_ID])]
 
 
 @router.post(
@@ -88,7 +97,7 @@ def create_imports(
     installation: Installed,
     columns: MappedColumns,
     file: Annotated[
-        list[UploadFile],
+        list[Annotated[UploadFile, WithJsonSchema({"type": "string", "format": "binary"})]],
         File(
             min_length=1,
             max_length=MAX_FILES,
@@ -202,7 +211,7 @@ def list_imports(
 
 
 @router.get("/{import_id}", operation_id="getImport", responses=problem_responses(404, 422))
-def get_import(import_id: str, caller: Viewer, installation: Installed) -> ImportWithRejects:
+def get_import(import_id: ImportPath, caller: Viewer, installation: Installed) -> ImportWithRejects:
     """Return the state of an import, its counts, the first rows that it rejected, and whether it was undone."""
     job = _find(installation.catalog, import_id, caller)
     imports = installation.catalog.imports
@@ -222,7 +231,7 @@ def get_import(import_id: str, caller: Viewer, installation: Installed) -> Impor
     responses=problem_responses(404, 422, s409="The import has ended already."),
     dependencies=[audited("import.cancel", "import")],
 )
-def cancel_import(import_id: str, caller: Operator, installation: Installed) -> ImportModel:
+def cancel_import(import_id: ImportPath, caller: Operator, installation: Installed) -> ImportModel:
     """Cancel an import. A queued import stops at once, a running one after the current part of its file.
 
     A cancelled import stores nothing. An import that has begun to commit is completed.
@@ -241,7 +250,7 @@ def cancel_import(import_id: str, caller: Operator, installation: Installed) -> 
     ),
     dependencies=[audited("import.undo", "import")],
 )
-def undo_import(import_id: str, caller: Operator, installation: Installed, request: Request) -> ImportUndone:
+def undo_import(import_id: ImportPath, caller: Operator, installation: Installed, request: Request) -> ImportUndone:
     """Undo an import: remove its polls from the lake, and restore what the catalog had before.
 
     Polls that the import replaced come back; polls that came later stay. Stores that the import added are deleted if
@@ -270,13 +279,13 @@ def undo_import(import_id: str, caller: Operator, installation: Installed, reque
     operation_id="listImportRejects",
     response_model=Page[RejectModel],
     responses={
-        200: {"content": {CSV: {"schema": {"type": "string"}}}},
+        200: {"content": {CSV: {"schema": {"type": "string"}, "example": _REJECTS}}},
         **problem_responses(404, 422),
     },
     dependencies=[audited("import.rejects", "import")],
 )
 def list_rejects(
-    import_id: str,
+    import_id: ImportPath,
     caller: Viewer,
     installation: Installed,
     limit: Limit = DEFAULT_LIMIT,

@@ -9,6 +9,8 @@ from storewatch.catalog import Job, shown_creator, shown_number
 from storewatch.domain.enums import JobKind, JobState
 from storewatch.domain.instants import format_instant, format_optional_instant
 
+EXAMPLE_ID: Final = "1f0c2a52-7d1c-4a55-9a33-6a4a4f4d1c5e"
+
 # Members of results that count what all callers write.
 _NUMBERS: Final = frozenset({"import_id", "lake_version", "catalog_version"})
 
@@ -16,7 +18,7 @@ _NUMBERS: Final = frozenset({"import_id", "lake_version", "catalog_version"})
 class JobModel(BaseModel):
     """A job of any kind."""
 
-    job_id: str
+    job_id: Annotated[str, Field(examples=[EXAMPLE_ID])]
     kind: JobKind
     state: JobState
     progress: Annotated[float, Field(ge=0, le=1)]
@@ -33,7 +35,7 @@ class JobModel(BaseModel):
             "sees only itself here."
         ),
     ]
-    parameters: dict[str, Any]
+    parameters: Annotated[dict[str, Any], Field(examples=[{"policy": "observed", "format": "xlsx"}])]
     result: dict[str, Any] | None
     error: str | None
 

@@ -1,6 +1,8 @@
 """API keys: create, list, revoke; for admins."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
 
 from storewatch.access.keys import create_key, find_key, revoke_key
 from storewatch.domain.labels import ALL_STORES, Scope, clean_label
@@ -13,6 +15,8 @@ from storewatch.web.problems import problem_responses
 from storewatch.web.security import Admin
 
 router = APIRouter(prefix="/v1/keys", tags=["access"])
+
+KeyPath = Annotated[str, Path(examples=["7hV2kQ9xLw"])]
 
 
 @router.post(
@@ -59,7 +63,7 @@ def list_keys(_: Admin, installation: Installed, limit: Limit = DEFAULT_LIMIT, c
 
 
 @router.get("/{key_id}", operation_id="getKey", responses=problem_responses(404, 422))
-def get_key(key_id: str, _: Admin, installation: Installed) -> KeyModel:
+def get_key(key_id: KeyPath, _: Admin, installation: Installed) -> KeyModel:
     """Return one key."""
     return KeyModel.of(find_key(installation.catalog, key_id), installation.clock())
 
@@ -71,7 +75,7 @@ def get_key(key_id: str, _: Admin, installation: Installed) -> KeyModel:
     responses=problem_responses(404, 422),
     dependencies=[audited("key.revoke", "key")],
 )
-def revoke(key_id: str, _: Admin, installation: Installed, state: State) -> None:
+def revoke(key_id: KeyPath, _: Admin, installation: Installed, state: State) -> None:
     """Revoke a key. This process refuses it at once, other processes within five seconds."""
     revoke_key(installation.catalog, key_id, installation.clock())
     state.authenticator.forget(key_id)

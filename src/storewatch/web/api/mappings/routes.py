@@ -3,7 +3,9 @@
 The names of columns may be those of any store's files, so a key with a scope cannot see or delete mappings.
 """
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
 
 from storewatch.domain.errors import UnknownMappingError
 from storewatch.web.api.mappings.models import MappingList, MappingModel
@@ -14,6 +16,8 @@ from storewatch.web.security import Operator, Unscoped
 
 router = APIRouter(prefix="/v1/column-mappings", tags=["imports"])
 
+MappingPath = Annotated[str, Path(examples=["till"])]
+
 
 @router.get("", operation_id="listColumnMappings", responses=problem_responses())
 def list_mappings(_: Unscoped, installation: Installed) -> MappingList:
@@ -22,7 +26,7 @@ def list_mappings(_: Unscoped, installation: Installed) -> MappingList:
 
 
 @router.get("/{name}", operation_id="getColumnMapping", responses=problem_responses(404, 422))
-def get_mapping(name: str, _: Unscoped, installation: Installed) -> MappingModel:
+def get_mapping(name: MappingPath, _: Unscoped, installation: Installed) -> MappingModel:
     """Return one saved column mapping."""
     mapping = installation.catalog.mappings.find(name)
     if mapping is None:
@@ -37,7 +41,7 @@ def get_mapping(name: str, _: Unscoped, installation: Installed) -> MappingModel
     responses=problem_responses(404, 422),
     dependencies=[audited("mapping.delete", "mapping")],
 )
-def delete_mapping(name: str, _: Operator, __: Unscoped, request: Request, installation: Installed) -> None:
+def delete_mapping(name: MappingPath, _: Operator, __: Unscoped, request: Request, installation: Installed) -> None:
     """Delete a saved column mapping. Requests that name it are refused from then on."""
     request.state.audit_object = name
     if not installation.catalog.mappings.delete(name):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CollectorRegistry, generate_latest
@@ -16,12 +17,17 @@ from storewatch.web.security import unscoped
 
 router = APIRouter(tags=["operating"])
 
+_EXAMPLE: Final = "# HELP storewatch_workers Workers alive.\n# TYPE storewatch_workers gauge\nstorewatch_workers 2.0\n"
+
 
 @router.get(
     "/metrics",
     operation_id="getMetrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problem_responses()},
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE}}},
+        **problem_responses(),
+    },
     dependencies=[Depends(unscoped)],
 )
 async def get_metrics(installation: Installed, state: State) -> Response:

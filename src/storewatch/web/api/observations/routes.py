@@ -2,7 +2,7 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import anyio
 from anyio.to_thread import run_sync
@@ -18,10 +18,9 @@ from storewatch.ingest.headers import mapping_hint
 from storewatch.ingest.ingestion import REQUEST_BYTES, Ingestion, PushOutcome
 from storewatch.ingest.mappings import ColumnFields
 from storewatch.ingest.pushed import Pushed, read_pushed
-from storewatch.ingest.tables import MAX_DETAIL_LENGTH
-from storewatch.stores.poll_texts import KNOWN_REASONS
 from storewatch.web.api.mappings.parameters import MappedColumns
 from storewatch.web.api.observations.models import PushedObservations, RejectedObservation
+from storewatch.web.api.observations.schemas import PUSH_BODY
 from storewatch.web.audit import audited
 from storewatch.web.body_limits import BodyLimit, body_limit
 from storewatch.web.dependencies import Installed
@@ -42,56 +41,6 @@ FORMATS: Final = {
     ARROW: PushFormat.ARROW,
 }
 
-_ONE: Final = {"store_id": "cafe", "observed_at": "2023-01-23T15:14:00Z", "status": "active"}
-_TWO: Final = {
-    "store_id": "bar",
-    "observed_at": "2023-01-23T15:14:02.5Z",
-    "status": "inactive",
-    "reason": "paused by the restaurant",
-    "source": "ubereats",
-}
-_CSV_BODY: Final = "store_id,observed_at,status\ncafe,2023-01-23 15:14:00 UTC,active\n"
-_NDJSON_BODY: Final = '{"store_id":"cafe","observed_at":"2023-01-23T15:14:00Z","status":"active"}\n'
-
-
-def _body_documentation() -> dict[str, Any]:
-    observation = {
-        "type": "object",
-        "required": ["store_id", "observed_at", "status"],
-        "properties": {
-            "store_id": {"type": "string", "minLength": 1, "maxLength": 255},
-            "observed_at": {"type": "string", "format": "date-time"},
-            "status": {"type": "string", "enum": ["active", "inactive"]},
-            "reason": {
-                "type": ["string", "null"],
-                "maxLength": MAX_DETAIL_LENGTH,
-                "description": "The reason, in any words. Common reasons: " + ", ".join(KNOWN_REASONS) + ".",
-            },
-            "source": {
-                "type": ["string", "null"],
-                "maxLength": MAX_DETAIL_LENGTH,
-                "description": "The platform, channel or poller that made the observation.",
-            },
-        },
-    }
-    several = {"type": "array", "minItems": 1, "items": observation}
-    wrapped = {"type": "object", "required": ["observations"], "properties": {"observations": several}}
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    examples = {
-        "one": {"value": _ONE},
-        "several": {"value": [_ONE, _TWO]},
-        "wrapped": {"value": {"observations": [_ONE, _TWO]}},
-    }
-    content = {
-        JSON: {"schema": {"anyOf": [observation, several, wrapped]}, "examples": examples},
-        NDJSON: {"schema": {"type": "string"}, "example": _NDJSON_BODY},
-        CSV: {"schema": {"type": "string"}, "example": _CSV_BODY},
-        PARQUET: binary,
-        ARROW: binary,
-    }
-    return {"requestBody": {"required": True, "content": content}}
-
-
 router = APIRouter(tags=["observations"])
 _reading: Final = anyio.CapacityLimiter(READING_AT_ONCE)
 
@@ -100,7 +49,7 @@ _reading: Final = anyio.CapacityLimiter(READING_AT_ONCE)
     "/v1/observations",
     operation_id="pushObservations",
     response_model=PushedObservations,
-    openapi_extra=_body_documentation(),
+    openapi_extra=PUSH_BODY,
     dependencies=[audited("observations.push", "observations", summed=True)],
     responses=problem_responses(
         s400="The body is empty, or does not match its Content-Type.",

@@ -6,9 +6,9 @@ A key with a scope sees only reports of the same scope, and its reports cover on
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
@@ -30,6 +30,7 @@ from storewatch.reports.archive.runs import check_names, check_polls
 from storewatch.reports.request.definitions import resolve_definition
 from storewatch.reports.request.request import ReportRequest, read_request
 from storewatch.web import etags
+from storewatch.web.api.jobs.models import EXAMPLE_ID
 from storewatch.web.api.jobs.pages import StateFilter, page_of_jobs
 from storewatch.web.api.report_models import ManifestModel, ReportBody, ReportModel, ReportProgress
 from storewatch.web.audit import audited
@@ -45,6 +46,8 @@ POLLING_SECONDS: Final = 0.25
 _NOT_COMPLETE: Final = "The report is not complete."
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
+
+ReportPath = Annotated[str, Path(examples=[EXAMPLE_ID])]
 
 
 @router.post(
@@ -90,7 +93,7 @@ def list_reports(
 
 
 @router.get("/{report_id}", operation_id="getReport", responses=problem_responses(404, 422))
-def get_report(report_id: str, caller: Viewer, installation: Installed) -> ReportModel:
+def get_report(report_id: ReportPath, caller: Viewer, installation: Installed) -> ReportModel:
     """Return the state and progress of a report and, when it is complete, its figures."""
     return ReportModel.of(installation.reports.find(report_id, caller.scope), caller)
 
@@ -102,7 +105,7 @@ def get_report(report_id: str, caller: Viewer, installation: Installed) -> Repor
     responses=problem_responses(404, 422, s409="The report has ended already."),
     dependencies=[audited("report.cancel", "report")],
 )
-def cancel_report(report_id: str, caller: Operator, installation: Installed) -> ReportModel:
+def cancel_report(report_id: ReportPath, caller: Operator, installation: Installed) -> ReportModel:
     """Cancel a report. A queued report stops at once, a running one within two seconds."""
     report = installation.reports.find(report_id, caller.scope)
     if not installation.jobs.cancel(report_id):
@@ -117,7 +120,7 @@ def cancel_report(report_id: str, caller: Operator, installation: Installed) -> 
     responses=problem_responses(404, 422, s409="The report has not ended yet."),
     dependencies=[audited("report.delete", "report")],
 )
-def delete_report(report_id: str, caller: Operator, installation: Installed) -> None:
+def delete_report(report_id: ReportPath, caller: Operator, installation: Installed) -> None:
     """Delete a report that has ended, and its file."""
     report = installation.reports.find(report_id, caller.scope)
     if not installation.catalog.jobs.delete(report_id):
@@ -136,7 +139,7 @@ def delete_report(report_id: str, caller: Operator, installation: Installed) -> 
     },
     dependencies=[audited("report.download", "report")],
 )
-def get_report_file(report_id: str, caller: Viewer, request: Request, installation: Installed) -> Response:
+def get_report_file(report_id: ReportPath, caller: Viewer, request: Request, installation: Installed) -> Response:
     """Download the file of a complete report."""
     report = installation.reports.find(report_id, caller.scope)
     if report.state is not JobState.COMPLETE:
@@ -154,7 +157,7 @@ def get_report_file(report_id: str, caller: Viewer, request: Request, installati
     operation_id="getReportManifest",
     responses=problem_responses(404, 422, s409=_NOT_COMPLETE),
 )
-def get_report_manifest(report_id: str, caller: Viewer, installation: Installed) -> ManifestModel:
+def get_report_manifest(report_id: ReportPath, caller: Viewer, installation: Installed) -> ManifestModel:
     """Return everything needed to compute the file of a complete report again, and the SHA-256 of the file."""
     report = installation.reports.find(report_id, caller.scope)
     if report.state is not JobState.COMPLETE or report.result is None:
@@ -163,7 +166,7 @@ def get_report_manifest(report_id: str, caller: Viewer, installation: Installed)
     return ManifestModel.of(manifest, caller)
 
 
-async def _existing_report(report_id: str, caller: Viewer, installation: Installed) -> Job:
+async def _existing_report(report_id: ReportPath, caller: Viewer, installation: Installed) -> Job:
     """Return the report, or raise a 404 before the events begin."""
     return await run_in_threadpool(installation.reports.find, report_id, caller.scope)
 
@@ -183,7 +186,7 @@ async def _counted_stream(request: Request, caller: Viewer, state: State) -> Asy
     dependencies=[Depends(_existing_report), Depends(_counted_stream)],
 )
 async def stream_report_events(
-    report_id: str, caller: Viewer, installation: Installed
+    report_id: ReportPath, caller: Viewer, installation: Installed
 ) -> AsyncIterator[ServerSentEvent]:
     """Send the progress of a report as it changes, until it has ended. Comments keep the connection open.
 

@@ -44,15 +44,15 @@ class ScheduleBody(BaseModel):
 class ScheduleModel(BaseModel):
     """A schedule and the time of its next run."""
 
-    name: str
+    name: Annotated[str, Field(examples=["monday-report"])]
     kind: JobKind
-    cron: str
-    timezone: str
-    parameters: dict[str, Any]
+    cron: Annotated[str, Field(examples=["0 6 * * 1"])]
+    timezone: Annotated[str, Field(examples=["America/Chicago"])]
+    parameters: Annotated[dict[str, Any], Field(examples=[{"policy": "observed", "format": "json"}])]
     created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
     created_by: str | None
     last_run_at: Annotated[str | None, Field(description="When the last run was due.")]
-    next_run_at: str
+    next_run_at: Annotated[str, Field(examples=["2026-03-02T12:00:00Z"])]
 
     @classmethod
     def of(cls, schedule: Schedule, now: datetime) -> Self:

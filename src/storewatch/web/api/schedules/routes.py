@@ -1,6 +1,8 @@
 """Schedules, for admins. Their jobs work on all stores."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
 
 from storewatch.domain.errors import ScheduleExistsError, UnknownScheduleError
 from storewatch.jobs.handler import StoredData
@@ -13,6 +15,8 @@ from storewatch.web.problems import problem_responses
 from storewatch.web.security import Admin
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
+
+SchedulePath = Annotated[str, Path(examples=["monday-report"])]
 
 
 @router.post(
@@ -54,7 +58,7 @@ def list_schedules(_: Admin, installation: Installed) -> ScheduleList:
 
 
 @router.get("/{name}", operation_id="getSchedule", responses=problem_responses(404, 422))
-def get_schedule(name: str, _: Admin, installation: Installed) -> ScheduleModel:
+def get_schedule(name: SchedulePath, _: Admin, installation: Installed) -> ScheduleModel:
     """Return one schedule."""
     schedule = installation.catalog.schedules.find(name)
     if schedule is None:
@@ -69,7 +73,7 @@ def get_schedule(name: str, _: Admin, installation: Installed) -> ScheduleModel:
     responses=problem_responses(404, 422),
     dependencies=[audited("schedule.delete", "schedule")],
 )
-def delete_schedule(name: str, _: Admin, request: Request, installation: Installed) -> None:
+def delete_schedule(name: SchedulePath, _: Admin, request: Request, installation: Installed) -> None:
     """Delete a schedule. Jobs already queued still run."""
     request.state.audit_object = name
     if not installation.catalog.schedules.delete(name):

@@ -92,7 +92,7 @@ def delete_special_hours(
     caller: Operator,
     installation: Installed,
     target: TargetParameters,
-    on: Annotated[str, Query(alias="date", max_length=10, description="A local date, such as 2026-12-24.")],
+    on: Annotated[str, Query(alias="date", max_length=10, description="A local date.", examples=["2026-12-24"])],
 ) -> Deleted:
     """Delete the special hours of a store or label on a date. Its weekly hours apply again."""
     day = local_date(on, "query", "date")

@@ -59,7 +59,7 @@ class InputsModel(BaseModel):
 class StatusModel(BaseModel):
     """Counts and sizes. For a key with a scope, only its own stores and jobs are counted; other members are null."""
 
-    version: Annotated[str, Field(description="The version of storewatch.")]
+    version: Annotated[str, Field(description="The version of storewatch.", examples=["0.1.0"])]
     stores: int
     jobs: Annotated[
         dict[str, dict[str, int]],

@@ -34,5 +34,5 @@ class MergeBody(BaseModel):
 class Moved(BaseModel):
     """The store that has the polls now, and the number of moved polls."""
 
-    store_id: str
+    store_id: Annotated[str, Field(examples=["cafe-central"])]
     polls_moved: Annotated[int, Field(description="Polls of one instant are counted once.")]

@@ -152,8 +152,8 @@ class StoreItem(BaseModel):
 class SpecialDate(BaseModel):
     """The openings of a local date, which replace its weekly hours. Without openings the store is closed."""
 
-    date: str
-    openings: list[tuple[str, str]]
+    date: Annotated[str, Field(examples=["2026-12-24"])]
+    openings: list[Annotated[list[str], Field(min_length=2, max_length=2, description="The start and the end.")]]
 
 
 class StoreDetail(StoreItem):
@@ -231,11 +231,11 @@ def _special_dates(rows: StoreRows, timezone: str, as_of_us: int | None) -> list
     to_come = rows.changes.special.sort("date", "start_s")
     if as_of_us is not None:
         to_come = to_come.filter(pl.col("date") >= local_time(timezone, instant_of(as_of_us)).date())
-    dates: dict[date, list[tuple[str, str]]] = {}
+    dates: dict[date, list[list[str]]] = {}
     for day, start_s, end_s in to_come.select("date", "start_s", "end_s").iter_rows():
         openings = dates.setdefault(day, [])
         if start_s is not None:
-            openings.append((clock_text(start_s), end_text(end_s)))
+            openings.append([clock_text(start_s), end_text(end_s)])
     return [SpecialDate(date=day.isoformat(), openings=found) for day, found in list(dates.items())[:SHOWN_DATES]]
 
 

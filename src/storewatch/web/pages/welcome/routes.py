@@ -1,12 +1,15 @@
 """The welcome page at /: what storewatch is and how to call it, as HTML for browsers and JSON for programs."""
 
 from html import escape
-from typing import Any
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, Field
 
 from storewatch import __version__
+from storewatch.domain.media_types import HTML
+from storewatch.web.problems import PUBLIC_PROBLEMS, WITHOUT_KEY
 
 _ENDPOINTS = (
     (
@@ -55,18 +58,43 @@ footer {{ color: #5b6875; margin-top: 2rem; }}
 router = APIRouter()
 
 
-@router.get("/", operation_id="getWelcome", response_model=None, tags=["about"])
+class Endpoint(BaseModel):
+    """An endpoint and how to call it."""
+
+    endpoint: Annotated[str, Field(examples=["GET /v1/stores"])]
+    does: Annotated[str, Field(examples=["List stores: state, last poll, hours, labels."])]
+    example: Annotated[str, Field(examples=["curl 'http://127.0.0.1:8000/v1/stores?state=down'"])]
+
+
+class Welcome(BaseModel):
+    """What storewatch is, and its most used endpoints."""
+
+    name: Literal["storewatch"] = "storewatch"
+    version: Annotated[str, Field(examples=["0.1.0"])] = __version__
+    endpoints: list[Endpoint]
+
+
+@router.get(
+    "/",
+    operation_id="getWelcome",
+    response_model=Welcome,
+    tags=["about"],
+    openapi_extra=WITHOUT_KEY,
+    responses={
+        200: {"content": {HTML: {"schema": {"type": "string"}, "example": "<!doctype html>…"}}},
+        **PUBLIC_PROBLEMS,
+    },
+)
 def welcome(request: Request) -> Response:
     """List the endpoints and how to call them."""
     endpoints = [
-        {"endpoint": endpoint, "does": does, "example": example.format(base=request.base_url)}
+        Endpoint(endpoint=endpoint, does=does, example=example.format(base=request.base_url))
         for endpoint, does, example in _ENDPOINTS
     ]
     if "text/html" not in request.headers.get("accept", ""):
-        content: dict[str, Any] = {"name": "storewatch", "version": __version__, "endpoints": endpoints}
-        return JSONResponse(content, headers={"Vary": "Accept"})
+        return JSONResponse(Welcome(endpoints=endpoints).model_dump(), headers={"Vary": "Accept"})
     entries = "\n".join(
-        f"<dt>{escape(entry['endpoint'])}</dt><dd>{escape(entry['does'])}<pre>{escape(entry['example'])}</pre></dd>"
+        f"<dt>{escape(entry.endpoint)}</dt><dd>{escape(entry.does)}<pre>{escape(entry.example)}</pre></dd>"
         for entry in endpoints
     )
     return HTMLResponse(_PAGE.format(entries=entries, version=__version__), headers={"Vary": "Accept"})
