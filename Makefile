@@ -10,7 +10,7 @@ SERVE ?= yes
 # pip of the system drives the environment's Python, so a Python without ensurepip (Debian's) is enough.
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 
-.PHONY: help demo install clients test nightly audit check bench lock clean
+.PHONY: help demo install clients test nightly audit check bench soak lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,9 +59,9 @@ test: $(VENV)/.dev ## run the whole test suite
 	$(BIN)/pytest --cov --cov-report=
 	@touch $(TESTED)
 
-nightly: $(VENV)/.dev ## fuzz every parser with a million inputs (`make test`: 20,000), the API with all of Schemathesis; README in a new clone
+nightly: $(VENV)/.dev ## fuzz every parser with a million inputs (`make test`: 20,000), the API with all of Schemathesis; 1,000 kills; README in a new clone
 	STOREWATCH_NIGHTLY=1 $(BIN)/pytest tests/ingest/test_parsers_fuzzed.py tests/web/test_requests_fuzzed.py \
-		tests/engine/test_interval_coverage.py
+		tests/engine/test_interval_coverage.py tests/processes/test_kills.py
 	STOREWATCH_SCHEMATHESIS=thorough $(BIN)/pytest tests/web/test_schemathesis.py
 	STOREWATCH_NIGHTLY=1 $(BIN)/pytest -n0 tests/docs/test_pages.py -k README
 
@@ -85,6 +85,11 @@ check: $(VENV)/.dev ## formatting, lint, types, import rules, tests (unless they
 
 bench: $(VENV)/.bench ## measure the budgets; prints the table of docs/benchmarks.md
 	$(BIN)/python -m benchmarks
+
+MINUTES ?= 60
+
+soak: $(VENV)/.dev ## run a service under mixed load of 200 clients for an hour (MINUTES=3 for less)
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
 COMPILE := uv pip compile --quiet --no-strip-extras --universal --no-annotate --no-header --generate-hashes --no-emit-index-url --no-emit-find-links
 

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from support.memory import keep_temporary_files_in_memory
 
-pytest_plugins = ["support.databases", "support.installations"]
+# A module that imports another one stands after it.
+pytest_plugins = [
+    "support.databases",
+    "support.forking",
+    "support.installations",
+    "support.faults",
+]
 
 keep_temporary_files_in_memory()
 

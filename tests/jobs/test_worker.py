@@ -5,13 +5,21 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from errno import ENOSPC, EROFS
 
 import pytest
+from sqlalchemy import text
 from support.waiting import wait_for
 
 from storewatch.catalog import Catalog, Job
 from storewatch.domain.enums import ENDED, JobKind, JobState
-from storewatch.domain.errors import CatalogUnavailableError, InvalidInputError, LakeConflictError
+from storewatch.domain.errors import (
+    CatalogUnavailableError,
+    InvalidInputError,
+    LakeConflictError,
+    StorageFullError,
+    StorageUnavailableError,
+)
 from storewatch.jobs.handler import JobHandler, RetryRule
 from storewatch.jobs.kinds import handlers
 from storewatch.jobs.queue import JobQueue
@@ -185,6 +193,49 @@ def test_result_that_cannot_be_kept_fails_the_job(catalog: Catalog) -> None:
     with working(catalog, Steered(lambda _: {"not JSON": object()})) as (queue, _):  # type: ignore[dict-item]
         job = ended(catalog, queue.accept(JobKind.REPORT, {}))
     assert job.state is JobState.FAILED
+
+
+def test_job_that_the_worker_claimed_without_learning_it_is_run(
+    catalog: Catalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker(catalog=catalog, runner=Steered(lambda _: {}), clock=clock, timing=QUICK)
+    catalog.jobs.create("lost", JobKind.REPORT, {}, clock())
+    assert catalog.jobs.claim(worker.worker_id, [JobKind.REPORT], clock()) is not None  # and the connection breaks
+    with ExitStack() as stopping:
+        worker.start()
+        stopping.callback(worker.stop)
+        rename_jobs(catalog, "jobs", "away")
+        wait_for(lambda: worker.wake() or "looking for jobs failed" in caplog.text)
+        rename_jobs(catalog, "away", "jobs")
+        worker.wake()
+        job = ended(catalog, "lost")
+    assert (job.state, job.attempts) == (JobState.COMPLETE, 2)
+
+
+def rename_jobs(catalog: Catalog, old: str, new: str) -> None:
+    with catalog.database.writing() as connection:
+        connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (ENOSPC, str(StorageFullError())),
+        (
+            EROFS,
+            str(StorageUnavailableError()),
+        ),
+    ],
+)
+def test_disk_that_cannot_be_written_is_a_failure_that_can_pass(
+    sqlite_catalog: Catalog, number: int, reason: str
+) -> None:
+    def fail(run: RunningJob) -> None:
+        raise OSError(number, "of the disk", "/secret/path")
+
+    with working(sqlite_catalog, work := Steered(fail)) as (queue, _):
+        job = ended(sqlite_catalog, queue.accept(JobKind.REPORT, {}))
+    assert (job.state, job.error, len(work.begun)) == (JobState.FAILED, reason, 3)
 
 
 def test_report_does_not_wait_for_imports(catalog: Catalog) -> None:

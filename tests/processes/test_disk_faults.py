@@ -1,44 +1,18 @@
 """A full disk and damaged files: clear answers, nothing acknowledged is lost, and the service recovers."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
-import pytest
+from support.faults import fill
 from support.real_processes import service
 from support.waiting import wait_for
 
 NEWEST = "2026-11-26T10:00:00Z"
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 40 MB; a test without the right to mount one is skipped."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("only root can mount a small disk")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Write a file that takes all space of the disk."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as written:
-        for size in (1 << 20, 4_096):
-            try:
-                while True:
-                    written.write(bytes(size))
-            except OSError:
-                continue
-    return filler
 
 
 def polls(prefix: str, count: int = 500) -> list[dict[str, str]]:

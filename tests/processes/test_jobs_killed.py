@@ -112,18 +112,6 @@ def test_job_that_kills_its_process_stops_after_three_tries_with_a_reason(app: I
     assert job.error == "The process that ran it died; after 3 tries it is not tried again."
 
 
-def test_jobs_accepted_while_workers_are_killed_all_end(app: Installation, queue: JobQueue) -> None:
-    accepted = []
-    for _ in range(3):
-        with worker(app) as dying, worker(app):
-            accepted += [ask_for_report(queue) for _ in range(4)]
-            dying.send_signal(signal.SIGKILL)
-    with worker(app):
-        jobs = [ended(app, job_id) for job_id in accepted]
-    assert {job.state for job in jobs} == {JobState.COMPLETE}
-    assert sorted(files_of(app)) == sorted(job.result["file"] for job in jobs if job.result)
-
-
 def test_running_job_of_another_process_is_cancelled_within_two_seconds(app: Installation, queue: JobQueue) -> None:
     with worker(app, "slow") as process:
         job_id = ask_for_report(queue)

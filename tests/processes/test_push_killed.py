@@ -1,15 +1,13 @@
 """Polls pushed to a real process that is really killed: acknowledged polls are stored."""
 
 import json
-import random
 import signal
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2 as httpx
-import pytest
-from support.real_processes import answers, service
+from support.real_processes import service
 from support.scene import settings_in
 from support.waiting import wait_for
 
@@ -53,69 +51,11 @@ class Clients:
                 (self.acknowledged if answer.status_code == 200 else self.refused).append(store_id)
 
 
-def registered(home: Path) -> set[str]:
-    """The stores in the catalog, which opening an installation does not change."""
-    with open_installation(settings_in(home.parent)) as app:
-        return set(app.catalog.stores.read_all().frame["store_id"])
-
-
 def stored(home: Path) -> list[str]:
     """The stores in the lake, one entry an observation, after `optimize` dropped repeats."""
     with open_installation(settings_in(home.parent)) as app:
         app.lake.optimize(now=datetime.now(UTC))
         return app.lake.snapshot().read(-(2**62), 2**62)["store_id"].to_list()
-
-
-def check_readable(client: httpx.Client, acknowledged: set[str]) -> None:
-    """Check that the store of each acknowledged push can be read as soon as the service is ready."""
-    wait_for(lambda: answers(client, "/readyz"))
-    listed = client.get("/v1/stores", params={"limit": 1_000}).json()["items"]
-    assert (
-        dict.fromkeys(acknowledged, SEEN_AT).items() <= {each["store_id"]: each["last_poll"] for each in listed}.items()
-    )
-    for store_id in sorted(acknowledged)[-3:]:
-        assert client.get(f"/v1/stores/{store_id}").status_code == 200
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_every_acknowledged_poll_outlives_a_kill_and_is_there_once(tmp_path: Path, seed: int) -> None:
-    home = tmp_path / "home"
-    moments = random.Random(seed)
-    acknowledged: set[str] = set()
-    for life in range(2):
-        with service(home, "--no-worker") as (process, client):
-            check_readable(client, acknowledged)
-            clients = Clients(client, f"life-{life}")
-            enough = moments.randrange(20, 200)
-            wait_for(lambda clients=clients, enough=enough: len(clients.acknowledged) >= enough)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            clients.stop()
-        assert clients.refused == []
-        acknowledged |= set(clients.acknowledged)
-        assert acknowledged <= registered(home)
-    with service(home, "--no-worker") as (_, client):
-        check_readable(client, acknowledged)
-    found = stored(home)
-    assert acknowledged <= set(found)
-    assert len(found) == len(set(found))
-
-
-def test_two_processes_that_are_pushed_to_share_a_lake(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with service(home, "--no-worker") as (_, one), service(home, "--no-worker") as (killed, other):
-        first, second = Clients(one, "first"), Clients(other, "second")
-        wait_for(lambda: min(len(first.acknowledged), len(second.acknowledged)) >= 200)
-        killed.kill()
-        killed.wait()
-        second.stop()
-        before = len(first.acknowledged)
-        wait_for(lambda: len(first.acknowledged) >= before + 50)
-        first.stop()
-    assert first.refused == second.refused == []
-    found = stored(home)
-    assert {*first.acknowledged, *second.acknowledged} <= set(found)
-    assert len(found) == len(set(found))
 
 
 def test_store_can_be_read_in_every_process_when_its_push_is_acknowledged(tmp_path: Path) -> None:

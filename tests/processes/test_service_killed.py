@@ -11,7 +11,7 @@ from support.real_processes import service
 from support.scene import REPORT, import_scene, settings_in
 from support.waiting import wait_for
 
-from storewatch.domain.enums import JobKind, JobState
+from storewatch.domain.enums import JobKind
 from storewatch.installation import open_installation, prepare_service
 from storewatch.reports.request.request import ReportRequest
 
@@ -29,22 +29,6 @@ def home(tmp_path: Path) -> Path:
     with open_installation(settings_in(tmp_path)) as app:
         import_scene(app, tmp_path / "files")
         return app.settings.home
-
-
-def test_reports_accepted_before_a_kill_are_finished_under_their_id(home: Path) -> None:
-    accepted = []
-    for _ in range(2):  # a third kill would be the third try of the first ones
-        with service(home) as (process, client):
-            accepted += [client.post("/trigger_report").json()["report_id"] for _ in range(4)]
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-    with service(home) as (_, client):
-        assert {finished(client, report_id).text for report_id in accepted} == {REPORT}
-    with open_installation(settings_in(home.parent)) as app:
-        reports = [app.reports.find(report_id) for report_id in accepted]
-        assert {report.state for report in reports} == {JobState.COMPLETE}
-        files = sorted(report.result["file"] for report in reports if report.result)
-        assert sorted(file.name for file in app.reports.folder.iterdir()) == files
 
 
 def test_finished_report_outlives_a_restart(home: Path) -> None:

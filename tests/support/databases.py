@@ -34,6 +34,21 @@ class Postgres:
         url: str = self._server.get_uri(database)
         return url
 
+    @property
+    def socket(self) -> Path:
+        """The Unix socket of the server."""
+        info = self._server.get_postmaster_info()
+        return Path(info.socket_dir) / f".s.PGSQL.{info.port}"
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the server at once, as in a crash, and start it again at the end."""
+        process = self._server.get_postmaster_info().process
+        process.send_signal(signal.SIGQUIT)
+        process.wait(60)
+        yield
+        self._server.ensure_postgres_running()
+
     @contextmanager
     def database(self, template: str = "template1") -> Iterator[str]:
         """Create a database as a copy of another one, and drop it at the end. Yields its URL."""
@@ -41,7 +56,8 @@ class Postgres:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             # file_copy is quicker than the default as long as fsync is off.
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-            yield self.url(name)
+        yield self.url(name)
+        with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def create_template(self, name: str, template: str = "template1") -> str:

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,12 +27,17 @@ def answers(client: httpx.Client, path: str = "/healthz") -> bool:
         return False
 
 
-def start(home: Path, *arguments: str, log: Path, **settings: str) -> subprocess.Popen[bytes]:
-    """Start `storewatch ...` on a home folder; its output is appended to a file."""
+def start(
+    home: Path, *arguments: str, log: Path, before: Sequence[str] = (), **settings: str
+) -> subprocess.Popen[bytes]:
+    """Start `storewatch ...` on a home folder; its output is appended to a file.
+
+    before: a command that is put before it, such as `setpriv` with its options.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("STOREWATCH_")}
     with log.open("ab") as written:
         return subprocess.Popen(
-            [sys.executable, "-m", "storewatch", *arguments],
+            [*before, sys.executable, "-m", "storewatch", *arguments],
             env=kept | {"STOREWATCH_HOME": str(home), **settings},
             stdout=written,
             stderr=written,

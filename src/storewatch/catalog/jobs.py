@@ -213,6 +213,17 @@ class JobRepository(Repository):
         with self._database.reading() as connection:
             return {(job_id, attempts): requested for job_id, attempts, requested in connection.execute(query)}
 
+    def release_lost(
+        self, worker_id: str, running: Collection[str], *, max_attempts: Mapping[JobKind, int], now: datetime
+    ) -> int:
+        """Queue again the jobs that a worker holds and does not run, and return how many.
+
+        A connection that breaks at a commit leaves such a job: the claim was stored, and the worker did not learn it.
+        """
+        lost = and_(jobs.c.worker_id == worker_id, jobs.c.job_id.not_in(running))
+        with self._database.writing() as connection:
+            return release_jobs(connection, lost, max_attempts=max_attempts, now=now)
+
     def set_progress(self, job: Job, progress: float) -> bool:
         """Set the progress of a held job, 0 ... 1. Return False when the job is not held any more."""
         with self._database.writing() as connection:

@@ -4,10 +4,12 @@ A family decides the HTTP status (`web.problems`) and the exit code (`cli`). The
 problem type is the name of the class below the family: UnknownStoreError(NotFoundError) is `unknown-store`.
 """
 
-from errno import EDQUOT, ENOSPC
+from collections.abc import Iterator
+from errno import EACCES, EDQUOT, EIO, EMFILE, ENFILE, ENOSPC, EPERM, EROFS
 from typing import Final
 
 _STORAGE_FULL: Final = ("No space left on device", "database or disk is full", "Disk quota exceeded")
+_STORAGE_UNAVAILABLE: Final = frozenset({EACCES, EPERM, EROFS, EIO, EMFILE, ENFILE})
 
 
 class StorewatchError(Exception):
@@ -97,11 +99,23 @@ def is_storage_full(error: BaseException) -> bool:
 
     Libraries written in Rust, and SQLite, report it by text only.
     """
+    return any(
+        _errno(cause) in (ENOSPC, EDQUOT) or any(text in str(cause) for text in _STORAGE_FULL)
+        for cause in _causes(error)
+    )
+
+
+def is_storage_unavailable(error: BaseException) -> bool:
+    """Return whether an error, or one that caused it, is that a file cannot be read or written by this process."""
+    return any(_errno(cause) in _STORAGE_UNAVAILABLE for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in (ENOSPC, EDQUOT):
-            return True
-        if any(text in str(cause) for text in _STORAGE_FULL):
-            return True
+        yield cause
         cause = cause.__cause__ or cause.__context__
-    return False
+
+
+def _errno(error: BaseException) -> int | None:
+    return error.errno if isinstance(error, OSError) else None

@@ -18,6 +18,8 @@ from storewatch.domain.error_families import (
     UnauthorizedError,
     UnavailableError,
     UnsupportedError,
+    is_storage_full,
+    is_storage_unavailable,
 )
 from storewatch.domain.plurals import counted
 
@@ -198,6 +200,23 @@ class StorageFullError(UnavailableError):
         super().__init__(
             "The disk of the service is full, or nearly. Nothing was stored. Try again when space was freed."
         )
+
+
+class StorageUnavailableError(UnavailableError):
+    """A file or folder of the service cannot be read or written now: its permissions, its disk, too many open files."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The service cannot read or write one of its files now; its log has the reason. Nothing was stored. Try "
+            "again."
+        )
+
+
+def storage_error_of(error: BaseException) -> StorageFullError | StorageUnavailableError | None:
+    """Return the error for a disk that is full or cannot be used, if this is why another error was raised."""
+    if is_storage_full(error):
+        return StorageFullError()
+    return StorageUnavailableError() if is_storage_unavailable(error) else None
 
 
 class LakeConflictError(UnavailableError):

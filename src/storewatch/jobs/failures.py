@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from storewatch.domain.error_families import StorewatchError, UnavailableError, public_text
+from storewatch.domain.errors import storage_error_of
 
 _TEMPORARY: Final = (UnavailableError, ConnectionError, TimeoutError)
 # The clients of object stores are written in Rust, and their errors arrive only as text. These are the words of
@@ -17,8 +18,8 @@ _TEMPORARY_WORDS: Final = re.compile(
 
 
 def is_temporary(error: Exception) -> bool:
-    """Return whether a later attempt may succeed: after a locked database, a lost connection or a lost commit."""
-    return any(
+    """Return whether a later attempt may succeed: after a locked database, a full disk or a lost connection."""
+    return storage_error_of(error) is not None or any(
         isinstance(cause, _TEMPORARY)
         or (not isinstance(cause, StorewatchError) and _TEMPORARY_WORDS.search(str(cause)) is not None)
         for cause in _chain(error)
@@ -29,6 +30,8 @@ def reason_of(error: Exception) -> str:
     """Return the sentence that users read about a failure. Details that only operators need stay in the log."""
     if isinstance(error, StorewatchError):
         return public_text(error)
+    if (storage := storage_error_of(error)) is not None:
+        return public_text(storage)
     kind = type(error).__name__
     return f"The job failed because of an error in the service ({kind}); the log of the service has the details."
 

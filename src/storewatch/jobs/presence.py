@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -65,6 +65,12 @@ class Presence:
     def release_orphans(self, now: datetime) -> int:
         """Put the running jobs of workers that are not registered back into the queue. Return how many."""
         return self._catalog.workers.release_orphans(max_attempts=self._max_attempts, now=now)
+
+    def release_lost(self, running: Collection[str], now: datetime) -> int:
+        """Put the jobs that this worker holds and does not run back into the queue. Return how many."""
+        return self._catalog.jobs.release_lost(
+            self._worker.worker_id, running, max_attempts=self._max_attempts, now=now
+        )
 
     def leave(self, now: datetime) -> None:
         """Record that this worker has ended. Jobs that it still holds go back into the queue."""

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from storewatch.catalog import Catalog
 from storewatch.catalog.job_signals import JobSignals
 from storewatch.domain.enums import JobKind, JobState
-from storewatch.domain.error_families import StorewatchError
-from storewatch.domain.errors import CatalogUnavailableError
+from storewatch.domain.error_families import StorewatchError, UnavailableError
 from storewatch.jobs.failures import is_temporary, reason_of
 from storewatch.jobs.handler import JobHandler, Lane
 from storewatch.jobs.presence import Presence, new_worker
@@ -22,6 +21,8 @@ from storewatch.jobs.schedules import fire_due
 from storewatch.telemetry import JOB_RETRIES, JOB_SECONDS, bound
 
 log = logging.getLogger(__name__)
+
+_NOT_RECORDED: Final = object()
 
 
 class Runner(Protocol):
@@ -89,6 +90,7 @@ class Worker:
         self._signals: JobSignals | None = None  # from `start` on
         self._changed = threading.Condition()
         self._runs: set[RunningJob] = set()
+        self._may_hold_lost = False  # whether a claim or an end may be stored otherwise than this worker knows
         self._threads = [
             threading.Thread(target=self._dispatch, name="jobs", daemon=True),
             threading.Thread(target=self._watch, name="jobs-watch", daemon=True),
@@ -145,9 +147,10 @@ class Worker:
         try:
             while not self._stopping.is_set():
                 longest_s = self._log_errors(self._start_queued, "looking for jobs")
-                self._signals.wait(
-                    longest_s if isinstance(longest_s, float) else self._timing.check_queue.total_seconds()
-                )
+                if not isinstance(longest_s, float):
+                    self._may_hold_lost = True
+                    longest_s = self._timing.check_queue.total_seconds()
+                self._signals.wait(longest_s)
         finally:
             self._signals.close()
 
@@ -155,11 +158,22 @@ class Worker:
         """Start every queued job that can run now. Return how many seconds to wait for a signal, at most."""
         # The clock is read first: a retry that becomes due between the two queries must be in one of their results.
         now = self._clock()
+        if self._may_hold_lost:
+            self._release_lost(now)
         while self._start_next():
             pass
         retry_at = self._catalog.jobs.find_next_retry(now)
         longest_s = self._timing.check_queue.total_seconds()
         return longest_s if retry_at is None else min(longest_s, max(0.0, (retry_at - self._clock()).total_seconds()))
+
+    def _release_lost(self, now: datetime) -> None:
+        """Put jobs that this worker holds and does not run back into the queue.
+
+        Only the thread that claims jobs does this, so no claim is under way.
+        """
+        self._may_hold_lost = False
+        if released := self._presence.release_lost([run.job.job_id for run in self._running()], now):
+            log.warning("%d jobs queued again, because their claim or their end was not recorded", released)
 
     def _start_next(self) -> bool:
         """Start one queued job. Return False when no job waits for a free lane."""
@@ -178,7 +192,8 @@ class Worker:
         job, begun = run.job, time.perf_counter()
         with bound(job_id=job.job_id, request_id=job.request_id):
             try:
-                state = self._log_errors(lambda: self._try(run), "ending the job")
+                state = self._log_errors(lambda: self._try(run), "ending the job", otherwise=_NOT_RECORDED)
+                self._may_hold_lost |= state is _NOT_RECORDED
                 self._log_errors(lambda: self._runner.clean_up(job.job_id), "cleaning up")
             finally:
                 with self._changed:
@@ -243,14 +258,14 @@ class Worker:
         return JobState.FAILED if failed else None
 
     def _record_end(self, write: Callable[[], bool]) -> bool:
-        """Record how a job ended. While the catalog does not answer, try again until the worker stops."""
+        """Record how a job ended. While the catalog cannot be written, try again until the worker stops."""
         while True:
             try:
                 return write()
-            except CatalogUnavailableError as error:
+            except UnavailableError as error:
                 if self._stopping.wait(1):
                     raise
-                log.warning("the catalog does not answer, the end of a job waits to be recorded: %s", error)
+                log.warning("the catalog cannot be written, the end of a job waits to be recorded: %s", error)
 
     def _watch(self) -> None:
         """Check the running jobs and the other workers again and again, until the worker stops."""
@@ -298,10 +313,10 @@ class Worker:
         if fire_due(self._catalog, now) or released:
             self.wake()
 
-    def _log_errors(self, do: Callable[[], object], what: str) -> object:
-        """Call a function and return its value. Log an error and return None, so that the caller's loop goes on."""
+    def _log_errors(self, do: Callable[[], object], what: str, *, otherwise: object = None) -> object:
+        """Call a function and return its value. Log an error and return `otherwise`: the caller's loop goes on."""
         try:
             return do()
         except Exception:
             log.exception("%s failed; tried again", what)
-            return None
+            return otherwise

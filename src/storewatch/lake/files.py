@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import polars as pl
 from deltalake import ColumnProperties, WriterProperties, write_deltalake
-from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction
 
 from storewatch.domain.columns import DETAILED_OBSERVATIONS, DETAILS
@@ -81,21 +80,18 @@ def write_run(
 
     first_part: number of the first file. import_key: of all observations, if they have no such column.
     """
-    with tempfile.TemporaryDirectory(prefix="storewatch-") as scratch:
+    with storage.errors(), tempfile.TemporaryDirectory(prefix="storewatch-") as scratch:
         # Only deltalake's writer encodes times with DELTA_BINARY_PACKED and computes Delta's statistics. It writes a
         # separate table into the scratch folder; the log of that table lists the files.
         # Missing details are added after sorting, because they need no sorting.
         rows = with_details(pl.concat(sort_days(observations)), import_key)
-        try:
-            write_deltalake(
-                scratch,
-                rows.select(*DETAILED_OBSERVATIONS, *PARTITION),
-                partition_by=PARTITION,
-                mode="append",
-                writer_properties=WRITER,
-            )
-        except (DeltaError, OSError) as error:
-            raise storage.unusable(error) from error
+        write_deltalake(
+            scratch,
+            rows.select(*DETAILED_OBSERVATIONS, *PARTITION),
+            partition_by=PARTITION,
+            mode="append",
+            writer_properties=WRITER,
+        )
         log = Path(scratch, "_delta_log", f"{0:020}.json").read_text().splitlines()
         written: list[dict[str, Any]] = [line["add"] for line in map(json.loads, log) if "add" in line]
         loaded_ms = int(observations["loaded_at"].dt.epoch("ms").max())  # type: ignore[arg-type]

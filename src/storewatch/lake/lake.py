@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import uuid4
@@ -86,12 +87,13 @@ class Lake:
             raise
         if not files:
             return storage.open().version()
-        # Opened only now: while many rows were written, the log may have been shortened.
-        table = storage.open()
-        if import_key is not None:
-            before = Snapshot(version=table.version(), storage=storage, listing=listing(table))
-            Overwritten(storage).keep(before, files, write, import_key)
-        committed = storage.commit(table, files)
+        with storage.errors():
+            # Opened only now: while many rows were written, the log may have been shortened.
+            table = storage.open()
+            if import_key is not None:
+                before = Snapshot(version=table.version(), storage=storage, listing=listing(table))
+                Overwritten(storage).keep(before, files, write, import_key)
+            committed = storage.commit(table, files)
         assert committed is not None  # noqa: S101 - only the commit of a replacement can return None
         COMMIT_ROWS.observe(rows)
         COMMIT_SECONDS.observe(time.perf_counter() - begun)
@@ -99,8 +101,9 @@ class Lake:
 
     def snapshot(self, version: int | None = None) -> Snapshot:
         """Return the newest or the given version; a lake that does not exist yet is created empty."""
-        table = self._storage.open(version)
-        return Snapshot(version=table.version(), storage=self._storage, listing=listing(table))
+        with self._storage.errors():
+            table = self._storage.open(version)
+            return Snapshot(version=table.version(), storage=self._storage, listing=listing(table))
 
     def optimize(
         self,
@@ -116,9 +119,8 @@ class Lake:
         rewrite replaces exactly the files that it read. retention: snapshots older than this may lose files (whole
         hours, rounded up). progress: called with the number of days done and of all days to do.
         """
-        return optimize(
-            self._writable(), now=now, retention=retention, rows_at_once=self._rows_at_once, progress=progress
-        )
+        with self._writing() as storage:
+            return optimize(storage, now=now, retention=retention, rows_at_once=self._rows_at_once, progress=progress)
 
     def compact(self, *, kept: timedelta = COMPACTED_KEPT) -> int:
         """Merge the newest small files of every day that has many of them. Return how many days were merged.
@@ -127,21 +129,24 @@ class Lake:
         rewrites a row log2(commits / 16) times. Only repeats among the merged files are dropped.
         kept: how long the merged files can still be read.
         """
-        return compact(self._writable(), rows_at_once=self._rows_at_once, kept=kept)
+        with self._writing() as storage:
+            return compact(storage, rows_at_once=self._rows_at_once, kept=kept)
 
     def tidy(self, *, log_kept: timedelta = LOG_KEPT) -> int:
         """Delete the files that `compact` no longer keeps, and shorten the log. Return how many files were deleted.
 
         For a process that appends all the time, after some hundred commits. log_kept: younger versions stay readable.
         """
-        return tidy(self._writable(), log_kept=log_kept)
+        with self._writing() as storage:
+            return tidy(storage, log_kept=log_kept)
 
     def delete(self, choice: Choice) -> Removed:
         """Delete the chosen observations, and repeated loads of them, in one commit.
 
         Older snapshots can still be read until the files are vacuumed (the retention of `optimize`).
         """
-        return remove(self._writable(), choice)
+        with self._writing() as storage:
+            return remove(storage, choice)
 
     def undo(self, import_key: int, is_undone: Callable[[int], bool]) -> Removed:
         """Delete the observations of an import and restore those that it replaced, in one commit.
@@ -150,25 +155,27 @@ class Lake:
         were loaded later stay, and nothing is restored where the import's own observation is no longer in the lake. A
         second call does nothing. is_undone: whether another import, by its key, was undone or never finished.
         """
-        storage = self._writable()
-        return remove(storage, OfImport(import_key=import_key), Overwritten(storage).restoring(import_key, is_undone))
+        with self._writing() as storage:
+            kept = Overwritten(storage).restoring(import_key, is_undone)
+            return remove(storage, OfImport(import_key=import_key), kept)
 
     def drop_files(self, paths: pl.Series) -> int:
         """Take files out of the lake that cannot be read, with their observations, in one commit; return its version.
 
         Raises LakeConflictError when another process replaced one of them meanwhile.
         """
-        storage = self._writable()
-        table = storage.open()
-        files = listing(table)
-        version = storage.commit(table, [], files.filter(pl.col("path").is_in(paths.implode())), deleting=True)
+        with self._writing() as storage:
+            table = storage.open()
+            files = listing(table)
+            version = storage.commit(table, [], files.filter(pl.col("path").is_in(paths.implode())), deleting=True)
         if version is None:
             raise LakeConflictError("Another process replaced a damaged file meanwhile. Check the lake again.")
         return version
 
     def forget_overwritten(self, is_kept: Callable[[int], bool]) -> int:
         """Delete the files kept to undo imports, except those of the kept imports (by key). Return how many files."""
-        return Overwritten(self._writable()).forget(is_kept)
+        with self._writing() as storage:
+            return Overwritten(storage).forget(is_kept)
 
     def move_store(self, source: str, target: str) -> int:
         """Move all observations of a store to another id, in one commit. Return how many were moved.
@@ -178,12 +185,14 @@ class Lake:
         everything = TimeRange(store_ids=(source,), from_us=-ALL_TIME_US, to_us=ALL_TIME_US)
         moved = pl.lit(target).alias("store_id")
         restoring = lambda _, gone: (gone.height, gone.with_columns(moved))  # noqa: E731
-        return remove(self._writable(), everything, restoring).observations
+        with self._writing() as storage:
+            return remove(storage, everything, restoring).observations
 
     def files_unused(self, retention: timedelta) -> int:
         """Count the files that `optimize` with this retention would delete now, without the files of killed writers."""
         hours = math.ceil(retention / timedelta(hours=1))
-        return len(self._storage.open().vacuum(hours, enforce_retention_duration=False))
+        with self._storage.errors():
+            return len(self._storage.open().vacuum(hours, enforce_retention_duration=False))
 
     def rows_before(self, day: date) -> int:
         """Count the observations that `delete_before` would delete, repeats included."""
@@ -194,7 +203,14 @@ class Lake:
 
         Older snapshots can still be read until the files are vacuumed (the retention of `optimize`).
         """
-        return delete_before(self._writable(), day)
+        with self._writing() as storage:
+            return delete_before(storage, day)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Storage]:
+        """Return the storage for changes in the block; their errors become those of the lake."""
+        with self._storage.errors():
+            yield self._writable()
 
     def _writable(self) -> Storage:
         if self._read_only:

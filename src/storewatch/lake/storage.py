@@ -4,8 +4,8 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -122,7 +122,8 @@ class Storage:
                 ) from error
             raise self.unusable(error) from error
         if self.folder is not None:
-            check_log(self.folder, table.version())
+            with self.errors():
+                check_log(self.folder, table.version())
         if table.metadata().partition_columns != PARTITION or table.schema() not in (DELTA_SCHEMA, FIRST_SCHEMA):
             raise LakeUnavailableError(
                 f"{self.url} is a Delta table, but not a lake of storewatch. Choose an empty folder."
@@ -136,9 +137,22 @@ class Storage:
         what = "folder and its permissions" if self.folder else "URL, its credentials and that the bucket exists"
         return LakeUnavailableError(f"The lake {self.url} cannot be used ({first_line(error)}). Check the {what}.")
 
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn errors of the disk, the object store and Delta in the block into those of the lake.
+
+        Raises LakeConflictError when another writer was faster, else the error of `unusable`.
+        """
+        try:
+            yield
+        except CommitFailedError as error:
+            raise LakeConflictError("Another writer committed to the lake first. Try again.") from error
+        except (DeltaError, OSError) as error:
+            raise self.unusable(error) from error
+
     def put(self, path: str, data: bytes) -> None:
         """Write a new file durably. It becomes part of the table only when it is committed."""
-        try:
+        with self.errors():
             if self.folder is None:
                 handler = DeltaFileSystemHandler(table_uri=self.delta_url, options=self.options)
                 stream = handler.open_output_stream(path)
@@ -155,8 +169,6 @@ class Storage:
             if target.parent.name not in self.synced:
                 _sync(self.folder)
                 self.synced.add(target.parent.name)
-        except (OSError, DeltaError) as error:
-            raise self.unusable(error) from error
 
     def remove(self, paths: Iterable[str]) -> None:
         """Delete files that were never committed. A file that cannot be deleted now is vacuumed later."""

@@ -27,11 +27,10 @@ from storewatch.domain.error_families import (
     UnavailableError,
     UnsupportedError,
     family_of,
-    is_storage_full,
     problem_name,
     public_text,
 )
-from storewatch.domain.errors import InvalidKeyError, StorageFullError
+from storewatch.domain.errors import InvalidKeyError, StorageFullError, storage_error_of
 from storewatch.domain.media_types import PROBLEM
 from storewatch.telemetry import current_request_id
 from storewatch.web.store_paths import ID_SLASH
@@ -162,8 +161,8 @@ def problem_of(error: StorewatchError) -> JSONResponse:
 
 def problem_of_unexpected(error: Exception) -> JSONResponse:
     """Return the problem document for an error that no code raises on purpose."""
-    if is_storage_full(error):
-        return problem_of(StorageFullError())
+    if (storage := storage_error_of(error)) is not None:
+        return problem_of(storage)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed; its log has the reason.")
 
 
@@ -197,8 +196,9 @@ def install_problems(service: FastAPI) -> None:
             headers["Allow"] = ", ".join(sorted(_methods(service.routes, request.scope)))
             if request.method == "OPTIONS":
                 return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
-        if is_storage_full(error):  # FastAPI answers 400 for any error while it stores the parts of a form
-            return problem_of(StorageFullError())
+        # FastAPI answers 400 for any error while it stores the parts of a form.
+        if (storage := storage_error_of(error)) is not None:
+            return problem_of(storage)
         path = request.url.path.replace(ID_SLASH, "/")
         detail = f"{request.method} {path}: {error.detail}. GET / lists the endpoints."
         response = problem(error.status_code, f"http-{error.status_code}", detail)

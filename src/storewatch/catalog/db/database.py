@@ -16,6 +16,7 @@ from storewatch.domain.errors import CatalogUnavailableError, InvalidInputError,
 MIGRATION_LOCK: Final = 0x73746F7265  # "store" in ASCII; any number that no other program locks in this database
 LOCK_WAIT_SECONDS: Final = 30
 CONNECT_WAIT_SECONDS: Final = 10
+READ_ONLY: Final = "25006"  # the SQLSTATE of a write in a transaction that may only read
 
 
 @contextmanager
@@ -24,13 +25,24 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
     try:
         with engine.begin() as connection:
             yield connection
-    except (OperationalError, InterfaceError) as error:
+    except DBAPIError as error:
+        if not _is_unavailable(error):
+            raise
         if is_storage_full(error):
             raise StorageFullError from error
         reason = _hide_password(engine.url, " ".join(str(error.orig).split()))
         raise CatalogUnavailableError(
             f"The database {_display(engine.url)} cannot be used now: {reason}. Check it and try again."
         ) from error
+
+
+def _is_unavailable(error: DBAPIError) -> bool:
+    """Return whether the database does not answer or cannot be used now, rather than that a statement is wrong.
+
+    A standby, or a server that was set to read only, is an internal error for psycopg.
+    """
+    is_read_only = getattr(error.orig, "sqlstate", None) == READ_ONLY
+    return is_read_only or isinstance(error, OperationalError | InterfaceError)
 
 
 # With PostgreSQL's default, READ COMMITTED, each query could see another state.
