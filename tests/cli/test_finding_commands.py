@@ -15,6 +15,10 @@ TOTALS = (
     "(business time)."
 )
 TOO_FEW = "Too few stores are open at the same time to know whether the feed was silent."
+DOCTOR_RULE = (
+    "The polls of the 31 days before as_of are examined, whatever the windows are. A finding needs at least 5 openings "
+    "or closings that polls decide, and more than 60% of them contrary."
+)
 CLOSURE = ("--from", "2023-01-23T16:15Z", "--to", "2023-01-23T17:00Z")
 
 
@@ -31,7 +35,7 @@ def bring(home: Path, name: str, *lines: str) -> None:
 
 def test_outages_are_printed_longest_first(home: Path) -> None:
     assert printed(home, "outages") == [
-        "last_week: 2023-01-16 18:00 to 2023-01-23 18:00 UTC, 3 stores, policy fill (168 h)",
+        "rolling_7_days: 2023-01-16 18:00 to 2023-01-23 18:00 UTC, 3 stores, policy fill (168 h)",
         TOO_FEW,
         "store  start (local)       down  position     state    cause",
         "cafe   2023-01-23 11:15  45 min  early close  ongoing",
@@ -80,7 +84,7 @@ def test_outages_as_data_are_all_of_them(home: Path, tmp_path: Path) -> None:
         assert storewatch(home, "outages", "--output", tmp_path / name).returncode == 0
     assert (tmp_path / "o.csv").read_text().splitlines() == table
     assert storewatch(home, "outages", "--output", f"{tmp_path}/").returncode == 0
-    assert (tmp_path / "storewatch_2023-01-23_last-week_outages.csv").read_text().splitlines() == table
+    assert (tmp_path / "storewatch_2023-01-23_rolling-7-days_outages.csv").read_text().splitlines() == table
     for wrong in (("--format", "pdf"), ("--output", tmp_path / "o.xlsx")):
         assert mistake(home, "outages", *wrong).startswith("--format: This command writes json, ndjson, wide_csv")
 
@@ -102,7 +106,10 @@ def test_doctor_prints_evidence_correction_and_effect(home: Path) -> None:
     assert "availability" in lines[3]
     assert ", open 240 h -> 210 h, " in lines[3]
     assert " -> 100.00 %" in lines[3]
-    assert lines[4] == ("1 finding on 1 of 4 stores, 2022-12-24 18:00 to 2023-01-23 18:00 UTC; nothing was changed.")
+    assert lines[4:6] == [
+        f"1 finding on 1 of 4 stores; nothing was changed. {DOCTOR_RULE} Here as_of is 2023-01-23 18:00 UTC.",
+        "Effects are those on rolling_30_days, 2022-12-24 18:00 to 2023-01-23 18:00 UTC.",
+    ]
 
 
 def test_silences_beyond_the_longest_are_counted(home: Path) -> None:
@@ -144,7 +151,7 @@ def test_doctor_prints_a_finding_of_most_stores_once(home: Path) -> None:
 
 
 def test_doctor_without_findings_prints_that_nothing_contradicts_the_hours(home: Path) -> None:
-    sentence = "Nothing contradicts the hours of the 3 stores, 2022-12-24 18:00 to 2023-01-23 18:00 UTC."
+    sentence = f"Nothing contradicts the hours of the 3 stores. {DOCTOR_RULE} Here as_of is 2023-01-23 18:00 UTC."
     assert printed(home, "doctor") == [
         sentence,
         "1 of the 3 stores in hours, zones or labels has no polls: ghost",

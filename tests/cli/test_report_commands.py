@@ -114,7 +114,7 @@ def test_folder_gets_a_file_with_a_good_name(home: Path, tmp_path: Path) -> None
     (tmp_path / "out").mkdir()
     options = ("--windows", "last_week", "--rolling", "--by", "day", "--format", "xlsx")
     done = storewatch(home, "report", *options, "--output", f"{tmp_path}/out/")
-    file = tmp_path / "out" / "storewatch_2023-01-23_last-week_by-day.xlsx"
+    file = tmp_path / "out" / "storewatch_2023-01-23_rolling-7-days_by-day.xlsx"
     assert (done.returncode, done.stdout, done.stderr) == (0, "", f"3 stores written to {file}\n")
     assert openpyxl.load_workbook(file).sheetnames[0] == "Summary"
     assert noted(home)[-1] == ("report.download", str(file))

@@ -26,12 +26,14 @@ def test_roll_up_sums_before_it_divides() -> None:
     assert summed.totals_us.tolist() == [10, 100, 7, 6]
     assert float(summed.measures.availability) == 100 / 110
     assert (summed.median, summed.p5, summed.p95) == pytest.approx((0.5, 0.05, 0.95))
-    assert summed.without_downtime == pytest.approx(2 / 3)
+    # The first one of the two stores with known time was never down.
+    assert (summed.without_downtime, summed.without_known_time) == (1 / 2, 2)
 
 
 def test_roll_up_of_no_store_is_empty() -> None:
     summed = roll_up(np.zeros((0, 4), np.int64))
     assert all(math.isnan(value) for value in (summed.median, summed.p5, summed.p95, summed.without_downtime))
+    assert summed.without_known_time == 0
 
 
 @pytest.mark.parametrize(

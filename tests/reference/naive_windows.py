@@ -16,10 +16,9 @@ Span = tuple[int, int]
 ROLLING = {
     "last_hour": HOUR,
     "last_day": DAY,
-    "last_week": 7 * DAY,
-    "last_7_days": 7 * DAY,
-    "last_30_days": 30 * DAY,
-    "last_90_days": 90 * DAY,
+    "rolling_7_days": 7 * DAY,
+    "rolling_30_days": 30 * DAY,
+    "rolling_90_days": 90 * DAY,
 }
 
 

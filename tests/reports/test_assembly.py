@@ -1,6 +1,7 @@
 """Reports against the naive twin: windows, buckets, roll-ups, groups, comparisons and selections of a real world."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -86,9 +87,9 @@ def number(ratio: Fraction | None) -> float | None:
 
 def spread(parts: Sequence[dict[str, int]]) -> dict[str, Any]:
     known = sorted(part["up"] / (part["up"] + part["down"]) for part in parts if part["up"] + part["down"])
-    opened = [part for part in parts if sum(part.values())]
-    without = sum(part["down"] == 0 for part in opened) / len(opened) if opened else None
-    return dict(zip(SPREAD, [*(quantile(known, share) for share in (0.5, 0.05, 0.95)), without], strict=True))
+    without = known.count(1) / len(known) if known else None
+    shares = [*(quantile(known, share) for share in (0.5, 0.05, 0.95)), without]
+    return dict(zip(SPREAD, [*shares, len(parts) - len(known)], strict=True))
 
 
 def quantile(ordered: list[float], share: float) -> float | None:
@@ -139,15 +140,23 @@ def test_figures_of_stores_in_windows_are_those_of_the_twin(world: Installation,
 def test_buckets_are_those_of_the_twin_and_add_up_to_the_window(world: Installation, by: str) -> None:
     windows = ["last_week", DATES] if by != "hour" else ["last_week"]
     found = compute(world, windows=windows, by=by, **MODES[0])
-    expected, together = [], {}
+    expected, together, wholes = [], {}, Counter[tuple[int, datetime]]()
     for store_id in GIVEN:
         for window in windows:
-            cut = naive_windows.buckets(by, zone_of(store_id), span_of(window, zone_of(store_id)))
+            begin_us, end_us = span_of(window, zone_of(store_id))
+            cut = naive_windows.buckets(by, zone_of(store_id), (begin_us, end_us))
+            whole = dict(naive_windows.buckets(by, zone_of(store_id), (begin_us - 32 * DAY_US, end_us + 32 * DAY_US)))
             for start, (from_us, to_us) in cut:
                 own = sums(store_id, MODES[0], from_us, to_us)
-                named = {"store_id": store_id, "window": window, "bucket": start}
+                named = {
+                    "store_id": store_id,
+                    "name": GIVEN[store_id].labels.get("name"),
+                    "window": window,
+                    "bucket": start,
+                }
                 expected.append(named | {"from_at": instant_of(from_us), "to_at": instant_of(to_us)} | figures([own]))
                 together.setdefault((windows.index(window), start), []).append(own)
+                wholes[windows.index(window), start] += whole[start] == (from_us, to_us)
     assert_rows(found[ReportTable.BUCKETS], expected)
     of_windows = found[ReportTable.BUCKETS].group_by("store_id", "window", maintain_order=True)
     microseconds = [f"{status}_us" for status in STATUSES]
@@ -156,7 +165,12 @@ def test_buckets_are_those_of_the_twin_and_add_up_to_the_window(world: Installat
         found[ReportTable.STORES].select("store_id", "window", *microseconds),
     )
     trend = [
-        {"window": windows[window], "bucket": start, "stores": sum(sum(part.values()) > 0 for part in parts)}
+        {
+            "window": windows[window],
+            "bucket": start,
+            "partial": wholes[window, start] < len(GIVEN),
+            "stores": sum(sum(part.values()) > 0 for part in parts),
+        }
         | figures(parts)
         for (window, start), parts in sorted(together.items())
     ]
@@ -388,7 +402,7 @@ def test_empty_window_has_no_buckets_and_no_time(world: Installation) -> None:
 
 
 def test_rolling_week_is_the_classic_one(world: Installation) -> None:
-    asked = {"format": "json", "windows": ["last_hour", "last_day", "last_week"], "rolling": True}
+    asked = {"format": "json", "windows": ["last_hour", "last_day", "rolling_7_days"]}
     named, classic = tables(world, read_request(asked)), tables(world, ReportRequest())
     names = ["store_id", "window", "from_at", "to_at", *FIGURES]
     assert_frame_equal(named[ReportTable.STORES].select(names), classic[ReportTable.STORES].select(names))

@@ -15,7 +15,7 @@ from storewatch.cli.tables import aligned, percent
 from storewatch.domain.clock_words import duration_words
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.errors import InvalidParameterError
-from storewatch.domain.instants import MINUTE_US, SECOND_US
+from storewatch.domain.instants import MINUTE_US, SECOND_US, instant_of
 from storewatch.domain.plurals import counted
 
 if TYPE_CHECKING:
@@ -43,44 +43,45 @@ _FORMATS: Final = ("json", "ndjson", "wide_csv")
 def outages(context: typer.Context, output: Output = "-", home: Home = None) -> None:
     """List the outages of a window, the longest first, and outages that many stores had together.
 
-    Without --windows the window is the week before the newest poll. With --format (json, ndjson, wide_csv) all
-    outages are written as data.
+    Without --windows the window is rolling_7_days, the 7 x 24 hours before the newest poll. With --format (json,
+    ndjson, wide_csv) all outages are written as data.
 
     \b
     Example: storewatch outages --min-duration 15m --label owner=acme
     Example: storewatch outages --windows yesterday --format wide_csv --output outages.csv
     """
-    _run(_with_window(context.obj, "last_week"), "outages", output, home, _print_outages)
+    _run(_with_window(context.obj, "rolling_7_days"), "outages", output, home, _print_outages)
 
 
 def doctor(context: typer.Context, output: Output = "-", home: Home = None) -> None:
     """List the stores with polls that contradict their hours, the hours that would fit, and the effect on the report.
 
-    Nothing is changed. Without --windows the window is the 30 days before the newest poll. After the findings
+    Nothing is changed. The polls of the 31 days before the newest poll are examined, as in reports. The effect is that
+    on the first window; without --windows it is rolling_30_days. After the findings
     come the stores that have no polls, no hours, or a default or older value because their rows were rejected.
 
     \b
     Example: storewatch doctor --label owner=acme
     Example: storewatch doctor --format json --output doctor.json
     """
-    _run(_with_window(context.obj, "last_30_days"), "doctor", output, home, _print_doctor)
+    _run(_with_window(context.obj, "rolling_30_days"), "doctor", output, home, _print_doctor)
 
 
 def rates(context: typer.Context, output: Output = "-", home: Home = None) -> None:
     """Show how often stores go down and how long for, how sure that is, and what more polls would tell.
 
     The rates are of all stores, and of each group with --group-by, from the polls of the last 31 days. The table of
-    polls is of a typical store in one window, without --windows the week before the newest poll.
+    polls is of a typical store in one window, without --windows rolling_7_days.
 
     \b
     Example: storewatch rates --group-by brand
     Example: storewatch rates --labels owner=acme --format json --output rates.json
     """
-    _run(_with_window(context.obj, "last_week"), "sampling", output, home, _print_rates, table="rates")
+    _run(_with_window(context.obj, "rolling_7_days"), "sampling", output, home, _print_rates, table="rates")
 
 
 def _with_window(options: OptionValues, window: str) -> OptionValues:
-    return options if "windows" in options else {"windows": [window], "rolling": True} | options
+    return options if "windows" in options else {"windows": [window]} | options
 
 
 def _run(
@@ -258,6 +259,8 @@ def _limits(low: float | None, high: float | None, write: "Callable[[float | Non
 
 
 def _print_doctor(content: "Content") -> Iterator[str]:
+    from storewatch.reports.exports.wording import doctor_rule
+
     found = content.tables[ReportTable.DOCTOR].read()
     for finding in found.iter_rows(named=True):
         what = finding["finding"].replace("_", " ")
@@ -265,20 +268,24 @@ def _print_doctor(content: "Content") -> Iterator[str]:
             yield f"all stores: {what}"
             yield f"  evidence    {finding['evidence']}"
             continue
-        yield f"{finding['store_id']}: {what} ({percent(finding['confidence'], 0)} sure)"
+        name = f" ({finding['name']})" if finding["name"] else ""
+        yield f"{finding['store_id']}{name}: {what} ({percent(finding['confidence'], 0)} sure)"
         yield f"  evidence    {finding['evidence']}"
         yield f"  correction  {finding['correction'] or 'none known'}"
         if finding["correction"] is not None:
             yield _effect(finding)
-    first = content.tables[ReportTable.SUMMARY].read().row(0, named=True)
     of_stores = found.drop_nulls("store_id")
     findings = f"{counted(of_stores.height, 'finding')} on {of_stores['store_id'].n_unique():,} of "
     if of_stores.is_empty():
         findings = "Nothing contradicts the hours of the "
+    as_of = instant_of(content.as_of_us)
     yield (
-        f"{findings}{counted(first['stores'], 'store')}, {_utc(first['from_at'])} to {_utc(first['to_at'])} UTC"
-        f"{'' if of_stores.is_empty() else '; nothing was changed'}."
+        f"{findings}{counted(content.stores, 'store')}{'' if of_stores.is_empty() else '; nothing was changed'}. "
+        f"{doctor_rule()} Here as_of is {_utc(as_of)} UTC."
     )
+    first = content.tables[ReportTable.SUMMARY].read().row(0, named=True)
+    if not of_stores.is_empty():
+        yield f"Effects are those on {first['window']}, {_utc(first['from_at'])} to {_utc(first['to_at'])} UTC."
     if content.input_gaps is not None:
         yield from content.input_gaps.lines()
 

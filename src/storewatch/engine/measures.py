@@ -37,8 +37,8 @@ class RollUp:
     """One window over all stores: ratios of sums, and the distribution of the stores.
 
     totals_us: int64[4]. median, p5, p95: of the availability of the stores where it is known (linear interpolation).
-    without_downtime: the share of stores without downtime among the stores with business time other than planned time.
-    Each is NaN if no store counts for it.
+    without_downtime: the share of stores without downtime among the stores with known time. Each is NaN if no store
+    has any. without_known_time: the number of stores that have none.
     """
 
     totals_us: Int64s
@@ -47,6 +47,7 @@ class RollUp:
     p5: float
     p95: float
     without_downtime: float
+    without_known_time: int
 
 
 def measure(totals_us: Int64s) -> Measures:
@@ -65,10 +66,10 @@ def measure(totals_us: Int64s) -> Measures:
 def roll_up(totals_us: Int64s) -> RollUp:
     """Sum one window over stores. totals_us: int64[S,4]. An int64 of microseconds holds 292,000 store-years."""
     stores = measure(totals_us)
-    known = stores.availability[~np.isnan(stores.availability)]
+    is_known = ~np.isnan(stores.availability)
+    known = stores.availability[is_known]
     p5, median, p95 = np.quantile(known, (0.05, 0.5, 0.95)) if len(known) else (np.nan,) * 3
-    open_stores = stores.business_us > totals_us[:, Status.PLANNED]
-    untroubled = open_stores & (totals_us[:, Status.DOWN] == 0)
+    untroubled = is_known & (totals_us[:, Status.DOWN] == 0)
     summed = totals_us.sum(axis=0)
     return RollUp(
         totals_us=summed,
@@ -76,7 +77,8 @@ def roll_up(totals_us: Int64s) -> RollUp:
         median=float(median),
         p5=float(p5),
         p95=float(p95),
-        without_downtime=float(untroubled.sum() / open_stores.sum()) if open_stores.any() else float("nan"),
+        without_downtime=float(untroubled.sum() / len(known)) if len(known) else float("nan"),
+        without_known_time=len(totals_us) - len(known),
     )
 
 

@@ -158,7 +158,9 @@ def _input_gaps(context: ReportContext, catalog: Catalog, *, chooses: bool) -> I
 
 def _bucket_and_section_collectors(context: ReportContext, catalog: Catalog) -> list[SectionCollector]:
     by = context.request.by
-    buckets: list[SectionCollector] = [] if by is None else [BucketCollector.of(context, by)]
+    buckets: list[SectionCollector] = []
+    if by is not None:
+        buckets = [BucketCollector.of(context, by, label_values(context, catalog, NAME))]
     return buckets + section_collectors(context, catalog)
 
 

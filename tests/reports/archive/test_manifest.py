@@ -121,7 +121,7 @@ def test_change_that_matters_is_shown_with_the_first_line_that_differs(
     assert found.changed == (f"stores, hours, closures and annotations: version {before} then, {now} now",)
     assert found.difference is not None
     assert found.difference.startswith("line 3: 'cafe,0.0,2.25,2.25,0.0,0.75,0.75' in the file, 'cafe,0.0,")
-    assert "last_week: down_seconds" in " ".join(found.figures)
+    assert "rolling_7_days: down_seconds" in " ".join(found.figures)
 
 
 @pytest.mark.parametrize("form", ReportFormat)
@@ -130,7 +130,7 @@ def test_figures_that_changed_are_shown_for_every_form(app: Installation, tmp_pa
     manifest = made(app, file, format=form)
     add_closure(app)
     figures = again(app, manifest, file).figures
-    assert "last_week: planned_seconds 0.0 then, 1800.0 now" in figures
+    assert "rolling_7_days: planned_seconds 0.0 then, 1800.0 now" in figures
     assert "last_day: down_seconds 4500.0 then, 1800.0 now" in figures
     assert not [changed for changed in figures if changed.startswith("last_hour: down_seconds")]
 

@@ -25,6 +25,7 @@ from storewatch.stores.gaps import InputGaps
 AS_OF = datetime(2023, 1, 25, 18, 13, 22, 479_220, tzinfo=UTC)
 FIRST_DAY = datetime(2023, 1, 18)  # noqa: DTZ001 - what the store's clock reads
 DAYS = 7
+PARTIAL_US = 0  # the part of the trend that begins here is marked as partial
 VERSIONS = Versions(lake=12, catalog=34, tzdata="2026.1", software="1.0.0")
 GAPS = InputGaps(
     named=4,
@@ -124,7 +125,7 @@ def empty_content(**asked: Any) -> Content:
 
 def classic_content() -> Content:
     """Make the classic report of two stores: minutes and hours that round up, down and not at all."""
-    lengths = {"last_hour": HOUR_US, "last_day": DAY_US, "last_week": 7 * DAY_US}
+    lengths = {"last_hour": HOUR_US, "last_day": DAY_US, "rolling_7_days": 7 * DAY_US}
     down = {"=1+1": (300_000, 18_000_001, 0), "store": (61_000_000, 3_618_000_000, 90_061_000_000)}
     rows = [
         {
@@ -154,7 +155,7 @@ def classic_content() -> Content:
 
 def many_content(stores: int, folder: Path | None = None, rows_at_once: int = 50_000, **asked: Any) -> Content:
     """Make a report of many stores and three windows, for measurements: random figures, always the same."""
-    windows = {"last_hour": HOUR_US, "last_day": DAY_US, "last_week": 7 * DAY_US}
+    windows = {"last_hour": HOUR_US, "last_day": DAY_US, "rolling_7_days": 7 * DAY_US}
     asked = {"policy": PolicyName.OBSERVED, "format": ReportFormat.XLSX, "windows": tuple(windows)} | asked
     chance = np.random.default_rng(4)
     made = ContentTable(schema=content.STORE_FIGURES, folder=folder)
@@ -444,7 +445,8 @@ def _spread(groups: list[tuple[str | None, list[str]]]) -> list[dict[str, Any]]:
                 {"group": group, "window": window, "stores": len(ids)}
                 | figures(_sum(each))
                 | {"availability_median": median, "availability_p5": p5, "availability_p95": p95}
-                | {"share_without_downtime": sum(totals[0] == 0 for totals in each) / len(each)}
+                | {"share_without_downtime": known.count(1) / len(known) if known else None}
+                | {"stores_without_known_time": len(each) - len(known)}
             )
     return rows
 
@@ -468,7 +470,12 @@ def _split(buckets: list[tuple[int, int]]) -> list[tuple[str, int, int]]:
 
 def _buckets(ids: list[str], buckets: list[tuple[int, int]]) -> list[dict[str, Any]]:
     return [
-        {"store_id": store_id, "window": window, "bucket": FIRST_DAY + timedelta(microseconds=from_us)}
+        {
+            "store_id": store_id,
+            "name": STORES[store_id][0],
+            "window": window,
+            "bucket": FIRST_DAY + timedelta(microseconds=from_us),
+        }
         | {"from_at": _instant(from_us, STORES[store_id][1]), "to_at": _instant(to_us, STORES[store_id][1])}
         | figures(totals_of(store_id, from_us, to_us))
         for store_id in ids
@@ -478,7 +485,12 @@ def _buckets(ids: list[str], buckets: list[tuple[int, int]]) -> list[dict[str, A
 
 def _trend(ids: list[str], buckets: list[tuple[int, int]]) -> list[dict[str, Any]]:
     return [
-        {"window": window, "bucket": FIRST_DAY + timedelta(microseconds=from_us), "stores": len(ids)}
+        {
+            "window": window,
+            "bucket": FIRST_DAY + timedelta(microseconds=from_us),
+            "partial": from_us == PARTIAL_US,
+            "stores": len(ids),
+        }
         | figures(_sum(totals_of(store_id, from_us, to_us) for store_id in ids))
         for window, from_us, to_us in _split(buckets)
     ]
@@ -556,6 +568,7 @@ def _mass_outages() -> list[dict[str, Any]]:
 def _doctor(ids: list[str]) -> list[dict[str, Any]]:
     finding = {
         "store_id": "tokyo-1",
+        "name": STORES["tokyo-1"][0],
         "finding": "closes_early",
         "evidence": "Inactive in the last 75 minutes on 5 of 7 days.",
         "correction": "Close at 19:45 instead of 21:00 on all days.",

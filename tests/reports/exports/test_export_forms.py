@@ -127,6 +127,7 @@ EXCEL_TITLES = {
     "availability_p5": "5th percentile",
     "availability_p95": "95th percentile",
     "share_without_downtime": "Stores without downtime",
+    "stores_without_known_time": "Stores without known time",
 }
 
 
@@ -215,7 +216,7 @@ def test_each_row_names_the_stores_of_the_report(form: ReportFormat, tmp_path: P
         "with_outages": True,
         "worst": 3,
     }
-    names = ["report_timezone", "rolling", "report_target", "min_duration", "selection"]
+    names = ["report_timezone", "report_target", "min_duration", "selection"]
 
     def stamps(**more: Any) -> tuple[Any, ...]:
         file = write(whole_content(format=form, table=ReportTable.GROUPS, **more), tmp_path)
@@ -224,9 +225,9 @@ def test_each_row_names_the_stores_of_the_report(form: ReportFormat, tmp_path: P
 
     own = "each store's own"
     selection = "4 store_ids; labels brand=acme, city==Köln; zone Asia/Tokyo; with_outages; worst 3"
-    assert stamps(rolling=True, **asked) == (own, True, 99.5, "5m", selection)
+    assert stamps(**asked) == (own, 99.5, "5m", selection)
     none = stamps(timezone="Europe/Berlin", target=None, min_duration=None)
-    assert none == ("Europe/Berlin", False, None, None, None)
+    assert none == ("Europe/Berlin", None, None, None)
 
 
 @pytest.mark.parametrize("form", [ReportFormat.WIDE_CSV, ReportFormat.PARQUET])
@@ -281,7 +282,7 @@ def test_header_states_the_report_and_its_versions() -> None:
 
 def test_header_states_every_member_of_the_request_but_its_form() -> None:
     shown = header(whole_content())
-    form = {"format", "table", "paper", "raw_text", "allow_unknown"}
+    form = {"format", "table", "paper", "raw_text", "allow_unknown", "rolling"}  # rolling is read into windows
     members = {*ReportRequest.model_fields, "max_gap_seconds"} - {"max_gap", *form}
     assert members <= {*shown, *shown["selection"]}
 

@@ -15,7 +15,7 @@ from storewatch.domain.errors import InvalidParameterError
 from storewatch.domain.instants import DAY_US, HOUR_US, instant_us
 from storewatch.reports.request.parameters import MAX_WINDOWS
 from storewatch.reports.request.request import ReportRequest, read_request
-from storewatch.reports.request.window_names import ALWAYS_ROLLING, PRESETS, ROLLING_US
+from storewatch.reports.request.window_names import CALENDAR, ROLLING_US
 from storewatch.reports.request.windows import cut, resolve_windows
 
 BERLIN = "Europe/Berlin"
@@ -56,7 +56,7 @@ ENDS = (
 @example((BERLIN, instant_us(datetime(2024, 3, 31, 23, 30, tzinfo=UTC))))
 def test_calendar_presets_and_the_periods_before_are_those_of_the_twin(moment: tuple[str, int]) -> None:
     zone, as_of_us = moment
-    names = [name for name in PRESETS if name not in ALWAYS_ROLLING]
+    names = CALENDAR
     expected = {name: naive_windows.calendar(name, zone, as_of_us) for name in names}
     found = [spans(asked(*names[at : at + MAX_WINDOWS]), as_of_us, zone) for at in range(0, len(names), MAX_WINDOWS)]
     assert {name: each for part in found for name, each in part.items()} == expected
@@ -107,7 +107,14 @@ def test_period_is_the_interval_of_its_dates_and_the_preset_seen_from_the_next_o
 def test_rolling_presets_are_lengths_of_time_before_the_reports_now(moment: tuple[str, int]) -> None:
     zone, as_of_us = moment
     expected = {name: naive_windows.rolling(name, as_of_us) for name in ROLLING_US}
-    assert spans(asked(*ROLLING_US, rolling=True), as_of_us, zone) == expected
+    assert spans(asked(*ROLLING_US), as_of_us, zone) == expected
+
+
+def test_rolling_replaces_calendar_windows_by_rolling_ones_of_other_names() -> None:
+    older = asked("last_hour", "last_week", "last_7_days", "last_30_days", "last_90_days", "2023-01", rolling=True)
+    newer = asked("last_hour", "rolling_7_days", "rolling_30_days", "rolling_90_days", "2023-01")
+    assert older == newer
+    assert asked("last_week").windows == ("last_week",)
 
 
 @given(moments(), st.sampled_from(Breakdown), st.integers(0, 40 * DAY_US))
@@ -123,6 +130,9 @@ def test_buckets_are_those_of_the_twin_and_fill_the_window(
     expected = naive_windows.buckets(by, zone, (from_us, to_us + 1))
     assert list(zip(starts, pairwise(edges), strict=True)) == expected
     assert (edges[0], edges[-1]) == (from_us, to_us + 1)
+    beyond_us = {"hour": 2, "day": 3, "week": 9, "month": 40}[by] * DAY_US
+    whole = dict(naive_windows.buckets(by, zone, (from_us - beyond_us, to_us + beyond_us)))
+    assert found.is_whole[0].tolist() == [whole[start] == span for start, span in expected]
 
 
 def text(at_us: int) -> str:
@@ -182,14 +192,14 @@ def test_interval_of_dates_is_local_and_one_of_instants_is_not() -> None:
 def test_request_without_windows_has_the_classic_three() -> None:
     as_of_us = instant_us(datetime(2024, 3, 4, tzinfo=UTC))
     found = resolve_windows(ReportRequest(), as_of_us, ())
-    assert (found.names, found.clocks) == (("last_hour", "last_day", "last_week"), ("America/Chicago",))
+    assert (found.names, found.clocks) == (("last_hour", "last_day", "rolling_7_days"), ("America/Chicago",))
     assert (as_of_us - found.spans_us[0, :, 0]).tolist() == [HOUR_US, DAY_US, 7 * DAY_US]
 
 
 @pytest.mark.parametrize(
     ("windows", "rolling", "sentence"),
     [
-        (["soon"], False, "There is no window 'soon'; use one of last_hour, last_day, last_week"),
+        (["soon"], False, "There is no window 'soon'; use one of last_hour, last_day, rolling_7_days"),
         (["2024-01-01/2024-13-01"], False, "'2024-13-01' in the window"),
         (["2024-01-02/2024-01-02"], False, "is empty; its beginning must come before its end"),
         (["2024-01-02T10:00Z/2024-01-02"], False, "is empty"),

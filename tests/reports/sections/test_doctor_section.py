@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ from storewatch.reports.sections.doctor import DoctorCollector
 WINDOW = "2023-01-16/2023-01-30"  # two weeks from a Monday on
 FROM = utc("2023-01-16")
 AS_OF = "2023-01-31"
-LATE_AN_HOUR = "inactive for the first 60 min (median; at least 40) of 14 of 14 openings at 09:00"
+LATE_AN_HOUR = "inactive for the first 60 min (median; at least 40) of 16 of 16 openings at 09:00"
 HOURS = [row(day, "09:00", "17:00") for day in range(7)]
 
 
@@ -74,21 +75,21 @@ def examine(folder: Path, one: Store, **asked: Any) -> list[dict[str, Any]]:
             "09:00",
             "16:05",
             "early_close",
-            "inactive for the last 60 min (median; at least 40) of 14 of 14 closings at 17:00",
+            "inactive for the last 60 min (median; at least 40) of 16 of 16 closings at 17:00",
             "close at 16:15 on every day",
         ),
         (
             "08:10",
             "17:00",
             "opens_earlier",
-            "active from 40 min (median; at most 60) before 13 of 13 openings at 09:00",
+            "active from 40 min (median; at most 60) before 16 of 16 openings at 09:00",
             "open at 08:15 on every day",
         ),
         (
             "09:00",
             "19:10",
             "stays_open",
-            "active until 120 min (median; at most 140) after 13 of 13 closings at 17:00",
+            "active until 120 min (median; at most 140) after 15 of 16 closings at 17:00",
             "close at 19:00 on every day",
         ),
     ],
@@ -111,10 +112,11 @@ def test_wrong_edge_is_found_with_its_correction(
     assert examine(tmp_path, one) == [
         {
             "store_id": "a",
+            "name": None,
             "finding": finding,
             "evidence": evidence,
             "correction": correction,
-            "confidence": 1.0,
+            "confidence": 15 / 16 if finding == "stays_open" else 1.0,
             "availability": before["up"] / (before["up"] + before["down"]),
             "availability_corrected": after["up"] / (after["up"] + after["down"]),
             "down_us": before["down"],
@@ -140,7 +142,7 @@ def test_correction_is_computed_with_closures_and_annotations(tmp_path: Path, cl
         ]
         for each in (one, better)
     )
-    openings, at = ("14 of 14", " at 09:00")
+    openings, at = ("16 of 16", " at 09:00")
     evidence = f"inactive for the first 60 min (median; at least 40) of {openings} openings{at}"
     columns = "evidence", "correction", "down_us", "down_corrected_us"
     assert rows_of(content, ReportTable.DOCTOR, *columns) == [
@@ -179,7 +181,7 @@ def test_late_afternoons_of_split_hours_are_found(tmp_path: Path) -> None:
     [found] = examine(tmp_path, replace(one, observations=tuple(late)), timezone="UTC")
     assert (found["finding"], found["evidence"], found["correction"]) == (
         "late_open",
-        "inactive for the first 30 min (median; at least 20) of 14 of 14 openings at 14:00",
+        "inactive for the first 30 min (median; at least 20) of 16 of 16 openings at 14:00",
         "open at 14:30 on every day",
     )
     assert (found["business_us"], found["business_corrected_us"]) == (14 * 9 * HOUR_US, 14 * 17 * HOUR_US // 2)
@@ -192,6 +194,7 @@ def test_times_of_few_days_are_judged_together(tmp_path: Path) -> None:
     late = [
         replace(seen, active=open_us <= seen.observed_us % DAY_US < 17 * HOUR_US)
         for seen, open_us in zip(one.observations, opens_us, strict=True)
+        if FROM <= seen.observed_us < FROM + 14 * DAY_US
     ]
     [found] = examine(tmp_path, replace(one, rows=tuple(hours), observations=tuple(late)))
     assert found["evidence"] == "inactive for the first 30 min (median; at least 20) of 14 of 14 openings"
@@ -217,7 +220,7 @@ def test_store_that_is_active_around_the_clock_is_found(tmp_path: Path, closures
         for each in (one, replace(one, rows=()))
     )
     assert (found["finding"], found["correction"]) == ("active_outside", "open 24 hours on every day")
-    assert found["evidence"].startswith("active in 100% of 6")
+    assert found["evidence"].startswith("active in 100% of 7")
     assert found["evidence"].endswith("closings; no closing seen")
     assert [found[name] for name in ("down_us", "down_corrected_us", "business_us", "business_corrected_us")] == [
         before["down"], after["down"], sum(before.values()), sum(after.values())
@@ -242,10 +245,24 @@ def test_store_that_is_down_all_day_is_not_suspected(tmp_path: Path) -> None:
     assert examine(tmp_path, polled(HOURS, "12:00", "12:01", every=120)) == []
 
 
+@pytest.mark.parametrize("window", ["last_hour", "yesterday", "rolling_30_days", "2022-06", "2023-02-10/2023-02-20"])
+def test_same_polls_are_examined_whatever_the_window(tmp_path: Path, window: str) -> None:
+    one = polled(HOURS, "09:47", "17:00")
+    [found] = examine(tmp_path, one, windows=[window])
+    assert (found["finding"], found["evidence"]) == ("late_open", LATE_AN_HOUR)
+    assert found["correction"] == "open at 10:00 on every day"
+
+
+def test_polls_more_than_31_days_before_as_of_are_not_examined(tmp_path: Path) -> None:
+    one = polled(HOURS, "09:47", "17:00")
+    assert examine(tmp_path / "five", one, as_of="2023-02-26")[0]["evidence"].endswith("5 of 5 openings at 09:00")
+    assert examine(tmp_path / "four", one, as_of="2023-02-27") == []
+
+
 def test_only_the_days_that_are_late_are_corrected(tmp_path: Path) -> None:
     [found] = examine(tmp_path, polled(HOURS, "10:00", "17:00", days=[0, 1, 2, 3, 4]))
     assert (found["finding"], found["correction"]) == ("late_open", "open at 10:00 on Mon, Tue, Wed, Thu, Fri")
-    assert found["confidence"] == pytest.approx(10 / 14)
+    assert found["confidence"] == pytest.approx(11 / 16)
 
 
 def test_closing_after_midnight_is_written_as_of_the_day_before(tmp_path: Path) -> None:
@@ -267,8 +284,9 @@ def test_wrong_zone_explains_both_edges(tmp_path: Path) -> None:
     assert rows_of(content, ReportTable.DOCTOR, *DOCTOR) == [
         (
             "a",
+            None,
             "wrong_zone",
-            "100% of 1,008 polls fit the hours moved 1 h later, 92% the hours as they are",
+            "100% of 1,152 polls fit the hours moved 1 h later, 92% the hours as they are",
             "time zone America/Chicago instead of America/New_York",
             1.0,
             7 / 8,
@@ -311,13 +329,24 @@ def test_zone_that_nobody_uses_is_a_well_known_one(tmp_path: Path) -> None:
 
 def test_findings_beyond_the_limit_are_counted(tmp_path: Path) -> None:
     stores = {f"s{number}": polled(HOURS, "10:00", "17:00") for number in range(4)}
+    names = pl.Series([f"Store {number}" for number in range(4)])
     doctor = collected(
-        tmp_path, stores, partial(DoctorCollector.of, most=2), windows=[WINDOW], as_of=AS_OF, shard_rows=2_000
+        tmp_path,
+        stores,
+        partial(DoctorCollector.of, names=names, most=2),
+        windows=[WINDOW],
+        as_of=AS_OF,
+        shard_rows=2_000,
     )
     table = doctor.tables[ReportTable.DOCTOR].read()
-    assert table.select("store_id", "finding", "evidence").rows() == [
-        *((f"s{number}", "late_open", LATE_AN_HOUR) for number in range(2)),
-        (None, "not_examined", "2 further suspicions are left out; choose the stores of one label or zone at a time"),
+    assert table.select("store_id", "name", "finding", "evidence").rows() == [
+        *((f"s{number}", f"Store {number}", "late_open", LATE_AN_HOUR) for number in range(2)),
+        (
+            None,
+            None,
+            "not_examined",
+            "2 further suspicions are left out; choose the stores of one label or zone at a time",
+        ),
     ]
 
 

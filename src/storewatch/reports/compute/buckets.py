@@ -35,16 +35,26 @@ class BucketSums:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BucketCollector:
-    """The windows cut along local hours, days, weeks or months: of each store, and of all stores together."""
+    """The windows cut along local hours, days, weeks or months: of each store, and of all stores together.
+
+    names: of each store. zones: places of the zones in which the report has stores; all zones if it has none.
+    """
 
     window_names: tuple[str, ...]
     windows: tuple[Buckets, ...]
+    names: pl.Series
+    zones: Int64s
     lookaround_us: int = 0
 
     @classmethod
-    def of(cls, context: ReportContext, by: Breakdown) -> "BucketCollector":
-        names = context.windows.names
-        return cls(window_names=names, windows=tuple(cut(context.windows, number, by) for number in range(len(names))))
+    def of(cls, context: ReportContext, by: Breakdown, names: pl.Series) -> "BucketCollector":
+        windows, zone_of = context.windows, context.inputs.store_list.calendars.zone_of
+        return cls(
+            window_names=windows.names,
+            windows=tuple(cut(windows, number, by) for number in range(len(windows.names))),
+            names=names,
+            zones=np.unique(zone_of) if len(zone_of) else np.arange(len(windows.clocks)),
+        )
 
     @property
     def cells(self) -> int:
@@ -58,7 +68,7 @@ class BucketCollector:
             np.add.at(summed.totals_us, shard.zone_of, found)
             np.add.at(summed.stores, shard.zone_of, found.sum(axis=2) > 0)
             sums.append(summed)
-            frames.append(_rows(shard, name, buckets, found))
+            frames.append(self._rows(shard, name, buckets, found))
         merged = pl.concat(frames)
         # The windows of a store in turn, as in the table of stores.
         rows = merged.sort("store_index", maintain_order=True) if len(frames) > 1 else merged
@@ -75,32 +85,35 @@ class BucketCollector:
                 table.append(part.rows)
         return SectionResult(tables={ReportTable.BUCKETS: table, ReportTable.TREND: self._trend(sums)})
 
+    def _rows(self, shard: Shard, window: str, buckets: Buckets, found: Int64s) -> pl.DataFrame:
+        starts = buckets.starts[shard.zone_of]
+        store, bucket = np.nonzero(~np.isnat(starts))
+        zone = shard.zone_of[store]
+        return pl.DataFrame(
+            {
+                "store_index": store,
+                "store_id": shard.store_ids.gather(store),
+                "name": self.names.gather(shard.first + store),
+                "bucket": starts[store, bucket],
+                "from_at": buckets.edges_us[zone, bucket],
+                "to_at": buckets.edges_us[zone, bucket + 1],
+            },
+            schema_overrides={"from_at": INSTANT, "to_at": INSTANT},
+        ).with_columns(pl.lit(window).alias("window"), *figures_frame(found[store, bucket]).get_columns())
+
     def _trend(self, sums: list[BucketSums]) -> ContentTable:
-        """Add up the zones: buckets with the same local beginning are one."""
+        """Add up the zones: buckets with the same local beginning are one. It is whole if it is whole in each zone."""
         table = ContentTable(schema=TREND)
         for name, buckets, summed in zip(self.window_names, self.windows, sums, strict=True):
-            zone, bucket = np.nonzero(~np.isnat(buckets.starts))
+            place, bucket = np.nonzero(~np.isnat(buckets.starts[self.zones]))
+            zone = self.zones[place]
             columns = [f"status_{status}" for status in range(len(Status))]
-            rows = pl.DataFrame({"bucket": buckets.starts[zone, bucket], "stores": summed.stores[zone, bucket]}).hstack(
+            counts = {"whole": buckets.is_whole[zone, bucket].astype(np.int64), "stores": summed.stores[zone, bucket]}
+            rows = pl.DataFrame({"bucket": buckets.starts[zone, bucket]} | counts).hstack(
                 pl.DataFrame(summed.totals_us[zone, bucket], schema=dict.fromkeys(columns, pl.Int64), orient="row")
             )
-            added = rows.group_by("bucket").sum().sort("bucket").with_columns(window=pl.lit(name))
+            added = rows.group_by("bucket").sum().sort("bucket")
+            added = added.with_columns(window=pl.lit(name), partial=pl.col("whole") < len(self.zones))
             figures = figures_frame(added.select(columns).to_numpy().astype(np.int64).reshape(-1, len(columns)))
-            table.append(added.select("window", "bucket", "stores").hstack(figures.select(FIGURES.names())))
+            table.append(added.select("window", "bucket", "partial", "stores").hstack(figures.select(FIGURES.names())))
         return table
-
-
-def _rows(shard: Shard, window: str, buckets: Buckets, found: Int64s) -> pl.DataFrame:
-    starts = buckets.starts[shard.zone_of]
-    store, bucket = np.nonzero(~np.isnat(starts))
-    zone = shard.zone_of[store]
-    return pl.DataFrame(
-        {
-            "store_index": store,
-            "store_id": shard.store_ids.gather(store),
-            "bucket": starts[store, bucket],
-            "from_at": buckets.edges_us[zone, bucket],
-            "to_at": buckets.edges_us[zone, bucket + 1],
-        },
-        schema_overrides={"from_at": INSTANT, "to_at": INSTANT},
-    ).with_columns(pl.lit(window).alias("window"), *figures_frame(found[store, bucket]).get_columns())

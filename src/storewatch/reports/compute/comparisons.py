@@ -22,9 +22,9 @@ from storewatch.reports.compute.content import (
 )
 
 
-def spread_of(summed: RollUp) -> dict[str, float | None]:
+def spread_of(summed: RollUp) -> dict[str, float | int | None]:
     """Return how stores spread as the columns of SPREAD."""
-    values = summed.median, summed.p5, summed.p95, summed.without_downtime
+    values = summed.median, summed.p5, summed.p95, summed.without_downtime, summed.without_known_time
     return {name: None if np.isnan(value) else value for name, value in zip(SPREAD, values, strict=True)}
 
 

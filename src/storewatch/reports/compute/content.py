@@ -37,13 +37,14 @@ FIGURES: Final = pl.Schema(
         "availability_highest": pl.Float64,
     }
 )
-# How stores spread around the ratio of their sums (SEMANTICS 13).
+# How stores spread around the ratio of their sums (SEMANTICS 13). The share is one of the stores with known time.
 SPREAD: Final = pl.Schema(
     {
         "availability_median": pl.Float64,
         "availability_p5": pl.Float64,
         "availability_p95": pl.Float64,
         "share_without_downtime": pl.Float64,
+        "stores_without_known_time": pl.Int64,
     }
 )
 # Blocks of columns that some tables have when the request includes them. target: in percent.
@@ -131,6 +132,7 @@ GROUPS: Final = pl.Schema({"group": pl.String(), "window": pl.String(), "stores"
 BUCKETS: Final = pl.Schema(
     {
         "store_id": pl.String(),
+        "name": pl.String(),
         "window": pl.String(),
         "bucket": pl.Datetime("us"),
         "from_at": INSTANT,
@@ -138,8 +140,16 @@ BUCKETS: Final = pl.Schema(
         **FIGURES,
     }
 )
-# The buckets of all stores together.
-TREND: Final = pl.Schema({"window": pl.String(), "bucket": pl.Datetime("us"), "stores": pl.Int64(), **FIGURES})
+# The buckets of all stores together. partial: the window cuts the bucket of some store short, or leaves it out.
+TREND: Final = pl.Schema(
+    {
+        "window": pl.String(),
+        "bucket": pl.Datetime("us"),
+        "partial": pl.Boolean(),
+        "stores": pl.Int64(),
+        **FIGURES,
+    }
+)
 # One row an outage. start_local, end_local: what the store's clock reads at its ends. position: late_open, early_close,
 # middle or whole; state: ended, ongoing or continues. blind_us: how much of wall_us lies in blind spots of the feed.
 # cause, note: of the annotation that overlaps it and came last. inactive_polls: those that say it was down; reason: the
@@ -221,6 +231,7 @@ BLIND_SPOTS: Final = pl.Schema(
 DOCTOR: Final = pl.Schema(
     {
         "store_id": pl.String(),
+        "name": pl.String(),
         "finding": pl.String(),
         "evidence": pl.String(),
         "correction": pl.String(),

@@ -12,6 +12,8 @@ from storewatch.domain.policies import FILL
 from storewatch.reports.compute.content import Content
 from storewatch.reports.request.parameters import parameters_of
 from storewatch.reports.request.request import ReportRequest
+from storewatch.reports.sections.contradictions import FEWEST_DAYS, MOST_DAYS
+from storewatch.reports.sections.doctor import EXAMINED_US
 
 _CLOSURES_BRIEFLY: Final = {
     ClosureMode.HONOUR: "honoured: shown as planned",
@@ -138,6 +140,14 @@ def rules(content: Content) -> dict[str, str]:
     }
 
 
+def doctor_rule() -> str:
+    """Return which polls the doctor examines and when it reports a finding."""
+    return (
+        f"The polls of the {span(EXAMINED_US)} before as_of are examined, whatever the windows are. A finding needs at "
+        f"least {FEWEST_DAYS} openings or closings that polls decide, and more than {MOST_DAYS:.0%} of them contrary."
+    )
+
+
 def _polls(asked: ReportRequest) -> str:
     if asked.policy.value == FILL.name:
         caution = "This policy leaves little time unknown, so coverage does not show how often stores were polled."
@@ -168,6 +178,8 @@ def _asked_for(asked: ReportRequest, sampling: Mapping[str, Any]) -> Iterator[tu
         yield "Outages", outage
     if Section.LOST_SALES in asked.include:
         yield "Lost sales", _SALES
+    if Section.DOCTOR in asked.include:
+        yield "Hours doctor", f"{doctor_rule()} Figures with a correction are those of the first window."
     if Section.SAMPLING in asked.include:
         yield "How sure a figure is", _sampling(sampling)
 

@@ -57,7 +57,7 @@ from storewatch.reports.request.parameters import (
     Zone,
     sentence,
 )
-from storewatch.reports.request.window_names import CLASSIC_WINDOWS, OTHERS, PRESETS, check_window
+from storewatch.reports.request.window_names import CLASSIC_WINDOWS, OTHERS, PRESETS, check_window, rolling_form
 from storewatch.stores.poll_texts import MAX_SOURCES, requested_sources
 
 # The stored form of a request has these members even where they are the default.
@@ -143,8 +143,11 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
     ] = None
     rolling: Annotated[
         Flag,
-        Field(description="Windows such as last_week end at the report's now and not at a local midnight."),
-        Parameter(part=HeaderPart.WINDOWS, stamped=True),
+        Field(
+            description="An older way to write rolling windows: last_week and last_7_days become rolling_7_days, "
+            "last_30_days becomes rolling_30_days, last_90_days becomes rolling_90_days."
+        ),
+        Parameter(part=HeaderPart.FORM),
     ] = False
     by: Annotated[
         Breakdown | None,
@@ -299,6 +302,17 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
         asked = {name: value for name, value in parameters.items() if name not in ("as_of", "max_gap_us")}
         asked["max_gap"] = format_duration(parameters["max_gap_us"])
         return read_request(asked, as_of=parse_instant(as_of) if as_of else None, model=cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_rolling_windows(cls, asked: Any) -> Any:
+        """Write rolling windows by their own names, so that a name means one window everywhere."""
+        windows = asked.get("windows") if isinstance(asked, Mapping) and asked.get("rolling") is True else None
+        if not windows or not isinstance(windows, list | tuple):
+            return asked
+        return {**asked, "windows": [rolling_form(each) if isinstance(each, str) else each for each in windows]} | {
+            "rolling": False
+        }
 
     @field_validator("as_of")
     @classmethod

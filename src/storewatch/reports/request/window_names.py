@@ -9,24 +9,29 @@ from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 from storewatch.domain.instants import DAY_US, HOUR_US, parse_instant
 
 # The windows of the classic report (SEMANTICS 15).
-CLASSIC_WINDOWS: Final = ("last_hour", "last_day", "last_week")
-# How far a rolling window reaches back from as_of; the first two have no calendar form.
+CLASSIC_WINDOWS: Final = ("last_hour", "last_day", "rolling_7_days")
+# How far a rolling window reaches back from as_of.
 ROLLING_US: Final = {
     "last_hour": HOUR_US,
     "last_day": DAY_US,
-    "last_week": 7 * DAY_US,
-    "last_7_days": 7 * DAY_US,
-    "last_30_days": 30 * DAY_US,
-    "last_90_days": 90 * DAY_US,
+    "rolling_7_days": 7 * DAY_US,
+    "rolling_30_days": 30 * DAY_US,
+    "rolling_90_days": 90 * DAY_US,
 }
-ALWAYS_ROLLING: Final = ("last_hour", "last_day")
+# The rolling window that the parameter `rolling` makes of a calendar window.
+ROLLING_FORM: Final = {
+    "last_week": "rolling_7_days",
+    "last_7_days": "rolling_7_days",
+    "last_30_days": "rolling_30_days",
+    "last_90_days": "rolling_90_days",
+}
 # The windows that end or begin at a local midnight.
 CALENDAR: Final = (
     *("today", "yesterday", "this_week", "last_week", "this_month", "last_month"),
     *("this_quarter", "last_quarter", "this_year", "last_year"),
     *("last_7_days", "last_30_days", "last_90_days"),
 )
-PRESETS: Final = tuple(dict.fromkeys([*ROLLING_US, *CALENDAR]))
+PRESETS: Final = (*ROLLING_US, *CALENDAR)
 
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 9000
@@ -104,6 +109,16 @@ def check_year(year: int) -> None:
 def is_local_date(text: str) -> bool:
     """Return whether the end of an interval is written as a local date and not as an instant."""
     return _DATE.fullmatch(text) is not None
+
+
+def rolling_form(window: str) -> str:
+    """Return the rolling window in place of a calendar window. Other windows stay as they are.
+
+    Raises InvalidParameterError for a calendar window that has no rolling form.
+    """
+    if window in CALENDAR and window not in ROLLING_FORM:
+        raise InvalidParameterError("rolling", f"{window} has no rolling form; leave rolling out.")
+    return ROLLING_FORM.get(window, window)
 
 
 def check_window(text: str) -> None:

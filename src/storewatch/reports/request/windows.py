@@ -16,7 +16,6 @@ from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.opening.zones import first_instant, local_edges, local_time
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.request.window_names import (
-    ALWAYS_ROLLING,
     CLASSIC_WINDOWS,
     ROLLING_US,
     check_year,
@@ -110,10 +109,12 @@ class Buckets:
 
     edges_us: int64[Z,B+1], ascending; a zone with fewer buckets has empty ones at the end. starts: datetime64[Z,B],
     what the clock reads where the local hour, day, week or month begins, NaT for an empty one. There is always one.
+    is_whole: bool[Z,B], whether the window holds all of it.
     """
 
     edges_us: Int64s
     starts: DateTimes
+    is_whole: npt.NDArray[np.bool_]
 
 
 def resolve_windows(request: ReportRequest, as_of_us: int, zones: tuple[str, ...]) -> Windows:
@@ -122,38 +123,43 @@ def resolve_windows(request: ReportRequest, as_of_us: int, zones: tuple[str, ...
     Raises InvalidParameterError for a window that is empty or too long.
     """
     names = request.windows or CLASSIC_WINDOWS
-    rolling = request.rolling or not request.windows
     clocks = tuple(request.timezone or zone for zone in zones or (DEFAULT_TIMEZONE,))
-    of_clock = {clock: [_spans(name, clock, as_of_us, rolling) for name in names] for clock in dict.fromkeys(clocks)}
+    of_clock = {clock: [_spans(name, clock, as_of_us) for name in names] for clock in dict.fromkeys(clocks)}
     spans_us = np.array([of_clock[clock] for clock in clocks], np.int64).reshape(len(clocks), len(names), 4)
     return Windows(names=names, clocks=clocks, spans_us=spans_us[:, :, :2], before_us=spans_us[:, :, 2:])
 
 
 def cut(windows: Windows, number: int, by: Breakdown) -> Buckets:
     """Cut one of the windows into buckets. The first and the last bucket are cut to the window."""
-    of_clock: dict[tuple[str, int, int], tuple[Int64s, DateTimes]] = {}
+    of_clock: dict[tuple[str, int, int], tuple[Int64s, DateTimes, npt.NDArray[np.bool_]]] = {}
     for clock, (from_us, to_us) in zip(windows.clocks, windows.spans_us[:, number].tolist(), strict=True):
         if (clock, from_us, to_us) not in of_clock:
             of_clock[clock, from_us, to_us] = _local_buckets(clock, from_us, to_us, by)
-    most = max(1, *(len(starts) for _, starts in of_clock.values()))
+    most = max(1, *(len(starts) for _, starts, _ in of_clock.values()))
     zones = len(windows.clocks)
     edges_us = np.empty((zones, most + 1), np.int64)
     starts = np.full((zones, most), np.datetime64("NaT", "us"))
+    is_whole = np.zeros((zones, most), bool)
     for zone, (clock, span) in enumerate(zip(windows.clocks, windows.spans_us[:, number].tolist(), strict=True)):
-        own_edges_us, own_starts = of_clock[clock, *span]
+        own_edges_us, own_starts, own_whole = of_clock[clock, *span]
         edges_us[zone, : len(own_edges_us)] = own_edges_us
         edges_us[zone, len(own_edges_us) :] = own_edges_us[-1]
         starts[zone, : len(own_starts)] = own_starts
-    return Buckets(edges_us=edges_us, starts=starts)
+        is_whole[zone, : len(own_starts)] = own_whole
+    return Buckets(edges_us=edges_us, starts=starts, is_whole=is_whole)
 
 
-def _local_buckets(clock: str, from_us: int, to_us: int, by: Breakdown) -> tuple[Int64s, DateTimes]:
+def _local_buckets(
+    clock: str, from_us: int, to_us: int, by: Breakdown
+) -> tuple[Int64s, DateTimes, npt.NDArray[np.bool_]]:
     first = local_time(clock, instant_of(from_us)).date()
     # Where the clock goes back over midnight, the next day has begun already while it still reads this one.
     last = local_time(clock, instant_of(to_us)).date() + timedelta(days=1)
-    edges_us = np.clip(local_edges(clock, first, last, by.value), from_us, to_us)
+    whole_us = local_edges(clock, first, last, by.value)
+    edges_us = np.clip(whole_us, from_us, to_us)
     parts = np.flatnonzero(edges_us[:-1] < edges_us[1:])
-    return np.append(edges_us[parts], to_us), _starts(first, len(edges_us) - 1, by)[parts]
+    is_whole = np.diff(edges_us) == np.diff(whole_us)
+    return np.append(edges_us[parts], to_us), _starts(first, len(edges_us) - 1, by)[parts], is_whole[parts]
 
 
 def _starts(first: date, count: int, by: Breakdown) -> DateTimes:
@@ -171,13 +177,11 @@ def _starts(first: date, count: int, by: Breakdown) -> DateTimes:
     return found
 
 
-def _spans(name: str, clock: str, as_of_us: int, rolling: bool) -> _Spans:
-    if name in ALWAYS_ROLLING or (rolling and name in ROLLING_US):
+def _spans(name: str, clock: str, as_of_us: int) -> _Spans:
+    if name in ROLLING_US:
         length_us = ROLLING_US[name]
         return as_of_us - length_us, as_of_us, as_of_us - 2 * length_us, as_of_us - length_us
     if name in _CALENDAR:
-        if rolling:
-            raise InvalidParameterError("rolling", f"{name} has no rolling form; leave rolling out.")
         of_now, earlier = _CALENDAR[name]
         now = local_time(clock, instant_of(as_of_us))
         begin, end = of_now(now)

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from storewatch.catalog import Catalog
+from storewatch.catalog import NAME, Catalog
 from storewatch.domain.enums import ReportTable, Section
 from storewatch.reports.compute.collectors import SectionCollector
-from storewatch.reports.compute.context import ReportContext
+from storewatch.reports.compute.context import ReportContext, label_values
 from storewatch.reports.sections.doctor import DoctorCollector
 from storewatch.reports.sections.feed import FeedCollector
 from storewatch.reports.sections.lost_sales import SalesCollector
@@ -31,7 +31,7 @@ _COLLECTORS: Final[Mapping[Section, Callable[[ReportContext, Catalog], SectionCo
     Section.PATTERNS: lambda context, _: PatternCollector.of(context),
     Section.QUALITY: lambda context, _: QualityCollector.of(context),
     Section.LOST_SALES: SalesCollector.of,
-    Section.DOCTOR: lambda context, _: DoctorCollector.of(context),
+    Section.DOCTOR: lambda context, catalog: DoctorCollector.of(context, label_values(context, catalog, NAME)),
     Section.REASONS: ReasonCollector.of,
     Section.SAMPLING: SamplingCollector.of,
 }

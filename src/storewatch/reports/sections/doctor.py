@@ -44,7 +44,7 @@ from storewatch.reports.sections.corrections import (
     zone_that_is,
 )
 
-# The longest window is examined for this long before its end.
+# How long before as_of polls are examined, whatever the windows are: so every report and command finds the same.
 EXAMINED_US: Final = 31 * DAY_US
 MAX_FINDINGS: Final = 5_000
 
@@ -87,13 +87,13 @@ class DoctorFigures:
 class DoctorCollector:
     """One row a finding: evidence and correction in words, and the first window's figures with the correction.
 
-    The last EXAMINED_US of the longest window up to as_of are examined. A store in the wrong zone has no further
+    The EXAMINED_US before as_of are examined. A store in the wrong zone has no further
     finding, because its openings and closings were read on the wrong clock. A store that opens earlier or stays open
     closes at some time, so it has no finding that it never closes. The first `most` suspicions are examined; one row,
     without a store, states how many more there are. Where most of at least FEWEST_DAYS stores that can be judged are
     active outside their hours, the polls are the reason, and one row states this for all stores.
 
-    cells: keeps the quarters of an hour of a shard's calendars small.
+    names: of each store. cells: keeps the quarters of an hour of a shard's calendars small.
     """
 
     windows_us: Int64s
@@ -102,21 +102,26 @@ class DoctorCollector:
     calendars: Calendars
     patterns: pl.DataFrame
     closures: ClosureMode
+    names: pl.Series
     most: int = MAX_FINDINGS
     lookaround_us: int = DAY_US
     cells: int = 168
 
     @classmethod
-    def of(cls, context: ReportContext, most: int = MAX_FINDINGS) -> "DoctorCollector":
-        inputs = context.inputs
+    def of(cls, context: ReportContext, names: pl.Series, most: int = MAX_FINDINGS) -> "DoctorCollector":
+        inputs, windows_us = context.inputs, context.windows.spans_us
+        before_us = int(windows_us.min()) - (inputs.as_of_us - EXAMINED_US)
+        after_us = inputs.as_of_us - int(windows_us.max())
         return cls(
-            windows_us=context.windows.spans_us,
+            windows_us=windows_us,
             as_of_us=inputs.as_of_us,
             policy=inputs.policy,
             calendars=inputs.store_list.calendars,
             patterns=inputs.store_list.patterns,
             closures=inputs.closures,
+            names=names,
             most=most,
+            lookaround_us=DAY_US + max(0, before_us, after_us),
         )
 
     def collect(self, shard: Shard) -> Part[DoctorFigures]:
@@ -174,11 +179,7 @@ class DoctorCollector:
         return SectionResult(tables={ReportTable.DOCTOR: table})
 
     def _examined_us(self, shard: Shard) -> Int64s:
-        longest = int((self.windows_us[0, :, 1] - self.windows_us[0, :, 0]).argmax())
-        spans_us: Int64s = self.windows_us[shard.zone_of, longest].copy()
-        spans_us[:, 1] = np.minimum(spans_us[:, 1], self.as_of_us)
-        spans_us[:, 0] = np.maximum(spans_us[:, 0], spans_us[:, 1] - EXAMINED_US)
-        return spans_us
+        return np.tile(np.array([self.as_of_us - EXAMINED_US, self.as_of_us]), (shard.last - shard.first, 1))
 
     def _rows(self, shard: Shard, found: list[_Found]) -> pl.DataFrame:
         """Return findings as rows of DOCTOR, with figures before and after their corrections."""
@@ -193,6 +194,7 @@ class DoctorCollector:
         rows = pl.DataFrame(
             {
                 "store_id": shard.store_ids.gather(store),
+                "name": self.names.gather(shard.first + store),
                 "finding": [each.finding.value for each in found],
                 "evidence": [each.evidence for each in found],
                 "correction": [each.corrected.words if each.corrected else None for each in found],

@@ -61,6 +61,7 @@ _TITLES: Final = {
     "availability_p5": "5th percentile",
     "availability_p95": "95th percentile",
     "share_without_downtime": "Stores without downtime",
+    "stores_without_known_time": "Stores without known time",
     "before_availability": "Availability before",
     "availability_change": "Change of availability",
     "target_met": "Target met",

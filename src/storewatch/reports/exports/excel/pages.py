@@ -15,7 +15,7 @@ from storewatch.reports.exports.header import header
 from storewatch.reports.exports.wording import rules, spoken
 
 _CELLS: Final = {
-    "Stores without downtime": "The share of stores without any down time, among the stores with business time.",
+    "Stores without downtime": "The share of stores without any down time, among the stores with known time.",
     "Instants": "Columns marked (UTC) have UTC times. Columns marked (local) have times of the store's own clock.",
     "Numbers": "Cells hold unrounded numbers; the format rounds them. Durations are in minutes (min) or hours (h).",
 }

@@ -31,6 +31,7 @@ _ROWS: Final = (
     "availability_p5",
     "availability_p95",
     "share_without_downtime",
+    "stores_without_known_time",
     *SAMPLING,
     *BEFORE,
     "availability_change_certain",
@@ -115,20 +116,26 @@ def _list_worst(book: Book, sheet: Worksheet, first: int, worst: pl.DataFrame) -
 
 
 def _trend(book: Book, content: Content) -> Chart | None:
-    """Create a chart of the availability over the buckets of the first window."""
+    """Create a chart of the availability over the whole buckets of the first window. None with fewer than two."""
     table = content.tables.get(ReportTable.TREND)
     if table is None or table.height == 0:
         return None
     rows = table.read()
-    points = rows.filter(pl.col("window") == rows["window"][0]).height
+    of_window = rows.filter(pl.col("window") == rows["window"][0])
+    # Only the first and the last ones are partial.
+    whole = of_window.with_row_index("row", 1).filter(~pl.col("partial"))["row"]
+    if len(whole) < 2:
+        return None
+    first, last, points = whole[0], whole[-1], len(whole)
+    left_out = f"; partial {content.request.by}s left out" if points < of_window.height else ""
     names = [column.name for column in columns_of(table.schema)]
     begins, value = names.index("bucket"), names.index("availability")
     by_hour = content.request.by is Breakdown.HOUR
     return _chart(
         book.workbook.add_chart({"type": "line"}),
-        f"Availability by {content.request.by}: {spoken(rows['window'][0])}",
-        categories=["Trend", 1, begins, points, begins],
-        values=["Trend", 1, value, points, value],
+        f"Availability by {content.request.by}: {spoken(rows['window'][0])}{left_out}",
+        categories=["Trend", first, begins, last, begins],
+        values=["Trend", first, value, last, value],
         style={"line": {"color": ACCENT, "width": 2}, "marker": {"type": "none" if points > 60 else "circle"}},
         x_axis={
             "num_format": "mm-dd hh:mm" if by_hour else "yyyy-mm-dd",

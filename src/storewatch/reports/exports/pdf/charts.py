@@ -6,14 +6,15 @@ from typing import Any, Final
 
 from storewatch.domain.clock_words import WEEKDAYS, WEEKDAYS_SHORT
 from storewatch.domain.enums import Breakdown, ReportTable, Status
-from storewatch.domain.instants import DAY_US
+from storewatch.domain.instants import DAY_US, HOUR_US
 from storewatch.reports.compute.content import StoreDay
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 
 MOST_BUCKETS: Final = 1_000
 _MOST_CHARTS, _MOST_DAYS, _TICKS = 4, 35, 7
-_FLOORS: Final = (0.999, 0.998, 0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.6, 0.0)
+# Where an axis may begin, and into how many parts it is then cut: the lines lie at round figures.
+_FLOORS: Final = {0.999: 5, 0.998: 4, 0.995: 5, 0.99: 5, 0.98: 4, 0.95: 5, 0.9: 5, 0.8: 4, 0.6: 4, 0.0: 5}
 
 Block = dict[str, Any]
 
@@ -34,7 +35,8 @@ def trend_blocks(reading: Reading) -> list[Block]:
     first = {
         "kind": "trend",
         "title": "Over time",
-        "lead": f"Availability by {by}, with its bounds, and the hours down below it. Unknown times have no line.",
+        "lead": f"Availability by {by}, with its bounds, and the hours down below it. Unknown times have no line."
+        + _about_partial(by_window, by),
         "charts": charts[:1],
         "more": "",
     }
@@ -47,7 +49,7 @@ def trend_blocks(reading: Reading) -> list[Block]:
 def _chart(window: str, rows: list[Row], by: Breakdown) -> Block:
     shown = rows[-MOST_BUCKETS:]
     floor = _floor(row["availability"] for row in shown)
-    most_us = max(row["down_us"] for row in shown)
+    most_hours = _round_up(max(row["down_us"] for row in shown) / HOUR_US)
     lowest = min((row["availability_lowest"] for row in shown if row["availability_lowest"] is not None), default=1.0)
     notes = [f"the last {words.count(len(shown))} of {words.count(len(rows))} {by}s"] if len(shown) < len(rows) else []
     if lowest < floor:
@@ -58,8 +60,8 @@ def _chart(window: str, rows: list[Row], by: Breakdown) -> Block:
         "note": "; ".join(notes),
         "floor": floor,
         "cut": lowest < floor,
-        "grid": [[part / 4, _axis(floor + (1 - floor) * part / 4)] for part in range(5)],
-        "most": words.hours(most_us),
+        "grid": _grid(floor),
+        "most": f"{most_hours:,g}",
         "ticks": [
             [place / len(shown), _tick(row["bucket"], by)] for place, row in enumerate(shown) if place % step == 0
         ],
@@ -68,13 +70,33 @@ def _chart(window: str, rows: list[Row], by: Breakdown) -> Block:
                 row["availability"],
                 row["availability_lowest"],
                 row["availability_highest"],
-                row["down_us"] / most_us if most_us else 0,
+                row["down_us"] / (most_hours * HOUR_US),
+                row["partial"],
             ]
             for row in shown
         ],
         "alt": f"{words.plain(window)} by {by}: availability between "
-        f"{words.percent(_least(shown))} and {words.percent(_most(shown))}; at most {words.hours(most_us)} hours down.",
+        f"{words.percent(_least(shown))} and {words.percent(_most(shown))}; at most "
+        f"{words.hours(max(row['down_us'] for row in shown))} hours down.",
     }
+
+
+def _about_partial(by_window: dict[str, list[Row]], by: Breakdown) -> str:
+    if not any(row["partial"] for rows in by_window.values() for row in rows):
+        return ""
+    return f" The line leaves out a {by} of which the window holds only a part, or only for some of the stores."
+
+
+def _round_up(hours: float) -> float:
+    """Return the next figure with one digit other than zero, down to a hundredth of an hour."""
+    steps = (step * 10.0**power for power in range(-2, 10) for step in (1, 2, 3, 4, 5, 6, 8))
+    return next(step for step in steps if step >= hours)
+
+
+def _grid(floor: float) -> list[list[Any]]:
+    """Return the lines of an axis from `floor` to 1: the place of each, and its text."""
+    parts = _FLOORS[floor]
+    return [[part / parts, _axis(floor + (1 - floor) * part / parts)] for part in range(parts + 1)]
 
 
 def _compared(windows: list[Row]) -> Block:
@@ -84,7 +106,7 @@ def _compared(windows: list[Row]) -> Block:
         "title": "The windows compared",
         "lead": "Availability of the known time. The pale bar shows its bounds.",
         "floor": floor,
-        "grid": [[part / 4, _axis(floor + (1 - floor) * part / 4)] for part in range(5)],
+        "grid": _grid(floor),
         "rows": [
             {
                 "name": words.plain(row["window"]),

@@ -68,7 +68,7 @@ def _tiles(reading: Reading) -> list[dict[str, str]]:
     main, counts = reading.main, reading.counts
     tiles = [
         _tile("Hours down", words.hours(main["down_us"]), f"of {words.hours(main['business_us'])} business hours"),
-        _tile("No downtime", words.percent(main["share_without_downtime"]), "of stores with business hours"),
+        _tile("No downtime", words.percent(main["share_without_downtime"]), _of_known_stores(main)),
         _tile(
             "Median store",
             words.percent(main["availability_median"]),
@@ -90,6 +90,12 @@ def _tiles(reading: Reading) -> list[dict[str, str]]:
     if "lost_sales" in main:
         tiles.append(_tile("Lost sales", words.money(main["lost_sales"]), _bounds(main)))
     return tiles + _sampling_tiles(main)
+
+
+def _of_known_stores(row: Row) -> str:
+    """Return which stores a share is of, and how many it leaves out."""
+    left_out = row["stores_without_known_time"]
+    return "of stores with known time" + (f"; {words.count(left_out)} have none" if left_out else "")
 
 
 def _store_tiles(reading: Reading) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ from storewatch.domain.enums import ReportTable
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 from storewatch.reports.exports.pdf.tables import Cell, column, down_bar, more_of, store_cell, table
+from storewatch.reports.exports.wording import doctor_rule
 from storewatch.stores.reasons import NOT_GIVEN, reason_words
 
 LONGEST_OUTAGES: Final = 40
@@ -80,7 +81,7 @@ def _groups(reading: Reading) -> Block | None:
         column("Availability", "bar"),
         *(
             column(head, "number")
-            for head in ("Stores", "Coverage", "Down, h", "Median", "5th percentile", "Without downtime")
+            for head in ("Stores", "Coverage", "Down, h", "Median", "5th percentile", "No downtime")
         ),
     ]
     cells: list[list[Cell]] = [
@@ -92,7 +93,7 @@ def _groups(reading: Reading) -> Block | None:
             words.hours(row["down_us"]),
             words.percent(row["availability_median"]),
             words.percent(row["availability_p5"]),
-            words.percent(row["share_without_downtime"]),
+            _without_downtime(row),
         ]
         for row in rows
     ]
@@ -103,6 +104,14 @@ def _groups(reading: Reading) -> Block | None:
         lead=f"{words.plain(reading.window)}: ratios of sums, lowest first. A longer bar is further below 100 %.",
         more=more_of(len(cells), found, "groups"),
     )
+
+
+def _without_downtime(row: Row) -> Cell:
+    unknown = row["stores_without_known_time"]
+    return {
+        "text": words.percent(row["share_without_downtime"]),
+        "sub": f"{words.count(unknown)} unknown" if unknown else "",
+    }
 
 
 def _outages(reading: Reading) -> Block | None:
@@ -294,7 +303,7 @@ def _doctor(reading: Reading) -> Block | None:
     ]
     cells: list[list[Cell]] = [
         [
-            {"text": words.shown(row["store_id"]), "sub": words.plain(row["finding"]).lower()},
+            _finding_cell(row),
             words.shown(row["evidence"], words.LONGEST_NOTE),
             words.shown(row["correction"], words.LONGEST_NOTE),
             words.percent(row["confidence"]),
@@ -307,9 +316,18 @@ def _doctor(reading: Reading) -> Block | None:
         "Hours doctor",
         columns,
         cells,
-        lead="Stores whose polls contradict their hours. The corrections are suggestions; nothing was changed.",
+        lead=f"Stores whose polls contradict their hours. {doctor_rule()} The corrections are suggestions; nothing was "
+        "changed.",
         more=more_of(len(cells), found, "findings") if cells else "No polls contradict the hours of their store.",
     )
+
+
+def _finding_cell(row: Row) -> Cell:
+    finding = words.plain(row["finding"]).lower()
+    if row["store_id"] is None:
+        return {"text": "all stores", "sub": finding}
+    store = store_cell(row["name"], row["store_id"])
+    return store | {"sub": f"{store['sub']}, {finding}" if store["sub"] else finding}
 
 
 def _with_open_hours(availability: float | None, business_us: int | None) -> Cell:

@@ -49,5 +49,5 @@ def more_of(shown: int, found: int, what: str) -> str:
     return f"{words.count(left)} more {what} in the other forms of this report, such as xlsx." if left > 0 else ""
 
 
-def store_cell(name: str | None, store_id: str) -> Cell:
+def store_cell(name: str | None, store_id: str) -> dict[str, Any]:
     return {"text": words.shown(name or store_id), "sub": words.shown(store_id) if name else ""}

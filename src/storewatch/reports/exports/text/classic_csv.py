@@ -14,10 +14,10 @@ from storewatch.reports.exports.store_rows import by_window, whole_stores
 _COLUMNS: Final = (
     ("uptime_last_hour(in minutes)", "last_hour", "up_us", MINUTE_US),
     ("uptime_last_day(in hours)", "last_day", "up_us", HOUR_US),
-    ("update_last_week(in hours)", "last_week", "up_us", HOUR_US),
+    ("update_last_week(in hours)", "rolling_7_days", "up_us", HOUR_US),
     ("downtime_last_hour(in minutes)", "last_hour", "down_us", MINUTE_US),
     ("downtime_last_day(in hours)", "last_day", "down_us", HOUR_US),
-    ("downtime_last_week(in hours)", "last_week", "down_us", HOUR_US),
+    ("downtime_last_week(in hours)", "rolling_7_days", "down_us", HOUR_US),
 )
 _SCHEMA: Final = pl.Schema({"store_id": pl.String, **{column[0]: pl.Float64 for column in _COLUMNS}})
 
