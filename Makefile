@@ -59,9 +59,9 @@ test: $(VENV)/.dev ## run the whole test suite
 	$(BIN)/pytest --cov --cov-report=
 	@touch $(TESTED)
 
-nightly: $(VENV)/.dev ## fuzz every parser with a million inputs (`make test`: 20,000), the API with all of Schemathesis; 1,000 kills; README in a new clone
+nightly: $(VENV)/.dev ## fuzz every parser with a million inputs (`make test`: 20,000), the API with all of Schemathesis; 1,000 kills, every fault at every work; README in a new clone
 	STOREWATCH_NIGHTLY=1 $(BIN)/pytest tests/ingest/test_parsers_fuzzed.py tests/web/test_requests_fuzzed.py \
-		tests/engine/test_interval_coverage.py tests/processes/test_kills.py
+		tests/engine/test_interval_coverage.py tests/processes/test_kills.py tests/faults
 	STOREWATCH_SCHEMATHESIS=thorough $(BIN)/pytest tests/web/test_schemathesis.py
 	STOREWATCH_NIGHTLY=1 $(BIN)/pytest -n0 tests/docs/test_pages.py -k README
 

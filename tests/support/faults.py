@@ -1,8 +1,7 @@
-"""Services on every kind of storage, and faults of what they need: disks, databases, object stores, clocks, memory."""
+"""Services on every kind of storage, and faults of what they need: disks, databases, object stores, clocks."""
 
 import os
 import re
-import resource
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -298,14 +297,3 @@ def _set(clock: Path, offset: str) -> None:
     new = clock.with_suffix(".new")
     new.write_text(offset)
     new.rename(clock)
-
-
-@contextmanager
-def memory_short(site: FaultySite) -> Iterator[None]:
-    """Allow the service 32 MB more of addresses than it has."""
-    pid = site.process.pid
-    used = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
-    old = resource.prlimit(pid, resource.RLIMIT_AS, (used + (32 << 20), resource.RLIM_INFINITY))
-    yield
-    with suppress(ProcessLookupError):
-        resource.prlimit(pid, resource.RLIMIT_AS, old)

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 _CHUNK = 1 << 16
-_REFUSAL = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Disturbance(Enum):
     """What happens to a part of a stream that a client sends. HOLD: it waits until the proxy is quiet again."""
 
-    REFUSE = auto()  # answer 500 instead of the server
     CUT_BEFORE = auto()  # close the connection, and send the server nothing
     CUT_AFTER = auto()  # send it to the server, and close the connection instead of the answer
     HOLD = auto()
@@ -98,9 +96,6 @@ class Proxy:
             await asyncio.sleep(self.delay_s)
             while (disturbance := self.disturb(chunk)) is Disturbance.HOLD:
                 await asyncio.sleep(0.05)
-            if disturbance is Disturbance.REFUSE:
-                to_client.write(_REFUSAL)
-                await to_client.drain()
             if disturbance is Disturbance.CUT_AFTER:
                 to_client.transport.abort()
                 to_server.write(chunk)
