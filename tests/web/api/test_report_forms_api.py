@@ -106,7 +106,9 @@ def test_body_has_the_members_of_a_report() -> None:
 def test_every_member_is_stored_and_returned(client: TestClient) -> None:
     shown = client.post("/v1/reports", json=EVERYTHING).json()["parameters"]
     expected = {name: value for name, value in EVERYTHING.items() if name != "max_gap"}
-    assert shown == expected | {"max_gap_seconds": 5400.0, "definition": None}
+    # `rolling` turns the window's name into that of the rolling window, which is stored.
+    rolled = {"windows": ["rolling_7_days", "2023-01-01/2023-02-01"], "rolling": False}
+    assert shown == expected | rolled | {"max_gap_seconds": 5400.0, "definition": None}
 
 
 def test_null_is_the_default(client: TestClient) -> None:
