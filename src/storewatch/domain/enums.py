@@ -142,6 +142,11 @@ class ReportFormat(StrEnum):
     def holds_one_table(self) -> bool:
         return self in (ReportFormat.WIDE_CSV, ReportFormat.PARQUET)
 
+    @property
+    def can_hold_one_table(self) -> bool:
+        """Whether a request can choose the table."""
+        return self.holds_one_table or self is ReportFormat.NDJSON
+
 
 class ReportTable(StrEnum):
     """The tables of a report. A breakdown and sections add tables to those of every report."""

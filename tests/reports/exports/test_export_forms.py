@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -11,6 +12,8 @@ import openpyxl
 import polars as pl
 import pytest
 from content_scene import (
+    AS_OF,
+    STORES,
     VERSIONS,
     classic_content,
     empty_content,
@@ -29,13 +32,14 @@ from storewatch.reports.exports.header import header, stamps
 from storewatch.reports.request.request import ReportRequest
 
 GOLDEN = Path(__file__).with_name("golden")
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?$")
 
 Figures = dict[str, Any]
 Make = Callable[..., Content]
 
 
 def write(content: Content, folder: Path) -> Path:
-    file = folder / f"{content.request.table}.{content.request.format.suffix}"
+    file = folder / f"{content.request.only_table}.{content.request.format.suffix}"
     WRITERS[content.request.format](content, file)
     return file
 
@@ -198,6 +202,60 @@ def test_parquet_equals_the_wide_csv(table: ReportTable, tmp_path: Path) -> None
     assert (read.columns, read.height) == (rows.columns, rows.height)
     seconds = [name for name in rows.columns if name.endswith("_seconds")]
     assert read.select(pl.col(seconds).cast(pl.Float64)).equals(rows.select(seconds))
+
+
+@pytest.mark.parametrize("table", ReportTable)
+def test_instants_of_parquet_are_timestamps(table: ReportTable, tmp_path: Path) -> None:
+    parquet, wide = (
+        write(whole_content(format=form, table=table), tmp_path)
+        for form in (ReportFormat.PARQUET, ReportFormat.WIDE_CSV)
+    )
+    (row, *_) = csv.DictReader(StringIO(wide.read_text()))
+    zones = {name: "UTC" if value.endswith("Z") else None for name, value in row.items() if INSTANT.match(value)}
+    schema = pl.read_parquet_schema(parquet)
+    assert {name: kind for name, kind in schema.items() if kind.is_temporal()} == {
+        name: pl.Datetime("us", zone) for name, zone in zones.items()
+    } | {name: schema[name] for name in ("opened_at", "closed_at") if name in schema and name not in zones}
+    assert pl.read_parquet(parquet)["as_of"].unique().to_list() == [AS_OF]
+
+
+@pytest.mark.parametrize("table", ReportTable)
+def test_numbers_of_wide_csv_have_the_types_of_parquet(table: ReportTable, tmp_path: Path) -> None:
+    """A reader that guesses the types of CSV takes decimals as decimals also where all of them are whole."""
+    parquet, wide = (
+        write(whole_content(format=form, table=table), tmp_path)
+        for form in (ReportFormat.PARQUET, ReportFormat.WIDE_CSV)
+    )
+    numbers = {name: kind for name, kind in pl.read_parquet_schema(parquet).items() if kind.is_numeric()}
+    rows = pl.read_csv(wide)
+    assert {name: rows.schema[name] for name in numbers if rows[name].null_count() < rows.height} == {
+        name: kind for name, kind in numbers.items() if rows[name].null_count() < rows.height
+    }
+
+
+@pytest.mark.parametrize("table", ReportTable)
+def test_ndjson_of_one_table_has_the_rows_of_parquet(table: ReportTable, tmp_path: Path) -> None:
+    ndjson, parquet = (
+        write(whole_content(format=form, table=table), tmp_path) for form in (ReportFormat.NDJSON, ReportFormat.PARQUET)
+    )
+    lines = [json.loads(line) for line in ndjson.read_text().splitlines()]
+    rows = pl.read_parquet(parquet)
+    assert {tuple(line) for line in lines} == {tuple(rows.columns)}
+    for name, kind in rows.schema.items():
+        if not kind.is_temporal():
+            assert [line[name] for line in lines] == rows[name].to_list(), name
+    assert {line["as_of"] for line in lines} == {"2023-01-25T18:13:22.479220Z"}
+
+
+@pytest.mark.parametrize("sheet", ["Stores", "Days", "Outages", "Hours doctor", "Reasons"])
+def test_each_sheet_names_its_stores(sheet: str, tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(write(whole_content(format=ReportFormat.XLSX), tmp_path))
+    (first, second, *_), *rows = book[sheet].iter_rows(values_only=True)
+    assert (first, second) == ("Store", "Name")
+    named = {row[:2] for row in rows}
+    assert named == {
+        (store_id, about[0]) for store_id, about in STORES.items() if store_id in {row[0] for row in named}
+    }
 
 
 def test_parquet_carries_the_header_in_its_metadata(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_report_is_accepted_computed_and_downloaded(client: TestClient) -> None:
             "closures": "honour",
             "annotations": "apply",
             "format": "csv",
-            "table": "stores",
+            "table": None,
             "paper": "a4",
             "allow_unknown": False,
             "raw_text": False,

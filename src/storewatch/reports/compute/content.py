@@ -370,3 +370,9 @@ class Content:
     clock_warning: ClockWarning | None = None
     input_gaps: InputGaps | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def only_table(self) -> ContentTable:
+        """The table of a file that holds one table."""
+        assert self.request.only_table is not None  # noqa: S101 - the form holds one table
+        return self.tables[self.request.only_table]

@@ -87,7 +87,7 @@ def stamp(rows: pl.LazyFrame, content: Content, windows: pl.DataFrame) -> pl.Laz
     those of the first one.
     """
     values = header(content)
-    if content.request.table is not ReportTable.SUMMARY:
+    if content.request.only_table is not ReportTable.SUMMARY:
         ends = windows.lazy().select(
             "window", window_from_at="from_at", window_to_at="to_at", window_coverage="coverage"
         )

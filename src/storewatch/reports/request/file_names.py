@@ -40,7 +40,8 @@ def file_name(request: ReportRequest, as_of: datetime) -> str:
         parts.append("with-outages")
     if request.policy.value != FILL.name:
         parts.append(request.policy.value)
-    if request.table is not ReportTable.STORES:
+    # A table of stores is what a file with one table holds by itself.
+    if request.table is not None and not (request.table is ReportTable.STORES and request.format.holds_one_table):
         parts.append(request.table.replace("_", "-"))
     name = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", part).strip("-.") or "x" for part in parts)
     return f"{name}.{request.format.suffix}"

@@ -235,10 +235,10 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
         Parameter(part=HeaderPart.FORM, metavar="FORMAT"),
     ] = ReportFormat.CSV
     table: Annotated[
-        ReportTable,
-        Field(description="The table that wide_csv and parquet hold."),
-        Parameter(part=HeaderPart.FORM, metavar="TABLE"),
-    ] = ReportTable.STORES
+        ReportTable | None,
+        Field(description="The table of a wide_csv, parquet or ndjson file."),
+        Parameter(part=HeaderPart.FORM, metavar="TABLE", default="stores in wide_csv and parquet, all in ndjson"),
+    ] = None
     paper: Annotated[
         Paper,
         Field(description="The paper size of a PDF."),
@@ -274,6 +274,11 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             ReportTable.RATES: Section.SAMPLING in self.include,
         }
         return ReportTable.SUMMARY, ReportTable.STORES, *(table for table, is_wanted in wanted.items() if is_wanted)
+
+    @property
+    def only_table(self) -> ReportTable | None:
+        """The table of a file that holds one table; None for a file that holds all."""
+        return self.table or ReportTable.STORES if self.format.holds_one_table else self.table
 
     @property
     def min_duration_us(self) -> int:
@@ -388,9 +393,11 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             raise InvalidParameterError(
                 "format", "csv is the classic seven columns of the classic windows; for more use wide_csv."
             )
-        if self.table is not ReportTable.STORES and not self.format.holds_one_table:
-            raise InvalidParameterError("table", f"{self.format} holds every table; table is for wide_csv and parquet.")
-        if self.table not in self.tables:
+        if self.table not in (None, ReportTable.STORES) and not self.format.can_hold_one_table:
+            raise InvalidParameterError(
+                "table", f"{self.format} holds every table; table is for wide_csv, parquet and ndjson."
+            )
+        if self.table not in (None, *self.tables):
             raise InvalidParameterError("table", f"{self.table} is not among this report's: {', '.join(self.tables)}.")
         if self.rolling and not self.windows:
             raise InvalidParameterError("rolling", "rolling changes the meaning of windows; add at least one window.")

@@ -14,7 +14,7 @@ _ROWS_AT_ONCE: Final = 10_000
 
 def write_wide_csv(content: Content, file: Path) -> None:
     """Write the requested table in pieces. The report's header is in the last columns of every row."""
-    table = content.tables[content.request.table]
+    table = content.only_table
     raw_text = content.request.raw_text
     windows = in_csv(summary(content), raw_text=raw_text)
     pieces = chain.from_iterable(frame.iter_slices(_ROWS_AT_ONCE) for frame in table.frames())
