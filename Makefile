@@ -10,7 +10,7 @@ SERVE ?= yes
 # pip of the system drives the environment's Python, so a Python without ensurepip (Debian's) is enough.
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 
-.PHONY: help demo install clients test nightly audit check bench soak lock clean
+.PHONY: help demo install wheel clients test nightly audit check bench soak lock clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ $(VENV)/.bench: requirements/bench.lock $(VENV)/.runtime
 
 install: $(VENV)/.runtime ## install storewatch into .venv and compile its kernels
 
+wheel: $(VENV)/.runtime ## build dist/storewatch-*.whl, which installs without this repository
+	@$(BIN)/python -m hatchling build --target wheel --directory dist
+
 demo: install ## simulate a fleet (or take DATA=folder), import, report, serve until Ctrl-C (SERVE=no: stop before)
 	@BIN=$(BIN) DATA="$(DATA)" SERVE="$(SERVE)" bash scripts/demo.sh
 
@@ -64,6 +67,7 @@ nightly: $(VENV)/.dev ## fuzz every parser with a million inputs (`make test`: 2
 		tests/engine/test_interval_coverage.py tests/processes/test_kills.py tests/faults
 	STOREWATCH_SCHEMATHESIS=thorough $(BIN)/pytest tests/web/test_schemathesis.py
 	STOREWATCH_NIGHTLY=1 $(BIN)/pytest -n0 tests/docs/test_pages.py -k README
+	STOREWATCH_NIGHTLY=1 $(BIN)/pytest -n0 tests/packaging
 
 $(VENV)/audit/bin/pip-audit: | $(BIN)/python
 	$(PYTHON) -m venv --without-pip $(VENV)/audit

@@ -101,7 +101,7 @@ class Settings:
 
         Raises InvalidInputError for a value that its variable does not accept.
         """
-        folder = (home or Path(environment.get("STOREWATCH_HOME") or DEFAULT_HOME)).expanduser().absolute()
+        folder = home_folder(home, environment)
         return cls(
             home=folder,
             database_url=environment.get("STOREWATCH_DATABASE_URL") or _database_in(folder),
@@ -121,6 +121,11 @@ class Settings:
             min_free_mb=_positive(environment, "STOREWATCH_MIN_FREE_MB", cls.min_free_mb),
             access=AccessSettings.from_environment(environment),
         )
+
+
+def home_folder(home: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the home folder that a command uses; an explicit `home` wins."""
+    return (home or Path(environment.get("STOREWATCH_HOME") or DEFAULT_HOME)).expanduser().absolute()
 
 
 def _database_in(home: Path) -> str:

@@ -284,7 +284,10 @@ def test_first_report_of_an_installation_prints_that_it_compiles_and_the_next_do
         subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=300)
         for _ in range(2)
     )
-    assert first.stderr == "Compiling the engine for this machine; this happens once after an installation.\n"
+    assert first.stderr == (
+        "Compiling the engine for this machine; this happens once after an installation. "
+        f"The compiled code is kept in {tmp_path / 'kernels'}.\n"
+    )
     assert (second.stderr, first.stdout, second.stdout) == ("", REPORT, REPORT)
 
 

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 HOME_HELP: Final = "Folder of the data [env: STOREWATCH_HOME; default: storewatch-data]."
 
-Home = Annotated[Path | None, typer.Option("--home", help=HOME_HELP, metavar="DIR")]
+
+def use_home(home: Path | None) -> Path | None:
+    """Use a --home in this process as if STOREWATCH_HOME were set to this folder."""
+    if home is not None:
+        os.environ["STOREWATCH_HOME"] = str(home)
+    return home
+
+
+Home = Annotated[Path | None, typer.Option("--home", help=HOME_HELP, metavar="DIR", callback=use_home)]
 
 Progress = Callable[[int, int], None]
 
@@ -54,12 +62,6 @@ class AuditTrail:
 
         self._is_complete = True
         self._catalog.audit.append([from_command_line(action, object_type, object_id, datetime.now(UTC))])
-
-
-def use_home(home: Path | None) -> None:
-    """Use the --home before the command, as if STOREWATCH_HOME were set to this folder."""
-    if home is not None:
-        os.environ["STOREWATCH_HOME"] = str(home)
 
 
 @contextmanager
@@ -146,7 +148,6 @@ def prepare_engine() -> None:
     """Compile the engine, with a message and a progress bar, if that was not done since the installation."""
     from storewatch.engine import compiling
 
-    message = "Compiling the engine for this machine; this happens once after an installation."
-    if compiling.load_first_kernel(lambda: typer.echo(message, err=True)):
+    if compiling.load_first_kernel(lambda: typer.echo(compiling.announcement(), err=True)):
         with progress_bar("compile") as progress:
             compiling.compile_kernels(progress)

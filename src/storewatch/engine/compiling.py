@@ -1,6 +1,7 @@
 """Compile the kernels ahead of the first report."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -8,11 +9,24 @@ from storewatch.domain.policies import FILL
 from storewatch.engine.availability import bucket_totals, spans, totals
 from storewatch.engine.evidence import group_evidence
 from storewatch.engine.inputs import EngineInputs
-from storewatch.engine.kernels import watch_compiler
+from storewatch.engine.kernels import CACHE_FOLDER, CACHE_LASTS, watch_compiler
 from storewatch.engine.opening.sessions import Sessions
 from storewatch.engine.outages import openings, outages
 from storewatch.engine.polling import count_unpolled, poll_gaps
 from storewatch.engine.sampling import FailureRates, count_pairs, window_moments
+
+
+def announcement() -> str:
+    """Return what to tell a user who waits for the compiler, with the place of the compiled code if it is unusual."""
+    if not CACHE_LASTS:
+        return (
+            "Compiling the engine for this machine. Every command has to, because no folder for the compiled code "
+            "can be written: set NUMBA_CACHE_DIR to a folder that can be."
+        )
+    kept = (
+        "" if CACHE_FOLDER.is_relative_to(Path(__file__).parent) else f" The compiled code is kept in {CACHE_FOLDER}."
+    )
+    return f"Compiling the engine for this machine; this happens once after an installation.{kept}"
 
 
 def load_first_kernel(announce: Callable[[], None]) -> bool:
