@@ -50,7 +50,7 @@ CHANGING: Final[dict[Command, list[Entry]]] = {
     ("annotation add", ("--store-id", "cafe", *SPAN, "--cause", "power")): [
         ("annotation.create", "annotation", _MILLISECONDS)
     ],
-    ("stores change", ("ghost", "--closed-on", "2030-01-01")): [("store.change", "store", "ghost")],
+    ("stores set", ("ghost", "--closed-on", "2030-01-01")): [("store.change", "store", "ghost")],
     ("stores rename", ("bar", "bistro")): [("store.rename", "store", "bar")],
     ("stores merge", ("bistro", "cafe")): [("store.merge", "store", "bistro")],
 }
@@ -78,6 +78,9 @@ READING: Final[list[Command]] = [
     ("imports list", ()),
     ("imports show", ("4",)),
     ("observations list", ("--store-id", "cafe")),
+    ("stores list", ()),
+    ("stores show", ("cafe",)),
+    ("stores timeline", ("cafe",)),
     ("observations delete", ("--store-id", "cafe", *SPAN, "--dry-run")),
 ]
 DELETING: Final[dict[Command, list[Entry]]] = {

@@ -165,3 +165,15 @@ def test_ignored_columns_new_stores_and_files_left_out_are_named(tmp_path: Path)
     assert "  ignored: Unnamed: 0, latency" in lines
     assert "  1 store not seen before: new" in lines
     assert f"left out: {folder / 'photo.png'}" in lines
+
+
+def test_import_without_a_good_row_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "polls.csv"
+    file.write_text("store_id,status,timestamp_utc\ncafe,open,2023-01-23 16:00:00 UTC\n")
+    done = storewatch("import", file, home=tmp_path / "home")
+    assert (done.returncode, done.stderr) == (2, "storewatch: No row of these files was imported.\n")
+    assert done.stdout.startswith(f"{file}: 0 of 1 rows of observations imported\n  1 rejected; storewatch rejects 1 ")
+    listed = storewatch("rejects", "1", home=tmp_path / "home")
+    assert (listed.returncode, len(listed.stdout.splitlines())) == (0, 2)
+    again = storewatch("rejects", "2", home=tmp_path / "home")
+    assert (again.returncode, again.stdout) == (2, "")

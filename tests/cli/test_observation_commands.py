@@ -90,7 +90,7 @@ def test_blanks_and_invisible_characters_around_an_id_do_not_count(home: Path, w
     assert len(printed(home, "observations", "list", "--store-id", written)) == 3
     at = ("--at", "2023-03-01T10:00:00Z", "--yes")
     assert printed(home, "observations", "delete", "--store-id", written, *at)[0].startswith("1 poll of 1 store")
-    printed(home, "stores", "change", written, "--opened-on", "2023-02-01")
+    printed(home, "stores", "set", written, "--opened-on", "2023-02-01")
     assert printed(home, "stores", "merge", written, "bar\u200b") == ["bar has the 1 poll of cafe"]
     assert "the nearest is bar" in mistake(home, "observations", "list", "--store-id", "\u200bba")
 

@@ -324,21 +324,21 @@ def test_stray_poll_is_named_by_the_other_commands(stray_home: Path) -> None:
 
 
 def test_store_that_closed_for_good_leaves_reports_of_windows_after_it(home: Path, tmp_path: Path) -> None:
-    assert printed(home, "stores", "change", "bar", "--closed-on", "2023-01-23") == ["bar changed"]
+    assert printed(home, "stores", "set", "bar", "--closed-on", "2023-01-23") == ["bar changed"]
     last_day = storewatch(home, "report", "--windows", "2023-01-24/2023-01-25", "--as-of", "2023-01-26T00:00Z")
     assert [line.split(",")[0] for line in last_day.stdout.splitlines()[1:]] == ["cafe", "ghost"]
     assert storewatch(home, "report").stdout.splitlines()[1].startswith("bar,0.0,")
     named = storewatch(home, "report", "--windows", "2023-01-24/2023-01-25", "--store-id", "bar", "--format", "json")
     assert json.loads(named.stdout)["report"]["totals"]["2023-01-24/2023-01-25"]["business_seconds"] == 0.0
     assert ("store.change", "bar") in noted(home)
-    assert printed(home, "stores", "change", "bar", "--closed-on", "none") == ["bar changed"]
+    assert printed(home, "stores", "set", "bar", "--closed-on", "none") == ["bar changed"]
     for options, sentence in (
-        ((), "Name what to change"),
+        ((), "Name what to set"),
         (("--closed-on", "soon"), "--closed-on: 'soon' is not a date"),
         (("--opened-on", "2023-01-02", "--closed-on", "2023-01-02"), "--closed-on: closed_on must be a date after"),
     ):
-        assert mistake(home, "stores", "change", "bar", *options).startswith(sentence)
-    assert mistake(home, "stores", "change", "bra", "--closed-on", "none").startswith(
+        assert mistake(home, "stores", "set", "bar", *options).startswith(sentence)
+    assert mistake(home, "stores", "set", "bra", "--closed-on", "none").startswith(
         "There is no store with the id 'bra'; the nearest is bar."
     )
 

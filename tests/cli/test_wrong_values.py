@@ -18,7 +18,7 @@ INSTANT: Final = (
     "(25 Jan 2023 18:13:22 GMT), or as a number of 10, 13, 16 or 19 digits since 1970."
 )
 DURATION: Final = "'n/ons=e' is not a duration; write a number and a unit, such as 90m, 3h or 7d."
-STORE: Final = "There is no store with the id 'n/ons=e'. `storewatch report` and GET /v1/stores list them."
+STORE: Final = "There is no store with the id 'n/ons=e'. `storewatch stores list` and GET /v1/stores list them."
 LABEL: Final = "No store has a label 'n/ons=e'; the labels are owner."
 ONE_LABEL: Final = "No store has a label 'n/ons'; the labels are owner."
 ZONE: Final = "'n/ons=e' is not a time zone; write an IANA name such as Europe/Berlin"
@@ -42,7 +42,9 @@ NEEDED: Final[dict[str, dict[str, str]]] = {
     "observations list": {"--store-id": "cafe"},
     "observations delete": {"--store-id": "cafe"} | SPAN,
     "special-hours delete": {"--store-id": "cafe", "--date": "2023-01-23"},
-    "stores change": {"ID": "cafe", "--opened-on": "2023-01-01"},
+    "stores set": {"ID": "cafe", "--opened-on": "2023-01-01"},
+    "stores show": {"ID": "cafe"},
+    "stores timeline": {"ID": "cafe"},
     "stores rename": {"ID": "cafe", "NEW-ID": "kiosk"},
     "stores merge": {"ID": "cafe", "INTO": "bar"},
     "worker": {"--metrics-port": "1"},
@@ -56,6 +58,8 @@ REPLACED: Final = {
 }
 # Any text is a value of these: names and notes for people, and names of new files.
 ANY_TEXT: Final = {
+    ("stores list", "--search"),
+    ("stores list", "--prefix"),
     ("closure add", "--reason"),
     ("annotation add", "--cause"),
     ("annotation add", "--note"),
@@ -159,6 +163,14 @@ MESSAGES: Final[dict[str | tuple[str, str], str]] = {
     "--keys": "n/ons=e: there is no such file.",
     "ID": STORE,
     "INTO": STORE,
+    "--hours": "--hours: 'n/ons=e' is no opening; write it as 'mon 09:00-17:00'.",
+    "--state": "--state: 'n/ons=e' is not one of 'down', 'unknown', 'up', 'closed'.",
+    "--sort": "--sort: 'n/ons=e' is not one of 'store_id', '-store_id', 'name', '-name', 'last_poll', '-last_poll', ",
+    "--source": "--source: No poll has a source; leave out the sources.",
+    ("stores timeline", "--policy"): "--policy: 'n/ons=e' is not one of 'fill', 'observed'.",
+    ("stores timeline", "--closures"): "--closures: 'n/ons=e' is not one of 'honour', 'ignore', 'exclude'.",
+    ("stores timeline", "--annotations"): "--annotations: 'n/ons=e' is not one of 'apply', 'ignore'.",
+    ("stores set", "--label"): "--label: 'n/ons' cannot be the name of a label: want 1 to 64 of a-z, 0-9, _ . and -",
     "--opened-on": f"--opened-on: {OTHER_DATE}",
     "--closed-on": f"--closed-on: {OTHER_DATE}",
 }

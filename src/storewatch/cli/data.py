@@ -125,6 +125,8 @@ def import_paths(
             typer.echo(f"left out: {name}")
         for line in find_gaps(installation.catalog, installation.lake.snapshot()).lines():
             typer.echo(line)
+    if not any(result.accepted for result in imported.tables):
+        raise InvalidInputError("No row of these files was imported.")
 
 
 @contextmanager

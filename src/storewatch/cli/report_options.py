@@ -1,7 +1,8 @@
 """Create the options for the parameters of a report, named as in the API, and read their values."""
 
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -173,13 +174,29 @@ def read_label(text: str, option: str) -> Label:
     return clean_label(label, value)
 
 
-def read_instant(text: str, option: str) -> datetime:
-    """Return the instant in a text. Raises InvalidParameterError for this option."""
-
+@contextmanager
+def naming(option: str) -> Iterator[None]:
+    """Turn an InvalidInputError raised in the block into an error for this option."""
     try:
-        return parse_instant(text)
+        yield
     except InvalidInputError as error:
         raise InvalidParameterError(option, str(error)) from None
+
+
+def read_zone(text: str, option: str) -> str:
+    """Return the name of a time zone. Raises InvalidParameterError for this option."""
+    from storewatch.domain.timezones import timezone_named
+
+    named = timezone_named(text)
+    if named is None:
+        raise InvalidParameterError(option, f"{text!r} is not a time zone; write an IANA name such as Europe/Berlin.")
+    return named
+
+
+def read_instant(text: str, option: str) -> datetime:
+    """Return the instant in a text. Raises InvalidParameterError for this option."""
+    with naming(option):
+        return parse_instant(text)
 
 
 def _with_commas() -> set[str]:

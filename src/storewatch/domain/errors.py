@@ -289,7 +289,7 @@ class UnknownStoreError(NotFoundError):
     def __init__(self, store_id: str, hint: str = "") -> None:
         near = f"; {hint}" if hint else ""
         super().__init__(
-            f"There is no store with the id {store_id!r}{near}. `storewatch report` and GET /v1/stores list them."
+            f"There is no store with the id {store_id!r}{near}. `storewatch stores list` and GET /v1/stores list them."
         )
 
 

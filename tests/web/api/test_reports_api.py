@@ -309,7 +309,7 @@ def test_scoped_key_gets_and_sees_only_what_is_its_own(app: Installation) -> Non
         assert problem(foreign_store) == (404, "unknown-store")
         assert (
             foreign_store.json()["detail"]
-            == "There is no store with the id 'bar'. `storewatch report` and GET /v1/stores list them."
+            == "There is no store with the id 'bar'. `storewatch stores list` and GET /v1/stores list them."
         )
 
 
