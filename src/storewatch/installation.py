@@ -9,27 +9,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from storewatch import __version__
-from storewatch.access import AccessRules
 from storewatch.catalog import Catalog
 from storewatch.domain.errors import InvalidInputError, StorageFullError
-from storewatch.ingest.ingestion import Ingestion
-from storewatch.jobs.queue import JobQueue
-from storewatch.lake import Lake
 from storewatch.private_files import create_private_files, exposed_files
-from storewatch.reports.archive.runs import Reports
-from storewatch.reports.compute.content import Content
-from storewatch.reports.compute.shards import Progress
-from storewatch.reports.request.request import ReportRequest
 from storewatch.settings import Settings
-from storewatch.stores.current import CurrentStores
-from storewatch.stores.following import followed_snapshot
 
 if TYPE_CHECKING:
+    from storewatch.access import AccessRules
+    from storewatch.ingest.ingestion import Ingestion
+    from storewatch.jobs.queue import JobQueue
     from storewatch.jobs.worker import Timing, Worker
+    from storewatch.lake import Lake
+    from storewatch.reports.archive.runs import Reports
+    from storewatch.reports.compute.content import Content
+    from storewatch.reports.compute.shards import Progress
+    from storewatch.reports.request.request import ReportRequest
+    from storewatch.stores.current import CurrentStores
 
 STOP_SECONDS: Final = 8  # from the signal on; the interpreter takes a while too
 
@@ -40,26 +40,82 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _default_rules() -> "AccessRules":
+    from storewatch.access import AccessRules
+
+    return AccessRules()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedParts:
+    """The parts that have one instance in a process. Each is imported when it is first used, for small commands."""
+
+    settings: Settings
+    catalog: Catalog
+    read_only: bool
+
+    @cached_property
+    def lake(self) -> "Lake":
+        from storewatch.lake import Lake
+
+        return Lake(self.settings.lake_url, read_only=self.read_only)
+
+    @cached_property
+    def reports(self) -> "Reports":
+        from storewatch.reports.archive.runs import Reports
+
+        return Reports(catalog=self.catalog, lake=self.lake, folder=self.settings.reports_dir)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Installation:
     """One open installation: its data, and the services that read and change them.
 
-    stores: the current state of stores. jobs: accepts background jobs. ingestion: accepts polls. worker: runs jobs in
-    this process, None where other processes run them. access: which callers are let in. stopping: set when the
-    process is about to end, so that endless responses end.
+    worker: runs jobs in this process, None where other processes run them. access: which callers are let in. stopping:
+    set when the process is about to end, so that endless responses end.
     """
 
     settings: Settings
-    catalog: Catalog
-    lake: Lake
-    reports: Reports
-    stores: CurrentStores
-    jobs: JobQueue
-    ingestion: Ingestion
+    shared: SharedParts
     clock: Callable[[], datetime] = utc_now
     worker: "Worker | None" = None
-    access: AccessRules = field(default_factory=AccessRules)
+    access: "AccessRules" = field(default_factory=_default_rules)
     stopping: Event = field(default_factory=Event)
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.shared.catalog
+
+    @property
+    def lake(self) -> "Lake":
+        return self.shared.lake
+
+    @property
+    def reports(self) -> "Reports":
+        return self.shared.reports
+
+    @cached_property
+    def stores(self) -> "CurrentStores":
+        """The current state of stores."""
+        from storewatch.stores.current import CurrentStores
+
+        return CurrentStores(catalog=self.catalog, lake=self.lake, clock=self.clock)
+
+    @cached_property
+    def jobs(self) -> "JobQueue":
+        """The queue that accepts background jobs. A worker of this process begins them at once."""
+        from storewatch.jobs.queue import JobQueue
+
+        wake = {"wake": self.worker.wake} if self.worker else {}
+        limit = self.settings.max_queued_jobs_per_key
+        return JobQueue(catalog=self.catalog, clock=self.clock, max_queued_per_key=limit, **wake)
+
+    @cached_property
+    def ingestion(self) -> "Ingestion":
+        """The group commit that accepts polls."""
+        from storewatch.ingest.ingestion import Ingestion
+
+        return Ingestion(catalog=self.catalog, lake=self.lake, clock=self.clock)
 
     def free_mb(self) -> int:
         """Return the free space, in megabytes, on the disk of the local folders that has least."""
@@ -81,9 +137,14 @@ class Installation:
     def stop(self) -> None:
         """Commit the polls that were accepted, and finish or hand back the jobs that run."""
         self.stopping.set()
-        self.ingestion.stop()
+        self.stop_ingestion()
         if self.worker is not None:
             self.worker.stop()
+
+    def stop_ingestion(self) -> None:
+        """Commit the polls that were accepted, if there were any."""
+        if "ingestion" in vars(self):
+            self.ingestion.stop()
 
 
 @contextmanager
@@ -102,18 +163,10 @@ def open_installation(settings: Settings, *, read_only: bool = False) -> Iterato
         ) from None
     catalog = Catalog.open(settings.database_url, read_only=read_only)
     try:
-        lake = Lake(settings.lake_url, read_only=read_only)
-        installation = Installation(
-            settings=settings,
-            catalog=catalog,
-            lake=lake,
-            reports=Reports(catalog=catalog, lake=lake, folder=settings.reports_dir),
-            stores=CurrentStores(catalog=catalog, lake=lake, clock=utc_now),
-            jobs=JobQueue(catalog=catalog, clock=utc_now, max_queued_per_key=settings.max_queued_jobs_per_key),
-            ingestion=Ingestion(catalog=catalog, lake=lake, clock=utc_now),
-        )
+        shared = SharedParts(settings=settings, catalog=catalog, read_only=read_only)
+        installation = Installation(settings=settings, shared=shared)
         yield installation
-        installation.ingestion.stop()
+        installation.stop_ingestion()
     finally:
         catalog.close()
 
@@ -124,30 +177,22 @@ def prepare_service(
     clock: Callable[[], datetime] = utc_now,
     with_worker: bool = True,
     timing: "Timing | None" = None,
-    access: AccessRules | None = None,
+    access: "AccessRules | None" = None,
 ) -> Installation:
     """Return the installation as a service uses it: with these access rules, and by default with a worker.
 
     The service has its own job queue and group commit, which end with it.
     """
-    worker = create_worker(installation, clock=clock, timing=timing) if with_worker else None
-    wake = {"wake": worker.wake} if worker else {}
-    catalog, lake = installation.catalog, installation.lake
-    return replace(
+    service = replace(
         installation,
-        stores=CurrentStores(catalog=catalog, lake=lake, clock=clock),
-        jobs=JobQueue(
-            catalog=catalog,
-            clock=clock,
-            max_queued_per_key=installation.settings.max_queued_jobs_per_key,
-            **wake,
-        ),
-        ingestion=Ingestion(catalog=catalog, lake=lake, clock=clock),
         clock=clock,
-        worker=worker,
-        access=access or AccessRules(),
+        worker=create_worker(installation, clock=clock, timing=timing) if with_worker else None,
+        access=access or _default_rules(),
         stopping=Event(),
     )
+    # Built now: two requests at once would each build their own.
+    assert service.reports and service.stores and service.jobs and service.ingestion  # noqa: S101, PT018
+    return service
 
 
 def create_worker(
@@ -224,14 +269,16 @@ def end_in_time() -> None:
 @contextmanager
 def compute_report(
     installation: Installation,
-    request: ReportRequest,
-    progress: Progress | None = None,
+    request: "ReportRequest",
+    progress: "Progress | None" = None,
     lake_version: int | None = None,
-) -> Iterator[Content]:
+) -> "Iterator[Content]":
     """Compute a report on the polls of this moment, or of an earlier lake version. Hours and zones are today's.
 
     The content can be written until the context ends.
     """
+    from storewatch.stores.following import followed_snapshot
+
     snapshot = followed_snapshot(installation.catalog, installation.lake, utc_now(), lake_version)
     with installation.reports.compute(request, snapshot, progress=progress) as content:
         yield content

@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from storewatch.catalog import Catalog, Job
 from storewatch.domain.enums import JobKind
 from storewatch.jobs.running import JobResult, RunningJob
-from storewatch.lake import Lake
-from storewatch.reports.archive.runs import Reports
+
+if TYPE_CHECKING:
+    from storewatch.lake import Lake
+    from storewatch.reports.archive.runs import Reports
 
 Parameters = Mapping[str, Any]
 
@@ -43,8 +45,8 @@ class JobServices:
     """The parts of an installation that handlers use. uploads: folder of the files to import, named by their job."""
 
     catalog: Catalog
-    lake: Lake
-    reports: Reports
+    lake: "Lake"
+    reports: "Reports"
     uploads: Path
     clock: Callable[[], datetime]
 
@@ -54,7 +56,7 @@ class StoredData:
     """The data that the parameters of a new schedule are checked against."""
 
     catalog: Catalog
-    lake: Lake
+    lake: "Lake"
 
 
 def _unchanged(parameters: Parameters, stored: object) -> dict[str, Any]:  # noqa: ARG001

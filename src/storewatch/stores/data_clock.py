@@ -7,7 +7,7 @@ for all outputs.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -15,9 +15,11 @@ import polars as pl
 from storewatch.domain.columns import Int64s
 from storewatch.domain.instants import DAY_US, format_instant, instant_of, instant_us
 from storewatch.domain.plurals import counted
-from storewatch.engine.evidence import Evidence
 from storewatch.lake import Snapshot
-from storewatch.stores.evidence import StoresToRead, read_evidence
+from storewatch.stores.evidence import StoresToRead, read_rows
+
+if TYPE_CHECKING:
+    from storewatch.engine.evidence import Evidence
 
 WEEK_US: Final = 7 * DAY_US
 # A pause is a whole UTC day without a poll. Pauses that ended longer ago than this do not count.
@@ -89,16 +91,26 @@ def check_clock(
     """
     if last_us is None or last_from_us is None or last_from_us > as_of_us - DAY_US:
         last_from_us = as_of_us - DAY_US + 1
-        last_us = last_polls_of(read_evidence(snapshot, store_ids, (last_from_us, as_of_us), stores))
+        last_us = _read_last_polls(snapshot, store_ids, (last_from_us, as_of_us), stores)
     if 2 * int((last_us > as_of_us - DAY_US).sum()) >= len(store_ids):
         return None
     from_us = _expected_from(snapshot.days, as_of_us)
     if from_us < last_from_us:
-        last_us = last_polls_of(read_evidence(snapshot, store_ids, (from_us, as_of_us), stores))
+        last_us = _read_last_polls(snapshot, store_ids, (from_us, as_of_us), stores)
     return judge_clock(last_us[last_us >= from_us], as_of_us)
 
 
-def last_polls_of(evidence: Evidence) -> Int64s:
+def _read_last_polls(
+    snapshot: Snapshot, store_ids: pl.Series, range_us: tuple[int, int], stores: StoresToRead
+) -> Int64s:
+    """Read the last poll of each store in a range, int64[S]; 0 for a store without one. The engine is not loaded."""
+    rows = read_rows(snapshot, store_ids, range_us, stores)
+    last_us = np.zeros(len(store_ids), np.int64)
+    np.maximum.at(last_us, rows.store_index, rows.observed_us)
+    return last_us
+
+
+def last_polls_of(evidence: "Evidence") -> Int64s:
     """Return the last poll of each store, int64[S]; 0 for a store without one."""
     last_us = np.zeros(len(evidence.offsets) - 1, np.int64)
     has_any = np.diff(evidence.offsets) > 0
