@@ -225,11 +225,11 @@ def run_worker(settings: Settings, metrics_address: tuple[str, int] | None = Non
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
+    if metrics_address is not None:
+        serve_metrics(*metrics_address)
     with open_installation(settings) as installation:
         compile_kernels()
         worker = create_worker(installation)
-        if metrics_address is not None:
-            serve_metrics(*metrics_address)
         log_start(settings, "worker", metrics_address=metrics_address)
         worker.start()
         stopping.wait()

@@ -193,7 +193,10 @@ def serve_metrics(host: str, port: int) -> None:
     try:
         start_http_server(port, host, REGISTRY)
     except OSError as error:
-        raise InvalidInputError(f"Metrics cannot be served on {host}:{port} ({error.strerror}).") from None
+        raise InvalidInputError(
+            f"Metrics cannot be served on {host}:{port} ({error.strerror}); choose another with --metrics-host or "
+            "--metrics-port."
+        ) from None
 
 
 @contextmanager

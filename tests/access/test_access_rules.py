@@ -6,7 +6,7 @@ import pytest
 
 from storewatch.access import AccessRules, KeyRule
 from storewatch.access.keys import create_key
-from storewatch.access.rules import DEFAULT_RATES, choose_rules, is_loopback
+from storewatch.access.rules import DEFAULT_RATES, check_keys, choose_rules, is_loopback
 from storewatch.catalog import Catalog
 from storewatch.domain.enums import Role
 from storewatch.domain.errors import InvalidInputError
@@ -16,7 +16,9 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def choose(catalog: Catalog, host: str, *, insecure: bool = False, now: datetime = NOW, **settings) -> AccessRules:
-    return choose_rules(AccessSettings(**settings), host=host, insecure=insecure, catalog=catalog, now=now)
+    rules = choose_rules(AccessSettings(**settings), host=host, insecure=insecure)
+    check_keys(rules, host=host, catalog=catalog, now=now)
+    return rules
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "LOCALHOST", "::1", "[::1]"])
@@ -53,6 +55,8 @@ def test_insecure_requires_no_key_but_counts(catalog: Catalog) -> None:
         {"trusted_proxies": ("proxy.example.com",)},
         {"trusted_proxies": ("10.0.0.1/8",)},
         {"trusted_proxies": ("*",)},
+        {"rate_per_key": "many"},
+        {"rate_per_address": "5 a minute"},
     ],
 )
 def test_setting_that_could_never_match_is_refused(catalog: Catalog, settings) -> None:

@@ -149,13 +149,13 @@ def test_jobs_are_listed_newest_first_in_pages(catalog: Catalog) -> None:
 
 
 def test_jobs_are_listed_and_counted_by_kind_state_and_scope(catalog: Catalog) -> None:
-    add(catalog, "ours", scope=ACME, created_by="key")
+    add(catalog, "acme-job", scope=ACME, created_by="key")
     add(catalog, "theirs", scope=Scope(label=Label("owner", "other")))
     add(catalog, "import", JobKind.IMPORT)
     catalog.jobs.request_cancel("theirs", NOW)
     assert [job.job_id for job in catalog.jobs.list_(kind=JobKind.IMPORT)] == ["import"]
     assert [job.job_id for job in catalog.jobs.list_(states=[JobState.CANCELLED])] == ["theirs"]
-    assert [(job.job_id, job.scope) for job in catalog.jobs.list_(scope=ACME)] == [("ours", ACME)]
+    assert [(job.job_id, job.scope) for job in catalog.jobs.list_(scope=ACME)] == [("acme-job", ACME)]
     assert catalog.jobs.count(ACME) == {JobKind.REPORT: {JobState.QUEUED: 1}}
     assert catalog.jobs.count() == {
         JobKind.IMPORT: {JobState.QUEUED: 1},

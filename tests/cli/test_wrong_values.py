@@ -230,10 +230,30 @@ def test_nonsense_is_refused_in_one_or_two_lines(home: Path, command: str, param
         assert (done.returncode, done.stdout, done.stderr) == (0, NOTHING_FOUND[command, parameter], "")
         return
     message = MESSAGES[(command, parameter) if (command, parameter) in MESSAGES else parameter]
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]  # logs of services are JSON
+    lines = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (2, "")
     assert lines[0].startswith(f"storewatch: {message}")
     assert lines[1:] == [] or (len(lines) == 2 and lines[1].endswith(f" See `storewatch {command} --help`."))
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "message"),
+    [
+        ("serve --trusted-proxy x", {}, "'x' is neither an address nor a network"),
+        ("serve --insecure --require-key", {}, "--insecure and --require-key contradict each other"),
+        ("serve", {"STOREWATCH_CORS_ORIGINS": "x"}, "'x' is not a web origin"),
+        ("serve", {"STOREWATCH_RATE_PER_KEY": "x"}, "'x' is not a rate limit"),
+        ("serve --host n/ons=e", {}, "n/ons=e port 8000 cannot be used"),
+        ("worker --metrics-port 1 --metrics-host n/ons=e", {}, "Metrics cannot be served on n/ons=e:1"),
+    ],
+)
+def test_refused_service_has_opened_nothing(
+    tmp_path: Path, words: str, environment: dict[str, str], message: str
+) -> None:
+    done = run_command(*words.split(), home=tmp_path / "new", environment=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith(f"storewatch: {message}")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(("command", "parameter"), PARAMETERS, ids=str)

@@ -75,8 +75,8 @@ def test_labels_beside_another_table(
 @pytest.mark.parametrize(
     ("header", "sentence"),
     [
-        (["store_id", "brand"], r"f: the header fits none of the nine tables\. Found: store_id, brand"),
-        (["id", "name"], r"none of the nine tables.*missing: store_id"),
+        (["store_id", "brand"], r"f: the header is not that of any table\. Found: store_id, brand"),
+        (["id", "name"], r"not that of any table.*missing: store_id"),
         (["store_id", "name", "status"], r"mixes the table of stores with another table's status"),
         (["store_id", "name", "day", "start_time_local"], r"another table's start_time_local, day|another table's day"),
         (["store_id", "name", "Name"], "has the column name twice"),

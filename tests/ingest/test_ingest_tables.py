@@ -218,7 +218,7 @@ def test_header_that_names_a_column_twice_is_refused(header: list[str]) -> None:
         (
             ["store_id", "timestamp_utc", "state"],
             (
-                "f: the header fits none of the nine tables. Found: store_id, timestamp_utc, state. Nearest is "
+                "f: the header is not that of any table. Found: store_id, timestamp_utc, state. Nearest is "
                 "the table of polls, which needs store_id, timestamp_utc (or observed_at, timestamp), status; "
                 "missing: status. If columns of other names hold these, add: --map state=status"
             ),
@@ -226,14 +226,14 @@ def test_header_that_names_a_column_twice_is_refused(header: list[str]) -> None:
         (
             ["store_id", "day", "start_time_local"],
             (
-                "f: the header fits none of the nine tables. Found: store_id, day, start_time_local. Nearest is "
+                "f: the header is not that of any table. Found: store_id, day, start_time_local. Nearest is "
                 "the table of weekly hours, which needs store_id, day (or dayofweek, day_of_week), start_time_local, "
                 "end_time_local; missing: end_time_local."
             ),
         ),
         (
             ["timezone_str", "\x1b[31m" + "x" * 50],
-            "f: the header fits none of the nine tables. Found: timezone_str, �[31m" + "x" * 35 + ". Nearest is the "
+            "f: the header is not that of any table. Found: timezone_str, �[31m" + "x" * 35 + ". Nearest is the "
             "table of time zones, which needs store_id, timezone_str (or timezone); missing: store_id.",
         ),
         (

@@ -157,7 +157,7 @@ SAMPLES: dict[tuple[str, str], list[dict[str, Any]]] = {
 }
 # They show the jobs that the walk itself has queued; what they answer before that is in Scene.reads.
 SHOWING_JOBS = {("GET", f"/v1/{name}") for name in ("reports", "imports", "jobs", "status")}
-# What differs from one answer to the next whoever asks.
+# What differs from one answer to the next for any caller.
 CHANGING = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # ids of new jobs
     r"|[0-9a-f]{32}"  # ids of requests
@@ -252,7 +252,7 @@ def absent(value: Any) -> Any:
     return type(value)(map(absent, value)) if isinstance(value, list | tuple) else value
 
 
-def told(response: Any, ids: Ids) -> tuple[int, list[tuple[str, str]], str]:
+def visible_parts(response: Any, ids: Ids) -> tuple[int, list[tuple[str, str]], str]:
     """Return an answer without what changes each time, and without the ids that were asked for."""
 
     def plain(text: str) -> str:
@@ -295,7 +295,7 @@ def test_answers_have_no_trace_of_others_and_are_those_for_things_that_do_not_ex
         assert hidden.status_code < 500, where
         if (method, path) not in SHOWING_JOBS:
             assert (*where, traces(f"{hidden.headers} {hidden.text}", asked)) == (*where, [])
-            assert (*where, told(hidden, scene.foreign)) == (*where, told(missing, nothing))
+            assert (*where, visible_parts(hidden, scene.foreign)) == (*where, visible_parts(missing, nothing))
         if method == "GET":
             head = send(scene.client, "HEAD", path, sample, scene.foreign, headers)
             assert (*where, traces(str(head.headers), asked)) == (*where, [])

@@ -128,7 +128,7 @@ def own(client: TestClient) -> dict[str, str]:
     for path in (f"/v1/reports/{report_id}", f"/v1/imports/{import_id}"):
         wait_for(lambda path=path: client.get(path).json()["state"] == "complete")
     ids = {"report_id": report_id, "import_id": import_id, "key_id": "0123456789", "name": "x"}
-    return {"store_id": OWN, **ids, **create_entries(client, OWN, "ours", "05:05")}
+    return {"store_id": OWN, **ids, **create_entries(client, OWN, "own entry", "05:05")}
 
 
 def read_routes(client: TestClient) -> list[str]:

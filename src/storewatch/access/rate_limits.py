@@ -71,6 +71,12 @@ class RateLimiter:
         return _take(self._local, item, name, who)
 
 
+def check_rates(limits: RateLimits) -> None:
+    """Raise InvalidInputError for a limit that is not written as one."""
+    _parse(limits.per_key)
+    _parse(limits.per_address)
+
+
 def address_group(address: str) -> str:
     """Return the addresses that are counted together: of IPv6 the /64, as one household or server has a whole /64."""
     try:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from typing import Final
 
-from storewatch.access.rate_limits import RateLimits
+from storewatch.access.rate_limits import RateLimits, check_rates
 from storewatch.catalog import Catalog
 from storewatch.domain.errors import InvalidInputError
 from storewatch.settings import AccessSettings
@@ -38,13 +38,10 @@ class AccessRules:
     rates: RateLimits | None = None
 
 
-def choose_rules(
-    settings: AccessSettings, *, host: str, insecure: bool, catalog: Catalog, now: datetime
-) -> AccessRules:
+def choose_rules(settings: AccessSettings, *, host: str, insecure: bool) -> AccessRules:
     """Choose the rules for a service bound to `host`.
 
-    Raises InvalidInputError where keys are required and the catalog has no key that is valid at `now`, and for an
-    origin or a trusted proxy that is not written as one.
+    Raises InvalidInputError for an origin, a trusted proxy or a rate limit that is not written as one.
     """
     _check_addresses(settings)
     if insecure and settings.require_key:
@@ -52,23 +49,28 @@ def choose_rules(
     loopback = is_loopback(host)
     by_address = KeyRule.LOOPBACK if loopback and not settings.require_key else KeyRule.REQUIRED
     keys = KeyRule.OPEN if insecure else by_address
-    if keys is KeyRule.REQUIRED and not catalog.keys.count_usable(now):
-        raise InvalidInputError(
-            f"A service on {host} requires API keys and there is none yet: create one with "
-            "`storewatch key create --name NAME --role admin`, or start with --insecure to let everyone in."
-        )
     are_set = settings.rate_per_key or settings.rate_per_address or settings.rate_limit_url
     rates = RateLimits(
         per_key=settings.rate_per_key or DEFAULT_RATES.per_key,
         per_address=settings.rate_per_address or DEFAULT_RATES.per_address,
         url=settings.rate_limit_url,
     )
+    check_rates(rates)
     return AccessRules(
         keys=keys,
         allowed_hosts=frozenset(name.lower() for name in settings.allowed_hosts),
         cors_origins=settings.cors_origins,
         rates=rates if are_set or not (loopback and keys is not KeyRule.REQUIRED) else None,
     )
+
+
+def check_keys(rules: AccessRules, *, host: str, catalog: Catalog, now: datetime) -> None:
+    """Raise InvalidInputError where keys are required and the catalog has no key that is valid at `now`."""
+    if rules.keys is KeyRule.REQUIRED and not catalog.keys.count_usable(now):
+        raise InvalidInputError(
+            f"A service on {host} requires API keys and there is none yet: create one with "
+            "`storewatch key create --name NAME --role admin`, or start with --insecure to let everyone in."
+        )
 
 
 def _check_addresses(settings: AccessSettings) -> None:

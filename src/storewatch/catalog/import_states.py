@@ -41,7 +41,7 @@ class Subject:
     write: Callable[[Connection, State, datetime], None]
 
 
-def keys_of(changes: StoreChanges) -> Mapping[str, list[str]]:
+def changed_keys(changes: StoreChanges) -> Mapping[str, list[str]]:
     """Return the keys that a change writes, by subject."""
     written = {
         ImportTable.WEEKLY_HOURS.value: changes.hours,

@@ -16,7 +16,7 @@ from storewatch.catalog.db.state import lock_stores, move_version
 from storewatch.catalog.import_states import (
     NEW_STORES,
     SUBJECTS,
-    keys_of,
+    changed_keys,
     missing_stores,
     store_ids_of,
     store_of,
@@ -35,7 +35,7 @@ _STATES: Final = pl.Schema({"key": pl.String, "before": pl.String, "after": pl.S
 def change_undoably(connection: Connection, import_id: int, changes: StoreChanges, now: datetime) -> int:
     """Write the changes of an import as `change_stores` does, and keep what is needed to undo them."""
     lock_stores(connection)
-    keys = {subject: each for subject, each in keys_of(changes).items() if each}
+    keys = {subject: each for subject, each in changed_keys(changes).items() if each}
     before = {subject: SUBJECTS[subject].read(connection, each) for subject, each in keys.items()}
     new_stores = missing_stores(connection, store_ids_of(changes))
     noted = _read_fallback_states(connection)

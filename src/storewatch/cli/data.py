@@ -81,6 +81,7 @@ def import_paths(
     The last lines list assumptions, ignored columns, rejected rows, files left out, and stores that only some inputs
     name.
 
+    \b
     Example: storewatch import store_status.csv menu_hours.csv timezones.csv
     Example: storewatch import --valid-from 2026-12-01 menu_hours.csv
     Example: storewatch import --map open=start_time_local --map close=end_time_local --save-map till hours.csv

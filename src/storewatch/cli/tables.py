@@ -8,7 +8,7 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collect
 
     Control characters are shown as question marks, because a terminal could run them.
     """
-    cells = [[_printable(cell) for cell in row] for row in (header, *rows)]
+    cells = [[_cell_text(cell) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         columns = enumerate(zip(row, widths, strict=True))
@@ -21,5 +21,5 @@ def percent(ratio: float | None, decimals: int = 2) -> str:
     return "unknown" if ratio is None else f"{100 * ratio:.{decimals}f} %"
 
 
-def _printable(text: str) -> str:
+def _cell_text(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -23,7 +23,7 @@ from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.ingest.blocks import Block
 from storewatch.ingest.cells import CheckedRows, check_isolating_errors
 from storewatch.ingest.delimited import open_csv
-from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, keys_of, mapping_query, nearest_table, recognise_one
+from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, json_keys, mapping_query, nearest_table, recognise_one
 from storewatch.ingest.json_rows import NO_ARRAY, json_rows, names_of_first
 from storewatch.ingest.lines import Line, RepeatedKey, json_ids, line_blocks, row_line
 from storewatch.ingest.mappings import ColumnFields, apply_mapping, map_keys
@@ -253,17 +253,17 @@ def _json_blocks(body: bytes, tables: Sequence[TableSchema], columns: ColumnFiel
     names = names_of_first(first_chunk)
     table = nearest_table(apply_mapping(names, {}), tables)
     keys = {column: aliases[0] for column, aliases in {**table.columns, **table.optional}.items()}
-    keys |= keys_of(names, table)
+    keys |= json_keys(names, table)
 
     def read(rows: list[object], first: int) -> Iterable[Block]:
-        lines = (_row_line(number, row, keys) for number, row in enumerate(rows, first))
+        lines = (_line_of_store(number, row, keys) for number, row in enumerate(rows, first))
         return line_blocks(lines, tuple(keys), lambda: 0, ids_in=json_ids("store_id"))
 
     rows = _read_chunks(chain([first_chunk], chunks), read, keys.values())
     return table, replace(rows, suggested_mapping=mapping_query(names, table))
 
 
-def _row_line(number: int, row: object, keys: Mapping[str, str]) -> Line:
+def _line_of_store(number: int, row: object, keys: Mapping[str, str]) -> Line:
     """Return the values of a row. The text of a row that cannot be read has the id of its store alone."""
     line = row_line(number, b"{}", row, keys)
     if line.unreadable:

@@ -73,7 +73,7 @@ def recognise(file: str, header: Sequence[str], columns: ColumnFields | None = N
         likely = _likely_table(names)
         hint = "".join(f" --map {guess}" for guess in suggest_mappings(names, likely))
         raise InvalidInputError(
-            _unknown_header(file, header, names, likely, "fits none of the nine tables") + mapping_hint(hint)
+            _unknown_header(file, header, names, likely, "is not that of any table") + mapping_hint(hint)
         )
     _refuse_ambiguous(file, names, complete)
     others = [table for table in complete if table.name is not ImportTable.STORES]
@@ -112,7 +112,7 @@ def recognise_one(
     return Header(tables=(found,), ignored=tuple(ignored_columns(header, {*found.positions.values()})))
 
 
-def keys_of(names: Sequence[str], table: TableSchema) -> dict[str, str]:
+def json_keys(names: Sequence[str], table: TableSchema) -> dict[str, str]:
     """Return canonical name of a column -> its key in JSON objects. Upper and lower case of keys do not matter.
 
     names: the keys of the objects. Raises InvalidInputError when two keys are names of the same column.

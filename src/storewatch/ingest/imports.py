@@ -172,7 +172,7 @@ class _ImportRun:
         if self._tables.keys() & {*_OTHER_DATE}:
             self._lives = catalog.stores.read_lives()
         for name in self._tables.keys() & {*_OTHER_DATE}:
-            self._tables[name].other_dates = partial(self._dates, _OTHER_DATE[name])
+            self._tables[name].other_dates = partial(self._life_dates, _OTHER_DATE[name])
 
     def store(self, catalog: Catalog, lake: Lake) -> tuple[ImportResult, ...]:
         """Read all files. Commit the polls to the lake, and then all other rows to the catalog."""
@@ -263,9 +263,9 @@ class _ImportRun:
         if self._is_refused():
             raise InvalidInputError(self._refusal())
 
-    def _dates(self, name: ImportTable) -> pl.DataFrame:
+    def _life_dates(self, name: ImportTable) -> pl.DataFrame:
         """Return store_id and opened_on or closed_on of stores, from the files read so far or else from the catalog."""
-        read = [self._tables[name].dates()] if name in self._tables else []
+        read = [self._tables[name].life_dates()] if name in self._tables else []
         dates = pl.concat([self._lives.select("store_id", name.value).drop_nulls(), *read])
         return dates.unique("store_id", keep="last")
 

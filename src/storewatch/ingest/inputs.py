@@ -208,7 +208,7 @@ def _unpack(file: InputFile, folder: Path) -> tuple[list[InputFile], list[str]]:
         for number, member in enumerate(archive.infolist()):
             if member.is_dir():
                 continue
-            name = f"{file.name}/{_printable(member.filename)}"
+            name = f"{file.name}/{_member_name(member.filename)}"
             last = member.filename.replace("\\", "/").rsplit("/", 1)[-1]
             if not _is_importable(last) or member.filename.startswith("__MACOSX/") or last.lower().endswith(".zip"):
                 others.append(name)
@@ -255,7 +255,7 @@ def _count_inside(file: InputFile, limit: UnpackLimit) -> None:
         limit.take(parquet_file_size(file.path, file.name).bytes)
 
 
-def _printable(name: str) -> str:
+def _member_name(name: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in name)[:200]
 
 

@@ -175,7 +175,7 @@ def _names_in_head(stream: Stream) -> tuple[str, ...]:
         keys_of_first = tuple(json.loads(first))
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"{stream.name}: its first line is not a JSON object ({error}).") from error
-    return tuple(dict.fromkeys((*keys_of_first, *(key for line in others for key in _keys_of(line)))))
+    return tuple(dict.fromkeys((*keys_of_first, *(key for line in others for key in _object_keys(line)))))
 
 
 def _later_names(stream: Stream, names: Sequence[str]) -> Iterator[str]:
@@ -191,7 +191,7 @@ def _later_names(stream: Stream, names: Sequence[str]) -> Iterator[str]:
         if data.count(b'":') != sum(map(data.count, known)) or b" :" in data or b"\t:" in data:
             for line in data.split(b"\n"):
                 if len(line) <= MAX_LINE_BYTES:
-                    yield from _keys_of(line)
+                    yield from _object_keys(line)
 
 
 def json_ids(key: str) -> Callable[[str], list[str]]:
@@ -208,7 +208,7 @@ def json_ids(key: str) -> Callable[[str], list[str]]:
     return ids_in
 
 
-def _keys_of(line: bytes) -> Iterable[str]:
+def _object_keys(line: bytes) -> Iterable[str]:
     """Return the keys of an object. Return nothing for a line that is not an object or is cut off."""
     try:
         row = json.loads(line)

@@ -24,7 +24,7 @@ from storewatch.ingest.blocks import DETAIL_NAMES, Block, RowNumbers, RowReader,
 from storewatch.ingest.cells import CheckedRows, check_isolating_errors
 from storewatch.ingest.delimited import open_csv
 from storewatch.ingest.formats import open_columns, text_bytes
-from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, keys_of, mapping_query, recognise_one
+from storewatch.ingest.headers import MAX_IGNORED, ignored_keys, json_keys, mapping_query, recognise_one
 from storewatch.ingest.json_rows import CHUNK_ROWS, RepeatedKeyError, json_rows, names_of_first
 from storewatch.ingest.lines import JSON_DECODER, MAX_LINE_BYTES, Line, decode_line, line_blocks, row_line
 from storewatch.ingest.mappings import ColumnFields, map_keys
@@ -243,7 +243,7 @@ def _keys(names: Sequence[str], details: Sequence[str]) -> dict[str, str]:
     preferred = {name: name for name in ("store_id", "observed_at", "status", *details)}
     if preferred.keys() >= set(names):  # most bodies: 10 us of the 100 that one poll takes
         return preferred
-    return preferred | keys_of(names, OBSERVATIONS_TABLE)
+    return preferred | json_keys(names, OBSERVATIONS_TABLE)
 
 
 def _read_ndjson(body: bytes, columns: ColumnFields) -> Pushed:

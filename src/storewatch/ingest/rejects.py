@@ -71,7 +71,7 @@ class Rejects:
     def _add(self, rejects: pl.DataFrame, file: str) -> None:
         if rejects.is_empty():
             return
-        clean = rejects.with_columns(_shortened("row"), _printable("reason"), file=pl.lit(file))
+        clean = rejects.with_columns(_shortened("row"), _without_controls("reason"), file=pl.lit(file))
         self.count += clean.height
         if len(self.first) < self._shown:
             more = clean.head(self._shown - len(self.first))
@@ -88,10 +88,10 @@ class Rejects:
 def _shortened(column: str) -> pl.Expr:
     length = pl.col(column).str.len_chars()
     head = pl.format("{}… (shortened, {} characters in all)", pl.col(column).str.slice(0, MAX_ROW_LENGTH), length)
-    return _printable(pl.when(length > MAX_ROW_LENGTH).then(head).otherwise(pl.col(column)))
+    return _without_controls(pl.when(length > MAX_ROW_LENGTH).then(head).otherwise(pl.col(column)))
 
 
-def _printable(text: str | pl.Expr) -> pl.Expr:
+def _without_controls(text: str | pl.Expr) -> pl.Expr:
     # PostgreSQL cannot store NUL. Escape sequences could change a terminal.
     column = pl.col(text) if isinstance(text, str) else text
     return column.str.replace_all("\n", r"\n", literal=True).str.replace_all(r"\p{Cc}", "�")

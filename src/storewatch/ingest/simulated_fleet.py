@@ -87,8 +87,8 @@ def store_details(shard: SimulatedStores) -> pl.DataFrame:
             "brand": pl.Series(brands).gather(brand),
             "region": shard.zones.replace_strict(region_of),
             "owner": pl.Series(OWNERS).gather(_mixed(numbers, 17) % len(OWNERS)),
-            "opened_on": _dates(shard, OPENED_DAYS, newest_day),
-            "closed_on": _dates(shard, CLOSED_DAYS, newest_day),
+            "opened_on": _life_dates(shard, OPENED_DAYS, newest_day),
+            "closed_on": _life_dates(shard, CLOSED_DAYS, newest_day),
         }
     )
 
@@ -154,7 +154,7 @@ def _mixed(numbers: npt.NDArray[np.int64], shift: int) -> npt.NDArray[np.int64]:
     return mixed
 
 
-def _dates(shard: SimulatedStores, chosen: tuple[int, int], newest_day: date) -> pl.Series:
+def _life_dates(shard: SimulatedStores, chosen: tuple[int, int], newest_day: date) -> pl.Series:
     first, days = chosen
     day = pl.Series([newest_day - timedelta(days=days)]).new_from_index(0, len(shard.numbers))
     return day.set(~pl.Series(shard.every(first)), None)

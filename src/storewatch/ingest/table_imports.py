@@ -116,13 +116,13 @@ class TableImport:
             self.assumed.update(dict.fromkeys(differing_labels(labels)))
             return StoreChanges(labels=labels, label_updates=updates)
         if self.name in (ImportTable.OPENED_ON, ImportTable.CLOSED_ON):
-            dates = self.dates()
+            dates = self.life_dates()
             self._note_differing(f"dates of {self.name.value}", dates.unique(maintain_order=True))
             return StoreChanges(lives={self.name.value: dates})
         kind = EntryKind(self.name.value)
         return StoreChanges(entries={kind: pl.concat([ENTRIES[kind].to_frame(), *self._goods])})
 
-    def dates(self) -> pl.DataFrame:
+    def life_dates(self) -> pl.DataFrame:
         """Return store_id and the date of the kept rows of a table of opened_on or closed_on."""
         column = self.name.value
         schema = pl.Schema({"store_id": pl.String(), column: LIVES[column]})

@@ -56,7 +56,7 @@ def parquet_size(data: bytes | mmap, name: str = "The body", limits: ParquetLimi
     Raises InvalidInputError when the headers cannot be read, exceed `limits`, or do not have the size.
     """
     # A mapped file can be read like bytes.
-    return _measured(lambda: _parquet_size(cast(bytes, data), name, limits), name, "Parquet file")
+    return _measured(lambda: _read_parquet_size(cast(bytes, data), name, limits), name, "Parquet file")
 
 
 def arrow_stream_bytes(body: bytes) -> int:
@@ -74,7 +74,7 @@ def _measured(measure: Callable[[], _Size], name: str, what: str) -> _Size:
         raise InvalidInputError(f"{name} is not a valid {what}; it may be damaged.") from None
 
 
-def _parquet_size(data: bytes, name: str, limits: ParquetLimits) -> ParquetSize:
+def _read_parquet_size(data: bytes, name: str, limits: ParquetLimits) -> ParquetSize:
     footer_bytes = _U32.unpack_from(data, len(data) - 8)[0]
     if data[:4] != b"PAR1" or data[-4:] != b"PAR1" or footer_bytes > len(data) - 12:
         raise ValueError

@@ -13,7 +13,7 @@ from typing import Final, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from storewatch.access.rules import choose_rules
+from storewatch.access.rules import check_keys, choose_rules
 from storewatch.domain.errors import InvalidInputError
 from storewatch.engine.compiling import compile_kernels
 from storewatch.installation import end_in_time, log_start, open_installation, prepare_service, utc_now
@@ -30,11 +30,12 @@ FINISH_SECONDS: Final = 5  # requests that still run this long after the signal 
 def serve(settings: Settings, host: str, port: int, *, insecure: bool = False, with_worker: bool = True) -> None:
     """Serve HTTP until SIGINT or SIGTERM, then finish the running requests, and finish jobs or put them back.
 
-    Raises InvalidInputError if the address cannot be used.
+    Raises InvalidInputError if a setting or the address cannot be used; then the installation is not opened.
     """
+    rules = choose_rules(settings.access, host=host, insecure=insecure)
     configure_logging(settings.log_level)
     with _listen(host, port) as listener, open_installation(settings) as opened:
-        rules = choose_rules(settings.access, host=host, insecure=insecure, catalog=opened.catalog, now=utc_now())
+        check_keys(rules, host=host, catalog=opened.catalog, now=utc_now())
         compile_kernels()
         installation = prepare_service(opened, with_worker=with_worker, access=rules)
 

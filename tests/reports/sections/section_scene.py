@@ -120,13 +120,13 @@ def _put_stores(catalog: Catalog, stores: Mapping[str, Store], labels: Labels) -
             hours=weekly_intervals(pl.DataFrame(rows, WEEKLY_HOURS, orient="row")),
             zones=pl.DataFrame([(name, store.timezone) for name, store in stores.items()], TIMEZONES, orient="row"),
             labels=labels_frame(labels),
-            lives={column: _dates(stores, column) for column in ("opened_on", "closed_on")},
+            lives={column: _life_dates(stores, column) for column in ("opened_on", "closed_on")},
         ),
         now=NOW,
     )
 
 
-def _dates(stores: Mapping[str, Store], column: str) -> pl.DataFrame:
+def _life_dates(stores: Mapping[str, Store], column: str) -> pl.DataFrame:
     rows = [(name, getattr(store, column)) for name, store in stores.items()]
     return pl.DataFrame(rows, {"store_id": pl.String, column: pl.Date}, orient="row").drop_nulls()
 

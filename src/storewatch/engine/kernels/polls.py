@@ -159,9 +159,9 @@ def poll_gaps(stores, windows_us, zone_of, as_of_us, out):
 
     windows_us: int64[Z,2]. out: int64[S,5], see `polling.POLL_GAPS`.
     """
-    room = _most_rows(stores) + 2
-    at_us, clock_us, gap_us = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
-    order, other = np.empty(room, np.int64), np.empty(room, np.int64)
+    capacity = _most_rows(stores) + 2
+    at_us, clock_us, gap_us = np.empty(capacity, np.int64), np.empty(capacity, np.int64), np.empty(capacity, np.int64)
+    order, other = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
     for store in range(len(zone_of)):
         from_us, to_us = windows_us[zone_of[store]]
         points, polls = _poll_points(stores, store, from_us, to_us, as_of_us, at_us, clock_us)
@@ -195,8 +195,8 @@ def count_unpolled(stores, from_us, to_us, as_of_us, blind_after_us, unpolled, o
 
     unpolled, opened: int64[M+1], the change of the count at each minute; the kernel adds to them.
     """
-    room = _most_rows(stores) + 2
-    at_us, clock_us = np.empty(room, np.int64), np.empty(room, np.int64)
+    capacity = _most_rows(stores) + 2
+    at_us, clock_us = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
     for store in range(len(stores.calendar_of)):
         if stores.row_offsets[store] == stores.row_offsets[store + 1]:
             continue
