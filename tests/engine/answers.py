@@ -13,7 +13,7 @@ from reference.naive_outages import Change, Openings, Outage, PollGaps
 from reference.worlds import World
 
 from storewatch.domain.columns import CLOSURES, HOURS_VERSIONS, LIVES, RECLASSIFICATIONS, SPECIAL_HOURS, WEEKLY_HOURS
-from storewatch.domain.enums import ClosureMode, Status
+from storewatch.domain.enums import Breakdown, ClosureMode, Status
 from storewatch.domain.policies import Policy
 from storewatch.engine.availability import bucket_totals, spans, totals
 from storewatch.engine.evidence import Evidence, Reclassified, evidence_range, group_evidence, group_reclassified
@@ -152,7 +152,8 @@ def engine_buckets(world: World, by: str, changes: Changes | None = None, cells:
     """Return the totals of the buckets. cells: the buckets count in so many cells in turn."""
     policy, calendars = policy_of(world), calendars_of(world.stores)
     last_day = world.first_day + timedelta(days=world.days - 1)
-    edges = np.array([local_edges(zone, world.first_day, last_day, by) for zone in calendars.zones], np.int64)
+    unit = Breakdown(by)
+    edges = np.array([local_edges(zone, world.first_day, last_day, unit) for zone in calendars.zones], np.int64)
     if not world.stores:
         return []
     reach = evidence_range(int(edges.min()), int(edges.max()), as_of_us=world.as_of_us, policy=policy)

@@ -7,6 +7,7 @@ from sqlalchemy import func, insert, or_, select, update
 
 from storewatch.catalog.db.database import Repository
 from storewatch.catalog.db.schema import api_keys
+from storewatch.domain.enums import KeyState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,13 @@ class ApiKey:
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
 
+    def state(self, now: datetime) -> KeyState:
+        if self.revoked_at is not None:
+            return KeyState.REVOKED
+        return KeyState.ACTIVE if self.expires_at is None or now < self.expires_at else KeyState.EXPIRED
+
     def usable(self, now: datetime) -> bool:
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+        return self.state(now) is KeyState.ACTIVE
 
 
 class KeyRepository(Repository):

@@ -73,9 +73,8 @@ def list_(home: Home = None) -> None:
         found = installation.catalog.keys.list_()
         while found:
             for key in found:
-                state = "revoked" if key.revoked_at else "active" if key.usable(now) else "expired"
                 used = f"last used {format_instant(key.last_used_at)}" if key.last_used_at else "never used"
-                typer.echo(f"{key.key_id}  {state:<7}  {key.name}  ({_describe(key)}, {used})")
+                typer.echo(f"{key.key_id}  {key.state(now):<7}  {key.name}  ({_describe(key)}, {used})")
             found = installation.catalog.keys.list_(after=(found[-1].created_at, found[-1].key_id))
 
 

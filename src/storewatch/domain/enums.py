@@ -36,7 +36,7 @@ class StoreOrder(StrEnum):
 
 
 class PolicyName(StrEnum):
-    """The policies that a request can name (SEMANTICS 10)."""
+    """The policies that a request can name."""
 
     FILL = "fill"
     OBSERVED = "observed"
@@ -108,7 +108,7 @@ class Reclassification(StrEnum):
 
 
 class ClosureMode(StrEnum):
-    """What planned closures do to the sessions they touch (SEMANTICS 19)."""
+    """What planned closures do to the sessions they touch."""
 
     HONOUR = "honour"
     IGNORE = "ignore"
@@ -192,6 +192,23 @@ class Verdict(StrEnum):
     MET = "met"
     MISSED = "missed"
     CANNOT_BE_TOLD = "cannot be told"
+
+
+class OutagePosition(StrEnum):
+    """Where in a session an outage lies. LATE_OPEN: from its opening on; EARLY_CLOSE: up to its closing."""
+
+    LATE_OPEN = "late_open"
+    EARLY_CLOSE = "early_close"
+    MIDDLE = "middle"
+    WHOLE = "whole"
+
+
+class KeyState(StrEnum):
+    """Whether an API key can be used."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 class Paper(StrEnum):

@@ -9,7 +9,7 @@ import polars as pl
 
 from storewatch.catalog import Annotation, Catalog, StoreRows
 from storewatch.domain.columns import INSTANT, Int64s
-from storewatch.domain.enums import Status
+from storewatch.domain.enums import OutagePosition, Status
 from storewatch.domain.instants import instant_of
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.measures import Measures, measure
@@ -183,12 +183,12 @@ def outage_rows(found: Outages, store: Int64s) -> pl.DataFrame:
         pl.col("opened_at", "closed_at").replace(NO_INSTANT, None),
         pl.col("state").replace_strict(states, return_dtype=pl.String),
         position=pl.when(opens & closes)
-        .then(pl.lit("whole"))
+        .then(pl.lit(OutagePosition.WHOLE))
         .when(opens)
-        .then(pl.lit("late_open"))
+        .then(pl.lit(OutagePosition.LATE_OPEN))
         .when(closes)
-        .then(pl.lit("early_close"))
-        .otherwise(pl.lit("middle")),
+        .then(pl.lit(OutagePosition.EARLY_CLOSE))
+        .otherwise(pl.lit(OutagePosition.MIDDLE)),
     )
 
 

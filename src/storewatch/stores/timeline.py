@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
 from storewatch.catalog import StoreRows
 from storewatch.domain.columns import Int64s
-from storewatch.domain.enums import AnnotationMode, ClosureMode, Status
+from storewatch.domain.enums import AnnotationMode, Breakdown, ClosureMode, Status
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_US, EARLIEST, LATEST, instant_of, instant_us
 from storewatch.domain.policies import Policy
@@ -247,11 +247,10 @@ def _polls(
 
 def _local_parts(timezone: str, chosen: Range, step: Step) -> tuple[list[datetime], Int64s]:
     """Return the local times at which the days or hours of a range begin, and their edges, cut to the range."""
-    by: Literal["day", "hour"] = "day" if step is Step.DAY else "hour"
     # No zone is more than a day from UTC.
     first = (instant_of(chosen.from_us) - timedelta(days=1)).date()
     last = (instant_of(chosen.to_us) + timedelta(days=1)).date()
-    edges_us = np.clip(local_edges(timezone, first, last, by), chosen.from_us, chosen.to_us)
+    edges_us = np.clip(local_edges(timezone, first, last, Breakdown(step)), chosen.from_us, chosen.to_us)
     parts = np.flatnonzero(edges_us[:-1] < edges_us[1:])
     length = timedelta(days=1) if step is Step.DAY else timedelta(hours=1)
     midnight = datetime(first.year, first.month, first.day)  # noqa: DTZ001 - what a clock reads, no instant

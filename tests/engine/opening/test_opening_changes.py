@@ -16,6 +16,7 @@ from reference.plain import row, store, utc
 from reference.worlds import World, worlds
 
 from storewatch.domain.columns import SPECIAL_HOURS
+from storewatch.domain.enums import Breakdown
 from storewatch.engine.opening.sessions import in_business_in, open_sessions
 from storewatch.engine.opening.weekly import end_of_row
 from storewatch.engine.opening.zones import local_edges
@@ -336,16 +337,16 @@ def test_end_of_row_as_special_hours_are_read() -> None:
 def test_local_edges_whole_weeks_and_months(timezone: str, first: date, last: date) -> None:
     weeks = naive.calendar_edges(timezone, first, last, lambda day: day.weekday() == 0)
     months = naive.calendar_edges(timezone, first, last, lambda day: day.day == 1)
-    assert local_edges(timezone, first, last, "week").tolist() == weeks
-    assert local_edges(timezone, first, last, "month").tolist() == months
+    assert local_edges(timezone, first, last, Breakdown.WEEK).tolist() == weeks
+    assert local_edges(timezone, first, last, Breakdown.MONTH).tolist() == months
 
 
 def test_local_edges_named_weeks_and_months() -> None:
     asked = "America/New_York", date(2023, 3, 9), date(2023, 3, 14)
-    assert local_edges(*asked, "week").tolist() == [
+    assert local_edges(*asked, Breakdown.WEEK).tolist() == [
         utc(text) for text in ("2023-03-06 05:00", "2023-03-13 04:00", "2023-03-20 04:00")
     ]
-    assert local_edges(*asked, "month").tolist() == [utc("2023-03-01 05:00"), utc("2023-04-01 04:00")]
+    assert local_edges(*asked, Breakdown.MONTH).tolist() == [utc("2023-03-01 05:00"), utc("2023-04-01 04:00")]
 
 
 @pytest.mark.parametrize(

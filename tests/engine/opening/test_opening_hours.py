@@ -10,6 +10,7 @@ from reference import naive
 from reference.naive import DAY_US, HOUR_US, Row, Store
 from reference.plain import row, store, utc
 
+from storewatch.domain.enums import Breakdown
 from storewatch.engine.opening.weekly import weekly_intervals
 from storewatch.engine.opening.zones import local_edges
 
@@ -198,14 +199,14 @@ def test_open_sessions_range_cuts_them(sessions_of: SessionsOf) -> None:
     ],
 )
 def test_local_edges_length_of_day(timezone: str, day: date, hours: float) -> None:
-    edges = local_edges(timezone, day, day, "day").tolist()
+    edges = local_edges(timezone, day, day, Breakdown.DAY).tolist()
     assert edges == naive.local_edges(timezone, day, 1, 24)
     assert edges[1] - edges[0] == hours * HOUR_US
 
 
 def test_local_edges_hours_of_a_repeated_and_a_skipped_hour() -> None:
     def lengths(day: date) -> list[float]:
-        edges = local_edges("America/New_York", day, day, "hour").tolist()
+        edges = local_edges("America/New_York", day, day, Breakdown.HOUR).tolist()
         return [(b - a) / HOUR_US for a, b in pairwise(edges)]
 
     assert lengths(date(2023, 3, 12)) == [1, 1, 0] + [1] * 21
@@ -216,4 +217,4 @@ def test_local_edges_hours_of_a_repeated_and_a_skipped_hour() -> None:
 def test_local_edges_year_of_hours(timezone: str) -> None:
     first, last = date(2011, 6, 1), date(2012, 5, 31)
     days = (last - first).days + 1
-    assert local_edges(timezone, first, last, "hour").tolist() == naive.local_edges(timezone, first, days, 1)
+    assert local_edges(timezone, first, last, Breakdown.HOUR).tolist() == naive.local_edges(timezone, first, days, 1)

@@ -7,12 +7,13 @@ which the clock reads that time or later.
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from storewatch.domain.columns import Int64s
+from storewatch.domain.enums import Breakdown
 from storewatch.domain.instants import DAY_SECONDS, DAY_US, HOUR_US, SECOND_US, instant_of
 from storewatch.domain.timezones import ZONES_FOLDER
 
@@ -25,20 +26,20 @@ _FIRST_DAY: Final = date(1, 1, 3).toordinal() - _EPOCH_ORDINAL
 _LAST_DAY: Final = date(9999, 12, 28).toordinal() - _EPOCH_ORDINAL
 
 
-def local_edges(zone: str, first: date, last: date, by: Literal["month", "week", "day", "hour"]) -> Int64s:
+def local_edges(zone: str, first: date, last: date, by: Breakdown) -> Int64s:
     """Return the instants at which local months, weeks (from Monday), days or hours begin, and the end of the last.
 
     They cover the days from `first` to `last`, both included, in whole weeks or months. The two edges of a skipped hour
     are equal. A repeated hour belongs to the bucket of its first reading (SEMANTICS 5).
     """
     first_day, last_day = (day.toordinal() - _EPOCH_ORDINAL for day in (first, last))
-    if by == "month":
+    if by is Breakdown.MONTH:
         months = np.arange(np.datetime64(first, "M"), np.datetime64(last, "M") + 2)
         return first_instants(zone, months.astype("datetime64[us]").astype(np.int64))
-    if by == "week":
+    if by is Breakdown.WEEK:
         first_day -= (first_day + EPOCH_WEEKDAY) % 7
         last_day += 6 - (last_day + EPOCH_WEEKDAY) % 7
-    step_us = {"week": 7 * DAY_US, "day": DAY_US, "hour": HOUR_US}[by]
+    step_us = {Breakdown.WEEK: 7 * DAY_US, Breakdown.DAY: DAY_US, Breakdown.HOUR: HOUR_US}[by]
     return first_instants(zone, np.arange(first_day * DAY_US, (last_day + 1) * DAY_US + 1, step_us))
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from storewatch.domain.columns import Int64s
-from storewatch.domain.enums import Status
+from storewatch.domain.enums import Breakdown, Status
 from storewatch.domain.instants import instant_of
 from storewatch.engine.availability import Spans, spans
 from storewatch.engine.opening.zones import local_edges, local_time
@@ -36,7 +36,7 @@ def cut_by_day(found: Spans, clock: str, from_us: int, to_us: int) -> tuple[Stor
     first = local_time(clock, instant_of(from_us)).date()
     # Where the clock goes back over midnight, the next day has begun already while it still reads this one.
     last = local_time(clock, instant_of(to_us)).date() + timedelta(days=1)
-    edges_us = local_edges(clock, first, last, "hour")
+    edges_us = local_edges(clock, first, last, Breakdown.HOUR)
     days = []
     for number in range(len(edges_us) // _HOURS):
         hours_us = edges_us[number * _HOURS : (number + 1) * _HOURS + 1]

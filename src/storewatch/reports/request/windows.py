@@ -155,7 +155,7 @@ def _local_buckets(
     first = local_time(clock, instant_of(from_us)).date()
     # Where the clock goes back over midnight, the next day has begun already while it still reads this one.
     last = local_time(clock, instant_of(to_us)).date() + timedelta(days=1)
-    whole_us = local_edges(clock, first, last, by.value)
+    whole_us = local_edges(clock, first, last, by)
     edges_us = np.clip(whole_us, from_us, to_us)
     parts = np.flatnonzero(edges_us[:-1] < edges_us[1:])
     is_whole = np.diff(edges_us) == np.diff(whole_us)

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from storewatch.domain.enums import ReportTable
+from storewatch.domain.enums import OutagePosition, ReportTable
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
 from storewatch.reports.exports.pdf.tables import Cell, column, down_bar, more_of, store_cell, table
@@ -13,10 +13,10 @@ LONGEST_OUTAGES: Final = 40
 _GROUPS, _EVENTS, _SPOTS, _FINDINGS, _REASONS = 40, 20, 20, 25, 40
 # Which part of a session an outage covers.
 _POSITIONS: Final = {
-    "late_open": "late opening",
-    "early_close": "early closing",
-    "middle": "in the middle",
-    "whole": "whole session",
+    OutagePosition.LATE_OPEN: "late opening",
+    OutagePosition.EARLY_CLOSE: "early closing",
+    OutagePosition.MIDDLE: "in the middle",
+    OutagePosition.WHOLE: "whole session",
 }
 _STATES: Final = {"ongoing": "still down", "continues": "continues after the window"}
 

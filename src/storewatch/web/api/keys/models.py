@@ -1,13 +1,13 @@
 """API keys in requests and answers."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from storewatch.access.keys import MAX_NAME_LENGTH, NewKey
 from storewatch.catalog import ApiKey
-from storewatch.domain.enums import Role
+from storewatch.domain.enums import KeyState, Role
 from storewatch.domain.instants import format_instant, format_optional_instant
 from storewatch.web.api.me.models import ScopeModel
 from storewatch.web.api.targeting import AllowUnknown
@@ -34,7 +34,7 @@ class KeyModel(BaseModel):
     name: Annotated[str, Field(examples=["dashboard of acme"])]
     role: Annotated[Role, Field(examples=["viewer"])]
     scope: ScopeModel | None
-    state: Annotated[Literal["active", "expired", "revoked"], Field(examples=["active"])]
+    state: KeyState
     created_at: Annotated[str, Field(examples=["2026-03-01T09:30:00Z"])]
     created_by: Annotated[
         str | None, Field(description="The key_id of the creator; null for a command, or if there was no key.")
@@ -68,7 +68,7 @@ def _key_values(key: ApiKey, now: datetime) -> dict[str, Any]:
         "name": key.name,
         "role": key.role,
         "scope": ScopeModel(label=key.scope_label, value=key.scope_value or "") if key.scope_label else None,
-        "state": "revoked" if key.revoked_at else "active" if key.usable(now) else "expired",
+        "state": key.state(now),
         "created_at": format_instant(key.created_at),
         "created_by": key.created_by,
         "expires_at": format_optional_instant(key.expires_at),

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from storewatch.domain.enums import OutagePosition
 from storewatch.domain.instants import SECOND_US
 from storewatch.stores.outages import Outage, OutageStatistics, StoreOutages
 from storewatch.web.api.timelines.models import EXAMPLE_FIGURES, EXAMPLE_RANGE, Figures, StoreRange
@@ -21,7 +22,7 @@ class OutageModel(BaseModel):
     opened_at: Annotated[datetime | None, Field(description="The time of the poll that is the evidence of the start.")]
     closed_at: Annotated[datetime | None, Field(description="The time of the poll that found the store up again.")]
     position: Annotated[
-        Literal["late_open", "early_close", "middle", "whole"],
+        OutagePosition,
         Field(description="late_open: from an opening on. early_close: up to a closing. whole: both. middle: neither."),
     ]
     state: Literal["ended", "ongoing", "continues"]
