@@ -27,7 +27,7 @@ def make(catalog: Catalog, clock, **changes):
     return create_key(catalog, **{"name": "poller", "role": Role.OPERATOR, "now": clock()} | changes)
 
 
-def test_good_key_gives_its_principal(catalog: Catalog, authenticator: Authenticator, clock) -> None:
+def test_good_key_returns_its_principal(catalog: Catalog, authenticator: Authenticator, clock) -> None:
     scope = Scope(label=Label("owner", "acme"))
     new = make(catalog, clock, scope=scope)
     caller = Principal(key_id=new.key.key_id, name="poller", role=Role.OPERATOR, scope=scope)

@@ -163,7 +163,7 @@ def test_special_hours_of_a_store_go_before_those_of_its_labels(catalog: Catalog
     ]
 
 
-def test_special_hours_of_several_labels_are_all_laid_and_closed_counts_only_alone(catalog: Catalog) -> None:
+def test_special_hours_of_several_labels_all_count_and_closed_counts_only_alone(catalog: Catalog) -> None:
     put_labels(catalog, a={"region": "north", "owner": "acme"}, b={"region": "north"}, c={"owner": "acme", "x": "y"})
     put_special(
         catalog,
@@ -288,7 +288,7 @@ def test_closure_that_cannot_be_is_refused(catalog: Catalog, fields: dict[str, A
     assert (catalog.closures.list_(), catalog.version()) == ([], 1)
 
 
-def test_select_gives_the_changes_of_its_stores_only(catalog: Catalog) -> None:
+def test_select_returns_the_changes_of_its_stores_only(catalog: Catalog) -> None:
     put_labels(catalog, a={"region": "north"}, b={"region": "north"})
     catalog.stores.replace(StoreChanges(hours=hours(a=MORNING, b=EVENING), hours_from=DECEMBER), now=NOW)
     put_special(catalog, (None, "region", "north", EVE, 0, 60), ("b", None, None, CHRISTMAS, 0, 60))

@@ -159,7 +159,7 @@ def test_page_takes_as_many_queries_for_one_store_as_for_three(catalog: Catalog,
     assert (len(ids(page)), len(three)) == (3, len(one))
 
 
-def test_find_store_gives_what_is_known_of_it_only(catalog: Catalog) -> None:
+def test_find_store_returns_only_its_own_details(catalog: Catalog) -> None:
     put(catalog, CHAIN)
     hours = pl.DataFrame(
         {"store_id": ["a1", "c"], "intervals": [[MONDAY], [MONDAY]]},
@@ -182,7 +182,7 @@ def test_store_that_is_not_there_or_not_in_scope_is_not_found(catalog: Catalog, 
     assert catalog.stores.find(store_id, scope) is None
 
 
-def test_select_stores_gives_them_in_the_order_asked_for(catalog: Catalog) -> None:
+def test_select_stores_returns_them_in_the_order_of_the_request(catalog: Catalog) -> None:
     put(catalog, CHAIN)
     assert ids(catalog.stores.select(["c", "a1", "nobody", "B1"])) == ["c", "a1", "B1"]
     assert ids(catalog.stores.select(["c", "a1", "B1"], Scope(label=Label("region", "north")))) == ["a1", "B1"]

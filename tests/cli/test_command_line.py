@@ -299,7 +299,7 @@ def test_simulated_data_are_imported_and_reported(tmp_path: Path) -> None:
     assert len(storewatch("report", home=tmp_path / "home").stdout.splitlines()) == 21
 
 
-def test_real_sample_gives_a_row_for_every_store(real_data: Path, tmp_path: Path) -> None:
+def test_real_sample_has_a_row_for_every_store(real_data: Path, tmp_path: Path) -> None:
     done = storewatch("import", real_data, home=tmp_path / "home")
     assert (done.returncode, done.stderr) == (0, "")
     report = storewatch("report", home=tmp_path / "home").stdout.splitlines()

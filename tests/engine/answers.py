@@ -256,8 +256,8 @@ def store_windows(world: World) -> list[tuple[int, int]]:
 def reclassified_of(changes: Changes) -> Reclassified:
     rows = [
         (f"{number:04}", change.start_us, change.end_us, Status[change.status.upper()])
-        for number, mine in enumerate(changes)
-        for change in mine
+        for number, of_store in enumerate(changes)
+        for change in of_store
     ]
     frame = pl.DataFrame(
         rows, {"store_id": pl.String, "start_at": pl.Int64, "end_at": pl.Int64, "status": pl.UInt8}, orient="row"

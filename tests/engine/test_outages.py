@@ -58,10 +58,10 @@ def test_totals_reclassified_random_world(case: tuple[World, Changes]) -> None:
     world, changes = case
     assert engine_totals(world, changes) == [
         [
-            naive_outages.totals(each, mine, *window, as_of_us=world.as_of_us, max_gap_us=world.max_gap_us)
+            naive_outages.totals(each, of_store, *window, as_of_us=world.as_of_us, max_gap_us=world.max_gap_us)
             for window in world.windows
         ]
-        for each, mine in zip(world.stores, changes, strict=True)
+        for each, of_store in zip(world.stores, changes, strict=True)
     ]
 
 
@@ -70,8 +70,8 @@ def test_spans_reclassified_random_world(case: tuple[World, Changes]) -> None:
     world, changes = case
     reach = world.from_us, world.to_us
     assert engine_spans(world, changes) == [
-        naive_outages.spans(each, mine, *reach, as_of_us=world.as_of_us, max_gap_us=world.max_gap_us)
-        for each, mine in zip(world.stores, changes, strict=True)
+        naive_outages.spans(each, of_store, *reach, as_of_us=world.as_of_us, max_gap_us=world.max_gap_us)
+        for each, of_store in zip(world.stores, changes, strict=True)
     ]
 
 
@@ -80,9 +80,9 @@ def test_bucket_totals_reclassified_random_world(case: tuple[World, Changes]) ->
     world, changes = case
     limits = {"as_of_us": world.as_of_us, "max_gap_us": world.max_gap_us}
     expected = []
-    for each, mine in zip(world.stores, changes, strict=True):
+    for each, of_store in zip(world.stores, changes, strict=True):
         edges = naive.local_edges(each.timezone, world.first_day, world.days, 24)
-        expected.append([naive_outages.totals(each, mine, a, b, **limits) for a, b in pairwise(edges)])
+        expected.append([naive_outages.totals(each, of_store, a, b, **limits) for a, b in pairwise(edges)])
     assert engine_buckets(world, "day", changes) == expected
 
 
@@ -91,8 +91,8 @@ def test_outages_random_world(case: tuple[World, Changes], min_duration_us: int)
     world, changes = case
     limits = {"as_of_us": world.as_of_us, "max_gap_us": world.max_gap_us, "min_duration_us": min_duration_us}
     assert engine_outages(world, changes, min_duration_us) == [
-        naive_outages.outages(each, mine, window, **limits)
-        for each, mine, window in zip(world.stores, changes, store_windows(world), strict=True)
+        naive_outages.outages(each, of_store, window, **limits)
+        for each, of_store, window in zip(world.stores, changes, store_windows(world), strict=True)
     ]
 
 
@@ -100,8 +100,8 @@ def test_outages_random_world(case: tuple[World, Changes], min_duration_us: int)
 def test_openings_random_world(case: tuple[World, Changes]) -> None:
     world, changes = case
     assert engine_openings(world, changes) == [
-        naive_outages.openings(each, mine, window, as_of_us=world.as_of_us, max_gap_us=world.max_gap_us)
-        for each, mine, window in zip(world.stores, changes, store_windows(world), strict=True)
+        naive_outages.openings(each, of_store, window, as_of_us=world.as_of_us, max_gap_us=world.max_gap_us)
+        for each, of_store, window in zip(world.stores, changes, store_windows(world), strict=True)
     ]
 
 
@@ -109,7 +109,7 @@ def test_openings_random_world(case: tuple[World, Changes]) -> None:
 def test_outages_add_up_to_down_time(case: tuple[World, Changes]) -> None:
     world, changes = case
     alone = replace(world, windows=world.windows[:1])
-    down_us = [[sum(outage.down_us for outage in mine)] for mine in engine_outages(alone, changes)]
+    down_us = [[sum(outage.down_us for outage in of_store)] for of_store in engine_outages(alone, changes)]
     assert down_us == [[cell["down"] for cell in cells] for cells in engine_totals(alone, changes)]
 
 

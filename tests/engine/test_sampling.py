@@ -52,10 +52,10 @@ def engine_moments(world: World, changes: Changes, rates: tuple[float, float]) -
 def test_moments_random_world(case: tuple[World, Changes], rates: tuple[float, float]) -> None:
     world, changes = case
     found = engine_moments(world, changes, rates)
-    for number, (each, mine) in enumerate(zip(world.stores, changes, strict=True)):
+    for number, (each, of_store) in enumerate(zip(world.stores, changes, strict=True)):
         for place, window in enumerate(world.windows):
             expected = naive_sampling.moments(
-                each, mine, window, as_of_us=world.as_of_us, max_gap_us=world.max_gap_us, rates=rates
+                each, of_store, window, as_of_us=world.as_of_us, max_gap_us=world.max_gap_us, rates=rates
             )
             assert found[number, place, :3] == pytest.approx(expected, rel=2e-4, abs=2e-5)
 

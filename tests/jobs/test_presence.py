@@ -15,11 +15,11 @@ def seconds(count: float) -> datetime:
 
 
 def presence(catalog: Catalog) -> Presence:
-    mine = Presence(
+    process = Presence(
         catalog=catalog, worker=ME, dead_after=timedelta(seconds=20), max_attempts=dict.fromkeys(JobKind, 3)
     )
-    mine.beat(NOW)
-    return mine
+    process.beat(NOW)
+    return process
 
 
 def alive(_: int) -> bool:
@@ -32,36 +32,36 @@ def give_job(catalog: Catalog, worker_id: str) -> None:
 
 
 def test_worker_without_heartbeats_is_dead_on_any_clock(catalog: Catalog) -> None:
-    mine = presence(catalog)
+    process = presence(catalog)
     far_off = NOW - timedelta(days=400)
     catalog.workers.beat(OTHER, far_off)
     give_job(catalog, "other")
-    assert [mine.sweep(seconds(count), is_alive=alive) for count in (0, 10, 19)] == [0, 0, 0]
+    assert [process.sweep(seconds(count), is_alive=alive) for count in (0, 10, 19)] == [0, 0, 0]
     catalog.workers.beat(OTHER, far_off + timedelta(seconds=5))
-    assert [mine.sweep(seconds(count), is_alive=alive) for count in (20, 39)] == [0, 0]
-    assert mine.sweep(seconds(40), is_alive=alive) == 1
+    assert [process.sweep(seconds(count), is_alive=alive) for count in (20, 39)] == [0, 0]
+    assert process.sweep(seconds(40), is_alive=alive) == 1
     assert [worker.worker_id for worker in catalog.workers.list_()] == ["me"]
     assert [job.state for job in catalog.jobs.list_()] == [JobState.QUEUED]
 
 
 def test_worker_of_this_machine_whose_process_is_gone_is_dead_at_once(catalog: Catalog) -> None:
-    mine = presence(catalog)
+    process = presence(catalog)
     catalog.workers.beat(replace(OTHER, host="a"), NOW)
     give_job(catalog, "other")
-    assert mine.sweep(NOW, is_alive=lambda pid: pid != 2) == 1
+    assert process.sweep(NOW, is_alive=lambda pid: pid != 2) == 1
 
 
 def test_worker_of_another_machine_is_not_judged_by_the_processes_of_this_one(catalog: Catalog) -> None:
-    mine = presence(catalog)
+    process = presence(catalog)
     catalog.workers.beat(OTHER, NOW)
     give_job(catalog, "other")
-    assert mine.sweep(NOW, is_alive=lambda _: False) == 0
+    assert process.sweep(NOW, is_alive=lambda _: False) == 0
 
 
 def test_worker_that_leaves_gives_its_jobs_back(catalog: Catalog) -> None:
-    mine = presence(catalog)
+    process = presence(catalog)
     give_job(catalog, "me")
-    mine.leave(seconds(1))
+    process.leave(seconds(1))
     assert catalog.workers.list_() == []
     assert [job.state for job in catalog.jobs.list_()] == [JobState.QUEUED]
 

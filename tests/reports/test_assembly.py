@@ -334,7 +334,7 @@ def everything(**more: Any) -> ReportRequest:
 
 
 @pytest.mark.parametrize("more", [{}, {"worst": 3}, {"with_outages": True}], ids=str)
-def test_shards_and_folder_give_the_same_content(world: Installation, tmp_path: Path, more: dict[str, Any]) -> None:
+def test_shards_and_folder_have_the_same_content(world: Installation, tmp_path: Path, more: dict[str, Any]) -> None:
     inputs = ReportInputs(
         store_list=StoreList.read(world.catalog),
         snapshot=world.lake.snapshot(),

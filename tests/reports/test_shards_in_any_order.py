@@ -78,7 +78,7 @@ def written(world: Installation, folder: Path, asked: dict[str, Any], compute_sh
 
 
 @pytest.mark.parametrize("asked", FORMS, ids=lambda asked: "-".join(asked.values()))
-def test_shards_in_any_order_give_the_same_file(world: Installation, tmp_path: Path, asked: dict[str, Any]) -> None:
+def test_shards_in_any_order_write_the_same_file(world: Installation, tmp_path: Path, asked: dict[str, Any]) -> None:
     plain = written(world, tmp_path / "plain", asked, partial(collect_and_merge, shard_rows=300))
     other = written(world, tmp_path / "other", asked, partial(shuffled, shard_rows=300))
     assert plain.read_bytes() == other.read_bytes()
@@ -93,7 +93,7 @@ def test_shards_in_any_order_choose_the_same_stores(world: Installation, tmp_pat
 
 
 @pytest.mark.parametrize("form", [ReportFormat.JSON, ReportFormat.XLSX])
-def test_shards_of_any_size_give_the_same_file(world: Installation, tmp_path: Path, form: ReportFormat) -> None:
+def test_shards_of_any_size_write_the_same_file(world: Installation, tmp_path: Path, form: ReportFormat) -> None:
     whole = written(world, tmp_path / "whole", {"format": form}, collect_and_merge)
     parts = written(world, tmp_path / "parts", {"format": form}, partial(shuffled, shard_rows=300))
     assert whole.read_bytes() == parts.read_bytes()

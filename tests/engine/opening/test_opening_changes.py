@@ -304,7 +304,7 @@ def test_stores_with_the_same_changes_share_a_calendar() -> None:
 
 
 @given(worlds(changing=True))
-def test_range_cut_in_two_gives_the_same(world: World) -> None:
+def test_range_cut_in_two_has_the_same_hours(world: World) -> None:
     calendars = calendars_of(world.stores)
     middle_us = (world.from_us + world.to_us) // 2
     ends = world.from_us, middle_us, world.to_us

@@ -27,7 +27,7 @@ def test_rows_of_intervals(intervals: list[tuple[int, int]], rows: list[tuple[in
 
 
 @given(any_hours())
-def test_rows_give_their_intervals_again(hours: tuple[naive.Row, ...]) -> None:
+def test_rows_of_intervals_have_the_same_intervals(hours: tuple[naive.Row, ...]) -> None:
     intervals = naive.weekly_intervals(hours)
     rows = [("s", *row) for row in weekly_rows(intervals)]
     again = weekly_intervals(pl.DataFrame(rows, WEEKLY_HOURS, orient="row"))["intervals"].to_list()

@@ -250,7 +250,7 @@ def test_report_of_another_scope_is_unknown(app: Installation) -> None:
         app.reports.find(ask(app).job_id, ACME)
 
 
-def test_report_that_failed_gives_its_reason(app: Installation) -> None:
+def test_report_that_failed_states_its_reason(app: Installation) -> None:
     job = ask(app)
     app.catalog.jobs.fail(job, "the lake is gone", NOW)
     with pytest.raises(FailedReportError, match="the lake is gone"):

@@ -360,11 +360,11 @@ def days_of(store_id: str, from_us: int, to_us: int) -> tuple[StoreDay, ...]:
     days = []
     for midnight in range(from_us, to_us, DAY_US):
         edges = {midnight + first, midnight + last}
-        mine = [each for each in STRETCHES if each[0] == store_id]
-        edges |= {at for each in mine for at in each[2:] if midnight + first < at < midnight + last}
+        of_store = [each for each in STRETCHES if each[0] == store_id]
+        edges |= {at for each in of_store for at in each[2:] if midnight + first < at < midnight + last}
         stretches = []
         for start, end in pairwise(sorted(edges)):
-            status = next((status for _, status, since, to in mine if since <= start < to), Status.UP)
+            status = next((status for _, status, since, to in of_store if since <= start < to), Status.UP)
             shares = {"start": (start - midnight) / DAY_US, "end": (end - midnight) / DAY_US}
             stretches.append(Stretch(**shares, length_us=end - start, status=status))
         day = (FIRST_DAY + timedelta(microseconds=midnight)).date()

@@ -8,7 +8,7 @@ from storewatch.installation import Installation
 from storewatch.reports.request.definitions import check_name, resolve_definition
 
 
-def test_definition_gives_what_was_saved_and_what_else_is_asked_goes_first(app: Installation) -> None:
+def test_definition_has_what_was_saved_and_the_request_overrides_it(app: Installation) -> None:
     saved = {"windows": ["last_week"], "by": "day", "format": "xlsx"}
     app.catalog.definitions.replace(
         Definition(name="weekly", parameters=saved, created_at=datetime(2023, 1, 1, tzinfo=UTC))

@@ -38,7 +38,7 @@ def finished(client: TestClient, report_id: str):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_trigger_gives_an_id_and_then_the_csv(client: TestClient, method: str) -> None:
+def test_trigger_returns_an_id_and_then_the_csv(client: TestClient, method: str) -> None:
     triggered = client.request(method, "/trigger_report")
     assert (triggered.status_code, list(triggered.json())) == (200, ["report_id"])
     report_id = triggered.json()["report_id"]
@@ -119,7 +119,7 @@ def test_running_and_triggered_are_never_cached(client: TestClient) -> None:
     assert client.get("/trigger_report").headers["cache-control"] == "no-store"
 
 
-def test_every_error_of_ours_has_a_status() -> None:
+def test_every_storewatch_error_has_a_status() -> None:
     assert set(STATUS_OF) == set(StorewatchError.__subclasses__())
 
 

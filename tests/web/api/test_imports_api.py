@@ -61,7 +61,7 @@ def problem(response: Any) -> tuple[int, str]:
     return response.status_code, response.json()["type"].rsplit(":", 1)[-1]
 
 
-def test_files_become_an_import_each_and_give_the_report(client: TestClient, app: Installation) -> None:
+def test_files_become_an_import_each_and_the_report_uses_them(client: TestClient, app: Installation) -> None:
     files = (("store_status.csv", POLLS), ("menu_hours.csv", HOURS), ("timezones.csv", ZONES))
     done = imported(client, *files)
     assert [(item["file"], item["state"], item["counts"]) for item in done] == [

@@ -60,7 +60,7 @@ def test_blanks_and_invisible_characters_around_ids_do_not_count(client: TestCli
     assert merged.json() == {"store_id": "new", "polls_moved": 3}
 
 
-def test_merged_store_gives_its_polls_and_what_the_other_lacks(client: TestClient, scene: Installation) -> None:
+def test_merged_store_moves_its_polls_and_fills_what_the_other_lacks(client: TestClient, scene: Installation) -> None:
     for store_id, status in (("bar-old", "inactive"), ("bar", "active")):
         poll = {"store_id": store_id, "observed_at": "2023-01-23T16:00:00Z", "status": status}
         assert client.post("/v1/observations", json=poll).status_code == 200

@@ -74,11 +74,11 @@ def messages(response: Any) -> list[str]:
     return [error["message"] for error in response.json()["errors"]]
 
 
-def test_list_gives_every_store_with_its_state(client: TestClient) -> None:
+def test_list_has_every_store_with_its_state(client: TestClient) -> None:
     assert client.get("/v1/stores").json() == {"as_of": AS_OF, "items": [BAR, CAFE, GHOST], "next": None}
 
 
-def test_get_gives_one_store_with_its_hours(client: TestClient) -> None:
+def test_get_returns_one_store_with_its_hours(client: TestClient) -> None:
     assert client.get("/v1/stores/cafe").json() == CAFE | {"weekly_hours": [NINE_TO_TWELVE]} | DETAIL
     assert client.get("/v1/stores/bar").json() == BAR | {"weekly_hours": WHOLE_WEEK} | DETAIL
 
