@@ -28,6 +28,12 @@ def written(made: Content, folder: Path) -> Workbook:
     return openpyxl.load_workbook(folder / "report.xlsx")
 
 
+def test_every_table_has_a_sheet(tmp_path: Path) -> None:
+    made = whole_content()
+    assert set(made.tables) == set(ReportTable)
+    assert len(written(made, tmp_path).sheetnames) == len(ReportTable) + len(["About"])
+
+
 def dump(book: Workbook) -> dict[str, Any]:
     """Return every cell with content as its value and number format."""
     return {
