@@ -213,12 +213,14 @@ def create_worker(
     return Worker(catalog=installation.catalog, runner=JobRunner(services=services), clock=clock, timing=timing)
 
 
-def run_worker(settings: Settings, metrics_address: tuple[str, int] | None = None) -> None:
+def run_worker(
+    settings: Settings, metrics_address: tuple[str, int] | None = None, *, prepare_engine: Callable[[], None]
+) -> None:
     """Run jobs until SIGINT or SIGTERM, then finish the running jobs or hand them back.
 
-    metrics_address: host and port where this process serves its metrics, to every caller.
+    metrics_address: host and port where this process serves its metrics, to every caller. prepare_engine: loads every
+    kernel; called when the installation is open.
     """
-    from storewatch.engine.compiling import compile_kernels
     from storewatch.telemetry import configure_logging, serve_metrics
 
     configure_logging(settings.log_level)
@@ -228,7 +230,7 @@ def run_worker(settings: Settings, metrics_address: tuple[str, int] | None = Non
     if metrics_address is not None:
         serve_metrics(*metrics_address)
     with open_installation(settings) as installation:
-        compile_kernels()
+        prepare_engine()
         worker = create_worker(installation)
         log_start(settings, "worker", metrics_address=metrics_address)
         worker.start()

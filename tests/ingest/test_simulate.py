@@ -32,11 +32,10 @@ def test_simulate_writes_the_same_bytes_for_the_same_seed(tmp_path: Path) -> Non
 
 
 def test_simulate_is_imported_without_rejects(tmp_path: Path, sqlite_catalog: Catalog, lake: Lake) -> None:
-    simulated = simulate(tmp_path / "data", stores=300, days=8, seed=3)
+    rows = simulate(tmp_path / "data", stores=300, days=8, seed=3)
     now = datetime.now(UTC)
     files = find_files([tmp_path / "data"]).files
     results = import_files(files, catalog=sqlite_catalog, lake=lake, now=now, options=ImportOptions(strict=True)).tables
-    rows = simulated.rows
     # stores.csv also has dates in business: three tables.
     assert sum(result.accepted for result in results) - 6 == sum(rows.values())
     assert [result.rejected for result in results] == [0] * 9
@@ -48,12 +47,12 @@ def test_simulate_is_imported_without_rejects(tmp_path: Path, sqlite_catalog: Ca
 
 def test_simulate_looks_like_the_real_data(tmp_path: Path) -> None:
     # More stores than are simulated at a time.
-    simulated = simulate(tmp_path, stores=6_000, days=8, seed=5, classic=True)
+    rows = simulate(tmp_path, stores=6_000, days=8, seed=5, classic=True)
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(CLASSIC_FILES)
     polls = _read(tmp_path, "store_status.csv")
     per_store = polls.group_by("store_id").agg(pl.len(), active=(pl.col("status") == "active").mean())
     assert (polls.height, polls.columns) == (
-        simulated.rows["store_status.csv"],
+        rows["store_status.csv"],
         ["store_id", "status", "timestamp_utc"],
     )
     assert per_store["len"].mean() == pytest.approx(0.7 * 192, rel=0.01)
@@ -63,11 +62,11 @@ def test_simulate_looks_like_the_real_data(tmp_path: Path) -> None:
     assert polls["store_id"].str.len_chars().min() > 10  # type: ignore[operator]
     zones = _read(tmp_path, "timezones.csv")
     assert zones.columns == ["store_id", "timezone_str"]
-    assert zones["store_id"].n_unique() == zones.height == simulated.rows["timezones.csv"] < 5_900
+    assert zones["store_id"].n_unique() == zones.height == rows["timezones.csv"] < 5_900
     assert 0.4 < (zones["timezone_str"] == "America/New_York").mean() < 0.55  # type: ignore[operator]
     hours = _read(tmp_path, "menu_hours.csv")
     assert hours.columns == ["store_id", "day", "start_time_local", "end_time_local"]
-    assert hours.height == simulated.rows["menu_hours.csv"]
+    assert hours.height == rows["menu_hours.csv"]
     assert hours["store_id"].n_unique() == pytest.approx(5_100, abs=150)  # the others are open 24x7 without rows
     assert {"23:59:00", "00:00:00", "02:00:00", "22:30:00"} <= set(hours["end_time_local"])
 

@@ -254,5 +254,5 @@ def simulate(
     newest = END if end is None else datetime.now(UTC) if end == "now" else read_instant(end, "end")
     with progress_bar("simulate") as progress:
         written = write(out, stores=stores, days=days, seed=seed, end=newest, classic=classic, progress=progress)
-    files = (f"{counted(rows, 'row')} in {name}" for name, rows in written.rows.items())
+    files = (f"{counted(rows, 'row')} in {name}" for name, rows in written.items())
     typer.echo(f"Written to {out}: {', '.join(files)}")

@@ -151,3 +151,11 @@ def prepare_engine() -> None:
     if compiling.load_first_kernel(lambda: typer.echo(compiling.announcement(), err=True)):
         with progress_bar("compile") as progress:
             compiling.compile_kernels(progress)
+
+
+def prepare_all_kernels() -> None:
+    """Compile the engine as `prepare_engine` does, and load every kernel."""
+    from storewatch.engine import compiling
+
+    prepare_engine()
+    compiling.compile_kernels()

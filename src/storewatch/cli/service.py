@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, prepare_engine
+from storewatch.cli.home import Home, prepare_all_kernels
 from storewatch.settings import Settings
 
 
@@ -37,13 +37,19 @@ def serve(
     from storewatch.web.server import serve as run
 
     settings = Settings.from_environment(home)
-    prepare_engine()
     access = replace(
         settings.access,
         require_key=settings.access.require_key or require_key,
         trusted_proxies=(*settings.access.trusted_proxies, *(trusted_proxy or ())),
     )
-    run(replace(settings, access=access), host, port, insecure=insecure, with_worker=not no_worker)
+    run(
+        replace(settings, access=access),
+        host,
+        port,
+        insecure=insecure,
+        with_worker=not no_worker,
+        prepare_engine=prepare_all_kernels,
+    )
 
 
 def worker(
@@ -62,8 +68,7 @@ def worker(
     from storewatch.installation import run_worker
 
     settings = Settings.from_environment(home)
-    prepare_engine()
-    run_worker(settings, (metrics_host, metrics_port) if metrics_port else None)
+    run_worker(settings, (metrics_host, metrics_port) if metrics_port else None, prepare_engine=prepare_all_kernels)
 
 
 def compile_kernels() -> None:
@@ -71,9 +76,6 @@ def compile_kernels() -> None:
 
     Example: storewatch compile
     """
-    from storewatch.engine import compiling
-
     begun = time.perf_counter()
-    prepare_engine()
-    compiling.compile_kernels()
+    prepare_all_kernels()
     typer.echo(f"Kernels ready in {time.perf_counter() - begun:.1f} s.")

@@ -3,7 +3,7 @@
 from storewatch.ingest.imports import Imported, ImportOptions, ImportResult, group_by_table, import_files
 from storewatch.ingest.inputs import FoundFiles, InputFile, find_files
 from storewatch.ingest.rejects import Reject
-from storewatch.ingest.simulate import Simulated, simulate
+from storewatch.ingest.simulate import simulate
 
 __all__ = [
     "FoundFiles",
@@ -12,7 +12,6 @@ __all__ = [
     "Imported",
     "InputFile",
     "Reject",
-    "Simulated",
     "find_files",
     "group_by_table",
     "import_files",

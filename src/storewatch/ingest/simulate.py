@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
@@ -67,14 +66,6 @@ HOURS: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Simulated:
-    """The written files. rows: file name -> number of rows, in the order in which the files should be imported."""
-
-    folder: Path
-    rows: dict[str, int]
-
-
 def simulate(
     out: Path,
     *,
@@ -84,8 +75,10 @@ def simulate(
     end: datetime = END,
     classic: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> Simulated:
+) -> dict[str, int]:
     """Write the files of a fleet into the folder `out`. The same arguments always write the same bytes.
+
+    Returns the number of rows by file name, in the order in which the files should be imported.
 
     end: the instant of the newest poll. classic: write only CLASSIC_FILES, with the columns of the classic contract and
     without the planned events of the fleet. progress: called with the number of finished stores and of all stores.
@@ -109,7 +102,7 @@ def simulate(
                 rows[name] += frame.height
             if progress:
                 progress(first + len(numbers), stores)
-    return Simulated(folder=out, rows=rows)
+    return rows
 
 
 def _tables(
@@ -126,9 +119,9 @@ def _tables(
         "timezones.csv": pl.DataFrame([store_ids, zones.alias("timezone_str")]).filter(zones != ""),
     }
     if not classic:
-        shard = fleet.SimulatedStores(numbers, store_ids, zones, end_us)
-        stores = fleet.store_details(shard)
-        polls = fleet.with_events(rng, polls, opening, stores, shard)
+        simulated = fleet.SimulatedStores(numbers, store_ids, zones, end_us)
+        stores = fleet.store_details(simulated)
+        polls = fleet.with_events(rng, polls, opening, stores, simulated)
         of_brands = slice(None) if numbers[0] == 0 else slice(0)
         tables |= {
             "stores.csv": stores,

@@ -8,10 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from storewatch.domain.instants import HOUR_US, instant_of
-
-DAY_US: Final = 24 * HOUR_US
-DAY_S: Final = 24 * 3600
+from storewatch.domain.instants import DAY_SECONDS, DAY_US, HOUR_US, instant_of
+from storewatch.domain.timezones import DEFAULT_TIMEZONE
 
 # brand: (name on the sign, average sales of a business hour, objective in percent)
 BRANDS: Final = {
@@ -70,25 +68,25 @@ class SimulatedStores:
         return chosen
 
 
-def store_details(shard: SimulatedStores) -> pl.DataFrame:
+def store_details(simulated: SimulatedStores) -> pl.DataFrame:
     """Return the rows of stores.csv: id, name, the labels brand, region and owner, and dates in business."""
-    numbers = shard.numbers
+    numbers = simulated.numbers
     brands = list(BRANDS)
     brand = _mixed(numbers, 7) % len(brands)
     region_of = {zone: region for region, zones in REGIONS.items() for zone in zones}
-    newest_day = instant_of(shard.end_us).date()
+    newest_day = instant_of(simulated.end_us).date()
     return pl.DataFrame(
         {
-            "store_id": shard.store_ids,
+            "store_id": simulated.store_ids,
             "name": [
                 f"{BRANDS[brands[index]][0]} {STREETS[number % len(STREETS)]} {1 + number // len(STREETS)}"
                 for index, number in zip(brand.tolist(), numbers.tolist(), strict=True)
             ],
             "brand": pl.Series(brands).gather(brand),
-            "region": shard.zones.replace_strict(region_of),
+            "region": simulated.zones.replace_strict(region_of),
             "owner": pl.Series(OWNERS).gather(_mixed(numbers, 17) % len(OWNERS)),
-            "opened_on": _life_dates(shard, OPENED_DAYS, newest_day),
-            "closed_on": _life_dates(shard, CLOSED_DAYS, newest_day),
+            "opened_on": _life_dates(simulated, OPENED_DAYS, newest_day),
+            "closed_on": _life_dates(simulated, CLOSED_DAYS, newest_day),
         }
     )
 
@@ -120,29 +118,29 @@ def special_hours(end_us: int) -> pl.DataFrame:
 
 
 def with_events(
-    rng: np.random.Generator, polls: pl.DataFrame, hours: pl.DataFrame, stores: pl.DataFrame, shard: SimulatedStores
+    rng: np.random.Generator, polls: pl.DataFrame, hours: pl.DataFrame, stores: pl.DataFrame, simulated: SimulatedStores
 ) -> pl.DataFrame:
     """Return polls with the planned events of the fleet, and with the reason and source of each poll.
 
-    polls: store (index in the shard), observed_us, active. hours: store, day, start_s, end_s. stores: from
+    polls: store (index in `simulated`), observed_us, active. hours: store, day, start_s, end_s. stores: from
     `store_details`. Polls during the silence of the feed, and of stores not in business, are dropped. The order stays.
     """
-    since = polls["observed_us"] - shard.end_us
-    of_day = polls["observed_us"] - shard.end_us // DAY_US * DAY_US
-    polls = polls.filter(~of_day.is_between(*SILENCE_US) & _in_business(since, polls["store"], shard))
-    since, store = polls["observed_us"] - shard.end_us, polls["store"]
-    of_day = polls["observed_us"] - shard.end_us // DAY_US * DAY_US
-    mass = (stores["brand"] == MASS_OUTAGE_BRAND).gather(store) & of_day.is_between(*MASS_OUTAGE_US)
-    open_ = _in_kept_hours(polls, hours, shard)
-    down = ~polls["active"] | mass | _long_outages(since, store, shard)
-    reason = pl.Series(list(REASONS)).gather(_drawn_reasons(rng, since, store, shard))
+    of_newest_day = pl.col("observed_us") - simulated.end_us // DAY_US * DAY_US
+    since = polls["observed_us"] - simulated.end_us
+    polls = polls.filter(~of_newest_day.is_between(*SILENCE_US) & _in_business(since, polls["store"], simulated))
+    since, store = polls["observed_us"] - simulated.end_us, polls["store"]
+    in_mass_outage = polls.select(of_newest_day.is_between(*MASS_OUTAGE_US)).to_series()
+    mass = (stores["brand"] == MASS_OUTAGE_BRAND).gather(store) & in_mass_outage
+    open_ = _in_kept_hours(polls, hours, simulated)
+    down = ~polls["active"] | mass | _long_outages(since, store, simulated)
+    reason = pl.Series(list(REASONS)).gather(_drawn_reasons(rng, since, store, simulated))
     reason = pl.Series([MASS_REASON]).new_from_index(0, len(reason)).zip_with(mass, reason)
     reason = reason.zip_with(open_, pl.Series([OUT_OF_HOURS]).new_from_index(0, len(reason)))
     active = open_ & ~down
     return polls.with_columns(
         active=active,
         reason=reason.set(active | (reason == ""), None),
-        source=pl.Series(PLATFORMS).gather(_mixed(shard.numbers, 23) % len(PLATFORMS)).gather(store),
+        source=pl.Series(PLATFORMS).gather(_mixed(simulated.numbers, 23) % len(PLATFORMS)).gather(store),
     )
 
 
@@ -154,41 +152,41 @@ def _mixed(numbers: npt.NDArray[np.int64], shift: int) -> npt.NDArray[np.int64]:
     return mixed
 
 
-def _life_dates(shard: SimulatedStores, chosen: tuple[int, int], newest_day: date) -> pl.Series:
+def _life_dates(simulated: SimulatedStores, chosen: tuple[int, int], newest_day: date) -> pl.Series:
     first, days = chosen
-    day = pl.Series([newest_day - timedelta(days=days)]).new_from_index(0, len(shard.numbers))
-    return day.set(~pl.Series(shard.every(first)), None)
+    day = pl.Series([newest_day - timedelta(days=days)]).new_from_index(0, len(simulated.numbers))
+    return day.set(~pl.Series(simulated.every(first)), None)
 
 
-def _in_business(since: pl.Series, store: pl.Series, shard: SimulatedStores) -> pl.Series:
-    opened, closed = (pl.Series(shard.every(first)).gather(store) for first, _ in (OPENED_DAYS, CLOSED_DAYS))
+def _in_business(since: pl.Series, store: pl.Series, simulated: SimulatedStores) -> pl.Series:
+    opened, closed = (pl.Series(simulated.every(first)).gather(store) for first, _ in (OPENED_DAYS, CLOSED_DAYS))
     return ~(opened & (since < -OPENED_DAYS[1] * DAY_US)) & ~(closed & (since > -CLOSED_DAYS[1] * DAY_US))
 
 
-def _long_outages(since: pl.Series, store: pl.Series, shard: SimulatedStores) -> pl.Series:
+def _long_outages(since: pl.Series, store: pl.Series, simulated: SimulatedStores) -> pl.Series:
     down = pl.Series([False]).new_from_index(0, len(since))
     for first, (start_h, end_h) in LONG_OUTAGES_H.items():
-        chosen = pl.Series(shard.every(first)).gather(store)
+        chosen = pl.Series(simulated.every(first)).gather(store)
         down |= chosen & since.is_between(start_h * HOUR_US, end_h * HOUR_US)
     return down
 
 
 def _drawn_reasons(
-    rng: np.random.Generator, since: pl.Series, store: pl.Series, shard: SimulatedStores
+    rng: np.random.Generator, since: pl.Series, store: pl.Series, simulated: SimulatedStores
 ) -> npt.NDArray[np.int64]:
     """Return the index in REASONS for each poll. It is the same for all polls of a store within 24 hours."""
     day = (since // DAY_US).to_numpy()
     shares = np.array(list(REASONS.values()))
-    drawn = rng.choice(len(REASONS), (len(shard.numbers), int(-day.min(initial=0)) + 1), p=shares / shares.sum())
+    drawn = rng.choice(len(REASONS), (len(simulated.numbers), int(-day.min(initial=0)) + 1), p=shares / shares.sum())
     reasons: npt.NDArray[np.int64] = drawn[store.to_numpy(), -day]
     return reasons
 
 
-def _in_kept_hours(polls: pl.DataFrame, hours: pl.DataFrame, shard: SimulatedStores) -> pl.Series:
+def _in_kept_hours(polls: pl.DataFrame, hours: pl.DataFrame, simulated: SimulatedStores) -> pl.Series:
     """Return which polls are in the real opening hours of their store. A store without rows never closes."""
-    kept = _kept_hours(hours, shard)
-    local = _local_times(polls, shard)
-    yesterday = local.with_columns(pl.col("day").sub(1) % 7, second=pl.col("second") + DAY_S)
+    kept = _kept_hours(hours, simulated)
+    local = _local_times(polls, simulated)
+    yesterday = local.with_columns(pl.col("day").sub(1) % 7, second=pl.col("second") + DAY_SECONDS)
     inside = (
         pl.concat([local, yesterday])
         .join(kept, on=["store", "day"])
@@ -200,21 +198,21 @@ def _in_kept_hours(polls: pl.DataFrame, hours: pl.DataFrame, shard: SimulatedSto
     return pl.Series(flags)
 
 
-def _kept_hours(hours: pl.DataFrame, shard: SimulatedStores) -> pl.DataFrame:
+def _kept_hours(hours: pl.DataFrame, simulated: SimulatedStores) -> pl.DataFrame:
     """Return the real opening hours (store, day, start_s, end_s). Some stores differ from their published hours."""
-    opens, closes = np.zeros(len(shard.numbers), np.int64), np.zeros(len(shard.numbers), np.int64)
+    opens, closes = np.zeros(len(simulated.numbers), np.int64), np.zeros(len(simulated.numbers), np.int64)
     for first, (later_open, later_close) in OTHER_HOURS.items():
-        chosen = shard.every(first)
+        chosen = simulated.every(first)
         opens[chosen], closes[chosen] = later_open, later_close
     start, end = pl.col("start_s"), pl.col("end_s")
-    return hours.with_columns(end_s=pl.when(end <= start).then(end + DAY_S).otherwise(end)).with_columns(
+    return hours.with_columns(end_s=pl.when(end <= start).then(end + DAY_SECONDS).otherwise(end)).with_columns(
         start + pl.Series(opens).gather(hours["store"]), end + pl.Series(closes).gather(hours["store"])
     )
 
 
-def _local_times(polls: pl.DataFrame, shard: SimulatedStores) -> pl.DataFrame:
-    """Return row, store, day (0 = Monday) and second of the local day of each poll. The default zone is Chicago."""
-    zones = shard.zones.replace("", "America/Chicago").gather(polls["store"])
+def _local_times(polls: pl.DataFrame, simulated: SimulatedStores) -> pl.DataFrame:
+    """Return row, store, day (0 = Monday) and second of the local day of each poll."""
+    zones = simulated.zones.replace("", DEFAULT_TIMEZONE).gather(polls["store"])
     rows = polls.select("store", at=pl.from_epoch("observed_us", "us").dt.replace_time_zone("UTC"), zone=zones)
     parts = rows.with_row_index("row").partition_by("zone", as_dict=True, include_key=False)
     local = pl.concat(

@@ -67,7 +67,7 @@ class Presence:
         return self._catalog.workers.release_orphans(max_attempts=self._max_attempts, now=now)
 
     def release_lost(self, running: Collection[str], now: datetime) -> int:
-        """Put the jobs that this worker holds and does not run back into the queue. Return how many."""
+        """Return to the queue the jobs that are assigned to this worker but not run by it. Return how many."""
         return self._catalog.jobs.release_lost(
             self._worker.worker_id, running, max_attempts=self._max_attempts, now=now
         )

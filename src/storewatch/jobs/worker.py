@@ -167,7 +167,7 @@ class Worker:
         return longest_s if retry_at is None else min(longest_s, max(0.0, (retry_at - self._clock()).total_seconds()))
 
     def _release_lost(self, now: datetime) -> None:
-        """Put jobs that this worker holds and does not run back into the queue.
+        """Return to the queue the jobs that are assigned to this worker but not run by it.
 
         Only the thread that claims jobs does this, so no claim is under way.
         """

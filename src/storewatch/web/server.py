@@ -27,16 +27,25 @@ log = logging.getLogger(__name__)
 FINISH_SECONDS: Final = 5  # requests that still run this long after the signal are cut off
 
 
-def serve(settings: Settings, host: str, port: int, *, insecure: bool = False, with_worker: bool = True) -> None:
+def serve(
+    settings: Settings,
+    host: str,
+    port: int,
+    *,
+    insecure: bool = False,
+    with_worker: bool = True,
+    prepare_engine: Callable[[], None] = compile_kernels,
+) -> None:
     """Serve HTTP until SIGINT or SIGTERM, then finish the running requests, and finish jobs or put them back.
 
+    prepare_engine: loads every kernel; called when the settings, the address and the installation can be used.
     Raises InvalidInputError if a setting or the address cannot be used; then the installation is not opened.
     """
     rules = choose_rules(settings.access, host=host, insecure=insecure)
     configure_logging(settings.log_level)
     with _listen(host, port) as listener, open_installation(settings) as opened:
         check_keys(rules, host=host, catalog=opened.catalog, now=utc_now())
-        compile_kernels()
+        prepare_engine()
         installation = prepare_service(opened, with_worker=with_worker, access=rules)
 
         def stop() -> None:
