@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 import storewatch.catalog
-import storewatch.installation
+import storewatch.lake
 from storewatch.catalog import UndoRepository
 from storewatch.cli import main
 from storewatch.lake import Lake
@@ -65,7 +65,7 @@ class StoppingUndos(UndoRepository):
 
 if __name__ == "__main__":
     # Only this process, which is to die, has the points.
-    storewatch.installation.Lake = StoppingLake  # type: ignore[misc]
+    storewatch.lake.Lake = StoppingLake  # type: ignore[misc]
     storewatch.catalog.UndoRepository = StoppingUndos  # type: ignore[misc]
     sys.argv[:] = ["storewatch", *sys.argv[2:]]
     main()

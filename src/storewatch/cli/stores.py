@@ -110,7 +110,7 @@ def _weekly_hours(texts: list[str]) -> list[dict[str, str]] | None:
         return []
     rows = []
     for text in texts:
-        opening = re.fullmatch(r"\s*(\S+)\s+([\d:]+)\s*-\s*([\d:]+)\s*", text)
+        opening = re.fullmatch(r"\s*(\S+)\s+([0-9:]+)\s*-\s*([0-9:]+)\s*", text)
         if opening is None:
             raise InvalidParameterError("hours", f"{text!r} is no opening; write it as 'mon 09:00-17:00'.")
         rows.append(dict(zip(("day", "start_time_local", "end_time_local"), opening.groups(), strict=True)))

@@ -205,7 +205,7 @@ def test_strict_import_fails_and_keeps_nothing(client: TestClient, app: Installa
     ("content", "reason"),
     [
         (b"", "is empty"),
-        (b"a,b\n1,2\n", "the header fits none of"),
+        (b"a,b\n1,2\n", "the header is not that of any table. Found: a, b"),
         (b"\x00\x01\x02\x03\n" * 10, "is binary"),
         (POLLS.encode("utf-16")[:-1], "truncated UTF-16"),
         (b"PAR1 this is no Parquet", "is not a valid Parquet file; it may be damaged"),

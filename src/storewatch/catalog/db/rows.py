@@ -1,22 +1,20 @@
 """Write frames to SQL tables and read them, many rows at once."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import polars as pl
 from sqlalchemy import JSON, Column, Connection, Select, Table, Text, cast, column, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storewatch.catalog.db.schema import without_nul
-
-if TYPE_CHECKING:
-    import polars as pl
 
 BATCH_ROWS: Final = 50_000
 INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def write_rows(
-    connection: Connection, table: Table, rows: "pl.DataFrame", *, replace: str | None = None, **constants: object
+    connection: Connection, table: Table, rows: pl.DataFrame, *, replace: str | None = None, **constants: object
 ) -> int:
     """Insert `rows`, whose columns are named like the table's. Return how many rows were written.
 
@@ -39,7 +37,7 @@ def timed_id(connection: Connection, column: Column[int], at: datetime) -> int:
 
 
 def _write(
-    connection: Connection, table: Table, batch: "pl.DataFrame", replace: str | None, constants: dict[str, object]
+    connection: Connection, table: Table, batch: pl.DataFrame, replace: str | None, constants: dict[str, object]
 ) -> int:
     fixed = [literal(value, table.c[name].type) for name, value in constants.items()]
     source = select_rows(connection, table, batch).add_columns(*fixed)
@@ -55,7 +53,7 @@ def _write(
     return connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def select_rows(connection: Connection, table: Table, batch: "pl.DataFrame") -> Select[Any]:
+def select_rows(connection: Connection, table: Table, batch: pl.DataFrame) -> Select[Any]:
     """Return a query for the rows of `batch`, whose columns are named like the table's: one parameter for all rows."""
     document = literal(_storable(batch).write_json(), Text)
     if connection.dialect.name == "sqlite":
@@ -66,17 +64,13 @@ def select_rows(connection: Connection, table: Table, batch: "pl.DataFrame") -> 
     return select(*func.json_to_recordset(cast(document, JSON)).table_valued(*typed).render_derived(with_types=True).c)
 
 
-def _storable(batch: "pl.DataFrame") -> "pl.DataFrame":
+def _storable(batch: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with their texts as StoredText stores them."""
-    import polars as pl  # noqa: PLC0415 - the lists of small commands have no frames
-
     return batch.with_columns(pl.col(pl.String).str.replace_all("\0", without_nul("\0"), literal=True))
 
 
-def read_rows(connection: Connection, query: Select[Any], schema: "pl.Schema") -> "pl.DataFrame":
+def read_rows(connection: Connection, query: Select[Any], schema: pl.Schema) -> pl.DataFrame:
     """Read the whole result of `query` as a frame."""
-    import polars as pl  # noqa: PLC0415 - the lists of small commands have no frames
-
     is_text = {name: connection.dialect.name == "sqlite" and dtype.is_temporal() for name, dtype in schema.items()}
     found = pl.Schema({name: pl.String() if is_text[name] else dtype for name, dtype in schema.items()})
     batches = [found.to_frame()]
@@ -89,9 +83,7 @@ def read_rows(connection: Connection, query: Select[Any], schema: "pl.Schema") -
     return pl.concat(batches).with_columns(_from_text(name, dtype) for name, dtype in schema.items() if is_text[name])
 
 
-def _from_text(name: str, dtype: "pl.DataType") -> "pl.Expr":
-    import polars as pl  # noqa: PLC0415 - the lists of small commands have no frames
-
+def _from_text(name: str, dtype: pl.DataType) -> pl.Expr:
     text = pl.col(name).str
     if isinstance(dtype, pl.Date):
         return text.to_date("%Y-%m-%d")

@@ -67,7 +67,7 @@ def _cell(name: str, dtype: pl.DataType, raw_text: bool) -> pl.Expr:
     if name.endswith("_us"):
         seconds = pl.col(name).cast(pl.Decimal(38, 6)) / pl.lit(SECOND_US).cast(pl.Decimal(38, 0))
         # One digit stays after the point, so that every reader takes the column as decimals: 60.0, not 60.
-        return seconds.cast(pl.String).str.replace(r"(\.\d)(\d*?)0+$", "${1}${2}")
+        return seconds.cast(pl.String).str.replace(r"(\.[0-9])([0-9]*?)0+$", "${1}${2}")
     text = pl.col(name).list.join(" ") if dtype == pl.List(pl.String) else pl.col(name)
     is_text = dtype in (pl.String, pl.List(pl.String))
     return safe_texts(text) if is_text and not raw_text else text
