@@ -5,6 +5,10 @@ from typing import Final
 from storewatch.domain.instants import DAY_SECONDS, SECOND_US
 
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS: Final = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
 WEEKDAYS_SHORT: Final = tuple(name[:3] for name in WEEKDAYS)
 
 _UNITS: Final = (("h", 3_600), ("min", 60), ("s", 1))

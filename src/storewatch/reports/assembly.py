@@ -157,7 +157,7 @@ def _input_gaps(context: ReportContext, catalog: Catalog, *, chooses: bool) -> I
 
 
 def _bucket_and_section_collectors(context: ReportContext, catalog: Catalog) -> list[SectionCollector]:
-    by = context.request.by
+    by = context.request.trend_by
     buckets: list[SectionCollector] = []
     if by is not None:
         buckets = [BucketCollector.of(context, by, label_values(context, catalog, NAME))]

@@ -11,7 +11,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from content_scene import empty_content, plain_content, sheet_content, table, whole_content
+from content_scene import empty_content, many_content, plain_content, sheet_content, table, whole_content
 from openpyxl.workbook import Workbook
 
 from storewatch.domain.enums import Paper, ReportFormat, ReportTable
@@ -66,8 +66,6 @@ def test_summary_sheet_has_the_figures_of_every_section(tmp_path: Path) -> None:
     rows = {row[0]: row[1:3] for row in sheet.iter_rows(values_only=True) if row[0]}
     expected = {
         "Availability before": (0.98, 0.98),
-        "Stores with target": (3, 3),
-        "Stores on target": (0, 0),
         "Outages": (5, 3),
         "Outage time (h)": (24_960.345677 / 3600, 2.733333333),
         "Longest outage (h)": (12_299.999999 / 3600, 6000 / 3600),
@@ -78,6 +76,7 @@ def test_summary_sheet_has_the_figures_of_every_section(tmp_path: Path) -> None:
         "Lost sales at most": (4502.25, 4502.25),
         "Outages not seen": (1.25, 1.25),
     }
+    assert rows["Target met"] == ("0 of 3 (0\N{NO-BREAK SPACE}%)", "0 of 3 (0\N{NO-BREAK SPACE}%)")
     assert {title: rows[title] for title in expected} == {
         title: pytest.approx(values) for title, values in expected.items()
     }
@@ -102,6 +101,28 @@ def test_tables_freeze_their_header_filter_and_print_on_the_paper_asked_for(tmp_
     assert {sheet.page_setup.paperSize for sheet in book} == {1}
     assert stores.page_setup.orientation == "landscape"
     assert len(stores.conditional_formatting) > 0
+
+
+def test_long_tables_print_their_first_rows_and_the_footer_says_so(tmp_path: Path) -> None:
+    book = written(many_content(100), tmp_path)
+    assert book["Stores"].max_row == 301
+    assert book["Stores"].print_area == "'Stores'!$A$1:$Q$251"
+    assert book["Stores"].oddFooter.left.text == (
+        "storewatch: the first 250 of 300 rows; clear the print area to print all"
+    )
+    assert (book["Summary"].print_area, book["Summary"].oddFooter.left.text) == ("", "storewatch")
+    assert {sheet.oddFooter.right.text for sheet in book} == {"&P / &N"}
+
+
+def test_every_sheet_prints_as_wide_as_its_paper_or_repeats_its_names(tmp_path: Path) -> None:
+    for sheet in written(whole_content(format=ReportFormat.XLSX), tmp_path):
+        fits = sheet.sheet_properties.pageSetUpPr is not None and sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert fits or sheet.print_title_cols == "$A:$B"
+
+
+def test_mass_outages_have_the_names_of_their_stores(tmp_path: Path) -> None:
+    sheet = written(whole_content(format=ReportFormat.XLSX), tmp_path)["Mass outages"]
+    assert sheet["J2"].value == "Café da Graça · nº 7 (cafe-lisboa), 東京ラーメン 一号店 (tokyo-1)"
 
 
 def test_workbook_has_the_time_of_the_report_and_not_of_the_clock(tmp_path: Path) -> None:

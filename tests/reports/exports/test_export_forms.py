@@ -110,10 +110,10 @@ def read_excel(make: Make, folder: Path) -> tuple[Figures, Figures]:
         for place, window in enumerate(windows)
     }
     head, *cells = book["Stores"].iter_rows(values_only=True)
-    stores = {}
+    stores, names = {}, {"Last 7 days": "last_7_days", "Yesterday": "yesterday"}
     for row in (dict(zip(head, values, strict=True)) for values in cells):
         named = {name: in_us(name, row[title], MINUTE_US) for name, title in EXCEL_TITLES.items() if title in row}
-        stores[row["Store"], row["Window"]] = named
+        stores[row["Store"], names[row["Window"]]] = named
     return totals, stores
 
 

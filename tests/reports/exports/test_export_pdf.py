@@ -70,8 +70,8 @@ def test_pdf_has_the_totals_of_every_window_to_the_last_digit(name: str, tmp_pat
 
     for window, figures in expected_totals(content).items():
         totals = [f"{figures[name] // 10**6}.{figures[name] % 10**6:06}" for name in SECONDS]  # type: ignore[operator]
-        assert " ".join(totals) in [line.removeprefix(f"{words.plain(window)} ") for line in lines]
-        assert " ".join([words.plain(window), *(exactly(figures[name]) for name in RATIOS)]) in lines
+        assert " ".join(totals) in [line.removeprefix(f"{words.window(window)} ") for line in lines]
+        assert " ".join([words.window(window), *(exactly(figures[name]) for name in RATIOS)]) in lines
 
 
 @pytest.mark.parametrize("name", CONTENTS)
@@ -79,13 +79,15 @@ def test_pdf_cover_rounds_the_figures_of_every_window_once(name: str, tmp_path: 
     content = CONTENTS[name]()
     cover = " ".join(text_of(written(content, tmp_path)).split())
 
-    for figures in expected_totals(content).values():
+    for figures in content.tables[ReportTable.SUMMARY].read().to_dicts():
         row = [
             words.percent(figures["availability"]),
+            *([words.percent(figures["before_availability"])] if "before_availability" in figures else []),
+            *([words.points(figures["availability_change"])] if "before_availability" in figures else []),
             words.percent(figures["coverage"]),
             words.between(figures["availability_lowest"], figures["availability_highest"]),
-            words.hours(figures["down_us"]),  # type: ignore[arg-type]
-            words.hours(figures["unknown_us"]),  # type: ignore[arg-type]
+            words.hours(figures["down_us"]),
+            words.hours(figures["unknown_us"]),
         ]
         assert " ".join(row).replace("\N{NO-BREAK SPACE}", " ") in cover
 
@@ -109,6 +111,7 @@ def test_pdf_of_a_whole_report_has_a_section_for_each_table(tmp_path: Path) -> N
     pdf = written(whole_content(), tmp_path)
 
     assert [entry["/Title"] for entry in pdf.outline if not isinstance(entry, list)] == [
+        "Over time",
         "Worst stores",
         "By brand",
         "Outages",
@@ -204,9 +207,57 @@ def test_pdf_ranks_the_stores_of_every_part_of_a_large_table(tmp_path: Path) -> 
     stores = content.tables[ReportTable.STORES].read()
     worst = stores.filter(pl.col("window") == "last_hour").sort("availability", pl.col("down_us").neg(), "store_id")
 
-    text = text_of(written(content, tmp_path))
+    first, *others = (re.findall(r"store-\d{8}", page.extract_text()) for page in written(content, tmp_path).pages)
 
-    assert re.findall(r"store-\d{8}", text) == worst["store_id"].head(25).to_list()
+    assert [store_id for page in others for store_id in page] == worst["store_id"].head(25).to_list()
+    assert 3 <= len(first) <= 12
+    assert first == worst["store_id"].head(len(first)).to_list()
+
+
+def test_pdf_first_page_lists_the_longest_outages_and_what_is_not_known() -> None:
+    cover = document(whole_content())["cover"]
+    unknown = "90.50 of 420.00 business hours are unknown: no poll counts for them."
+
+    worst, outages = cover["panels"]
+    assert [row[0]["sub"] for row in worst["rows"]] == ["cafe-lisboa", "tokyo-1", "@corner"]
+    assert worst["columns"] == [
+        {"head": "Store", "kind": "name"},
+        {"head": "Availability", "kind": "bar"},
+        {"head": "Down, h", "kind": "number"},
+    ]
+    assert [(row[0]["sub"], row[1]["text"], row[2]) for row in outages["rows"]][:2] == [
+        ("@corner", "Mon 23 Jan, 22:15", "3.42"),
+        ("tokyo-1", "Sat 21 Jan, 19:45", "1.25"),
+    ]
+    assert [line.replace("\N{NO-BREAK SPACE}", " ") for line in cover["unknowns"]] == [
+        f"{unknown} Had all been down, the availability would be 76.12 %; had all been up, 98.30 %.",
+        "1 of 4 stores has no known time at all, and no availability.",
+        "1 of 4 stores has no usable hours and count as open day and night.",
+        "1 of 4 stores has no usable time zone; America/Chicago is assumed.",
+        "The feed itself was silent once, 3.42 h in all: most open stores were not polled.",
+        "Outages that no poll saw, by expectation: 1.2.",
+    ]
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_pdf_bars_are_shares_with_a_full_length_of_100_percent(name: str) -> None:
+    made = document(CONTENTS[name]())
+    tables = [block for block in (*made["blocks"], *made["cover"]["panels"]) if block["kind"] == "table"]
+
+    for each in tables:
+        bars = [cell for row in each["rows"] for cell in row if isinstance(cell, dict) and "bar" in cell]
+        assert (each["legend"] is not None) == any(column["kind"] == "bar" for column in each["columns"])
+        for cell in bars:
+            share = None if cell["bar"] is None else 1 - cell["bar"] if cell["fill"] == "down" else cell["bar"]
+            assert cell["text"] == words.percent(share)
+
+
+@pytest.mark.parametrize(
+    ("met", "judged", "share"),
+    [(274, 498, "55 %"), (1, 1_000, "1 %"), (999, 1_000, "99 %"), (5, 5, "100 %"), (0, 5, "0 %"), (0, 0, "–")],  # noqa: RUF001
+)
+def test_shares_of_stores_are_whole_percents_and_exact_at_the_ends(met: int, judged: int, share: str) -> None:
+    assert words.share(met, judged).replace("\N{NO-BREAK SPACE}", " ") == share
 
 
 @pytest.mark.parametrize(("paper", "size"), [(Paper.A4, (595, 842)), (Paper.LETTER, (612, 792))])

@@ -37,12 +37,14 @@ class BucketSums:
 class BucketCollector:
     """The windows cut along local hours, days, weeks or months: of each store, and of all stores together.
 
-    names: of each store. zones: places of the zones in which the report has stores; all zones if it has none.
+    names: of each store. by_store: whether the table of each store is wanted beside that of all.
+    zones: places of the zones in which the report has stores; all zones if it has none.
     """
 
     window_names: tuple[str, ...]
     windows: tuple[Buckets, ...]
     names: pl.Series
+    by_store: bool
     zones: Int64s
     lookaround_us: int = 0
 
@@ -53,6 +55,7 @@ class BucketCollector:
             window_names=windows.names,
             windows=tuple(cut(windows, number, by) for number in range(len(windows.names))),
             names=names,
+            by_store=ReportTable.BUCKETS in context.request.tables,
             zones=np.unique(zone_of) if len(zone_of) else np.arange(len(windows.clocks)),
         )
 
@@ -68,7 +71,10 @@ class BucketCollector:
             np.add.at(summed.totals_us, shard.zone_of, found)
             np.add.at(summed.stores, shard.zone_of, found.sum(axis=2) > 0)
             sums.append(summed)
-            frames.append(self._rows(shard, name, buckets, found))
+            if self.by_store:
+                frames.append(self._rows(shard, name, buckets, found))
+        if not frames:
+            return Part(first=shard.first, last=shard.last, values=sums)
         merged = pl.concat(frames)
         # The windows of a store in turn, as in the table of stores.
         rows = merged.sort("store_index", maintain_order=True) if len(frames) > 1 else merged

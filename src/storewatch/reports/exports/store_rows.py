@@ -20,6 +20,16 @@ def whole_stores(content: Content) -> Iterator[pl.DataFrame]:
         rest = rows[whole:]
 
 
+def store_names(content: Content, store_ids: pl.Series) -> dict[str, str]:
+    """Return the names of these stores by id, without those that have no name."""
+    wanted = store_ids.unique().implode()
+    names: dict[str, str] = {}
+    for frame in content.tables[ReportTable.STORES].frames() if len(store_ids) else ():
+        named = frame.select("store_id", "name").filter(pl.col("store_id").is_in(wanted), pl.col("name").is_not_null())
+        names |= dict(named.iter_rows())
+    return names
+
+
 def by_window(content: Content, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return the rows of whole stores by window, in the order of SUMMARY. Each window has one row for each store."""
     windows = summary(content)["window"].to_list()

@@ -68,11 +68,6 @@ def title(content: Content) -> str:
     return str(stores["name"][0] or stores["store_id"][0])
 
 
-def spoken(window: str) -> str:
-    """Return the name of a window as words. An interval stays as it is."""
-    return window.replace("_", " ").capitalize() if window.replace("_", "").isalnum() else window
-
-
 def span(duration_us: int) -> str:
     """Return a duration in its largest whole unit: 7 days, 3 hours, 90 minutes."""
     for unit, unit_us in (("day", DAY_US), ("hour", HOUR_US), ("minute", MINUTE_US)):
@@ -84,6 +79,19 @@ def span(duration_us: int) -> str:
 def objective(target_percent: float) -> str:
     """Return a target in percent, with the digits that were entered."""
     return f"{Decimal(repr(target_percent)).normalize():f}\N{NO-BREAK SPACE}%"
+
+
+def share(part: int, whole: int) -> str:
+    """Return a part of a count as a whole percentage, 100 % or 0 % only if it is exactly that."""
+    rounded = (200 * part + whole) // (2 * whole)
+    if 0 < part < whole:
+        rounded = min(max(rounded, 1), 99)
+    return f"{rounded}\N{NO-BREAK SPACE}%"
+
+
+def met_of(met: int, judged: int) -> str:
+    """Return how many of the stores with a target met it, such as `274 of 498 (55 %)`."""
+    return f"{met:,} of {judged:,} ({share(met, judged)})" if judged else "no store has a target and known time"
 
 
 def briefly(asked: ReportRequest) -> dict[str, str]:

@@ -259,12 +259,17 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
         return Policy(name=self.policy.value, max_gap_us=parse_duration_us(self.max_gap))
 
     @property
+    def trend_by(self) -> Breakdown | None:
+        """The unit of the trend; a PDF always has one."""
+        return Breakdown.DAY if self.by is None and self.format is ReportFormat.PDF else self.by
+
+    @property
     def tables(self) -> tuple[ReportTable, ...]:
         """The tables that this report has."""
         wanted = {
             ReportTable.GROUPS: self.group_by is not None,
             ReportTable.BUCKETS: self.by is not None,
-            ReportTable.TREND: self.by is not None,
+            ReportTable.TREND: self.trend_by is not None,
             ReportTable.OUTAGES: Section.OUTAGES in self.include,
             ReportTable.MASS_OUTAGES: Section.OUTAGES in self.include,
             ReportTable.PATTERN: Section.PATTERNS in self.include,

@@ -1,7 +1,7 @@
 """A workbook in the style of the report: its formats, and sheets with one table each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,9 +11,14 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from storewatch.domain.enums import Paper
-from storewatch.reports.compute.content import ContentTable
+from storewatch.reports.compute.content import Content, ContentTable
 from storewatch.reports.exports.excel.columns import Column, Look, cells, columns_of
+from storewatch.reports.exports.header import summary
+from storewatch.reports.exports.window_words import spoken
 
+# More rows are not printed unless somebody clears the print area: a sheet for filtering would be hundreds of pages.
+MOST_PRINTED_ROWS: Final = 250
+_FOOTER: Final = "&L&9storewatch&R&9&P / &N"
 # Characters that a landscape page can show. Wider sheets continue on further pages.
 _WIDEST_PRINT: Final = 320
 INK: Final = "#1B2A3A"
@@ -50,10 +55,11 @@ class Book:
 
     workbook: Workbook
     paper: Paper
+    window_width: float
     _formats: dict[tuple[tuple[str, Any], ...], Format] = field(default_factory=dict)
 
     @classmethod
-    def create(cls, file: Path, paper: Paper, scratch: str) -> "Book":
+    def create(cls, file: Path, content: Content, scratch: str) -> "Book":
         options = {
             "tmpdir": scratch,
             "constant_memory": True,
@@ -61,7 +67,9 @@ class Book:
             "strings_to_urls": False,
             "strings_to_numbers": False,
         }
-        return cls(workbook=Workbook(str(file), options), paper=paper)
+        names = [len(spoken(window)) for window in summary(content)["window"]]
+        window_width = max(12, *(length + 2 for length in names))
+        return cls(workbook=Workbook(str(file), options), paper=content.request.paper, window_width=window_width)
 
     def format(self, look: Look | None = None, **style: Any) -> Format:
         """Return the format of a look, with further properties under the names of xlsxwriter."""
@@ -80,7 +88,7 @@ class Book:
         sheet.set_margins(left=0.5, right=0.5, top=0.7, bottom=0.6)
         sheet.fit_to_pages(1, 0)
         sheet.set_header("&L&9&A")
-        sheet.set_footer("&R&9&P / &N")
+        sheet.set_footer(_FOOTER)
         return sheet
 
     def put(self, sheet: Worksheet, row: int, column: int, value: Any, look: Look, **style: Any) -> None:
@@ -92,7 +100,10 @@ class Book:
 
     def fill_table(self, sheet: Worksheet, table: ContentTable) -> None:
         """Write a header and all rows, ready to filter and to print."""
-        columns = columns_of(table.schema)
+        columns = [
+            replace(column, width=self.window_width) if column.name == "window" else column
+            for column in columns_of(table.schema)
+        ]
         sheet.set_row(0, 36)
         for number, column in enumerate(columns):
             sheet.set_column(number, number, column.width)
@@ -106,6 +117,10 @@ class Book:
         sheet.freeze_panes(1, names)
         sheet.autofilter(0, 0, max(1, table.height), len(columns) - 1)
         sheet.repeat_rows(0)
+        if table.height > MOST_PRINTED_ROWS:
+            sheet.print_area(0, 0, MOST_PRINTED_ROWS, len(columns) - 1)
+            left_out = f"the first {MOST_PRINTED_ROWS} of {table.height:,} rows; clear the print area to print all"
+            sheet.set_footer(_FOOTER.replace("storewatch", f"storewatch: {left_out}"))
         if sum(column.width for column in columns) > _WIDEST_PRINT:
             sheet.fit_to_pages(0, 0)
             sheet.set_print_scale(55)

@@ -12,6 +12,7 @@ import polars as pl
 
 from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US
 from storewatch.reports.exports.columns import divided
+from storewatch.reports.exports.window_words import spoken
 
 # The longest text of an Excel cell, with room for the note that it was cut.
 _LONGEST_TEXT: Final = 32_000
@@ -86,6 +87,7 @@ _TITLES: Final = {
     "duplicates": "Repeated polls",
     "median_gap_us": "Median gap",
     "longest_gap_us": "Longest gap",
+    "stores_on_target": "Target met",
     "stores_with_rejected_rows": "Default after rejected rows",
     "rejected_rows": "Rejected rows of these",
     "lost_sales_lowest": "Lost sales at least",
@@ -217,6 +219,8 @@ def _column_values(column: Column, values: pl.Series) -> pl.Series:
         return numbers + _EPOCH_DAYS if column.look is Look.TIME else numbers
     if column.name == "target":
         return divided(values, 100)
+    if column.name == "window":
+        return values.replace_strict({name: spoken(name) for name in values.unique()}, return_dtype=pl.String)
     return values.to_frame().select(_text(column, values.dtype)).to_series() if column.is_text else values
 
 
@@ -224,7 +228,7 @@ def _text(column: Column, dtype: pl.DataType) -> pl.Expr:
     cell = pl.col(column.name)
     if column.look is Look.FLAG:
         return pl.when(cell).then(pl.lit("yes")).when(~cell).then(pl.lit("no")).alias(column.name)
-    text = cell.list.join(" ") if dtype == pl.List(pl.String) else cell
+    text = cell.list.join(", ") if dtype == pl.List(pl.String) else cell
     if column.name == "group":
         text = text.fill_null("(none)")
     cut = text.str.slice(0, _LONGEST_TEXT) + " … (cut here)"

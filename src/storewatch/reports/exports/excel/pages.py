@@ -9,14 +9,17 @@ from storewatch.domain.clock_words import WEEKDAYS
 from storewatch.domain.instants import MINUTE_US
 from storewatch.reports.compute.content import Content
 from storewatch.reports.exports.columns import divided
-from storewatch.reports.exports.excel.book import ACCENT, INK, QUIET, SHADES, Book
+from storewatch.reports.exports.excel.book import ACCENT, INK, MOST_PRINTED_ROWS, QUIET, SHADES, Book
 from storewatch.reports.exports.excel.columns import Look
 from storewatch.reports.exports.header import header
-from storewatch.reports.exports.wording import rules, spoken
+from storewatch.reports.exports.window_words import spoken
+from storewatch.reports.exports.wording import rules
 
 _CELLS: Final = {
     "Stores without downtime": "The share of stores without any down time, among the stores with known time.",
     "Instants": "Columns marked (UTC) have UTC times. Columns marked (local) have times of the store's own clock.",
+    "Printing": f"A sheet with more than {MOST_PRINTED_ROWS} rows prints the first ones only, as its footer says. "
+    "Clear the print area to print all. Pages repeat the header row.",
     "Numbers": "Cells hold unrounded numbers; the format rounds them. Durations are in minutes (min) or hours (h).",
 }
 _QUIET_ZERO: Final = '#,##0.0;-#,##0.0;"·"'
@@ -76,7 +79,7 @@ def _header_lines(content: Content) -> dict[str, str]:
     values.pop("as_of_warning", None)  # the rules and the summary have its text
     windows, selection = values.pop("windows"), values.pop("selection")
     lines = {name: _text(value) for name, value in values.items()}
-    lines |= {f"window {name}": f"{ends['from']} to {ends['to']}" for name, ends in windows.items()}
+    lines |= {f"window {spoken(name)}": f"{ends['from']} to {ends['to']}" for name, ends in windows.items()}
     return lines | {f"selection {name}": _text(value) for name, value in selection.items()}
 
 

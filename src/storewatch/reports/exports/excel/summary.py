@@ -21,7 +21,8 @@ from storewatch.reports.compute.content import (
 from storewatch.reports.exports.excel.book import ACCENT, DOWN, HEAD, INK, QUIET, Book
 from storewatch.reports.exports.excel.columns import FIGURES_IN_ORDER, Look, cells, column_of, columns_of
 from storewatch.reports.exports.header import summary
-from storewatch.reports.exports.wording import in_words, spoken, title
+from storewatch.reports.exports.window_words import spoken
+from storewatch.reports.exports.wording import in_words, met_of, title
 
 _RULED: Final = {"bottom": 1, "bottom_color": "#DDE1E5"}
 # The rows of the figures, in the order on the page.
@@ -35,7 +36,6 @@ _ROWS: Final = (
     *SAMPLING,
     *BEFORE,
     "availability_change_certain",
-    "stores_with_target",
     "stores_on_target",
     *OUTAGE_FIGURES,
     *OPENINGS,
@@ -75,7 +75,7 @@ def fill_summary(book: Book, sheet: Worksheet, content: Content) -> None:
 
 def _figures(book: Book, sheet: Worksheet, first: int, content: Content) -> int:
     """Write a column for each window and a row for each figure. Return the row after a gap."""
-    rows = summary(content)
+    rows = _with_targets_in_words(summary(content))
     columns = [column_of(name, rows.schema[name], in_hours=True) for name in _ROWS if name in rows.columns]
     shown = cells(rows, columns)
     book.put(sheet, first, 0, None, Look.TEXT, **HEAD)
@@ -90,6 +90,16 @@ def _figures(book: Book, sheet: Worksheet, first: int, content: Content) -> int:
         for number, value in enumerate(shown[column.name], 1):
             book.put(sheet, row, number, value, column.look, **style, align="right")
     return first + len(columns) + 2
+
+
+def _with_targets_in_words(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of SUMMARY with the stores on target as words, such as `274 of 498 (55 %)`."""
+    if "stores_on_target" not in rows.columns:
+        return rows
+    counts = rows.select("stores_on_target", "stores_with_target").iter_rows()
+    return rows.with_columns(
+        stores_on_target=pl.Series([met_of(met, judged) for met, judged in counts], dtype=pl.String)
+    )
 
 
 def _worst(content: Content) -> pl.DataFrame:

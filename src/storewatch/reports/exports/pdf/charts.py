@@ -21,11 +21,13 @@ Block = dict[str, Any]
 
 def trend_blocks(reading: Reading) -> list[Block]:
     """Return the charts of availability over time, the main window first. Without a breakdown, compare the windows."""
-    table, by = reading.table(ReportTable.TREND), reading.content.request.by
+    table, by = reading.table(ReportTable.TREND), reading.content.request.trend_by
     by_window: dict[str, list[Row]] = {}
     for row in [] if table is None else table.read().iter_rows(named=True):
         by_window.setdefault(row["window"], []).append(row)
     drawn = [window for window, rows in by_window.items() if sum(row["availability"] is not None for row in rows) > 1]
+    if reading.content.request.by is None:  # nobody asked for the other windows
+        drawn = [window for window in drawn if window == reading.window]
     if by is None or not drawn:
         known = [row for row in reading.windows if row["availability"] is not None]
         return [_compared(known)] if len(known) > 1 else []
@@ -56,7 +58,7 @@ def _chart(window: str, rows: list[Row], by: Breakdown) -> Block:
         notes.append(f"bounds are cut at {_axis(floor)}; the lowest is {words.percent(lowest)}")
     step = -(-len(shown) // _TICKS)
     return {
-        "name": words.plain(window),
+        "name": words.window(window),
         "note": "; ".join(notes),
         "floor": floor,
         "cut": lowest < floor,
@@ -75,7 +77,7 @@ def _chart(window: str, rows: list[Row], by: Breakdown) -> Block:
             ]
             for row in shown
         ],
-        "alt": f"{words.plain(window)} by {by}: availability between "
+        "alt": f"{words.window(window)} by {by}: availability between "
         f"{words.percent(_least(shown))} and {words.percent(_most(shown))}; at most "
         f"{words.hours(max(row['down_us'] for row in shown))} hours down.",
     }
@@ -109,7 +111,7 @@ def _compared(windows: list[Row]) -> Block:
         "grid": _grid(floor),
         "rows": [
             {
-                "name": words.plain(row["window"]),
+                "name": words.window(row["window"]),
                 "text": words.percent(row["availability"]),
                 "value": row["availability"],
                 "low": row["availability_lowest"],
@@ -159,7 +161,7 @@ def days_block(reading: Reading) -> Block | None:
     return {
         "kind": "days",
         "title": "Day by day",
-        "lead": f"{words.plain(reading.window)}.",
+        "lead": f"{words.window(reading.window)}.",
         "note": note,
         "statuses": [_name(status) for status in _STATUSES if status in seen or status is not Status.PLANNED],
         "days": [
@@ -201,7 +203,7 @@ def heat_block(reading: Reading) -> Block | None:
     known = {place: share for place, share in shares.items() if share is not None}
     worst = max(known, key=lambda place: (known[place], -place[0], -place[1]), default=None)
     most = known[worst] if worst else None
-    lead = f"{words.plain(reading.window)}: share of the known time that was down, by local hour and weekday."
+    lead = f"{words.window(reading.window)}: share of the known time that was down, by local hour and weekday."
     if worst and most:
         lead += f" Worst: {WEEKDAYS[worst[0]]}s from {worst[1]}:00, {words.percent(most)}."
     return {

@@ -1,14 +1,19 @@
 """The first page: the subject of the report, its main figures, its windows."""
 
+from datetime import time, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from storewatch.domain.enums import SettingSource
 from storewatch.domain.plurals import counted
 from storewatch.reports.exports.pdf import words
-from storewatch.reports.exports.pdf.reading import Reading, Row
+from storewatch.reports.exports.pdf.front import panels, unknowns
+from storewatch.reports.exports.pdf.reading import Reading, Row, WindowCounts
 from storewatch.reports.exports.pdf.tables import Cell, column, table
+from storewatch.reports.exports.window_words import dates
 from storewatch.reports.exports.wording import briefly
 from storewatch.reports.request.request import ReportRequest
+from storewatch.reports.request.window_names import CALENDAR
 
 _PARTS: Final = (("up", "Up"), ("down", "Down"), ("unknown", "Unknown"), ("planned", "Planned"))
 _ASSUMED: Final = {
@@ -24,9 +29,10 @@ def cover(reading: Reading) -> dict[str, Any]:
     return {
         "title": title,
         "about": about,
-        "window": words.plain(main["window"]),
-        "stretch": words.stretch(main["from_at"], main["to_at"]),
+        "window": words.window(main["window"]),
+        "stretch": _stretch(reading),
         "availability": words.percent(main["availability"]),
+        "change": _change(main),
         "caution": _caution(main),
         "warning": f"Warning: {warning.text}" if (warning := reading.content.clock_warning) else "",
         "scale": {
@@ -36,9 +42,25 @@ def cover(reading: Reading) -> dict[str, Any]:
         },
         "tiles": _store_tiles(reading) if store else _tiles(reading),
         "split": _split(main),
-        "windows": _windows(reading),
+        "windows": _windows(reading) if len(reading.windows) > 1 else None,
+        "alone": reading.store is not None,
+        "panels": panels(reading),
+        "unknowns": unknowns(reading),
         "facts": _facts(reading),
     }
+
+
+def _stretch(reading: Reading) -> str:
+    """Return the ends of the main window; of whole local days also their dates on the clock of the stores."""
+    main, row = reading.main, reading.first
+    ends = words.stretch(main["from_at"], main["to_at"])
+    if row is None or main["window"] not in CALENDAR:
+        return ends
+    clock = ZoneInfo(reading.content.request.timezone or row["timezone"])
+    first, last = (row[end].astimezone(clock) for end in ("from_at", "to_at"))
+    if first.time() != time() or last.time() != time():
+        return ends
+    return f"{dates(first.date(), last.date() - timedelta(days=1))} ({ends})"
 
 
 def _caution(main: Row) -> str:
@@ -46,6 +68,12 @@ def _caution(main: Row) -> str:
         return "Nothing is known about this window."
     bounds = words.between(main["availability_lowest"], main["availability_highest"])
     return f"of the time that is known; coverage {words.percent(main['coverage'])}, bounds {bounds}"
+
+
+def _change(main: Row) -> str:
+    if main.get("availability_change") is None:
+        return "The period before has no known time to compare with." if "availability_change" in main else ""
+    return f"{words.points(main['availability_change'])} points; before: {words.percent(main['before_availability'])}"
 
 
 def _title_and_facts(reading: Reading) -> tuple[str, list[tuple[str, str]]]:
@@ -84,12 +112,16 @@ def _tiles(reading: Reading) -> list[dict[str, str]]:
             )
         )
     if counts.met is not None:
-        tiles.append(
-            _tile("Target met", words.count(counts.met), f"of {counted(counts.judged, 'store')} with a target")
-        )
+        tiles.append(_tile("Target met", words.share(counts.met, counts.judged), _with_target(counts)))
     if "lost_sales" in main:
         tiles.append(_tile("Lost sales", words.money(main["lost_sales"]), _bounds(main)))
     return tiles + _sampling_tiles(main)
+
+
+def _with_target(counts: WindowCounts) -> str:
+    if not counts.judged:
+        return "no store has a target and known time"
+    return f"{words.count(counts.met)} of {counted(counts.judged, 'store')} with a target"
 
 
 def _of_known_stores(row: Row) -> str:
@@ -153,10 +185,12 @@ def _split(main: Row) -> list[dict[str, Any]]:
 
 def _windows(reading: Reading) -> dict[str, Any]:
     planned = any(row["planned_us"] for row in reading.windows)
+    before = "before_availability" in reading.main
     rows: list[list[Cell]] = [
         [
-            {"text": words.plain(row["window"]), "sub": words.stretch(row["from_at"], row["to_at"])},
+            {"text": words.window(row["window"]), "sub": words.stretch(row["from_at"], row["to_at"])},
             words.percent(row["availability"]),
+            *([words.percent(row["before_availability"]), words.points(row["availability_change"])] if before else []),
             words.percent(row["coverage"]),
             words.between(row["availability_lowest"], row["availability_highest"]),
             words.hours(row["down_us"]),
@@ -167,7 +201,9 @@ def _windows(reading: Reading) -> dict[str, Any]:
     ]
     columns = [
         column("Window", "name"),
-        *(column(head, "number") for head in ("Availability", "Coverage", "Bounds", "Down, h", "Unknown, h")),
+        column("Availability", "number"),
+        *(column(head, "number") for head in ("Period before", "Change, points") if before),
+        *(column(head, "number") for head in ("Coverage", "Bounds", "Down, h", "Unknown, h")),
         *([column("Planned, h", "number")] if planned else []),
     ]
     return table("Windows", columns, rows)

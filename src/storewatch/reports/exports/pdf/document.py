@@ -50,7 +50,8 @@ def _drawings(reading: Reading) -> list[dict[str, Any]]:
     if days is None:
         return trend_blocks(reading)
     # The hours of one store are easier to read as days than as a line.
-    return [days] if reading.content.request.by is Breakdown.HOUR else [days, *trend_blocks(reading)]
+    by_line = reading.content.request.by not in (None, Breakdown.HOUR)
+    return [days, *trend_blocks(reading)] if by_line else [days]
 
 
 def _compile(data: str, created: datetime) -> bytes:

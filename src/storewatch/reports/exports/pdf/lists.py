@@ -2,21 +2,30 @@
 
 from typing import Any, Final
 
+import polars as pl
+
 from storewatch.domain.enums import OutagePosition, ReportTable
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
-from storewatch.reports.exports.pdf.tables import Cell, column, down_bar, more_of, store_cell, table
+from storewatch.reports.exports.pdf.tables import DOWN_LEGEND, Cell, column, down_bar, more_of, store_cell, table
+from storewatch.reports.exports.store_rows import store_names
 from storewatch.reports.exports.wording import doctor_rule
 from storewatch.stores.reasons import NOT_GIVEN, reason_words
 
 LONGEST_OUTAGES: Final = 40
 _GROUPS, _EVENTS, _SPOTS, _FINDINGS, _REASONS = 40, 20, 20, 25, 40
+_STORES_OF_EVENT: Final = 6
 # Which part of a session an outage covers.
 _POSITIONS: Final = {
     OutagePosition.LATE_OPEN: "late opening",
     OutagePosition.EARLY_CLOSE: "early closing",
     OutagePosition.MIDDLE: "in the middle",
     OutagePosition.WHOLE: "whole session",
+}
+# What a difference is from.
+_COMPARED: Final = {
+    "availability_change": ("before_availability", "before"),
+    "peer_difference": ("peer_availability", "peers"),
 }
 _STATES: Final = {"ongoing": "still down", "continues": "continues after the window"}
 
@@ -45,29 +54,37 @@ def list_blocks(reading: Reading) -> list[Block | None]:
 
 
 def _worst(reading: Reading) -> Block:
-    sample = reading.worst[0] if reading.worst else {}
-    lowest = sample.get("availability")
+    sample, peers = reading.worst[0] if reading.worst else {}, reading.content.request.peers
     columns, cells = [column("Store", "name"), column("Availability", "bar")], []
     extra = [
         ("coverage", "Coverage", words.percent),
         ("down_us", "Down, h", words.hours),
         ("outages", "Outages", words.count),
         ("availability_change", "Change, points", words.points),
+        ("peer_difference", "Against peers, points", words.points),
         ("error_budget_left_us", "Budget left, min", words.minutes),
         ("lost_sales", "Lost sales", words.money),
     ]
     shown = [one for one in extra if one[0] in sample]
     columns += [column(head, "number") for _, head, _ in shown]
     for row in reading.worst:
-        figures = [write(row[name]) for name, _, write in shown]
-        cells.append([store_cell(row["name"], row["store_id"]), down_bar(row["availability"], lowest), *figures])
+        figures = [_beside(row, name, write(row[name])) for name, _, write in shown]
+        cells.append([store_cell(row["name"], row["store_id"]), down_bar(row["availability"]), *figures])
     return table(
         "Worst stores",
         columns,
         cells,
-        lead=f"{words.plain(reading.window)}: the lowest availability. A longer bar is further below 100 %.",
+        lead=f"{words.window(reading.window)}: the lowest availability."
+        + (f" Peers have the same {words.plain(peers).lower()}." if peers else ""),
+        legend=DOWN_LEGEND,
         more="" if cells else "No store is known to have been down.",
     )
+
+
+def _beside(row: Row, name: str, text: str) -> Cell:
+    """Return a figure, and below a comparison what it compares with."""
+    other, what = _COMPARED.get(name, ("", ""))
+    return {"text": text, "sub": f"{what} {words.percent(row[other])}"} if other and row[other] is not None else text
 
 
 def _groups(reading: Reading) -> Block | None:
@@ -75,7 +92,6 @@ def _groups(reading: Reading) -> Block | None:
     rows, found = reading.top(ReportTable.GROUPS, ["availability", "group"], _GROUPS, descending=[False, False])
     if by is None:
         return None
-    lowest = rows[0]["availability"] if rows else None
     columns = [
         column(words.plain(by), "name"),
         column("Availability", "bar"),
@@ -87,7 +103,7 @@ def _groups(reading: Reading) -> Block | None:
     cells: list[list[Cell]] = [
         [
             f"no {words.plain(by).lower()}" if row["group"] is None else words.shown(row["group"]),
-            down_bar(row["availability"], lowest),
+            down_bar(row["availability"]),
             words.count(row["stores"]),
             words.percent(row["coverage"]),
             words.hours(row["down_us"]),
@@ -101,7 +117,8 @@ def _groups(reading: Reading) -> Block | None:
         f"By {words.plain(by).lower()}",
         columns,
         cells,
-        lead=f"{words.plain(reading.window)}: ratios of sums, lowest first. A longer bar is further below 100 %.",
+        lead=f"{words.window(reading.window)}: ratios of sums, lowest first.",
+        legend=DOWN_LEGEND,
         more=more_of(len(cells), found, "groups"),
     )
 
@@ -152,7 +169,7 @@ def _outages(reading: Reading) -> Block | None:
         "Outages",
         columns,
         cells,
-        lead=f"{words.plain(reading.window)}: {words.count(found)} in all, {order}{left_out}.",
+        lead=f"{words.window(reading.window)}: {words.count(found)} in all, {order}{left_out}.",
         more=more_of(len(cells), found, "outages") if cells else "No outage is known.",
     )
 
@@ -186,7 +203,7 @@ def _reasons(reading: Reading) -> Block | None:
         "Down time by reason",
         columns,
         cells,
-        lead=f"{words.plain(reading.window)}: the reasons that came with inactive polls.",
+        lead=f"{words.window(reading.window)}: the reasons that came with inactive polls.",
         more=more_of(len(cells), found, "reasons") if cells else "No store was down.",
     )
 
@@ -223,21 +240,21 @@ def _mass_outages(reading: Reading) -> Block | None:
     rows, found = reading.top(ReportTable.MASS_OUTAGES, ["stores", "first_start_at"], _EVENTS, descending=[True, False])
     if reading.table(ReportTable.MASS_OUTAGES) is None or (reading.store is not None and not rows):
         return None
+    ids = pl.Series([each for row in rows for each in row["store_ids"][:_STORES_OF_EVENT]], dtype=pl.String)
+    names = store_names(reading.content, ids)
     columns = [
-        column("Shared label", "name"),
-        column("Began (UTC)", "text"),
-        column("Last ended (UTC)", "text"),
-        column("Stores", "number"),
-        column("Stores with the label", "number"),
+        column("Shared label", "text"),
+        column("Began, last ended (UTC)", "text"),
+        column("Stores down", "prose"),
+        column("Of the label", "number"),
         column("Down, h", "number"),
     ]
     cells: list[list[Cell]] = [
         [
             {"text": words.shown(row["value"]), "sub": words.shown(row["label"])},
-            _first_and_last_start(row),
-            words.moment(row["end_at"]),
-            words.count(row["stores"]),
-            words.count(row["label_stores"]),
+            {"text": _first_and_last_start(row), "sub": words.moment(row["end_at"])},
+            _some_stores(row["store_ids"], names),
+            f"{words.count(row['stores'])} of {words.count(row['label_stores'])}",
             words.hours(row["down_us"]),
         ]
         for row in rows
@@ -246,9 +263,15 @@ def _mass_outages(reading: Reading) -> Block | None:
         "Mass outages",
         columns,
         cells,
-        lead=f"{words.plain(reading.window)}: outages of many stores with the same label that began together.",
+        lead=f"{words.window(reading.window)}: outages of many stores with the same label that began together.",
         more=more_of(len(cells), found, "events") if cells else "No mass outage was found.",
     )
+
+
+def _some_stores(store_ids: list[str], names: dict[str, str]) -> Cell:
+    first = [words.shown(names.get(each, each)) for each in store_ids[:_STORES_OF_EVENT]]
+    left = len(store_ids) - len(first)
+    return {"text": ", ".join(first), "sub": f"and {words.count(left)} more" if left else ""}
 
 
 def _first_and_last_start(row: Row) -> str:
@@ -284,7 +307,8 @@ def _blind_spots(reading: Reading) -> Block | None:
         "Blind spots of the feed",
         columns,
         cells,
-        lead=f"{words.plain(reading.window)}: times in which most open stores were not polled.",
+        lead=f"{words.window(reading.window)}: times in which most open stores were not polled.",
+        legend=("unknown", "share of the open stores that were not polled"),
         more=more_of(len(cells), found, "blind spots") if cells else none,
     )
 
@@ -396,7 +420,7 @@ def _store_tables(store: list[Row]) -> list[Block]:
         table(
             title,
             [column("Window", "name"), *(column(head, "number") for _, head, _ in figures)],
-            [[words.plain(row["window"]), *(write(row[name]) for name, _, write in figures)] for row in store],
+            [[words.window(row["window"]), *(write(row[name]) for name, _, write in figures)] for row in store],
             level=2,
         )
         for title, figures in _STORE_TABLES.items()

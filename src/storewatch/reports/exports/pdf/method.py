@@ -11,7 +11,7 @@ from storewatch.reports.exports.wording import rules
 
 _FIGURES: Final = (
     "Each figure is rounded once, half up, to two decimals. A ratio is shown as 100 % or 0 % only if it "
-    "is exactly that. A dash means that the figure is unknown."
+    "is exactly that. The full length of every bar is 100 %. A dash means that the figure is unknown."
 )
 
 
@@ -38,7 +38,7 @@ def exact_blocks(reading: Reading) -> list[dict[str, Any]]:
             [window, *(column(name.removesuffix("_us").capitalize(), "number") for name in seconds)],
             [
                 [
-                    {"text": words.plain(row["window"]), "sub": _ends(row)},
+                    {"text": words.window(row["window"]), "sub": _ends(row)},
                     *(words.exact_seconds(row[name]) for name in seconds),
                 ]
                 for row in reading.windows
@@ -48,7 +48,7 @@ def exact_blocks(reading: Reading) -> list[dict[str, Any]]:
         table(
             "Exact ratios",
             [window, *(column(name.replace("_", ", ").capitalize(), "number") for name in ratios)],
-            [[words.plain(row["window"]), *(_unrounded(row[name]) for name in ratios)] for row in reading.windows],
+            [[words.window(row["window"]), *(_unrounded(row[name]) for name in ratios)] for row in reading.windows],
             level=2,
         ),
     ]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from storewatch.domain.enums import ReportTable
+from storewatch.domain.enums import ReportTable, SettingSource
 from storewatch.reports.compute.content import Content, ContentTable
 
 WORST_STORES: Final = 25
@@ -18,12 +18,15 @@ class WindowCounts:
     """The stores of one window: how many have a target and met it, how many outages they had.
 
     met, outages: None if the report does not include them. longest_us: the longest of the outages, 0 without any.
+    hours_assumed, zone_assumed: stores whose weekly hours or time zone are a default.
     """
 
     met: int | None
     judged: int
     outages: int | None
     longest_us: int
+    hours_assumed: int
+    zone_assumed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +34,14 @@ class Reading:
     """The parts of a report that its PDF shows.
 
     main: the row of SUMMARY that the document is about: the first requested window, or the longest classic window.
-    worst: rows of STORES in it, lowest availability first. store: the rows of the only store, by window. None with
-    several stores.
+    first: a row of STORES in it, None without stores. worst: rows of STORES in it, lowest availability first.
+    store: the rows of the only store, by window. None with several stores.
     """
 
     content: Content
     windows: list[Row]
     main: Row
+    first: Row | None
     worst: list[Row]
     counts: WindowCounts
     store: list[Row] | None
@@ -47,11 +51,12 @@ class Reading:
         windows = content.tables[ReportTable.SUMMARY].read().to_dicts()
         main = windows[0] if content.request.windows else max(windows, key=lambda row: row["to_at"] - row["from_at"])
         stores = content.tables[ReportTable.STORES]
-        worst, counts = _read_stores(stores, main["window"])
+        first, worst, counts = _read_stores(stores, main["window"])
         return cls(
             content=content,
             windows=windows,
             main=main,
+            first=first,
             worst=worst,
             counts=counts,
             store=stores.read().to_dicts() if content.stores == 1 else None,
@@ -91,11 +96,15 @@ def _first(frame: pl.DataFrame, by: Sequence[str], descending: Sequence[bool], l
     return frame.sort(by, descending=list(descending), nulls_last=True, maintain_order=True).head(limit)
 
 
-def _read_stores(stores: ContentTable, window: str) -> tuple[list[Row], WindowCounts]:
+def _read_stores(stores: ContentTable, window: str) -> tuple[Row | None, list[Row], WindowCounts]:
+    first: Row | None = None
     worst = stores.schema.to_frame()
-    met = judged = outages = longest_us = 0
+    met = judged = outages = longest_us = hours_assumed = zone_assumed = 0
     for frame in stores.frames():
         rows = frame.filter(pl.col("window") == window)
+        first = first or next(rows.head(1).iter_rows(named=True), None)
+        hours_assumed += rows.filter(pl.col("hours_source") != SettingSource.GIVEN.value).height
+        zone_assumed += rows.filter(pl.col("timezone_source") != SettingSource.GIVEN.value).height
         down = rows.filter(pl.col("down_us") > 0)
         order = ["availability", "down_us", "store_id"]
         worst = _first(pl.concat([worst, down]), order, [False, True, False], WORST_STORES)
@@ -110,5 +119,7 @@ def _read_stores(stores: ContentTable, window: str) -> tuple[list[Row], WindowCo
         judged=judged,
         outages=outages if "outages" in stores.schema else None,
         longest_us=longest_us,
+        hours_assumed=hours_assumed,
+        zone_assumed=zone_assumed,
     )
-    return worst.to_dicts(), counts
+    return first, worst.to_dicts(), counts

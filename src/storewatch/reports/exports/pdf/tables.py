@@ -4,15 +4,27 @@ A cell is a text, a text with a second line {"text", "sub"}, or a text with a ba
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from storewatch.reports.exports.pdf import words
+
+# Every bar of a PDF is a share, and its full length is 100 %; the template adds this to a legend.
+Legend: TypeAlias = tuple[str, str]
+DOWN_LEGEND: Final[Legend] = ("down", "share of the known time that was down")
 
 Cell: TypeAlias = str | dict[str, Any]
 ColumnKind: TypeAlias = Literal["name", "text", "prose", "number", "bar"]
 
 
+_LONGEST_LINE: Final = 12
+
+
 def column(head: str, kind: ColumnKind) -> dict[str, str]:
+    """Return a column. A long head of figures has two lines, so that names keep the width of the page."""
+    if kind == "number" and len(head) > _LONGEST_LINE and " " in head:
+        spaces = [place for place, char in enumerate(head) if char == " "]
+        middle = min(spaces, key=lambda place: abs(2 * place - len(head)))
+        head = f"{head[:middle]}\n{head[middle + 1 :]}"
     return {"head": head, "kind": kind}
 
 
@@ -23,9 +35,11 @@ def table(
     *,
     lead: str = "",
     more: str = "",
+    legend: Legend | None = None,
     level: int = 1,
 ) -> dict[str, Any]:
-    """Return a table. Without rows, `more` stands in its place. level: the level of its heading."""
+    """Return a table. Without rows, `more` stands in its place. legend: the filling of its bars
+    and what they show. level: the level of its heading."""
     return {
         "kind": "table",
         "title": title,
@@ -34,13 +48,13 @@ def table(
         "columns": columns,
         "rows": rows,
         "more": more,
+        "legend": legend,
     }
 
 
-def down_bar(availability: float | None, lowest: float | None) -> Cell:
-    """Return an availability with a bar of what is missing to 100 %. The lowest has a bar of full length."""
-    known = availability is not None and lowest is not None and lowest < 1
-    bar = (1 - availability) / (1 - lowest) if known else None  # type: ignore[operator]
+def down_bar(availability: float | None) -> Cell:
+    """Return an availability with a bar of the share of the known time that was down."""
+    bar = None if availability is None else 1 - availability
     return {"text": words.percent(availability), "bar": bar, "fill": "down"}
 
 

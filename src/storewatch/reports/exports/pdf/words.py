@@ -10,10 +10,11 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from storewatch.domain.clock_words import WEEKDAYS_SHORT
+from storewatch.domain.clock_words import MONTHS, WEEKDAYS_SHORT
 from storewatch.domain.instants import HOUR_US, MINUTE_US, SECOND_US
 from storewatch.engine.measures import in_unit
 from storewatch.reports.exports import wording
+from storewatch.reports.exports.window_words import spoken
 
 NOTHING: Final = "\N{EN DASH}"
 _MINUS: Final = "\N{MINUS SIGN}"
@@ -21,7 +22,7 @@ LONGEST_NAME: Final = 80
 LONGEST_NOTE: Final = 300
 _LONGEST_RUN: Final = 8
 _UNBROKEN: Final = re.compile("[!-,.-~\u00a1-\u052f]{13,}")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS: Final = tuple(name[:3] for name in MONTHS)
 _HUNDREDTH: Final = Decimal("0.01")
 
 
@@ -78,6 +79,11 @@ def money(amount: float | None) -> str:
     return NOTHING if amount is None else f"{amount:,.2f}"
 
 
+def share(part: int, whole: int) -> str:
+    """Return a share of a count as a whole percentage, 100 % or 0 % only if it is exactly that."""
+    return NOTHING if not whole else wording.share(part, whole)
+
+
 def day(at: datetime) -> str:
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
 
@@ -96,8 +102,12 @@ def stretch(from_at: datetime | None, to_at: datetime | None) -> str:
     return f"{day(from_at)} {from_at:%H:%M} to {day(to_at)} {to_at:%H:%M} UTC"
 
 
+def window(name: str) -> str:
+    return shown(spoken(name))
+
+
 def plain(code: str | None) -> str:
-    """Return a code such as last_week as words. An interval or a label's value stays as it is."""
+    """Return a code such as late_open as words. Other texts stay as they are."""
     if code is None:
         return NOTHING
     return code.replace("_", " ").capitalize() if code.replace("_", "").isalnum() and code.islower() else shown(code)
