@@ -61,6 +61,7 @@ def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n")
+    assert "..." not in done.stdout.split("Commands:")[1]
     assert re.findall(r"^  ([\w-]+)  ", done.stdout.split("Commands:")[1], re.MULTILINE) == [*COMMANDS, *GROUPS]
 
 

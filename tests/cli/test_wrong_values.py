@@ -7,9 +7,8 @@ from typing import Any, Final
 import pytest
 import typer.main
 from support.command_line import run_command
-from typer.core import TyperCommand, TyperGroup
+from support.command_tree import all_commands
 
-from storewatch.cli import app
 from storewatch.cli.usage import usage_text
 
 WRONG: Final = "n/ons=e"
@@ -176,14 +175,6 @@ MESSAGES: Final[dict[str | tuple[str, str], str]] = {
 }
 
 
-def commands_below(group: TyperGroup, *names: str) -> Iterator[tuple[str, TyperCommand]]:
-    for name, command in group.commands.items():
-        if isinstance(command, TyperGroup):
-            yield from commands_below(command, *names, name)
-        else:
-            yield " ".join((*names, name)), command
-
-
 def name_of(parameter: Any) -> str:
     """Return the option as it is written in full, or the name of the argument in the help."""
     if parameter.param_type_name == "option":
@@ -193,9 +184,7 @@ def name_of(parameter: Any) -> str:
 
 def parameters() -> Iterator[tuple[str, str]]:
     """List the commands with each of their parameters that has a value."""
-    root = typer.main.get_command(app)
-    assert isinstance(root, TyperGroup)
-    for command_name, command in commands_below(root):
+    for command_name, command in all_commands():
         for parameter in command.get_params(typer.Context(command)):
             if not getattr(parameter, "is_flag", False) and parameter.name != "help":
                 yield command_name, name_of(parameter)

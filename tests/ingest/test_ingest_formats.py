@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from support.command_line import run_command
 
-from storewatch.cli.home import reading
+from storewatch.cli.installations import reading
 from storewatch.domain.errors import InvalidInputError
 from storewatch.ingest.streams import HEAD_BYTES
 

@@ -8,63 +8,21 @@ import typer
 from typer._click.exceptions import NoArgsIsHelpError
 
 from storewatch import __version__
-from storewatch.cli import (
-    annotations,
-    check,
-    closures,
-    data,
-    definitions,
-    findings,
-    imports,
-    jobs,
-    keys,
-    mappings,
-    observations,
-    reports,
-    schedules,
-    service,
-    special_hours,
-    stores,
-)
+from storewatch.cli.commands import LazyGroup
 from storewatch.cli.home import HOME_HELP, use_home
-from storewatch.cli.report_options import report_command
 from storewatch.cli.usage import check_arguments, usage_text
 from storewatch.domain.error_families import BrokenError, StorewatchError, UnavailableError, is_storage_full
 from storewatch.domain.errors import InvalidParameterError, StorageFullError
 
 app = typer.Typer(
     name="storewatch",
+    cls=LazyGroup,
     help="How long each store was online during its business hours.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.command("import")(data.import_paths)
-app.command("rejects")(data.rejects)
-app.command("report", cls=report_command())(reports.report)
-app.command("verify")(reports.verify)
-app.command("outages", cls=findings.OutagesCommand)(findings.outages)
-app.command("rates", cls=findings.RatesCommand)(findings.rates)
-app.command("doctor", cls=findings.DoctorCommand)(findings.doctor)
-app.command("serve")(service.serve)
-app.command("worker")(service.worker)
-app.command("status")(data.status)
-app.command("check")(check.check)
-app.command("optimize")(data.optimize)
-app.command("retention")(jobs.retention)
-app.command("simulate")(data.simulate)
-app.command("compile")(service.compile_kernels)
-app.add_typer(keys.keys, name="key")
-app.add_typer(schedules.schedules, name="schedule")
-app.add_typer(definitions.definitions, name="definition")
-app.add_typer(mappings.mappings, name="mapping")
-app.add_typer(closures.closures, name="closure")
-app.add_typer(annotations.annotations, name="annotation")
-app.add_typer(imports.imports, name="imports")
-app.add_typer(observations.observations, name="observations")
-app.add_typer(special_hours.special_hours, name="special-hours")
-app.add_typer(stores.stores, name="stores")
 
 
 def _print_version(wanted: bool) -> None:

@@ -5,19 +5,22 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, author, changing, reading
-from storewatch.cli.report_options import read_instant
+from storewatch.access.audit import command_line_author
+from storewatch.catalog import NewAnnotation
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing, reading
 from storewatch.cli.usage import read_number
+from storewatch.cli.values import read_instant
 from storewatch.domain.enums import Reclassification
 from storewatch.domain.errors import UnknownAnnotationError
 from storewatch.domain.instants import format_instant
 
-annotations = typer.Typer(
+commands = typer.Typer(
     help="Note what caused an outage, and what its time counts as.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
-@annotations.command("add")
+@commands.command("add")
 def add(
     store_id: Annotated[str, typer.Option(help="The store.", metavar="ID")],
     from_: Annotated[str, typer.Option("--from", help="The instant at which the annotated time begins.", metavar="T")],
@@ -38,8 +41,6 @@ def add(
     Example: storewatch annotation add --store-id cafe --from 2023-01-23T16:15Z --to 2023-01-23T17:00Z \\
              --cause "power cut" --reclassify-as planned
     """
-    from storewatch.catalog import NewAnnotation
-
     annotation = NewAnnotation(
         store_id=store_id,
         start_at=read_instant(from_, "from"),
@@ -48,7 +49,7 @@ def add(
         note=text,
         reclassify_as=reclassify_as,
         created_at=datetime.now(UTC),
-        created_by=author(),
+        created_by=command_line_author(),
     )
     with changing(home, "annotation.create", "annotation") as (installation, audit):
         made = installation.catalog.annotations.create(annotation)
@@ -56,7 +57,7 @@ def add(
     typer.echo(f"annotation {made.annotation_id} added")
 
 
-@annotations.command("list")
+@commands.command("list")
 def list_(
     store_id: Annotated[str | None, typer.Option(help="Only those of this store.", metavar="ID")] = None,
     home: Home = None,
@@ -81,7 +82,7 @@ def list_(
             found = installation.catalog.annotations.list_(store_id=store_id, before=found[-1].annotation_id)
 
 
-@annotations.command("delete")
+@commands.command("delete")
 def delete(
     annotation_id: Annotated[
         int, typer.Argument(parser=read_number, help="The number that `annotation list` shows.", metavar="ID")

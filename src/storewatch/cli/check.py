@@ -6,10 +6,16 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, changing, reading
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing, reading
 from storewatch.domain.plurals import counted
+from storewatch.integrity import check_installation
+from storewatch.integrity import remove_damaged as remove
+
+commands = typer.Typer(rich_markup_mode=None)
 
 
+@commands.command("check")
 def check(
     remove_damaged: Annotated[
         bool,
@@ -25,9 +31,6 @@ def check(
 
     Example: storewatch check --home /srv/storewatch
     """
-    from storewatch.integrity import check_installation
-    from storewatch.integrity import remove_damaged as remove
-
     if remove_damaged:
         with changing(home, "lake.remove_damaged", "lake") as (installation, audit):
             files, observations = remove(installation)

@@ -1,20 +1,20 @@
 """Commands that add, list and delete planned closures."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, author, changing, reading
-from storewatch.cli.report_options import AllowUnknown, read_instant, read_label
+from storewatch.access.audit import command_line_author
+from storewatch.catalog import NewClosure, Target
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing, reading
 from storewatch.cli.usage import read_number
+from storewatch.cli.values import AllowUnknown, read_instant, read_label
 from storewatch.domain.errors import InvalidInputError, UnknownClosureError
 from storewatch.domain.instants import format_instant
 
-if TYPE_CHECKING:
-    from storewatch.catalog import Target
-
-closures = typer.Typer(
+commands = typer.Typer(
     help="Plan closures of one store, of the stores with a label, or of all stores.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -24,7 +24,7 @@ StoreId = Annotated[str | None, typer.Option("--store-id", help="For this store.
 Label = Annotated[str | None, typer.Option("--label", help="For the stores with this label.", metavar="L=V")]
 
 
-@closures.command("add")
+@commands.command("add")
 def add(
     from_: Annotated[str, typer.Option("--from", help="The instant at which the closure begins.", metavar="T")],
     to: Annotated[str, typer.Option("--to", help="The instant at which the closure ends.", metavar="T")],
@@ -41,8 +41,6 @@ def add(
     Example: storewatch closure add --label owner=acme --from 2026-12-24T14:00Z --to 2026-12-27T08:00Z \\
              --reason "Christmas"
     """
-    from storewatch.catalog import NewClosure
-
     if sum((store_id is not None, label is not None, all_stores)) != 1:
         raise InvalidInputError("Name the stores with exactly one of --store-id, --label and --all-stores.")
     name, value = (None, None) if label is None else read_label(label, "label")
@@ -54,7 +52,7 @@ def add(
         end_at=read_instant(to, "to"),
         reason=reason,
         created_at=datetime.now(UTC),
-        created_by=author(),
+        created_by=command_line_author(),
     )
     with changing(home, "closure.create", "closure") as (installation, audit):
         made = installation.catalog.closures.create(closure, allow_unknown=allow_unknown)
@@ -62,7 +60,7 @@ def add(
     typer.echo(f"closure {made.closure_id} added")
 
 
-@closures.command("list")
+@commands.command("list")
 def list_(store_id: StoreId = None, home: Home = None) -> None:
     """List the closures, the newest first.
 
@@ -82,7 +80,7 @@ def list_(store_id: StoreId = None, home: Home = None) -> None:
             found = installation.catalog.closures.list_(store_id=store_id, before=found[-1].closure_id)
 
 
-@closures.command("delete")
+@commands.command("delete")
 def delete(
     closure_id: Annotated[
         int, typer.Argument(parser=read_number, help="The number that `closure list` shows.", metavar="ID")

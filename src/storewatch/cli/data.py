@@ -4,24 +4,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import polars as pl
 import typer
 
-from storewatch.cli.home import Home, author, changing, exporting, progress_bar, reading
-from storewatch.cli.report_options import AllowUnknown, read_instant
+from storewatch.access.audit import command_line_author
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing, exporting, reading
+from storewatch.cli.progress import progress_bar
 from storewatch.cli.usage import MOST_LISTED, read_number
+from storewatch.cli.values import AllowUnknown, read_instant
 from storewatch.domain.enums import WeekdayCounting
 from storewatch.domain.errors import InvalidInputError, UnknownImportError
 from storewatch.domain.plurals import counted, first_ids
+from storewatch.ingest import ImportOptions, ImportResult, find_files, import_files
+from storewatch.ingest.mappings import new_mapping, read_mapping, saved_columns
+from storewatch.ingest.simulate import END
+from storewatch.ingest.simulate import simulate as write
+from storewatch.ingest.undoing import forget_old_imports
 from storewatch.private_files import share
+from storewatch.reports.exports.columns import safe_texts
+from storewatch.stores.gaps import find_gaps
+from storewatch.stores.status import read_status
 
-if TYPE_CHECKING:
-    import polars as pl
-
-    from storewatch.ingest import ImportResult
+commands = typer.Typer(rich_markup_mode=None)
 
 
+@commands.command("import")
 def import_paths(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders of them.", metavar="PATH...")],
     strict: Annotated[bool, typer.Option("--strict", help="Import nothing if there is any bad row.")] = False,
@@ -86,10 +96,6 @@ def import_paths(
     Example: storewatch import --valid-from 2026-12-01 menu_hours.csv
     Example: storewatch import --map open=start_time_local --map close=end_time_local --save-map till hours.csv
     """
-    from storewatch.ingest import ImportOptions, find_files, import_files
-    from storewatch.ingest.mappings import new_mapping, read_mapping, saved_columns
-    from storewatch.stores.gaps import find_gaps
-
     found = find_files(paths)
     with (
         changing(home, "import.create", "import", creates=True) as (installation, audit),
@@ -98,7 +104,7 @@ def import_paths(
         now = datetime.now(UTC)
         known = None if mapping is None else saved_columns(mapping, installation.catalog)
         columns = read_mapping(map_, known)
-        saved = None if save_map is None else new_mapping(save_map, columns, created_by=author(), now=now)
+        saved = None if save_map is None else new_mapping(save_map, columns, created_by=command_line_author(), now=now)
         with progress_bar("import") as progress:
             imported = import_files(
                 found.files,
@@ -147,10 +153,6 @@ def _reject_writer(file: Path | None) -> "Iterator[Callable[[pl.DataFrame], None
 
 
 def _guarded(rejects: "pl.DataFrame") -> "pl.DataFrame":
-    import polars as pl
-
-    from storewatch.reports.exports.columns import safe_texts
-
     return rejects.select("line", *(safe_texts(pl.col(name)) for name in ("row", "reason", "file")))
 
 
@@ -170,6 +172,7 @@ def _result_lines(result: "ImportResult") -> Iterator[str]:
         yield f"  {file}line {reject.line}: {reject.reason}: {reject.row[:200]}"
 
 
+@commands.command("rejects")
 def rejects(
     import_id: Annotated[
         int, typer.Argument(parser=read_number, help="The number that `import` printed.", metavar="IMPORT")
@@ -195,6 +198,7 @@ def rejects(
     typer.echo((rows if raw_text else _guarded(rows)).write_csv(), nl=False)
 
 
+@commands.command("optimize")
 def optimize(home: Home = None) -> None:
     """Compact and sort the days that need it, drop repeated observations and delete files that are no longer read.
 
@@ -202,8 +206,6 @@ def optimize(home: Home = None) -> None:
 
     Example: storewatch optimize --home /srv/storewatch
     """
-    from storewatch.ingest.undoing import forget_old_imports
-
     with changing(home, "lake.optimize", "lake") as (installation, audit), progress_bar("optimize") as progress:
         now = datetime.now(UTC)
         forget_old_imports(installation.catalog, installation.lake, now)
@@ -215,19 +217,19 @@ def optimize(home: Home = None) -> None:
     )
 
 
+@commands.command("status")
 def status(home: Home = None) -> None:
     """Show the number of stores and polls, the days covered, the newest poll, the lake version and the size.
 
     Example: storewatch status
     """
-    from storewatch.stores.status import read_status
-
     with reading(home) as installation:
         now = read_status(installation.catalog, installation.lake.snapshot(), installation.settings.home)
     for name, value in now.lines():
         typer.echo(f"{name + ':':<14}{value}")
 
 
+@commands.command("simulate")
 def simulate(
     stores: Annotated[int, typer.Option(min=1, help="Number of stores.")],
     days: Annotated[float, typer.Option(min=0.05, help="Number of days with polls.")],
@@ -248,9 +250,6 @@ def simulate(
 
     Example: storewatch simulate --stores 500 --days 40 --end now --out demo-data
     """
-    from storewatch.ingest.simulate import END
-    from storewatch.ingest.simulate import simulate as write
-
     newest = END if end is None else datetime.now(UTC) if end == "now" else read_instant(end, "end")
     with progress_bar("simulate") as progress:
         written = write(out, stores=stores, days=days, seed=seed, end=newest, classic=classic, progress=progress)

@@ -6,11 +6,16 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, author, changing, reading
+from storewatch.access.audit import command_line_author
+from storewatch.catalog import Definition
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing, reading
 from storewatch.cli.report_options import report_command, with_format
 from storewatch.domain.errors import UnknownDefinitionError
+from storewatch.reports.request.definitions import check_name, resolve_definition
+from storewatch.reports.request.request import read_request
 
-definitions = typer.Typer(
+commands = typer.Typer(
     help="Save the parameters of reports under a name, to run and schedule the reports by this name.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -19,7 +24,7 @@ definitions = typer.Typer(
 Name = Annotated[str, typer.Argument(help="The report's name.", metavar="NAME")]
 
 
-@definitions.command("save", cls=report_command(without=("definition", "as_of"), texts={"format": "csv, or wide_csv"}))
+@commands.command("save", cls=report_command(without=("definition", "as_of"), texts={"format": "csv, or wide_csv"}))
 def save(context: typer.Context, name: Name, home: Home = None) -> None:
     """Save the parameters of a report under a name. A report saved under this name before is replaced.
 
@@ -27,15 +32,12 @@ def save(context: typer.Context, name: Name, home: Home = None) -> None:
     Example: storewatch definition save weekly --windows last_week --by day --include outages --format xlsx
     Then:    storewatch report --definition weekly --output reports/
     """
-    from storewatch.catalog import Definition
-    from storewatch.reports.archive.runs import check_names, check_polls
-    from storewatch.reports.request.definitions import check_name
-    from storewatch.reports.request.request import read_request
+    from storewatch.reports.request.names import check_names, check_polls
 
     check_name(name)
     parameters = with_format(context.obj)
     request = read_request(parameters)
-    saved = Definition(name=name, parameters=parameters, created_at=datetime.now(UTC), created_by=author())
+    saved = Definition(name=name, parameters=parameters, created_at=datetime.now(UTC), created_by=command_line_author())
     with changing(home, "definition.create", "definition") as (installation, audit):
         check_names(request, installation.catalog)
         check_polls(request, installation.lake.snapshot(), installation.catalog)
@@ -44,7 +46,7 @@ def save(context: typer.Context, name: Name, home: Home = None) -> None:
     typer.echo(f"{name} {'saved' if is_new else 'replaced'}")
 
 
-@definitions.command("list")
+@commands.command("list")
 def list_(home: Home = None) -> None:
     """List the saved reports.
 
@@ -55,20 +57,18 @@ def list_(home: Home = None) -> None:
             typer.echo(f"{saved.name}: {json.dumps(saved.parameters, ensure_ascii=False)}")
 
 
-@definitions.command("show")
+@commands.command("show")
 def show(name: Name, home: Home = None) -> None:
     """Show the parameters of a saved report as JSON.
 
     Example: storewatch definition show weekly
     """
-    from storewatch.reports.request.definitions import resolve_definition
-
     with reading(home) as installation:
         parameters = resolve_definition({"definition": name}, installation.catalog)
     typer.echo(json.dumps(parameters, indent=2, ensure_ascii=False))
 
 
-@definitions.command("delete")
+@commands.command("delete")
 def delete(name: Name, home: Home = None) -> None:
     """Delete a saved report. Schedules that name it fail from then on.
 

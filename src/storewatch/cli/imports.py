@@ -1,28 +1,27 @@
 """Commands that list imports and undo them."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, changing, reading
+from storewatch.catalog import FinishedImport
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing, reading
 from storewatch.cli.tables import aligned
 from storewatch.cli.usage import MOST_LISTED, read_number
 from storewatch.domain.error_families import ConflictError
 from storewatch.domain.errors import UnknownImportError
 from storewatch.domain.plurals import counted
 
-if TYPE_CHECKING:
-    from storewatch.catalog import FinishedImport
-
-imports = typer.Typer(help="List imports, and undo them.", no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(help="List imports, and undo them.", no_args_is_help=True, rich_markup_mode=None)
 
 ImportId = Annotated[
     int, typer.Argument(parser=read_number, help="The number that `import` and `imports list` print.", metavar="IMPORT")
 ]
 
 
-@imports.command("list")
+@commands.command("list")
 def list_(
     limit: Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="List at most this many imports.")] = 100,
     home: Home = None,
@@ -50,7 +49,7 @@ def list_(
         typer.echo(line)
 
 
-@imports.command("show")
+@commands.command("show")
 def show(import_id: ImportId, home: Home = None) -> None:
     """Show one import, and whether it can be undone.
 
@@ -79,7 +78,7 @@ def show(import_id: ImportId, home: Home = None) -> None:
         typer.echo(f"{name + ':':<14}{value}")
 
 
-@imports.command("undo")
+@commands.command("undo")
 def undo(import_id: ImportId, home: Home = None) -> None:
     """Undo an import: its polls leave the lake, and hours, zones, labels and entries are what they were before it.
 

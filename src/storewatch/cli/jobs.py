@@ -5,10 +5,15 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, changing, reading
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing, reading
 from storewatch.domain.plurals import counted
+from storewatch.jobs.kinds.retention import RetentionLimits, apply_retention, preview_retention
+
+commands = typer.Typer(rich_markup_mode=None)
 
 
+@commands.command("retention")
 def retention(
     observations: Annotated[
         int | None, typer.Option(min=1, max=36_500, help="Delete observations older than this.", metavar="DAYS")
@@ -32,8 +37,6 @@ def retention(
 
     Example: storewatch retention --observations 400 --reports 90 --dry-run
     """
-    from storewatch.jobs.kinds.retention import RetentionLimits, apply_retention, preview_retention
-
     limits = RetentionLimits(
         observations_days=observations,
         reports_days=reports,

@@ -1,27 +1,28 @@
 """Commands that create, list and revoke API keys."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, changing, reading
-from storewatch.cli.report_options import AllowUnknown
+from storewatch.access.keys import create_key, revoke_key
+from storewatch.catalog import ApiKey
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing, reading
+from storewatch.cli.values import AllowUnknown
 from storewatch.domain.enums import Role
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 from storewatch.domain.instants import format_instant, parse_duration, parse_instant
 from storewatch.domain.labels import ALL_STORES, Scope, clean_label
 
-if TYPE_CHECKING:
-    from storewatch.catalog import ApiKey
-
-keys = typer.Typer(
+commands = typer.Typer(
     help="Create, list and revoke API keys.\n\nExample: storewatch key create --name ops --role admin",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
-@keys.command("create")
+@commands.command("create")
 def create(
     name: Annotated[str, typer.Option(help="What the key is for; the audit log shows this name.")],
     role: Annotated[
@@ -42,8 +43,6 @@ def create(
 
     Example: storewatch key create --name poller --role operator --expires 90d
     """
-    from storewatch.access.keys import create_key
-
     now = datetime.now(UTC)
     key_scope = ALL_STORES if scope is None else _parse_scope(scope)
     with changing(home, "key.create", "key", creates=True) as (installation, audit):
@@ -61,7 +60,7 @@ def create(
     typer.echo(new.text)
 
 
-@keys.command("list")
+@commands.command("list")
 def list_(home: Home = None) -> None:
     """List all keys, including expired and revoked ones.
 
@@ -78,7 +77,7 @@ def list_(home: Home = None) -> None:
             found = installation.catalog.keys.list_(after=(found[-1].created_at, found[-1].key_id))
 
 
-@keys.command("revoke")
+@commands.command("revoke")
 def revoke(
     key_id: Annotated[str, typer.Argument(help="The id of the key, as shown by `key list`.", metavar="ID")],
     home: Home = None,
@@ -87,8 +86,6 @@ def revoke(
 
     Example: storewatch key revoke 7hV2kQ9xLw
     """
-    from storewatch.access.keys import revoke_key
-
     now = datetime.now(UTC)
     with changing(home, "key.revoke", "key") as (installation, audit):
         revoke_key(installation.catalog, key_id, now)

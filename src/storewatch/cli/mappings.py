@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, changing, reading
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing, reading
 from storewatch.domain.errors import UnknownMappingError
 
-mappings = typer.Typer(
+commands = typer.Typer(
     help="List, show and delete the column mappings that `import --save-map` saved.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -16,7 +17,7 @@ mappings = typer.Typer(
 Name = Annotated[str, typer.Argument(help="The mapping's name.", metavar="NAME")]
 
 
-@mappings.command("list")
+@commands.command("list")
 def list_(home: Home = None) -> None:
     """List the saved column mappings.
 
@@ -27,7 +28,7 @@ def list_(home: Home = None) -> None:
             typer.echo(f"{saved.name}: {', '.join(saved.options())}")
 
 
-@mappings.command("show")
+@commands.command("show")
 def show(name: Name, home: Home = None) -> None:
     """Show a saved column mapping: column=field, each on a line.
 
@@ -41,7 +42,7 @@ def show(name: Name, home: Home = None) -> None:
         typer.echo(option)
 
 
-@mappings.command("delete")
+@commands.command("delete")
 def delete(name: Name, home: Home = None) -> None:
     """Delete a saved column mapping. Imports and requests that name it are refused from then on.
 

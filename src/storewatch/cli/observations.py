@@ -4,23 +4,23 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
-from storewatch.cli.home import Home, changing, reading
-from storewatch.cli.report_options import read_instant
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing, reading
 from storewatch.cli.tables import aligned
 from storewatch.cli.usage import MOST_LISTED
+from storewatch.cli.values import read_instant
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import EARLIEST, LATEST, format_instant, instant_us
 from storewatch.domain.plurals import counted
+from storewatch.ingest.poll_keys import read_keys
+from storewatch.lake import Keys, TimeRange
+from storewatch.stores.observations import Deletion, delete_observations, preview_deletion, read_observations
 
-if TYPE_CHECKING:
-    from storewatch.lake import Keys, TimeRange
-    from storewatch.stores.observations import Deletion
-
-observations = typer.Typer(
+commands = typer.Typer(
     help="List the polls of a store, and delete wrong ones.", no_args_is_help=True, rich_markup_mode=None
 )
 
@@ -29,7 +29,7 @@ To = Annotated[str | None, typer.Option("--to", help="Before this instant.", met
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-@observations.command("list")
+@commands.command("list")
 def list_(
     store_id: Annotated[str, typer.Option(help="The store.", metavar="ID")],
     from_: From = None,
@@ -41,8 +41,6 @@ def list_(
 
     Example: storewatch observations list --store-id cafe --from 2023-01-25T00:00:00Z
     """
-    from storewatch.stores.observations import read_observations
-
     from_us, to_us = _range(from_, to)
     with reading(home) as installation:
         (store_id,) = installation.catalog.names.require_stores([store_id])
@@ -62,7 +60,7 @@ def list_(
         typer.echo(f"... and more; list them with --limit, or --from {format_instant(found[limit].observed_at)}")
 
 
-@observations.command("delete")
+@commands.command("delete")
 def delete(
     store_id: Annotated[list[str] | None, typer.Option(help="The store (repeatable).", metavar="ID")] = None,
     from_: From = None,
@@ -85,9 +83,6 @@ def delete(
     Example: storewatch observations delete --store-id cafe --from 2024-01-12T00:00:00Z --to 2024-01-13T00:00:00Z
     Example: storewatch observations delete --keys wrong.csv --yes
     """
-    from storewatch.lake import Keys
-    from storewatch.stores.observations import delete_observations, preview_deletion
-
     choice = _choice(store_id or [], from_, to, at, keys)
     with reading(home) as installation:
         if not isinstance(choice, Keys):
@@ -110,9 +105,6 @@ def delete(
 def _choice(
     store_ids: list[str], from_: str | None, to: str | None, at: str | None, keys: Path | None
 ) -> "Keys | TimeRange":
-    from storewatch.ingest.poll_keys import read_keys
-    from storewatch.lake import Keys, TimeRange
-
     if (keys is None) == (not store_ids):
         raise InvalidInputError("Name the polls to delete with --store-id, or with a file of --keys.")
     if keys is not None:

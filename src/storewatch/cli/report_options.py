@@ -1,30 +1,21 @@
 """Create the options for the parameters of a report, named as in the API, and read their values."""
 
 import inspect
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import typer
 import typer.main
 from typer.core import TyperCommand
 
-from storewatch.domain.errors import InvalidInputError, InvalidParameterError
-from storewatch.domain.instants import parse_instant
-from storewatch.domain.labels import Label, clean_label
-
-if TYPE_CHECKING:
-    from storewatch.catalog import Catalog
-    from storewatch.reports.request.request import ReportRequest
+from storewatch.cli.values import read_label
+from storewatch.domain.errors import InvalidParameterError
+from storewatch.reports.request.parameters import parameters_of
+from storewatch.reports.request.request import ReportRequest, read_request
 
 OptionValues = dict[str, Any]
-
-AllowUnknown = Annotated[
-    bool, typer.Option("--allow-unknown", help="Accept a label, or a value of it, that no store carries yet.")
-]
 
 DEFINITION: Final = "definition"
 _SUFFIXES: Final = (".json", ".ndjson", ".parquet", ".xlsx", ".pdf")
@@ -34,8 +25,7 @@ _CSV_FORMATS: Final = ("csv", "wide_csv")
 class ReportCommand(TyperCommand):
     """A command with options for the parameters of a report, in addition to its own.
 
-    The options are derived from the fields of `ReportRequest` when the command is used. Pydantic takes a tenth of a
-    second to load, so `storewatch --help` does not import it.
+    The options are derived from the fields of `ReportRequest` when the command is used.
     """
 
     only: ClassVar[Collection[str] | None] = None  # None: all
@@ -53,8 +43,6 @@ class ReportCommand(TyperCommand):
 
     @cached_property
     def _report_params(self) -> list[Any]:
-        from storewatch.reports.request.request import ReportRequest
-
         options = {
             name: option
             for name, option in options_of(ReportRequest, self.texts).items()
@@ -73,10 +61,8 @@ def report_command(
     return type("ReportCommand", (ReportCommand,), {"only": only or None, "without": without, "texts": texts or {}})
 
 
-def options_of(model: "type[ReportRequest]", texts: Mapping[str, str] | None = None) -> dict[str, Any]:
+def options_of(model: type[ReportRequest], texts: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the options for the parameters of a request: an annotation of each."""
-    from storewatch.reports.request.parameters import parameters_of
-
     texts = {"format": "by the name of --output"} | dict(texts or {})
     options = {
         DEFINITION: Annotated[
@@ -119,34 +105,11 @@ def _click_params(options: Mapping[str, Any]) -> list[Any]:
     return list(typer.main.get_command(app).params)
 
 
-def read_report_request(options: Mapping[str, Any], catalog: "Catalog", output: str = "-") -> "ReportRequest":
-    """Read the request of a report from the options of a command.
-
-    Without a format, the name of the output decides. A CSV is classic if the classic form can hold the request.
-    Raises UnknownStoreError and InvalidParameterError for a store or a label that does not exist.
-    """
-    from storewatch.reports.archive.runs import check_names
-    from storewatch.reports.request.definitions import resolve_definition
-    from storewatch.reports.request.request import read_request
-
-    given = dict(options)
-    text = given.pop("as_of", None)
-    as_of = None if text is None else read_instant(text, "as_of")
-    parameters = resolve_definition(given, catalog)
-    if "format" not in given:
-        parameters = with_format(parameters, output)
-    request = read_request(parameters, as_of=as_of)
-    check_names(request, catalog)
-    return request
-
-
 def with_format(parameters: OptionValues, output: str = "-") -> OptionValues:
     """Return the parameters with a format: by the name of the output, as requested, or else classic or wide CSV.
 
     Raises InvalidParameterError for the name of a file whose suffix is that of no format.
     """
-    from storewatch.reports.request.request import read_request
-
     suffix = Path(output).suffix.lower()
     if suffix in _SUFFIXES:
         return parameters | {"format": suffix[1:]}
@@ -166,43 +129,7 @@ def with_format(parameters: OptionValues, output: str = "-") -> OptionValues:
     return classic
 
 
-def read_label(text: str, option: str) -> Label:
-    """Return the label in `label=value`. Raises InvalidParameterError for this option."""
-    label, equals, value = text.partition("=")
-    if not equals or not label or not value:
-        raise InvalidParameterError(option, f"{text!r} is not a label; write it as label=value, such as owner=acme.")
-    return clean_label(label, value)
-
-
-@contextmanager
-def naming(option: str) -> Iterator[None]:
-    """Turn an InvalidInputError raised in the block into an error for this option."""
-    try:
-        yield
-    except InvalidInputError as error:
-        raise InvalidParameterError(option, str(error)) from None
-
-
-def read_zone(text: str, option: str) -> str:
-    """Return the name of a time zone. Raises InvalidParameterError for this option."""
-    from storewatch.domain.timezones import timezone_named
-
-    named = timezone_named(text)
-    if named is None:
-        raise InvalidParameterError(option, f"{text!r} is not a time zone; write an IANA name such as Europe/Berlin.")
-    return named
-
-
-def read_instant(text: str, option: str) -> datetime:
-    """Return the instant in a text. Raises InvalidParameterError for this option."""
-    with naming(option):
-        return parse_instant(text)
-
-
 def _with_commas() -> set[str]:
-    from storewatch.reports.request.parameters import parameters_of
-    from storewatch.reports.request.request import ReportRequest
-
     return {each.name for each in parameters_of(ReportRequest) if each.parameter.commas}
 
 

@@ -7,12 +7,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from storewatch.cli.home import Home, changing, reading
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing, reading
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError, ScheduleExistsError, UnknownScheduleError
 from storewatch.domain.instants import format_instant
+from storewatch.jobs.handler import StoredData
+from storewatch.jobs.kinds import read_kind, schedulable
+from storewatch.jobs.schedules import new_schedule, next_run
 
-schedules = typer.Typer(
-    name="schedule",
+commands = typer.Typer(
     help="Run jobs repeatedly at fixed times.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -24,15 +27,13 @@ class _WithKinds(TyperCommand):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the kinds of jobs. They are imported only here, because they import nearly all of storewatch."""
-        from storewatch.jobs.kinds import schedulable
-
         with formatter.section("Kinds"):
             formatter.write_dl(
                 [(each.kind, f"{each.help} Parameters: {each.parameters_help}.") for each in schedulable()]
             )
 
 
-@schedules.command("create", cls=_WithKinds)
+@commands.command("create", cls=_WithKinds)
 def create(
     name: Annotated[str, typer.Argument(help="A name for the schedule.")],
     kind: Annotated[str, typer.Option(help="The kind of job to run; the kinds are listed below.")],
@@ -53,10 +54,6 @@ def create(
     Example: storewatch schedule create weekly --kind report --cron '0 6 * * 1' --timezone Europe/Berlin
     Example: storewatch schedule create monday --kind report --cron '0 6 * * 1' --definition weekly
     """
-    from storewatch.jobs.handler import StoredData
-    from storewatch.jobs.kinds import read_kind
-    from storewatch.jobs.schedules import new_schedule, next_run
-
     try:
         read = json.loads(parameters)
     except ValueError:
@@ -86,14 +83,12 @@ def create(
     typer.echo(f"{name}: next run {format_instant(next_run(schedule.cron, timezone, now))}")
 
 
-@schedules.command("list")
+@commands.command("list")
 def list_(home: Home = None) -> None:
     """List the schedules with their last and next run.
 
     Example: storewatch schedule list
     """
-    from storewatch.jobs.schedules import next_run
-
     now = datetime.now(UTC)
     with reading(home) as installation:
         for schedule in installation.catalog.schedules.list_():
@@ -104,7 +99,7 @@ def list_(home: Home = None) -> None:
             )
 
 
-@schedules.command("delete")
+@commands.command("delete")
 def delete(name: Annotated[str, typer.Argument(help="The schedule's name.")], home: Home = None) -> None:
     """Delete a schedule.
 

@@ -6,10 +6,15 @@ from typing import Annotated
 
 import typer
 
-from storewatch.cli.home import Home, prepare_all_kernels
+from storewatch.cli.home import Home
+from storewatch.cli.progress import prepare_all_kernels
+from storewatch.installation import run_worker
 from storewatch.settings import Settings
 
+commands = typer.Typer(rich_markup_mode=None)
 
+
+@commands.command("serve")
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8000,
@@ -52,6 +57,7 @@ def serve(
     )
 
 
+@commands.command("worker")
 def worker(
     metrics_port: Annotated[
         int | None, typer.Option(min=1, max=65_535, help="Serve the metrics of this process on this port.")
@@ -65,12 +71,11 @@ def worker(
 
     Example: storewatch worker --home /srv/storewatch, beside storewatch serve --no-worker
     """
-    from storewatch.installation import run_worker
-
     settings = Settings.from_environment(home)
     run_worker(settings, (metrics_host, metrics_port) if metrics_port else None, prepare_engine=prepare_all_kernels)
 
 
+@commands.command("compile")
 def compile_kernels() -> None:
     """Compile the engine into its cache, so that no report has to wait for the compiler.
 

@@ -5,22 +5,24 @@ from typing import Annotated, Any
 
 import typer
 
+from storewatch.catalog import Target
 from storewatch.cli.closures import Label, StoreId, target_text
-from storewatch.cli.home import Home, changing, reading
-from storewatch.cli.report_options import read_label
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing, reading
+from storewatch.cli.values import read_label
 from storewatch.domain.clock_words import clock_words
 from storewatch.domain.enums import EntryKind
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.plurals import counted
 
-special_hours = typer.Typer(
+commands = typer.Typer(
     help="List and delete special hours; `storewatch import special_hours.csv` adds them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
-@special_hours.command("list")
+@commands.command("list")
 def list_(
     store_id: Annotated[str | None, typer.Option(help="Only the rows that apply to this store.", metavar="ID")] = None,
     home: Home = None,
@@ -29,8 +31,6 @@ def list_(
 
     Example: storewatch special-hours list --store-id cafe
     """
-    from storewatch.catalog import Target
-
     with reading(home) as installation:
         if store_id is not None:
             installation.catalog.names.require_stores([store_id])
@@ -44,7 +44,7 @@ def list_(
             )
 
 
-@special_hours.command("delete")
+@commands.command("delete")
 def delete(
     first: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The local date, or the first.")],
     last: Annotated[
@@ -58,8 +58,6 @@ def delete(
 
     Example: storewatch special-hours delete --store-id cafe --date 2026-12-25
     """
-    from storewatch.catalog import Target
-
     if (store_id is None) == (label is None):
         raise InvalidInputError("Name the special hours to delete with exactly one of --store-id and --label.")
     name, value = (None, None) if label is None else read_label(label, "label")

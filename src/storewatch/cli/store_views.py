@@ -1,24 +1,27 @@
 """Commands that show stores: lists, one store, and one store over time."""
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
-from storewatch.cli.home import Home, prepare_engine, reading
-from storewatch.cli.report_options import naming, read_instant, read_label, read_zone
+from storewatch.catalog import StoreFilter, StoreRows
+from storewatch.cli.home import Home
+from storewatch.cli.installations import reading
+from storewatch.cli.progress import prepare_engine
 from storewatch.cli.tables import aligned, percent
 from storewatch.cli.usage import MOST_LISTED
+from storewatch.cli.values import naming, read_instant, read_label, read_zone
 from storewatch.domain.clock_words import WEEKDAYS_SHORT, clock_words, duration_words
 from storewatch.domain.enums import AnnotationMode, ClosureMode, PolicyName, StoreOrder, StoreState
 from storewatch.domain.instants import format_instant, instant_of
 from storewatch.domain.plurals import counted
 from storewatch.domain.policies import choose_policy
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
-
-if TYPE_CHECKING:
-    from storewatch.catalog import StoreRows
-    from storewatch.stores.current import StoreNow
-    from storewatch.stores.timeline import Timeline
+from storewatch.engine.opening.weekly import weekly_rows
+from storewatch.stores.current import StoreNow, describe
+from storewatch.stores.poll_texts import requested_sources
+from storewatch.stores.sources import check_sources
+from storewatch.stores.timeline import HistoryQuery, Timeline, choose_range, store_timeline
 
 StoreId = Annotated[str, typer.Argument(help="The store.", metavar="ID")]
 _NAME: Final = "name"
@@ -45,8 +48,6 @@ def list_stores(
     Example: storewatch stores list --state down
     Example: storewatch stores list --label owner=acme --sort -last_poll
     """
-    from storewatch.catalog import StoreFilter
-
     named = None if zone is None else read_zone(zone, "zone")
     labels = tuple(read_label(text, "label") for text in label or ())
     where = StoreFilter(labels=labels, search=search, prefix=prefix, zone=named)
@@ -72,8 +73,6 @@ def show_store(store_id: StoreId, home: Home = None) -> None:
 
     Example: storewatch stores show cafe
     """
-    from storewatch.stores.current import describe
-
     with reading(home) as installation:
         (store_id,) = installation.catalog.names.require_stores([store_id])
         rows, moment = installation.stores.read(store_id)
@@ -122,10 +121,6 @@ def show_timeline(
 
     Example: storewatch stores timeline cafe --from 2023-01-23T00:00:00Z --to 2023-01-24T00:00:00Z
     """
-    from storewatch.stores.poll_texts import requested_sources
-    from storewatch.stores.sources import check_sources
-    from storewatch.stores.timeline import HistoryQuery, choose_range, store_timeline
-
     begin, end = (None if text is None else read_instant(text, name) for text, name in ((from_, "from"), (to, "to")))
     with naming("max_gap"):
         chosen_policy = choose_policy(policy.value, max_gap)
@@ -183,8 +178,6 @@ def _last_poll(store: "StoreNow") -> str:
 
 def _hours(intervals: tuple[tuple[int, int], ...] | None) -> list[tuple[str, str]]:
     """Return the weekly hours as lines of a day and its openings."""
-    from storewatch.engine.opening.weekly import weekly_rows
-
     if intervals is None:
         return [("  every day", "open all day")]
     days: dict[str, list[str]] = {}

@@ -8,13 +8,16 @@ from typing import Annotated, Any, Final
 import typer
 
 from storewatch.cli import store_views
-from storewatch.cli.home import Home, changing
-from storewatch.cli.report_options import read_zone
+from storewatch.cli.home import Home
+from storewatch.cli.installations import changing
 from storewatch.cli.store_views import StoreId
+from storewatch.cli.values import read_zone
 from storewatch.domain.errors import InvalidInputError, InvalidParameterError
 from storewatch.domain.plurals import counted
+from storewatch.ingest.store_fields import check_fields, check_id
+from storewatch.stores.changes import change_store, merge_stores, rename_store
 
-stores = typer.Typer(
+commands = typer.Typer(
     help="List and show stores, set their fields, and change their ids.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -25,12 +28,12 @@ _NONE: Final = "none"
 _OPTIONS: Final = {"weekly_hours": "hours", "labels": "label"}
 
 
-stores.command("list")(store_views.list_stores)
-stores.command("show")(store_views.show_store)
-stores.command("timeline")(store_views.show_timeline)
+commands.command("list")(store_views.list_stores)
+commands.command("show")(store_views.show_store)
+commands.command("timeline")(store_views.show_timeline)
 
 
-@stores.command("set")
+@commands.command("set")
 def set_(
     store_id: StoreId,
     timezone: Annotated[str | None, typer.Option(help="The IANA time zone; none: the default.", metavar="ZONE")] = None,
@@ -67,9 +70,6 @@ def set_(
     Example: storewatch stores set cafe --timezone Europe/Berlin --label owner=acme
     Example: storewatch stores set cafe --hours 'mon 09:00-12:00' --hours 'mon 14:00-18:00' --valid-from 2026-12-01
     """
-    from storewatch.ingest.store_fields import check_fields
-    from storewatch.stores.changes import change_store
-
     texts = {"timezone": timezone, "opened_on": opened_on, "closed_on": closed_on}
     sent: dict[str, Any] = {name: None if text == _NONE else text for name, text in texts.items() if text is not None}
     sent |= ({"labels": _labels(label)} if label else {}) | ({"weekly_hours": _weekly_hours(hours)} if hours else {})
@@ -117,7 +117,7 @@ def _weekly_hours(texts: list[str]) -> list[dict[str, str]] | None:
     return rows
 
 
-@stores.command("rename")
+@commands.command("rename")
 def rename(
     store_id: StoreId,
     new_id: Annotated[str, typer.Argument(help="The new id, which no store has.", metavar="NEW-ID")],
@@ -129,9 +129,6 @@ def rename(
 
     Example: storewatch stores rename cafe cafe-central
     """
-    from storewatch.ingest.store_fields import check_id
-    from storewatch.stores.changes import rename_store
-
     checked, problems = check_id(new_id)
     for _, reason in problems:
         raise InvalidInputError(f"{new_id!r} cannot be the id of a store: {reason}.")
@@ -143,7 +140,7 @@ def rename(
     typer.echo(f"{checked} has the {counted(moved, 'poll')} of {store_id}")
 
 
-@stores.command("merge")
+@commands.command("merge")
 def merge(
     store_id: StoreId,
     into: Annotated[str, typer.Argument(help="The store that receives the polls.", metavar="INTO")],
@@ -155,8 +152,6 @@ def merge(
 
     Example: storewatch stores merge cafe-old cafe
     """
-    from storewatch.stores.changes import merge_stores
-
     with changing(home, "store.merge", "store") as (installation, audit):
         catalog, lake = installation.catalog, installation.lake
         store_id, into = installation.catalog.names.require_stores([store_id, into])

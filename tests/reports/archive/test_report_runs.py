@@ -21,8 +21,8 @@ from storewatch.domain.errors import (
 from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.domain.timezones import TZDATA_VERSION
 from storewatch.installation import Installation
-from storewatch.reports.archive.runs import check_names
 from storewatch.reports.exports.header import totals
+from storewatch.reports.request.names import check_names
 from storewatch.reports.request.request import ReportRequest, read_request
 
 NOW = datetime(2023, 1, 24, tzinfo=UTC)

@@ -8,8 +8,8 @@ from storewatch.domain.enums import JobKind
 from storewatch.domain.errors import UnknownDefinitionError
 from storewatch.jobs.handler import JobHandler, JobServices, Lane, Parameters, StoredData
 from storewatch.jobs.running import JobResult, RunningJob
-from storewatch.reports.archive.runs import check_names, check_polls
 from storewatch.reports.request.definitions import resolve_definition
+from storewatch.reports.request.names import check_names, check_polls
 from storewatch.reports.request.request import read_request
 from storewatch.stores.following import followed_snapshot
 from storewatch.telemetry import REPORT_SECONDS

@@ -21,7 +21,6 @@ from storewatch.catalog import Catalog, Job, StoreFilter
 from storewatch.domain.enums import JobKind, JobState, ReportTable
 from storewatch.domain.errors import (
     FailedReportError,
-    InvalidInputError,
     InvalidParameterError,
     MissingReportFileError,
     UnknownReportError,
@@ -35,14 +34,13 @@ from storewatch.reports.assembly import compute_content
 from storewatch.reports.compute.collectors import collect_and_merge
 from storewatch.reports.compute.content import Content
 from storewatch.reports.compute.context import ReportContext
-from storewatch.reports.compute.grouping import BY_HOURS, BY_TIMEZONE
 from storewatch.reports.compute.shards import Progress, ReportInputs, resolve_as_of
 from storewatch.reports.exports import WRITERS, too_large
 from storewatch.reports.exports.header import totals
+from storewatch.reports.request.names import check_labels, check_polls
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.request.windows import cut, resolve_windows
 from storewatch.stores.evidence import StoreList
-from storewatch.stores.sources import check_sources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,7 +235,7 @@ class Reports:
             in_zone = chosen.frame["timezone"].fill_null(DEFAULT_TIMEZONE) == request.zone
             chosen = chosen.at(in_zone.to_numpy())
         if not request.allow_unknown:
-            _check_labels(request, self.catalog, scope)
+            check_labels(request, self.catalog, scope)
             check_polls(request, snapshot, self.catalog, scope)
         inputs = ReportInputs(
             store_list=chosen if request.peers is None else self._with_peers(request.peers, chosen, visible),
@@ -275,41 +273,6 @@ def _in_business(request: ReportRequest, stores: StoreList, as_of_us: int) -> St
     if request.store_ids is not None:
         kept |= stores.store_ids.is_in(request.store_ids).to_numpy()
     return stores.at(kept)
-
-
-def check_names(request: ReportRequest, catalog: Catalog, scope: Scope = ALL_STORES) -> None:
-    """Raise UnknownStoreError or InvalidParameterError for a store or a label of the request that does not exist.
-
-    The error has the nearest names. A request with allow_unknown is not checked. A store that is deleted
-    between this check and the run is left out of the report.
-    """
-    if request.allow_unknown:
-        return
-    if request.store_ids:
-        catalog.names.require_stores(request.store_ids, scope)
-    _check_labels(request, catalog, scope)
-
-
-def check_polls(request: ReportRequest, snapshot: Snapshot, catalog: Catalog, scope: Scope = ALL_STORES) -> None:
-    """Raise InvalidParameterError, with the nearest names, for a source of the request that no poll has."""
-    if request.allow_unknown:
-        return
-    try:
-        check_sources(snapshot, catalog, request.sources, scope)
-    except InvalidInputError as error:
-        raise InvalidParameterError("sources", str(error)) from None
-
-
-def _check_labels(request: ReportRequest, catalog: Catalog, scope: Scope) -> None:
-    try:
-        member = "labels"
-        for label in request.labels:
-            catalog.names.check_label(label, scope)
-        for member, name in (("group_by", request.group_by), ("peers", request.peers)):
-            if name is not None and not (member == "group_by" and name in (BY_TIMEZONE, BY_HOURS)):
-                catalog.names.check_label_name(name, scope)
-    except InvalidInputError as error:
-        raise InvalidParameterError(member, str(error)) from None
 
 
 def _no_stores(request: ReportRequest) -> InvalidParameterError:

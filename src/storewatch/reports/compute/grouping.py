@@ -1,7 +1,5 @@
 """The groups of a report: the value of a label, the time zone or the weekly hours of each store."""
 
-from typing import Final
-
 import polars as pl
 
 from storewatch.catalog import Catalog
@@ -10,10 +8,7 @@ from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.opening.zones import local_time
 from storewatch.reports.compute.comparisons import hours_names
 from storewatch.reports.compute.context import ReportContext, label_values
-
-# Values of group_by beside the names of labels.
-BY_TIMEZONE: Final = "timezone"
-BY_HOURS: Final = "hours"
+from storewatch.reports.request.names import BY_HOURS, BY_TIMEZONE
 
 
 def groups_of(context: ReportContext, catalog: Catalog) -> pl.Series:

@@ -11,7 +11,7 @@ from storewatch.access import Principal
 from storewatch.catalog import Catalog, Definition
 from storewatch.domain.errors import DefinitionExistsError, UnknownDefinitionError
 from storewatch.installation import Installation
-from storewatch.reports.archive.runs import check_names, check_polls
+from storewatch.reports.request.names import check_names, check_polls
 from storewatch.reports.request.request import read_request
 from storewatch.web.api.definitions.models import (
     DefinitionBody,

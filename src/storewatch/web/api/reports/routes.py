@@ -26,8 +26,8 @@ from storewatch.domain.errors import (
 from storewatch.domain.instants import instant_of
 from storewatch.installation import Installation
 from storewatch.reports.archive.manifest import Manifest
-from storewatch.reports.archive.runs import check_names, check_polls
 from storewatch.reports.request.definitions import resolve_definition
+from storewatch.reports.request.names import check_names, check_polls
 from storewatch.reports.request.request import ReportRequest, read_request
 from storewatch.web import etags
 from storewatch.web.api.jobs.models import EXAMPLE_ID
