@@ -45,6 +45,7 @@ from storewatch.reports.compute.context import ReportContext, label_values
 from storewatch.reports.compute.grouping import groups_of, hours_in_force
 from storewatch.reports.compute.last_polls import LastPollCollector
 from storewatch.reports.compute.store_days import store_days
+from storewatch.reports.compute.store_hours import store_hours
 from storewatch.reports.compute.totals import TotalsCollector, WindowTotals
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.sections import section_collectors
@@ -103,6 +104,7 @@ def compute_content(
         details = compute_shards(context, sections)
     results = [SectionResult(store_columns=compared), *details]
     tables = _tables(context, catalog, store_details, _kept_totals(totals, kept), results)
+    is_sheet = context.stores == 1 and request.format is ReportFormat.PDF
     return Content(
         request=request,
         scope=inputs.scope,
@@ -119,7 +121,8 @@ def compute_content(
         tables={name: tables[name] for name in request.tables},
         labels=_labels(context, catalog),
         facts={name: value for each in results for name, value in each.facts.items()},
-        days=store_days(context) if context.stores == 1 and request.format is ReportFormat.PDF else {},
+        days=store_days(context) if is_sheet else {},
+        hours=store_hours(context) if is_sheet else None,
     )
 
 

@@ -14,7 +14,7 @@ from storewatch.domain.enums import ReportTable, Status
 from storewatch.domain.instants import HOUR_US, instant_us
 from storewatch.engine.availability import Spans
 from storewatch.installation import Installation, compute_report, open_installation
-from storewatch.reports.compute.content import Content, StoreDay, Stretch
+from storewatch.reports.compute.content import Content, StoreDay, StoreHours, Stretch
 from storewatch.reports.compute.store_days import cut_by_day
 from storewatch.reports.request.request import read_request
 
@@ -152,3 +152,23 @@ def test_part_of_a_day_and_a_day_that_begins_late() -> None:
         "America/Sao_Paulo", "2018-11-04T03:00", "2018-11-05T02:00", ("2018-11-04T03:00", "2018-11-04T05:00", UP)
     )
     assert (day.day, day.stretches) == (date(2018, 11, 4), (stretch(1, 3, UP),))
+
+
+def test_only_store_has_its_hours_in_words(world: Installation) -> None:
+    nights = "Mon 18:00-24:00, Tue-Sat 00:00-02:00+18:00-24:00, Sun 00:00-02:00"
+    special = ((date(2023, 3, 19), "closed"), (date(2023, 3, 24), "12:00-01:00 the next day"))
+    for store_id, hours in {
+        "berlin-2": StoreHours(weekly="Mon-Sun 09:00-17:00", changed_on=(), special=()),
+        "chicago-1": StoreHours(weekly="Mon-Sun 08:00-20:00", changed_on=(date(2023, 3, 13),), special=()),
+        "chicago-2": StoreHours(weekly=nights, changed_on=(), special=special),
+        "lisbon": StoreHours(weekly="24x7 (no hours given)", changed_on=(), special=()),
+    }.items():
+        assert compute(world, store_id)[0].hours == hours
+
+    content, _ = compute(world, "chicago-2", windows=["2023-03-20"])
+    assert content.hours == StoreHours(weekly=nights, changed_on=(), special=())
+
+
+@pytest.mark.parametrize("asked", [{"form": "xlsx"}, {"store_ids": ["berlin-1", "berlin-2"]}], ids=str)
+def test_other_reports_have_no_hours_in_words(world: Installation, asked: dict[str, Any]) -> None:
+    assert compute(world, "berlin-1", **asked)[0].hours is None

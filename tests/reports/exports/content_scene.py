@@ -253,6 +253,7 @@ def _request(**asked: Any) -> ReportRequest:
         "compare_before": True,
         "target": 99.5,
         "include": tuple(Section),
+        "currency": "EUR",
         "min_duration": "5m",
     }
     return ReportRequest(**default | asked)

@@ -120,6 +120,14 @@ def test_every_sheet_prints_as_wide_as_its_paper_or_repeats_its_names(tmp_path: 
         assert fits or sheet.print_title_cols == "$A:$B"
 
 
+def test_lost_sales_are_shown_in_their_currency(tmp_path: Path) -> None:
+    for currency, form in (("EUR", "[$EUR] #,##0.00;-[$EUR] #,##0.00"), (None, "#,##0.00;-#,##0.00;0.00")):
+        book = written(whole_content(format=ReportFormat.XLSX, currency=currency), tmp_path)
+        head = [cell.value for cell in book["Stores"][1]]
+        columns = [head.index(title) + 1 for title in ("Lost sales", "Lost sales at least", "Lost sales at most")]
+        assert {book["Stores"].cell(2, column).number_format for column in columns} == {form}
+
+
 def test_mass_outages_have_the_names_of_their_stores(tmp_path: Path) -> None:
     sheet = written(whole_content(format=ReportFormat.XLSX), tmp_path)["Mass outages"]
     assert sheet["J2"].value == "Café da Graça · nº 7 (cafe-lisboa), 東京ラーメン 一号店 (tokyo-1)"

@@ -2,7 +2,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from content_scene import (
 
 from storewatch.domain.enums import Breakdown, Paper, ReportTable
 from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US
-from storewatch.reports.compute.content import BLIND_SPOTS, Content
+from storewatch.reports.compute.content import BLIND_SPOTS, Content, StoreHours
 from storewatch.reports.exports.pdf import words, write_pdf
 from storewatch.reports.exports.pdf.document import document
 from storewatch.reports.exports.wording import span
@@ -237,6 +237,29 @@ def test_pdf_first_page_lists_the_longest_outages_and_what_is_not_known() -> Non
         "The feed itself was silent once, 3.42 h in all: most open stores were not polled.",
         "Outages that no poll saw, by expectation: 1.2.",
     ]
+
+
+@pytest.mark.parametrize("currency", ["CHF", None])
+def test_pdf_shows_lost_sales_with_their_currency(currency: str | None, tmp_path: Path) -> None:
+    title = f"Lost sales, {currency}" if currency else "Lost sales"
+    for content in (whole_content(currency=currency), sheet_content(currency=currency)):
+        made = document(content)
+        assert title in [tile["label"] for tile in made["cover"]["tiles"]]
+        text = " ".join(text_of(written(content, tmp_path)).split())
+        assert ("Amounts are in CHF." in text) == (currency is not None)
+        assert ("which the report was not given" in text) == (currency is None)
+    assert title in [block["title"] for block in document(sheet_content(currency=currency))["blocks"]]
+
+
+def test_pdf_of_one_store_has_its_hours_in_words() -> None:
+    hours = StoreHours(
+        weekly="Mon-Sun 07:00-19:00",
+        changed_on=(date(2023, 1, 20),),
+        special=((date(2023, 1, 21), "closed"), (date(2023, 1, 23), "10:00-15:00")),
+    )
+    about = dict(document(replace(sheet_content(), hours=hours))["cover"]["about"])
+    assert about["Hours"] == "Mon-Sun 07:00-19:00 (other hours before Fri 20 Jan)"
+    assert about["Special hours"] == "Sat 21 Jan closed, Mon 23 Jan 10:00-15:00"
 
 
 @pytest.mark.parametrize("name", CONTENTS)

@@ -351,10 +351,22 @@ class StoreDay:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoreHours:
+    """The hours of one store on its clock, in words. weekly: such as `Mon-Fri 09:00-17:00`.
+
+    changed_on: dates of the windows from which other weekly hours hold. special: dates of the windows with their hours.
+    """
+
+    weekly: str
+    changed_on: tuple[date, ...]
+    special: tuple[tuple[date, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Content:
     """One report. tables: SUMMARY and STORE_FIGURES always, the others if they are requested.
 
-    labels: of the one store of a report on one store, else empty. days: its days by window, for a PDF, else empty.
+    labels: of the one store of a report on one store, else empty. days, hours: of it, for a PDF, else empty and None.
     clock_warning: None where as_of fits the polls. input_gaps: with the doctor only. facts: what sections add to the
     header, by name. scope: of the caller; it decides which versions the files show.
     """
@@ -367,6 +379,7 @@ class Content:
     tables: Mapping[ReportTable, ContentTable]
     labels: Mapping[str, str] = field(default_factory=dict)
     days: Mapping[str, tuple[StoreDay, ...]] = field(default_factory=dict)
+    hours: StoreHours | None = None
     clock_warning: ClockWarning | None = None
     input_gaps: InputGaps | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -48,14 +48,14 @@ _SALES: Final = (
     "Sales per business hour times the hours down. Unknown time counts as up for the lower bound and as down for the "
     "upper bound; the estimate takes it to be down as often as the known time."
 )
-
+_NO_CURRENCY: Final = " Amounts are in the currency of the imported sales, which the report was not given."
 
 # Parameters that the texts, the tables or the file name show already.
 _IN_WORDS: Final = frozenset(
     {
         *("as_of", "policy", "max_gap", "closures", "annotations", "windows", "timezone", "rolling", "by"),
         *("store_ids", "labels", "zone", "with_outages", "worst", "group_by", "compare_before", "peers", "target"),
-        *("include", "min_duration", "format", "table", "paper", "raw_text", "allow_unknown"),
+        *("include", "currency", "min_duration", "format", "table", "paper", "raw_text", "allow_unknown"),
     }
 )
 
@@ -185,7 +185,7 @@ def _asked_for(asked: ReportRequest, sampling: Mapping[str, Any]) -> Iterator[tu
         )
         yield "Outages", outage
     if Section.LOST_SALES in asked.include:
-        yield "Lost sales", _SALES
+        yield "Lost sales", _SALES + (f" Amounts are in {asked.currency}." if asked.currency else _NO_CURRENCY)
     if Section.DOCTOR in asked.include:
         yield "Hours doctor", f"{doctor_rule()} Figures with a correction are those of the first window."
     if Section.SAMPLING in asked.include:

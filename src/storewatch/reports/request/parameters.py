@@ -33,6 +33,7 @@ LabelName = Annotated[Text, Field(min_length=1, max_length=200), AfterValidator(
 LabelValue = Annotated[Text, Field(min_length=1, max_length=256)]
 Labels = Annotated[dict[LabelName, LabelValue], Field(max_length=20, examples=[{"brand": "acme"}])]
 Duration = Annotated[Text, Field(min_length=1, max_length=20)]
+Currency = Annotated[Text, Field(min_length=1, max_length=20)]
 Zone = Annotated[Text, Field(min_length=1, max_length=256)]
 Source = Annotated[Text, Field(min_length=1, max_length=200)]
 Window = Annotated[Text, Field(min_length=1, max_length=100)]

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from storewatch.domain.currencies import CURRENCIES
 from storewatch.domain.enums import (
     AnnotationMode,
     Breakdown,
@@ -44,6 +45,7 @@ from storewatch.domain.timezones import timezone_named
 from storewatch.reports.request.parameters import (
     MAX_STORES,
     MAX_WINDOWS,
+    Currency,
     Duration,
     Flag,
     HeaderPart,
@@ -224,6 +226,14 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
         Field(max_length=20, description="Sections to add to the figures."),
         Parameter(part=HeaderPart.CONTENT, metavar="SECTION", commas=True),
     ] = ()
+    currency: Annotated[
+        Currency | None,
+        Field(
+            description="The currency of the sales, such as EUR (ISO 4217). Lost sales are shown with it.",
+            examples=["EUR"],
+        ),
+        Parameter(part=HeaderPart.CONTENT, metavar="EUR", stamped=True),
+    ] = None
     min_duration: Annotated[
         Duration | None,
         Field(description="Leave out outages that are shorter, such as 5m."),
@@ -350,6 +360,17 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
         except InvalidInputError as error:
             raise InvalidParameterError("min_duration", str(error)) from None
         return text
+
+    @field_validator("currency")
+    @classmethod
+    def _check_currency(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        if text.upper() not in CURRENCIES:
+            raise InvalidParameterError(
+                "currency", f"{text!r} is not a currency; write a code of ISO 4217 such as EUR or USD."
+            )
+        return text.upper()
 
     @field_validator("zone", "timezone")
     @classmethod

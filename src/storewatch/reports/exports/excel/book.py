@@ -55,6 +55,7 @@ class Book:
 
     workbook: Workbook
     paper: Paper
+    currency: str | None
     window_width: float
     _formats: dict[tuple[tuple[str, Any], ...], Format] = field(default_factory=dict)
 
@@ -69,11 +70,19 @@ class Book:
         }
         names = [len(spoken(window)) for window in summary(content)["window"]]
         window_width = max(12, *(length + 2 for length in names))
-        return cls(workbook=Workbook(str(file), options), paper=content.request.paper, window_width=window_width)
+        return cls(
+            workbook=Workbook(str(file), options),
+            paper=content.request.paper,
+            currency=content.request.currency,
+            window_width=window_width,
+        )
 
     def format(self, look: Look | None = None, **style: Any) -> Format:
         """Return the format of a look, with further properties under the names of xlsxwriter."""
-        properties = ({"num_format": look.value} if look and look.value else {}) | {"valign": "vcenter"} | style
+        number = look.value if look else ""
+        if look is Look.MONEY and self.currency:
+            number = f"[${self.currency}] #,##0.00;-[${self.currency}] #,##0.00"
+        properties = ({"num_format": number} if number else {}) | {"valign": "vcenter"} | style
         key = tuple(sorted(properties.items()))
         if key not in self._formats:
             self._formats[key] = self.workbook.add_format(properties)

@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from storewatch.domain.instants import DAY_US, HOUR_US, MINUTE_US
+from storewatch.reports.compute.content import LOST_SALES
 from storewatch.reports.exports.columns import divided
 from storewatch.reports.exports.window_words import spoken
 
@@ -25,6 +26,7 @@ class Look(Enum):
     TEXT = "@"  # stays text when it is edited, also when it begins like a formula
     COUNT = "#,##0"
     AMOUNT = "#,##0.00;-#,##0.00"
+    MONEY = "#,##0.00;-#,##0.00;0.00"
     MINUTES = "#,##0.0"
     HOURS = "#,##0.00"
     RATE = "0.0000"
@@ -195,6 +197,7 @@ def cells(rows: pl.DataFrame, columns: list[Column]) -> pl.DataFrame:
 
 def _look(name: str, dtype: pl.DataType) -> Look:
     for look, matches in (
+        (Look.MONEY, name in LOST_SALES),
         (Look.TIME, dtype.is_temporal()),
         (Look.FLAG, dtype == pl.Boolean),
         (Look.TEXT, dtype in (pl.String, pl.List(pl.String))),

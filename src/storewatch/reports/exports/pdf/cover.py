@@ -4,6 +4,7 @@ from datetime import time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from storewatch.catalog import NAME
 from storewatch.domain.enums import SettingSource
 from storewatch.domain.plurals import counted
 from storewatch.reports.exports.pdf import words
@@ -15,6 +16,9 @@ from storewatch.reports.exports.wording import briefly
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.request.window_names import CALENDAR
 
+# From here on a tile has no room for hundredths.
+_MANY: Final = 10_000
+_MOST_SPECIAL: Final = 8
 _PARTS: Final = (("up", "Up"), ("down", "Down"), ("unknown", "Unknown"), ("planned", "Planned"))
 _ASSUMED: Final = {
     SettingSource.GIVEN: "",
@@ -81,11 +85,29 @@ def _title_and_facts(reading: Reading) -> tuple[str, list[tuple[str, str]]]:
         return f"Availability of {counted(reading.content.stores, 'store')}", []
     row = reading.store[0]
     assumed = _ASSUMED[SettingSource(row["timezone_source"])].format("none was given")
-    hours = "open day and night" + _ASSUMED[SettingSource(row["hours_source"])].format("none were given")
-    hours = "as given" if row["hours_source"] == SettingSource.GIVEN else hours
-    labels = [(words.plain(label), words.shown(value)) for label, value in sorted(reading.content.labels.items())]
-    store = [("Store", words.shown(row["store_id"])), ("Time zone", row["timezone"] + assumed), ("Hours", hours)]
+    hours = _hours(reading, SettingSource(row["hours_source"]))
+    labels = [
+        (words.plain(label), words.shown(value))
+        for label, value in sorted(reading.content.labels.items())
+        if label != NAME
+    ]
+    store = [("Store", words.shown(row["store_id"])), ("Time zone", row["timezone"] + assumed), *hours]
     return words.shown(row["name"] or row["store_id"]), store + labels
+
+
+def _hours(reading: Reading, source: SettingSource) -> list[tuple[str, str]]:
+    """Return the weekly hours of the only store, and what differs in the windows, in local time."""
+    hours = reading.content.hours
+    if source is not SettingSource.GIVEN or hours is None:
+        weekly = "as given" if source is SettingSource.GIVEN else "open day and night"
+        found = [("Hours", weekly + _ASSUMED[source].format("none were given"))]
+    else:
+        since = f" (other hours before {words.weekday(hours.changed_on[-1])})" if hours.changed_on else ""
+        found = [("Hours", (hours.weekly or "closed all week") + since)]
+    special = [f"{words.weekday(day)} {span}" for day, span in hours.special] if hours else []
+    left = len(special) - _MOST_SPECIAL
+    more = [f"and {left:,} more"] if left > 0 else []
+    return found + ([("Special hours", ", ".join(special[:_MOST_SPECIAL] + more))] if special else [])
 
 
 def _tile(label: str, value: str, note: str = "") -> dict[str, str]:
@@ -114,7 +136,7 @@ def _tiles(reading: Reading) -> list[dict[str, str]]:
     if counts.met is not None:
         tiles.append(_tile("Target met", words.share(counts.met, counts.judged), _with_target(counts)))
     if "lost_sales" in main:
-        tiles.append(_tile("Lost sales", words.money(main["lost_sales"]), _bounds(main)))
+        tiles.append(_sales_tile(main, reading.content.request.currency))
     return tiles + _sampling_tiles(main)
 
 
@@ -144,7 +166,7 @@ def _store_tiles(reading: Reading) -> list[dict[str, str]]:
         verdict = {True: "met", False: "missed", None: words.NOTHING}[row["target_met"]]
         tiles.append(_tile(f"Target {words.objective(row['target'])}", verdict, _error_budget(row)))
     if "lost_sales" in row:
-        tiles.append(_tile("Lost sales", words.money(row["lost_sales"]), _bounds(row)))
+        tiles.append(_sales_tile(row, reading.content.request.currency))
     return tiles + _sampling_tiles(row)
 
 
@@ -163,10 +185,13 @@ def _error_budget(row: Row) -> str:
     return f"{words.minutes(abs(left_us))} min {state} the error budget of {words.minutes(budget_us)} min"
 
 
-def _bounds(row: Row) -> str:
-    if row["lost_sales"] is None:
-        return ""
-    return f"{words.money(row['lost_sales_lowest'])} to {words.money(row['lost_sales_highest'])}"
+def _sales_tile(row: Row, currency: str | None) -> dict[str, str]:
+    """Return the estimate of lost sales, in whole units where there are many, and its bounds."""
+    estimate = row["lost_sales"]
+    if estimate is None:
+        return _tile("Lost sales", words.NOTHING)
+    bounds = f"{words.money(row['lost_sales_lowest'])} to {words.money(row['lost_sales_highest'])}"
+    return _tile(words.in_currency("Lost sales", currency), words.money(estimate, whole=estimate >= _MANY), bounds)
 
 
 def _split(main: Row) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ Block = dict[str, Any]
 def list_blocks(reading: Reading) -> list[Block | None]:
     if reading.store is not None:
         return [
-            *_store_tables(reading.store),
+            *_store_tables(reading.store, reading.content.request.currency),
             _outages(reading),
             _reasons(reading),
             _mass_outages(reading),
@@ -63,7 +63,7 @@ def _worst(reading: Reading) -> Block:
         ("availability_change", "Change, points", words.points),
         ("peer_difference", "Against peers, points", words.points),
         ("error_budget_left_us", "Budget left, min", words.minutes),
-        ("lost_sales", "Lost sales", words.money),
+        ("lost_sales", words.in_currency("Lost sales", reading.content.request.currency), words.money),
     ]
     shown = [one for one in extra if one[0] in sample]
     columns += [column(head, "number") for _, head, _ in shown]
@@ -361,6 +361,7 @@ def _with_open_hours(availability: float | None, business_us: int | None) -> Cel
     }
 
 
+_LOST_SALES: Final = "Lost sales"
 _STORE_TABLES: Final[dict[str, list[tuple[str, str, Any]]]] = {
     "Target": [
         ("target", "Target", words.objective),
@@ -406,7 +407,7 @@ _STORE_TABLES: Final[dict[str, list[tuple[str, str, Any]]]] = {
         ("longest_gap_us", "Longest gap, min", words.minutes),
         ("coverage", "Coverage", words.percent),
     ],
-    "Lost sales": [
+    _LOST_SALES: [
         ("lost_sales", "Estimate", words.money),
         ("lost_sales_lowest", "At least", words.money),
         ("lost_sales_highest", "At most", words.money),
@@ -414,11 +415,11 @@ _STORE_TABLES: Final[dict[str, list[tuple[str, str, Any]]]] = {
 }
 
 
-def _store_tables(store: list[Row]) -> list[Block]:
+def _store_tables(store: list[Row], currency: str | None) -> list[Block]:
     """Return the tables of the only store, with a row for each window. Figures that the report lacks are left out."""
     tables: list[Block] = [
         table(
-            title,
+            words.in_currency(title, currency) if title == _LOST_SALES else title,
             [column("Window", "name"), *(column(head, "number") for _, head, _ in figures)],
             [[words.window(row["window"]), *(write(row[name]) for name, _, write in figures)] for row in store],
             level=2,

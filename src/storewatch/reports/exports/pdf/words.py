@@ -75,8 +75,12 @@ def yes_no(met: bool | None) -> str:
     return NOTHING if met is None else "yes" if met else "no"
 
 
-def money(amount: float | None) -> str:
-    return NOTHING if amount is None else f"{amount:,.2f}"
+def money(amount: float | None, *, whole: bool = False) -> str:
+    return NOTHING if amount is None else f"{amount:,.0f}" if whole else f"{amount:,.2f}"
+
+
+def in_currency(title: str, currency: str | None) -> str:
+    return f"{title}, {currency}" if currency else title
 
 
 def share(part: int, whole: int) -> str:
