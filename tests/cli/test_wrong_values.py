@@ -24,8 +24,8 @@ ZONE: Final = "'n/ons=e' is not a time zone; write an IANA name such as Europe/B
 NUMBER: Final = "'n/ons=e' is not a whole number"
 ID: Final = "'n/ons=e' is not a whole number from 0 to 9,223,372,036,854,775,807."
 DATE: Final = "'n/ons=e' is not a date."
-NAME: Final = "; want 1 to 100 letters, digits, . _ or -."
-OTHER_DATE: Final = "'n/ons=e' is not a date: want a day from 1970 to 8999, e.g. 2026-12-24"
+NAME: Final = "; write 1 to 100 letters, digits, . _ or -."
+OTHER_DATE: Final = "'n/ons=e' is not a date: write a day from 1970 to 8999, e.g. 2026-12-24"
 
 # The arguments that a command needs beside the wrong one.
 SPAN: Final = {"--from": "2023-01-23T16:15Z", "--to": "2023-01-23T17:00Z"}
@@ -169,7 +169,7 @@ MESSAGES: Final[dict[str | tuple[str, str], str]] = {
     ("stores timeline", "--policy"): "--policy: 'n/ons=e' is not one of 'fill', 'observed'.",
     ("stores timeline", "--closures"): "--closures: 'n/ons=e' is not one of 'honour', 'ignore', 'exclude'.",
     ("stores timeline", "--annotations"): "--annotations: 'n/ons=e' is not one of 'apply', 'ignore'.",
-    ("stores set", "--label"): "--label: 'n/ons' cannot be the name of a label: want 1 to 64 of a-z, 0-9, _ . and -",
+    ("stores set", "--label"): "--label: 'n/ons' cannot be the name of a label: write 1 to 64 of a-z, 0-9, _ . and -",
     "--opened-on": f"--opened-on: {OTHER_DATE}",
     "--closed-on": f"--closed-on: {OTHER_DATE}",
 }

@@ -69,16 +69,16 @@ def test_csv_invalid_utf8_in_ignored_columns_is_accepted(file: Callable[..., Pat
     ("row", "reason"),
     [
         (f"3,active,{AT},x", "it has 4 fields where the header has 3"),
-        ("3,active", "the time is empty: want e.g. 2023-01-22 12:09:39.388884 UTC"),
-        ("3", "the time is empty: want e.g. 2023-01-22 12:09:39.388884 UTC"),
+        ("3,active", "the time is empty: write e.g. 2023-01-22 12:09:39.388884 UTC"),
+        ("3", "the time is empty: write e.g. 2023-01-22 12:09:39.388884 UTC"),
         (f'"3,active,{AT}', "a quote in it is not closed, or is not at the beginning or end of a field"),
         (f'"3"x,active,{AT}', "a quote in it is not closed, or is not at the beginning or end of a field"),
         (f"3,open,{AT}", "status 'open' is neither active nor inactive"),
-        (f"3,,{AT}", "status is empty: want active or inactive"),
+        (f"3,,{AT}", "status is empty: write active or inactive"),
         (f" ,active,{AT}", "store_id is empty"),
         (
             "3,active,yesterday",
-            "time 'yesterday' cannot be read: want e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601",
+            "time 'yesterday' cannot be read: write e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601",
         ),
     ],
 )

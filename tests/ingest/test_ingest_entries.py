@@ -26,9 +26,9 @@ Load = Callable[..., ImportResult]
 NOW = datetime(2023, 1, 25, 19, tzinfo=UTC)
 EVE = date(2026, 12, 24)
 SPECIAL = "store_id,date,start_time_local,end_time_local"
-TIME = "is not a time of day: want HH:MM:SS, HH:MM or 9:00 AM"
-NO_DATE = "is not a date: want a day from 1970 to 8999, e.g. 2026-12-24"
-NO_SHARE = "is not a share above 0 and up to 100 %: want 99.5, 99.5% or 0.995"
+TIME = "is not a time of day: write HH:MM:SS, HH:MM or 9:00 AM"
+NO_DATE = "is not a date: write a day from 1970 to 8999, e.g. 2026-12-24"
+NO_SHARE = "is not a share above 0 and up to 100 %: write 99.5, 99.5% or 0.995"
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def rows(tmp_path: Path, parse: Parse) -> Callable[[str, list[str]], tuple[list[
         ("2026-12-24,shut,", f"start_time_local 'shut' {TIME}, or both times empty, or Closed"),
         (
             "2026-12-24,09:00,09:00",
-            "start and end are both '09:00': want an end after the start, or 00:00:00 twice for the whole day",
+            "start and end are both '09:00': write an end after the start, or 00:00:00 twice for the whole day",
         ),
     ],
 )
@@ -121,8 +121,8 @@ def test_sales_have_an_amount_and_perhaps_a_weekday_and_an_hour(rows: Callable[.
     assert rows("store_id,sales_per_hour", ["a,125.50", "b,0", "c,-1", "d,", ",1"]) == (
         [("a", None, None, None, None, 125.5), ("b", None, None, None, None, 0.0)],
         [
-            "sales_per_hour '-1' is not an amount: want a number from 0 up, e.g. 125.50",
-            "sales_per_hour '' is not an amount: want a number from 0 up, e.g. 125.50",
+            "sales_per_hour '-1' is not an amount: write a number from 0 up, e.g. 125.50",
+            "sales_per_hour '' is not an amount: write a number from 0 up, e.g. 125.50",
             "store_id is empty",
         ],
     )
@@ -141,8 +141,8 @@ def test_invalid_labels_are_rejected(rows: Callable[..., object]) -> None:
     assert rows("label,value,objective", lines) == (
         [],
         [
-            "'a b' cannot be the name of a label: want 1 to 64 of a-z, 0-9, _ . and -",
-            "'' cannot be the name of a label: want 1 to 64 of a-z, 0-9, _ . and -",
+            "'a b' cannot be the name of a label: write 1 to 64 of a-z, 0-9, _ . and -",
+            "'' cannot be the name of a label: write 1 to 64 of a-z, 0-9, _ . and -",
             "the value of the label is empty",
             "the label region has 257 characters: at most 256 are allowed",
             "the label region has control characters in it",

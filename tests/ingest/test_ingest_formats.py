@@ -59,15 +59,15 @@ def test_ndjson_bad_rows_do_not_affect_other_rows(tmp_path: Path, parse: Parse) 
     }
     path = tmp_path / "polls.ndjson"
     path.write_text("\n".join([*NDJSON.split("\n"), *bad.values()]))
-    want = "want e.g. 2023-01-22 12:09:39.388884 UTC"
+    advice = "write e.g. 2023-01-22 12:09:39.388884 UTC"
     reasons = [
         "it is not JSON (Expecting ',' delimiter: line 1 column 15 (char 14))",
         "it is not a JSON object",
         "store_id must be text or a whole number, not 1.5",
         "store_id must be text or a whole number, not true",
         "status must be text or a whole number, not true",
-        f"time '167438937' cannot be read: {want} or ISO 8601",
-        f"the time is empty: {want}",
+        f"time '167438937' cannot be read: {advice} or ISO 8601",
+        f"the time is empty: {advice}",
         "it is not valid UTF-8 text",
         "store_id is empty",
     ]
@@ -158,7 +158,7 @@ def test_parquet_column_of_a_wrong_type_is_rejected_or_refused(
         path
     )
     if problem is None:
-        reason = "time '3' cannot be read: want e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601"
+        reason = "time '3' cannot be read: write e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601"
         assert parse(path) == ([], [(1, "1,3,active", reason)])
     else:
         with pytest.raises(InvalidInputError) as refusal:
@@ -176,7 +176,7 @@ def test_parquet_column_of_a_wrong_type_is_rejected_or_refused(
         (
             "book.xlsx",
             b"PK\x03\x04\x14\0\x06\0\n",
-            " is binary (or UTF-16); want CSV or NDJSON, plain or .gz, Parquet or .xlsx.",
+            " is binary (or UTF-16); use CSV or NDJSON, plain or .gz, Parquet or .xlsx.",
         ),
         (
             "mac.csv",

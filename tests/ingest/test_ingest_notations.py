@@ -149,7 +149,7 @@ def test_zones_of_other_names_are_read_and_named() -> None:
         "time zone Central Standard Time was read as America/Chicago",
         "time zone UTC+5 was read as Etc/GMT-5",
     )
-    assert checked.bad["reason"].to_list()[0] == "time zone 'CST' is unknown: want an IANA name, e.g. America/Chicago"
+    assert checked.bad["reason"].to_list()[0] == "time zone 'CST' is unknown: write an IANA name, e.g. America/Chicago"
 
 
 Read = Callable[[pl.DataFrame], CheckedRows]

@@ -15,7 +15,7 @@ BASE = datetime(2023, 1, 22, 12, 9, 39, tzinfo=UTC)
 
 
 OR_CLOSED = "or both times empty, or Closed"
-NO_END = "is not a time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start, " + OR_CLOSED
+NO_END = "is not a time of day: write HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start, " + OR_CLOSED
 
 
 @pytest.fixture
@@ -126,11 +126,11 @@ def test_ids_are_trimmed_and_at_most_255_characters(rows: Callable[..., object])
         (",09:00:00,17:00:00", "day '' is not one of 0 (Monday) to 6 (Sunday)"),
         (
             "1,24:00:00,02:00:00",
-            "start_time_local '24:00:00' is not a time of day: want HH:MM:SS, HH:MM or 9:00 AM, " + OR_CLOSED,
+            "start_time_local '24:00:00' is not a time of day: write HH:MM:SS, HH:MM or 9:00 AM, " + OR_CLOSED,
         ),
         (
             "1,9 o'clock,02:00:00",
-            "start_time_local '9 o'clock' is not a time of day: want HH:MM:SS, HH:MM or 9:00 AM, " + OR_CLOSED,
+            "start_time_local '9 o'clock' is not a time of day: write HH:MM:SS, HH:MM or 9:00 AM, " + OR_CLOSED,
         ),
         (
             "1,09:00:00,33:00:01",
@@ -146,12 +146,12 @@ def test_ids_are_trimmed_and_at_most_255_characters(rows: Callable[..., object])
         ),
         (
             "1,09:00:00,",
-            "end_time_local '' is not a time of day: want HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start, "
+            "end_time_local '' is not a time of day: write HH:MM:SS, HH:MM or 9:00 AM, within 24 hours of the start, "
             + OR_CLOSED,
         ),
         (
             "1,09:00:00,09:00",
-            "start and end are both '09:00:00': want an end after the start, or 00:00:00 twice for the whole day",
+            "start and end are both '09:00:00': write an end after the start, or 00:00:00 twice for the whole day",
         ),
     ],
 )
@@ -164,13 +164,13 @@ def test_hours_are_read_exactly_or_rejected(
 
 
 def test_unknown_zones_are_rejected(rows: Callable[..., object]) -> None:
-    want = "want an IANA name, e.g. America/Chicago"
+    advice = "write an IANA name, e.g. America/Chicago"
     assert rows("store_id,timezone_str", ["1,Asia/Beirut", "2,Mars/Base", "3,", "4,Factory", "5, UTC ", ",UTC"]) == (
         [("1", "Asia/Beirut"), ("5", "UTC")],
         [
-            f"time zone 'Mars/Base' is unknown: {want}",
-            f"the time zone is empty: {want}",
-            f"time zone 'Factory' is unknown: {want}",
+            f"time zone 'Mars/Base' is unknown: {advice}",
+            f"the time zone is empty: {advice}",
+            f"time zone 'Factory' is unknown: {advice}",
             "store_id is empty",
         ],
     )

@@ -99,7 +99,7 @@ def test_whole_number_is_an_id_and_other_types_are_rejected(push: Callable[..., 
             "store_id has control characters in it",
         ),
         (b"{}", "store_id is empty"),
-        (b'{"store_id":"a","status":"active"}', "the time is empty: want e.g. 2023-01-22 12:09:39.388884 UTC"),
+        (b'{"store_id":"a","status":"active"}', "the time is empty: write e.g. 2023-01-22 12:09:39.388884 UTC"),
         (
             b'{"store_id":"a","observed_at":"2023-01-25T19:06:00Z","status":"active"}',
             "time '2023-01-25T19:06:00Z' is later than the clock of this import, 2023-01-25 19:00:00 UTC",

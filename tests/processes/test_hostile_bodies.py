@@ -97,7 +97,7 @@ TOO_MANY = (
     str(TooManyRowsError(MAX_ROWS)),
 )
 TOO_LARGE = "The body has a value of more than 1 MB (from character {}); no row may be that large."
-DEEP = "The body is nested too deeply: want plain objects as rows."
+DEEP = "The body is nested too deeply: send plain objects as rows."
 NOT_JSON = "The body is not JSON (Expecting ',' delimiter: character 8,000,001)."
 POLL = b'{"store_id":"a","observed_at":"2023-01-25T18:00:00Z","status":"active"}'
 

@@ -21,7 +21,7 @@ _PACKED: Final = (
     " unpacks to more than 67,108,864 bytes, which are all that is allowed for the {size} bytes that it has. "
     "Unpack it, or save it in another format, and import that."
 )
-_BINARY: Final = " is binary (or UTF-16); want CSV or NDJSON, plain or .gz, Parquet or .xlsx."
+_BINARY: Final = " is binary (or UTF-16); use CSV or NDJSON, plain or .gz, Parquet or .xlsx."
 
 
 @cache

@@ -45,6 +45,12 @@ def test_titles_of_schemas_are_unique() -> None:
     assert [title for title, count in titles.items() if count > 1] == []
 
 
+def test_every_operation_has_a_summary_of_its_own() -> None:
+    summaries = [operation["summary"] for operation in operations()]
+    assert len(set(summaries)) == len(summaries)
+    assert {"Create key", "Rename store", "Replace labels by POST", "Get store weekly hours"} <= set(summaries)
+
+
 def test_arrays_state_the_type_of_their_items() -> None:
     arrays = [each for each in inside(OPENAPI) if each.get("type") == "array"]
     assert len(arrays) > 50

@@ -99,5 +99,5 @@ def parse_local_date(text: str) -> date:
     except ValueError:
         found = None
     if found is None or not FIRST_YEAR <= found.year < END_YEAR:
-        raise InvalidInputError(f"{text[:20]!r} is not a date: want a day from 1970 to 8999, e.g. 2026-12-24")
+        raise InvalidInputError(f"{text[:20]!r} is not a date: write a day from 1970 to 8999, e.g. 2026-12-24")
     return found

@@ -221,7 +221,7 @@ def _check(
         assumed += checked.assumed
     accepted = sum(frame.height for frame in good)
     if not accepted and not rejects.count:
-        raise InvalidInputError("The body holds no row: want at least one.")
+        raise InvalidInputError("The body holds no row: write at least one.")
     return pl.concat(good) if good else pl.DataFrame(), BulkChange(
         accepted=accepted,
         rejected=rejects.count,

@@ -200,7 +200,7 @@ def pair_problem() -> pl.Expr:
     too_long = pl.format(f"the label {{}} has {{}} characters: at most {MAX_LABEL_LENGTH} are allowed", shown, length)
     return (
         pl.when(~label.str.contains(LABEL_NAME))
-        .then(pl.format("'{}' cannot be the name of a label: want 1 to 64 of a-z, 0-9, _ . and -", shown))
+        .then(pl.format("'{}' cannot be the name of a label: write 1 to 64 of a-z, 0-9, _ . and -", shown))
         .when(length > MAX_LABEL_LENGTH)
         .then(too_long)
         .when(value.str.contains(r"\p{Cc}"))

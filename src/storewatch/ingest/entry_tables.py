@@ -33,7 +33,7 @@ def check_special_hours(columns: pl.DataFrame, now: datetime) -> CheckedRows:  #
     start_s, end_s = pl.col("start_s"), pl.col("end_s")
     problems += [
         pl.when(pl.col("date").is_null()).then(
-            pl.format("date {} is not a date: want a day from 1970 to 8999, e.g. 2026-12-24", quoted("date_found"))
+            pl.format("date {} is not a date: write a day from 1970 to 8999, e.g. 2026-12-24", quoted("date_found"))
         ),
         *opening_problems(),
     ]
@@ -60,7 +60,7 @@ def check_targets(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa:
         objective=pl.when(is_percent).then((number / 100).round(12)).otherwise(number),
     )
     problems.append(
-        pl.format("objective {} is not a share above 0 and up to 100 %: want 99.5, 99.5% or 0.995", quoted("found"))
+        pl.format("objective {} is not a share above 0 and up to 100 %: write 99.5, 99.5% or 0.995", quoted("found"))
     )
     right = is_target & (pl.col("objective") > 0) & (pl.col("objective") <= 1)
     return split_rows(parsed, right, problems, columns.select(found="objective"), TARGETS.names())
@@ -86,7 +86,7 @@ def check_sales(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
     amount, weekday, hour = (pl.col(name).is_not_null() for name in ("amount_per_hour", "weekday", "hour"))
     problems += [
         pl.when(~amount).then(
-            pl.format("sales_per_hour {} is not an amount: want a number from 0 up, e.g. 125.50", quoted("found"))
+            pl.format("sales_per_hour {} is not an amount: write a number from 0 up, e.g. 125.50", quoted("found"))
         ),
         pl.when(~weekday & ~pl.col("every_weekday")).then(
             pl.format(

@@ -222,7 +222,7 @@ class _Window:
         ) from None
 
     def _refuse_depth(self) -> NoReturn:
-        raise InvalidInputError("The body is nested too deeply: want plain objects as rows.") from None
+        raise InvalidInputError("The body is nested too deeply: send plain objects as rows.") from None
 
     def _refuse_value(self, error: ValueError) -> NoReturn:
         if not isinstance(error, JSONDecodeError):  # a number with too many digits

@@ -73,7 +73,7 @@ def new_mapping(name: str, columns: ColumnFields, *, created_by: str | None, now
     """Return a mapping to save. Raises InvalidInputError if the name is not valid or there are no columns."""
     if not _NAME.fullmatch(name):
         raise InvalidInputError(
-            f"{name[:100]!r} cannot be the name of a mapping; want 1 to 100 letters, digits, . _ or -."
+            f"{name[:100]!r} cannot be the name of a mapping; write 1 to 100 letters, digits, . _ or -."
         )
     if not columns:
         raise InvalidInputError(f"There is no mapping to save as {name}; add its columns with --map column=field.")

@@ -189,23 +189,23 @@ def opening_problems() -> list[pl.Expr]:
     )
     return [
         pl.when(are_numbers & start_s.is_null()).then(
-            pl.format("{} may be a time or minutes since midnight: want 09:00", quoted("start_time_local"))
+            pl.format("{} may be a time or minutes since midnight: write 09:00", quoted("start_time_local"))
         ),
         pl.when((start_s < DAY_SECONDS).fill_null(value=False).not_()).then(
             pl.format(
-                f"start_time_local {{}} is not a time of day: want {_TIME_WORDS}, {_OR_CLOSED}",
+                f"start_time_local {{}} is not a time of day: write {_TIME_WORDS}, {_OR_CLOSED}",
                 quoted("start_time_local"),
             )
         ),
         pl.when(end_s.is_null()).then(
             pl.format(
-                f"end_time_local {{}} is not a time of day: want {_TIME_WORDS}, within 24 hours of the start, "
+                f"end_time_local {{}} is not a time of day: write {_TIME_WORDS}, within 24 hours of the start, "
                 f"{_OR_CLOSED}",
                 quoted("end_time_local"),
             )
         ),
         pl.format(
-            "start and end are both {}: want an end after the start, or 00:00:00 twice for the whole day",
+            "start and end are both {}: write an end after the start, or 00:00:00 twice for the whole day",
             quoted("start_time_local"),
         ),
     ]

@@ -101,7 +101,7 @@ def read_pushed(
     or would unpack to, too much.
     """
     if not body.strip():
-        raise InvalidInputError("The body is empty: want at least one observation.")
+        raise InvalidInputError("The body is empty: write at least one observation.")
     return replace(_READERS[form](body, columns or {}), scope=scope)
 
 
@@ -202,7 +202,7 @@ def _pushed_objects(chunks: Iterable[list[object]], details: Sequence[str], colu
         if count > MAX_ROWS:
             raise TooManyRowsError(MAX_ROWS)
     if not count:
-        raise InvalidInputError("The body holds no observation: want at least one.")
+        raise InvalidInputError("The body holds no observation: write at least one.")
     return Pushed(
         blocks=tuple(blocks),
         first_line=0,

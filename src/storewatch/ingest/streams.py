@@ -167,7 +167,7 @@ class Stream:
             raise InvalidInputError(f"{self.name} is empty.")
         if _CONTROLS.search(head.lstrip().split(b"\n", 1)[0]):
             raise InvalidInputError(
-                f"{self.name} is binary (or UTF-16); want CSV or NDJSON, plain or .gz, Parquet or .xlsx."
+                f"{self.name} is binary (or UTF-16); use CSV or NDJSON, plain or .gz, Parquet or .xlsx."
             )
         if b"\r" in head and b"\n" not in head:
             raise InvalidInputError(f"{self.name} has line ends of CR alone; save it with LF or CRLF line ends.")

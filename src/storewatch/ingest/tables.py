@@ -103,14 +103,14 @@ def check_observations(columns: pl.DataFrame, now: datetime) -> CheckedRows:
     possible = observed_at.to_physical() >= _FIRST_INSTANT_US
     problems = [
         id_problem(),
-        pl.when(is_empty("found")).then(pl.lit("the time is empty: want e.g. 2023-01-22 12:09:39.388884 UTC")),
+        pl.when(is_empty("found")).then(pl.lit("the time is empty: write e.g. 2023-01-22 12:09:39.388884 UTC")),
         pl.when(~possible.fill_null(value=False)).then(
-            pl.format("time {} cannot be read: want e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601", quoted("found"))
+            pl.format("time {} cannot be read: write e.g. 2023-01-22 12:09:39.388884 UTC or ISO 8601", quoted("found"))
         ),
         pl.when(observed_at > latest).then(
             pl.format("time {} is later than the clock of this import, {} UTC", quoted("found"), _clock(now))
         ),
-        pl.when(is_empty("status")).then(pl.lit("status is empty: want active or inactive")),
+        pl.when(is_empty("status")).then(pl.lit("status is empty: write active or inactive")),
         *(
             pl.when(pl.col(name).str.len_chars() > MAX_DETAIL_LENGTH).then(
                 pl.lit(f"{name} is longer than {MAX_DETAIL_LENGTH} characters")
@@ -162,8 +162,8 @@ def check_zones(columns: pl.DataFrame, now: datetime) -> CheckedRows:  # noqa: A
     parsed = found.with_columns(read)
     problems = [
         id_problem(),
-        pl.when(is_empty("found")).then(pl.lit("the time zone is empty: want an IANA name, e.g. America/Chicago")),
-        pl.format("time zone {} is unknown: want an IANA name, e.g. America/Chicago", quoted("found")),
+        pl.when(is_empty("found")).then(pl.lit("the time zone is empty: write an IANA name, e.g. America/Chicago")),
+        pl.format("time zone {} is unknown: write an IANA name, e.g. America/Chicago", quoted("found")),
     ]
     right = is_id() & pl.col("timezone").is_not_null()
     originals = found.select(found="timezone")
@@ -185,9 +185,9 @@ def check_dates_in_business(columns: pl.DataFrame, now: datetime) -> CheckedRows
     is_reversed = (pl.col("closed_on") <= pl.col("opened_on")).fill_null(value=False) if others else pl.lit(value=False)
     problems = [
         id_problem(),
-        pl.when(is_empty("found")).then(pl.lit(f"{name} is empty: want a day from 1970 to 8999, e.g. 2026-12-24")),
+        pl.when(is_empty("found")).then(pl.lit(f"{name} is empty: write a day from 1970 to 8999, e.g. 2026-12-24")),
         pl.when(is_reversed).then(pl.lit("closed_on must be a date after opened_on")),
-        pl.format(f"{name} {{}} is not a date: want a day from 1970 to 8999, e.g. 2026-12-24", quoted("found")),
+        pl.format(f"{name} {{}} is not a date: write a day from 1970 to 8999, e.g. 2026-12-24", quoted("found")),
     ]
     right = is_id() & pl.col(name).is_not_null() & ~is_reversed
     parsed = columns.select(stripped("store_id"), *(dates(each) for each in (name, *others)))

@@ -61,7 +61,7 @@ def new_schedule(
     """
     if not _NAME.fullmatch(name):
         raise InvalidInputError(
-            f"{name[:100]!r} cannot be the name of a schedule; want 1 to 100 letters, digits, . _ or -."
+            f"{name[:100]!r} cannot be the name of a schedule; write 1 to 100 letters, digits, . _ or -."
         )
     timezone = check_times(cron, timezone)
     return Schedule(

@@ -1,5 +1,6 @@
 """The OpenAPI document: what FastAPI generates from the routes, with corrections."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -50,12 +51,19 @@ def install_openapi(service: FastAPI) -> None:
             if name in schemas:
                 schemas[name]["examples"] = examples
         for operation in (operation for methods in document["paths"].values() for operation in methods.values()):
+            operation["summary"] = _summary(operation["operationId"])
             content = operation["responses"].get("200", {}).get("content", {})
             if "itemSchema" in content.get(EVENTS, {}):  # itemSchema is of OpenAPI 3.2
                 content[EVENTS] = {"schema": content[EVENTS]["itemSchema"]}
         return document
 
     service.openapi = openapi  # type: ignore[method-assign] # as FastAPI's documentation does it
+
+
+def _summary(operation_id: str) -> str:
+    """Return the operation id as words: `replaceLabelsByPost` is "Replace labels by POST"."""
+    words = re.findall("[A-Z]?[a-z]+", operation_id)
+    return " ".join(word.lower() for word in words).capitalize().replace("by post", "by POST")
 
 
 def _examples(base: type[BaseModel] = BaseModel) -> Iterator[tuple[str, list[dict[str, Any]]]]:

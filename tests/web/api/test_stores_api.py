@@ -480,7 +480,7 @@ def test_put_of_hours_with_a_bad_row_changes_nothing(client: TestClient) -> None
     response = client.put("/v1/stores/bar/weekly_hours", json={"weekly_hours": rows})
     assert fields(response) == ["body.weekly_hours.1"]
     assert messages(response) == [
-        "start and end are both '12:00:00': want an end after the start, or 00:00:00 twice for the whole day"
+        "start and end are both '12:00:00': write an end after the start, or 00:00:00 twice for the whole day"
     ]
     assert client.get("/v1/stores/bar").json()["hours_source"] == "default"
 
@@ -535,7 +535,7 @@ HOURS_JSON = [
     7,
     {"store_id": "new", "dayOfWeek": 0, "day": 0, "start_time_local": "9:00", "end_time_local": "12:00"},
 ]
-SAME = "start and end are both '09:00': want an end after the start, or 00:00:00 twice for the whole day"
+SAME = "start and end are both '09:00': write an end after the start, or 00:00:00 twice for the whole day"
 
 
 def test_hours_of_many_stores_come_as_csv(client: TestClient) -> None:

@@ -68,7 +68,7 @@ class SentHoursRow(HoursRow):
     @classmethod
     def _no_other_type(cls, day: object) -> object:
         if isinstance(day, bool) or not isinstance(day, int | str) or len(str(day)) > MAX_DAY_LENGTH:
-            raise ValueError("want a number or the name of a day, at most 100 characters")
+            raise ValueError("write a number or the name of a day, at most 100 characters")
         return day
 
 
