@@ -232,6 +232,8 @@ def test_nonsense_is_refused_in_one_or_two_lines(home: Path, command: str, param
         ("serve --insecure --require-key", {}, "--insecure and --require-key contradict each other"),
         ("serve", {"STOREWATCH_CORS_ORIGINS": "x"}, "'x' is not a web origin"),
         ("serve", {"STOREWATCH_RATE_PER_KEY": "x"}, "'x' is not a rate limit"),
+        ("serve", {"STOREWATCH_RATE_PER_KEY": "0 per minute"}, "'0 per minute' is not a rate limit"),
+        ("serve", {"STOREWATCH_RATE_PER_ADDRESS": "5 per 0 minutes"}, "'5 per 0 minutes' is not a rate limit"),
         ("serve --host n/ons=e", {}, "n/ons=e port 8000 cannot be used"),
         ("worker --metrics-port 1 --metrics-host n/ons=e", {}, "Metrics cannot be served on n/ons=e:1"),
     ],
