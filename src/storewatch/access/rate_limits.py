@@ -105,7 +105,7 @@ def _take(limiter: MovingWindowRateLimiter, item: RateLimitItem, name: str, who:
 def _parse(text: str) -> RateLimitItem:
     has_zero = 0 in map(int, re.findall("[0-9]+", text))  # the library reads `5 per 0 minutes` as 5 per minute
     try:
-        (item,) = () if has_zero else parse_many(text)
+        (item,) = [] if has_zero else parse_many(text)
     except ValueError:
         raise InvalidInputError(
             f"{text!r} is not a rate limit; write it as 5000 per 10 second, or 100 per minute."
