@@ -42,7 +42,7 @@ def test_options_mean_what_the_same_members_mean_over_http(home: Path, tmp_path:
         *("--store-id", "bar", "--labels", "owner=acme", "--zone", "America/New_York", "--with-outages"),
         *("--worst", "5", "--group-by", "owner", "--compare-before", "--peers", "owner", "--target", "99.5"),
         *("--include", "outages, quality", "--include", "patterns", "--min-duration", "5m", "--closures", "ignore"),
-        *("--annotations", "ignore", "--format", "json", "--paper", "letter"),
+        *("--annotations", "ignore", "--format", "json", "--paper", "letter", "--currency", "eur"),
     )
     assert storewatch(home, "report", *options, "--output", tmp_path / "r.json").returncode == 0
     manifest = json.loads((tmp_path / "r.json.manifest.json").read_text())
@@ -63,6 +63,7 @@ def test_options_mean_what_the_same_members_mean_over_http(home: Path, tmp_path:
             "peers": "owner",
             "target": 99.5,
             "include": ["outages", "quality", "patterns"],
+            "currency": "EUR",
             "min_duration": "5m",
             "closures": "ignore",
             "annotations": "ignore",

@@ -446,3 +446,11 @@ def test_texts_of_others_are_one_line_without_controls() -> None:
     assert words.shown("x" * 20) == "\u200b".join(["x" * 8, "x" * 8, "x" * 4])
     assert words.plain("last_7_days") == "Last 7 days"
     assert words.plain("2023-01-01/2023-02-01") == "2023-01-01/2023-02-01"
+
+
+def test_pdf_without_known_time_blames_not_the_period_before() -> None:
+    content = sheet_content("zz-ghost", compare_before=True)
+    cover = document(content)["cover"]
+    assert (cover["change"], cover["caution"]) == ("", "Nothing is known about this window.")
+    known = document(sheet_content())["cover"]["change"].replace("\N{NO-BREAK SPACE}", " ")
+    assert known == "\N{MINUS SIGN}0.45 points; before: 98.00 %"

@@ -54,6 +54,7 @@ EVERYTHING = {
     "peers": "make",
     "target": 99.5,
     "include": ["outages", "quality"],
+    "currency": "EUR",
     "min_duration": "5m",
     "closures": "exclude",
     "annotations": "ignore",

@@ -136,6 +136,7 @@ def test_report_is_accepted_computed_and_downloaded(client: TestClient) -> None:
             "peers": None,
             "target": None,
             "include": [],
+            "currency": None,
             "min_duration": None,
             "closures": "honour",
             "annotations": "apply",

@@ -55,7 +55,8 @@ def fill_summary(book: Book, sheet: Worksheet, content: Content) -> None:
     """Write the title, the figures of every window, a chart, and the worst stores of the first window."""
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 30)
-    sheet.set_column(1, 10, 20)
+    sheet.set_column(1, 1, 28)  # names of the worst stores
+    sheet.set_column(2, 10, 20)
     sheet.set_row(0, 30)
     book.put(sheet, 0, 0, title(content), Look.TEXT, bold=True, font_size=20, font_color=ACCENT)
     lines = in_words(content)

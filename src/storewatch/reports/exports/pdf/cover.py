@@ -75,6 +75,8 @@ def _caution(main: Row) -> str:
 
 
 def _change(main: Row) -> str:
+    if main["availability"] is None:  # the caution says so
+        return ""
     if main.get("availability_change") is None:
         return "The period before has no known time to compare with." if "availability_change" in main else ""
     return f"{words.points(main['availability_change'])} points; before: {words.percent(main['before_availability'])}"
