@@ -149,9 +149,9 @@ def _engine(compared: dict[str, Any]) -> Iterator[Line]:
         limit=100,
         at_least=True,
     )
-    ratios = [one / other for one, other in zip(sorted(compared["moments_s"]), sorted(compared["walk_s"]), strict=True)]
-    moments = "- the interval that polls leave (`sampling`), in the same windows, to that walk"
-    yield Line(what=moments, unit="times", values=ratios, limit=2)
+    for policy, ratios in compared["moments_ratios"].items():
+        moments = f"- the walk for intervals (`sampling`), in the same windows, to that walk, policy {policy}"
+        yield Line(what=moments, unit="times", values=ratios, limit=2)
     yield Line(what="- with polls in the lake's order (by day, then store)", unit="M polls/s", values=both)
     sessions_ms = [seconds * 1000 for seconds in compared["sessions_s"]]
     yield Line(what=f"- sessions of {compared['calendars']:,} distinct calendars", unit="ms", values=sessions_ms)

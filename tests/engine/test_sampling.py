@@ -14,7 +14,7 @@ from reference.naive import HOUR_US
 from reference.plain import row, store, utc
 from reference.worlds import World
 
-from storewatch.domain.policies import FILL, Policy
+from storewatch.domain.policies import FILL, OBSERVED, Policy
 from storewatch.engine.availability import totals
 from storewatch.engine.evidence import Evidence, evidence_range
 from storewatch.engine.inputs import EngineInputs
@@ -156,6 +156,22 @@ def test_pairs_are_counted_by_business_time_and_by_the_hour() -> None:
     assert hours == [9, 11, 33]
     assert counts.residual[0, hours] == pytest.approx([-0.25, -0.25, 0.75])
     assert counts.spread[0, hours] == pytest.approx([0.1875] * 3)
+
+
+@settings(max_examples=60)
+@given(annotated())
+def test_pairs_random_world(case: tuple[World, Changes]) -> None:
+    world, changes = case
+    reach = evidence_range(world.from_us, max(world.as_of_us, world.to_us), as_of_us=world.as_of_us, policy=FILL)
+    inputs = inputs_of(world, calendars_of(world.stores), reach, reclassified_of(changes))
+    counts = count_pairs(inputs, world.from_us, np.arange(len(world.stores)), groups=len(world.stores))
+    for each, of_store, found in zip(world.stores, changes, counts.pairs, strict=True):
+        expected = np.zeros_like(found)
+        for (one, other, gap_us), count in naive_sampling.pairs(
+            each, of_store, world.from_us, as_of_us=world.as_of_us, max_gap_us=OBSERVED.max_gap_us
+        ).items():
+            expected[2 * (not one) + (not other), (gap_us + 5_000_000) // 10_000_000] += count
+        assert found.tolist() == expected.tolist()
 
 
 def test_pairs_of_groups_are_apart_and_add_up() -> None:

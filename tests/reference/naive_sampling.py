@@ -1,5 +1,6 @@
 """The error of sampling, by integrating the equations of the process step by step instead of by closed forms."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
@@ -76,6 +77,22 @@ def moments(
         known_h += sum(b - a for a, b in counted) / HOUR_US
         mean_h, variance = mean_h + mean, variance + spread
     return known_h, mean_h, variance
+
+
+def pairs(
+    store: Store, changes: Sequence[naive_outages.Change], from_us: int, *, as_of_us: int, max_gap_us: int
+) -> Counter[tuple[bool, bool, int]]:
+    """Count the pairs of neighbouring polls of a store from `from_us` to as_of by both statuses and business time."""
+    instants = [from_us, as_of_us, *(seen.observed_us for seen in store.observations)]
+    open_sessions, _ = naive.hours(store, min(instants), max(instants) + 1)
+    polls = [seen for seen in naive.evidence_of(store, open_sessions, as_of_us) if seen.observed_us >= from_us]
+    found: Counter[tuple[bool, bool, int]] = Counter()
+    for one, other in pairwise(polls):
+        gap_us = naive_outages.business_us(open_sessions, one.observed_us, other.observed_us)
+        if gap_us <= max_gap_us:
+            statuses = [seen.active or _counts_as_up(seen.observed_us, changes) for seen in (one, other)]
+            found[statuses[0], statuses[1], gap_us] += 1
+    return found
 
 
 def _counts_as_up(instant_us: int, changes: Sequence[naive_outages.Change]) -> bool:

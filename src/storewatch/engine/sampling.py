@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from storewatch.domain.columns import Float64s, Int64s
-from storewatch.domain.instants import HOUR_US, SECOND_US
+from storewatch.domain.instants import HOUR_US
 from storewatch.domain.policies import OBSERVED
 from storewatch.engine.arrays import frozen
 from storewatch.engine.availability import Spans, spans
@@ -27,10 +27,9 @@ RATES_US: Final = 31 * 24 * HOUR_US
 # The last axis of what `window_moments` returns.
 MOMENTS: Final = ("known_h", "mean_h", "variance_h2", "unseen", "seen_length_h")
 
-# Gaps between polls are tabulated every 30 seconds up to a day; longer ones are computed one by one.
+# Gaps between polls are tabulated every 30 seconds up to six hours; longer ones are computed one by one.
 _STEP_H: Final = 30 / 3600
-_STEPS: Final = 24 * 120 + 1
-_UNIT_US: Final = 10 * SECOND_US
+_STEPS: Final = 6 * 120 + 1
 # Rates per hour between which the likelihood is searched.
 _LEAST: Final = np.log(1e-7)
 _MOST: Final = np.log(1e4)
@@ -102,13 +101,13 @@ def count_pairs(inputs: EngineInputs, from_us: int, group_of: Int64s | None = No
         raise ValueError("group_of must name a group for each store")
     hours = max(-((from_us - inputs.as_of_us - 1) // HOUR_US), 1)
     counts = PairCounts(
-        pairs=np.zeros((groups, 4, OBSERVED.max_gap_us // _UNIT_US + 1), np.int64),
+        pairs=np.zeros((groups, 4, OBSERVED.max_gap_us // kernels.UNIT_US + 1), np.int64),
         residual=np.zeros((groups, hours)),
         spread=np.zeros((groups, hours)),
     )
     kernels.count_pairs(
         _sampled_stores(inputs, _no_spans(inputs)), frozen(group_of, np.int64), from_us, inputs.as_of_us,
-        OBSERVED.max_gap_us, _UNIT_US, counts.pairs, counts.residual, counts.spread,
+        OBSERVED.max_gap_us, counts.pairs, counts.residual, counts.spread,
     )  # fmt: skip
     return counts
 
@@ -122,7 +121,7 @@ def fit_rates(counts: PairCounts) -> FailureRates | None:
         return None
     pairs = counts.pairs.sum(axis=0)
     kinds, gaps = np.nonzero(pairs)
-    hours, weights = np.maximum(gaps, 0.5) * (_UNIT_US / HOUR_US), pairs[kinds, gaps]
+    hours, weights = np.maximum(gaps, 0.5) * (kernels.UNIT_US / HOUR_US), pairs[kinds, gaps]
 
     def likelihood(logs: Float64s) -> float:
         down, up = np.exp(logs)

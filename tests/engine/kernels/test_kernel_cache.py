@@ -60,7 +60,7 @@ EDITS = {
         answer=first_minutes, before=1, after=7,
     ),
     "sampling.py": Edit(
-        old="mean = min(max(parts[4 + place] / chance, 0.0), t)", new="mean = 8.0 * t", caller="fill_table",
+        old="mean = min(max(mean / chance, 0.0), hours)", new="mean = 8.0 * hours", caller="fill_table",
         answer=share_of_a_short_gap, before=1, after=8,
     ),
 }  # fmt: skip
