@@ -195,6 +195,20 @@ def window_moments(inputs: EngineInputs, windows_us: Int64s, zone_of: Int64s | N
     return out
 
 
+def estimates(moments: Float64s) -> dict[str, Float64s]:
+    """Return what moments, float64[N,5], say of each availability, by column; NaN where no time is known."""
+    known_h, mean_h, variance_h2, unseen, seen_length_h = moments.T
+    least, most = interval(known_h, mean_h, variance_h2)
+    known = np.where(known_h > 0, known_h, np.nan)
+    return {
+        "availability_expected": mean_h / known,
+        "availability_from": least / known,
+        "availability_to": most / known,
+        "unseen_outages_expected": np.where(np.isnan(known), np.nan, unseen),
+        "seen_outage_minutes": np.where(np.isnan(known), np.nan, seen_length_h * 60),
+    }
+
+
 def interval(known_h: Float64s, mean_h: Float64s, variance_h2: Float64s) -> tuple[Float64s, Float64s]:
     """Return the hours between which the up time lies 95 times of 100, cut to what is possible."""
     half = WITHIN_95 * np.sqrt(variance_h2)

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from storewatch.catalog import StoreRows
-from storewatch.domain.columns import Int64s
+from storewatch.domain.columns import Float64s, Int64s
 from storewatch.domain.enums import AnnotationMode, Breakdown, ClosureMode, Status
 from storewatch.domain.errors import InvalidInputError
 from storewatch.domain.instants import DAY_US, EARLIEST, LATEST, instant_of, instant_us
@@ -25,6 +26,7 @@ from storewatch.engine.measures import Measures, measure
 from storewatch.engine.opening.calendars import assign_calendars
 from storewatch.engine.opening.sessions import Sessions, open_sessions
 from storewatch.engine.opening.zones import local_edges
+from storewatch.engine.sampling import FailureRates, window_moments
 from storewatch.lake import Snapshot
 from storewatch.stores.evidence import read_evidence
 from storewatch.stores.observations import read_observations
@@ -107,7 +109,8 @@ class Availability:
     """The figures of a store in a range and in its parts. The parts add up to the range exactly.
 
     starts: the local time at which the day or hour of each part begins; edges_us: int64[B+1];
-    totals_us: int64[1+B,4], the whole range first, by Status; measures: of them.
+    totals_us: int64[1+B,4], the whole range first, by Status; measures: of them. moments: float64[1+B,5], last axis by
+    engine.sampling.MOMENTS; None without rates.
     """
 
     range: Range
@@ -115,6 +118,7 @@ class Availability:
     edges_us: Int64s
     totals_us: Int64s
     measures: Measures
+    moments: Float64s | None
 
 
 def choose_range(
@@ -165,8 +169,12 @@ def store_timeline(store: StoreRows, moment: Moment, query: HistoryQuery) -> Tim
     )
 
 
-def store_availability(store: StoreRows, moment: Moment, query: HistoryQuery, step: Step) -> Availability:
+def store_availability(
+    store: StoreRows, moment: Moment, query: HistoryQuery, step: Step, rates: FailureRates | None = None
+) -> Availability:
     """Return the figures of the one store of `store` by the days or hours of its own clock.
+
+    rates: of the stores that it is one of, to compute what the distance between its polls leaves open.
 
     The first and last part are cut to the range. A skipped hour is no part, a repeated one is part of its first
     reading (SEMANTICS 5).
@@ -175,8 +183,14 @@ def store_availability(store: StoreRows, moment: Moment, query: HistoryQuery, st
     starts, edges_us = _local_parts(_timezone(store), query.range, step)
     parts_us = bucket_totals(inputs, edges_us[None], np.zeros(1, np.int64))[0]
     totals_us = np.concatenate([range_totals(inputs, query.range), parts_us])
+    windows_us = np.array([(query.range.from_us, query.range.to_us), *pairwise(edges_us.tolist())], np.int64)
     return Availability(
-        range=query.range, starts=starts, edges_us=edges_us, totals_us=totals_us, measures=measure(totals_us)
+        range=query.range,
+        starts=starts,
+        edges_us=edges_us,
+        totals_us=totals_us,
+        measures=measure(totals_us),
+        moments=None if rates is None else window_moments(inputs, windows_us, None, rates)[0],
     )
 
 

@@ -8,7 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from storewatch.domain.errors import (
 )
 from storewatch.domain.instants import format_instant, instant_of
 from storewatch.domain.labels import ALL_STORES, Scope
+from storewatch.domain.policies import OBSERVED
 from storewatch.domain.timezones import DEFAULT_TIMEZONE, TZDATA_VERSION
 from storewatch.engine.opening.sessions import in_business_in
 from storewatch.lake import Lake, Snapshot
@@ -34,6 +35,7 @@ from storewatch.reports.assembly import compute_content
 from storewatch.reports.compute.collectors import collect_and_merge
 from storewatch.reports.compute.content import Content
 from storewatch.reports.compute.context import ReportContext
+from storewatch.reports.compute.rates import FleetRates, estimate_rates
 from storewatch.reports.compute.shards import Progress, ReportInputs, resolve_as_of
 from storewatch.reports.exports import WRITERS, too_large
 from storewatch.reports.exports.header import totals
@@ -41,6 +43,8 @@ from storewatch.reports.request.names import check_labels, check_polls
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.request.windows import cut, resolve_windows
 from storewatch.stores.evidence import StoreList
+from storewatch.stores.states import Moment
+from storewatch.stores.timeline import HistoryQuery, Range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +98,7 @@ class Reports:
     lake: Lake
     folder: Path
     _store_list: StoreList | None = None
+    _rates: tuple[Moment, Scope, HistoryQuery, FleetRates] | None = None
 
     def find(self, report_id: str, scope: Scope = ALL_STORES) -> Job:
         """Return a report. Raise UnknownReportError if the caller sees none with this id."""
@@ -222,9 +227,7 @@ class Reports:
 
     def _inputs(self, request: ReportRequest, snapshot: Snapshot, scope: Scope) -> tuple[ReportInputs, pl.Series]:
         """Return the inputs of a report, and the ids of its stores: all stores of the inputs except peers."""
-        visible = self._stores()
-        if scope.is_limited:
-            visible = visible.only(self.catalog.stores.list_ids(StoreFilter(labels=scope.labels)))
+        visible = self._visible_stores(scope)
         as_of_us = resolve_as_of(request, snapshot, visible.store_ids if scope.is_limited else None)
         chosen = visible = _in_business(request, visible, as_of_us)
         if request.labels:
@@ -257,11 +260,35 @@ class Reports:
         peers = carriers.filter(pl.col("value").is_in(values.unique().implode()))["store_id"]
         return visible.only(pl.concat([chosen.store_ids, peers]))
 
-    def _stores(self) -> StoreList:
+    def read_rates(self, moment: Moment, query: HistoryQuery, scope: Scope = ALL_STORES) -> FleetRates:
+        """Return the rates of failure of the stores of a scope, from the polls that `query` counts before as_of.
+
+        moment: one with an as_of. The last result is kept until the data change.
+        """
+        assert moment.as_of_us is not None  # noqa: S101 - see above
+        basis = replace(query, range=Range(from_us=0, to_us=0), policy=OBSERVED)  # what the rates do not depend on
+        known = self._rates
+        if known is not None and moment.same_data(known[0]) and known[1:3] == (scope, basis):
+            return known[3]
+        inputs = ReportInputs(
+            store_list=self._visible_stores(scope),
+            snapshot=moment.snapshot,
+            as_of_us=moment.as_of_us,
+            policy=OBSERVED,
+            closures=query.closures,
+            annotations=query.annotations,
+            sources=query.sources,
+            scope=scope,
+        )
+        rates = estimate_rates(inputs, self.catalog)
+        self._rates = (moment, scope, basis, rates)
+        return rates
+
+    def _visible_stores(self, scope: Scope) -> StoreList:
         known = self._store_list
         if known is None or known.catalog_version != self.catalog.version():
             known = self._store_list = StoreList.read(self.catalog)
-        return known
+        return known.only(self.catalog.stores.list_ids(StoreFilter(labels=scope.labels))) if scope.is_limited else known
 
 
 def _in_business(request: ReportRequest, stores: StoreList, as_of_us: int) -> StoreList:

@@ -10,7 +10,7 @@ import polars as pl
 from storewatch.catalog import Catalog
 from storewatch.domain.columns import Float64s, Int64s
 from storewatch.domain.enums import ReportTable, Verdict
-from storewatch.engine.sampling import MOMENTS, WITHIN_95, gap_for, half_width, interval, share_seen, window_moments
+from storewatch.engine.sampling import MOMENTS, WITHIN_95, estimates, gap_for, half_width, share_seen, window_moments
 from storewatch.reports.compute.collectors import Part, SectionResult
 from storewatch.reports.compute.content import RATES, SAMPLING, ContentTable
 from storewatch.reports.compute.context import ReportContext
@@ -21,7 +21,7 @@ from storewatch.reports.compute.shards import Shard
 # Distances between polls to compare.
 POLLING_MINUTES: Final = (1, 2, 5, 10, 15, 30, 60, 120)
 
-_KNOWN, _MEAN, _VARIANCE, _UNSEEN, _SEEN = range(len(MOMENTS))
+_KNOWN, _MEAN, _VARIANCE, _, _SEEN = range(len(MOMENTS))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,19 +108,7 @@ class SamplingCollector:
     def _columns(self, moments: Float64s) -> pl.DataFrame:
         """Return moments float64[N,W or 2 W,5] as N x W rows of SAMPLING; with 2 W, the change is judged too."""
         now = moments[:, : self.windows].reshape(-1, len(MOMENTS))
-        known = np.where(now[:, _KNOWN] > 0, now[:, _KNOWN], np.nan)
-        least, most = interval(now[:, _KNOWN], now[:, _MEAN], now[:, _VARIANCE])
-        columns = pl.DataFrame(
-            {
-                "availability_expected": now[:, _MEAN] / known,
-                "availability_from": least / known,
-                "availability_to": most / known,
-                "unseen_outages_expected": np.where(np.isnan(known), np.nan, now[:, _UNSEEN]),
-                "seen_outage_minutes": np.where(np.isnan(known), np.nan, now[:, _SEEN] * 60),
-            },
-            schema=SAMPLING,
-            nan_to_null=True,
-        )
+        columns = pl.DataFrame(estimates(now), schema=SAMPLING, nan_to_null=True)
         if self.spans_us.shape[1] == self.windows:
             return columns
         before = moments[:, self.windows :].reshape(-1, len(MOMENTS))

@@ -156,7 +156,9 @@ class HistoryRequest:
             annotations=shared.annotations,
             sources=shared.sources,
         )
-        text = build(store, moment, query, _about(store, moment, query)).model_dump_json(by_alias=True)
+        text = build(store, moment, query, _about(store, moment, query)).model_dump_json(
+            by_alias=True, exclude_unset=True
+        )
         if etag is None:
             etag = etag_of_answer(text)
             if (unchanged := not_modified(self.request, etag)) is not None:

@@ -1,6 +1,7 @@
 """Timelines, availability and observations of one store in answers."""
 
 from datetime import datetime
+from math import isnan
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from storewatch.domain.columns import Int64s
 from storewatch.domain.enums import AnnotationMode, ClosureMode, Status
 from storewatch.domain.instants import SECOND_US, instant_of
 from storewatch.engine.measures import Measures
+from storewatch.engine.sampling import MOMENTS, estimates
 from storewatch.stores.timeline import Availability, Poll, Step, Timeline
 
 StatusName = Literal["up", "down", "unknown", "planned"]
@@ -48,6 +50,17 @@ EXAMPLE_RANGE: Final[dict[str, Any]] = {
 }
 
 
+EXAMPLE_RATES: Final[dict[str, Any]] = {
+    "stores": 498,
+    "changes": 16_021,
+    "from": "2022-12-23T18:00:00Z",
+    "to": "2023-01-23T18:00:00Z",
+    "down_per_hour": 0.021,
+    "up_per_hour": 0.62,
+    "widening": 1.4,
+}
+
+
 def _example(members: dict[str, Any]) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [EXAMPLE_RANGE | members]})
 
@@ -71,6 +84,40 @@ class Figures(BaseModel):
     def of(cls, totals_us: Int64s, measures: Measures, row: int = 0) -> "Figures":
         """Return the figures of one row of totals, int64[N,4] by Status, and of their measures."""
         return cls(**_figures(totals_us, measures, row))
+
+
+class SampledFigures(Figures):
+    """Figures, and how sure they are. The further members are there with include=sampling only.
+
+    They are null where no time is known, and without rates of failure.
+    """
+
+    availability_expected: Annotated[
+        float | None, Field(description="The share of the known time that was probably up, given the polls.")
+    ] = None
+    availability_from: Annotated[float | None, Field(description="The lower limit of the 95 % interval.")] = None
+    availability_to: Annotated[float | None, Field(description="The upper limit of the 95 % interval.")] = None
+    unseen_outages_expected: Annotated[
+        float | None, Field(description="How many outages probably began and ended between two polls.")
+    ] = None
+    seen_outage_minutes: Annotated[
+        float | None, Field(description="The length of outages that these polls see 95 times of 100.")
+    ] = None
+
+
+class RatesModel(BaseModel):
+    """The rates of failure that intervals are computed from, per hour of business time, or why there are none."""
+
+    model_config = ConfigDict(validate_by_name=True, json_schema_extra={"examples": [EXAMPLE_RATES]})
+
+    stores: Annotated[int, Field(description="The stores that the rates are of: all that the key sees.")]
+    changes: Annotated[int, Field(description="How often their polls changed between active and inactive.")]
+    from_: Annotated[datetime, Field(alias="from")]
+    to: datetime
+    down_per_hour: float | None = None
+    up_per_hour: float | None = None
+    widening: float | None = None
+    missing: Annotated[str | None, Field(description="Why there are no rates.")] = None
 
 
 class StoreRange(BaseModel):
@@ -183,7 +230,7 @@ class LocalPeriod(BaseModel):
     to: datetime
 
 
-class AvailabilityRow(Figures, LocalPeriod):
+class AvailabilityRow(SampledFigures, LocalPeriod):
     """The figures of one local day or hour."""
 
 
@@ -201,23 +248,29 @@ class AvailabilityModel(StoreRange):
     )
 
     by: Step
-    total: Figures
+    total: SampledFigures
     rows: list[AvailabilityRow]
+    sampling: Annotated[
+        RatesModel | None,
+        Field(description="With include=sampling only. Null before the first poll of any store that the key sees."),
+    ] = None
 
     @classmethod
     def of(cls, found: Availability, by: Step, about: dict[str, Any]) -> "AvailabilityModel":
-        """Return availability as the API shows it. about: the members of StoreRange."""
+        """Return availability as the API shows it. about: the members of StoreRange, and `sampling` if asked for."""
+        sampled = _sampled(found) if "sampling" in about else [{}] * (len(found.starts) + 1)
         edges = [instant_of(edge_us) for edge_us in found.edges_us.tolist()]
         return cls(
             **about,
             by=by,
-            total=Figures.of(found.totals_us, found.measures),
+            total=SampledFigures(**_figures(found.totals_us, found.measures, 0), **sampled[0]),
             rows=[
                 AvailabilityRow(
                     local=start.date().isoformat() if by is Step.DAY else start.isoformat(timespec="minutes"),
                     from_=edges[number],
                     to=edges[number + 1],
                     **_figures(found.totals_us, found.measures, number + 1),
+                    **sampled[number + 1],
                 )
                 for number, start in enumerate(found.starts)
             ],
@@ -249,6 +302,14 @@ class Observation(BaseModel):
 def poll_status(*, active: bool) -> PollStatus:
     """Return the status of an observation as the API spells it."""
     return "active" if active else "inactive"
+
+
+def _sampled(found: Availability) -> list[dict[str, Any]]:
+    """Return the members of SampledFigures for the range and each of its parts."""
+    moments = np.zeros((len(found.starts) + 1, len(MOMENTS))) if found.moments is None else found.moments
+    columns = estimates(moments)
+    rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+    return [{name: None if isnan(value) else value for name, value in zip(columns, row, strict=True)} for row in rows]
 
 
 def _figures(totals_us: Int64s, measures: Measures, row: int) -> dict[str, Any]:

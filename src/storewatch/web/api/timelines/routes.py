@@ -1,15 +1,18 @@
 """One store over time: its timeline, its availability by day or hour, its observations."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from storewatch.catalog import StoreRows
 from storewatch.domain.instants import instant_us
 from storewatch.domain.policies import OBSERVED
 from storewatch.stores.observations import read_observations
+from storewatch.stores.states import Moment
 from storewatch.stores.timeline import (
     MAX_DAYS,
     MAX_HOURLY_DAYS,
+    HistoryQuery,
     Range,
     Step,
     choose_range,
@@ -25,7 +28,7 @@ from storewatch.web.api.timelines.history import (
     history_parameters,
     history_responses,
 )
-from storewatch.web.api.timelines.models import AvailabilityModel, Observation, TimelineModel, poll_status
+from storewatch.web.api.timelines.models import AvailabilityModel, Observation, RatesModel, TimelineModel, poll_status
 from storewatch.web.dependencies import Installed
 from storewatch.web.paging import DEFAULT_LIMIT, Cursor, Limit, Page, decode_cursor
 from storewatch.web.parameters import field, instant
@@ -69,11 +72,24 @@ def get_availability(
     installation: Installed,
     shared: _Parameters,
     by: Annotated[Step, Query(description="Local days or local hours of the store.")] = Step.DAY,
+    include: Annotated[
+        list[Literal["sampling"]], Query(description="sampling: the 95 % intervals that the polls leave.", max_length=1)
+    ] = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """Return the figures of a store in the range, and by local day or hour.
 
-    The range is at most 400 days by day, and 32 days by hour.
+    The range is at most 400 days by day, and 32 days by hour. With `include=sampling` the answer says how sure each
+    availability is. The rates of failure come from the polls of all stores that the key sees.
     """
+
+    def build(store: StoreRows, moment: Moment, query: HistoryQuery, about: dict[str, Any]) -> AvailabilityModel:
+        if not include:
+            return AvailabilityModel.of(store_availability(store, moment, query, by), by, about)
+        fleet = None if moment.as_of_us is None else installation.reports.read_rates(moment, query, caller.scope)
+        found = store_availability(store, moment, query, by, None if fleet is None else fleet.rates)
+        sampling = None if fleet is None else RatesModel.model_validate(fleet.as_json())
+        return AvailabilityModel.of(found, by, about | {"sampling": sampling})
+
     history = HistoryRequest(
         request=request,
         installation=installation,
@@ -81,14 +97,10 @@ def get_availability(
         store_id=store_id,
         shared=shared,
         name="availability",
-        parameters=(by.value,),
+        parameters=(by.value, *include),
         max_days=MAX_DAYS if by is Step.DAY else MAX_HOURLY_DAYS,
     )
-    return history.answer(
-        lambda store, moment, query, about: AvailabilityModel.of(
-            store_availability(store, moment, query, by), by, about
-        )
-    )
+    return history.answer(build)
 
 
 @router.get(
