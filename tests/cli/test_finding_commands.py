@@ -58,7 +58,8 @@ def test_outages_of_many_stores_that_begin_together_are_printed_first(home: Path
         for hour, status in enumerate(["active", "inactive", "active"])
     ]
     bring(home, "shops.csv", "store_id,status,timestamp_utc", *polls)
-    bring(home, "brands.csv", "store_id,name,brand", *(f"{store},,acme" for store in stores))
+    rows = (f"{store},,acme,{('ann', 'bo')[number % 2]}" for number, store in enumerate(stores))
+    bring(home, "brands.csv", "store_id,name,brand,owner", *rows)
     lines = printed(home, "outages", "--label", "brand=acme")
     assert lines[1] == (
         "The feed was silent from 2023-01-16 18:00 to 2023-01-23 12:29 UTC (100 % of stores unpolled): outages in that "
@@ -68,7 +69,7 @@ def test_outages_of_many_stores_that_begin_together_are_printed_first(home: Path
     del lines[1:3]
     assert lines[1].startswith(
         "Together: 60 of the 60 stores with brand=acme went down between 2023-01-23 13:00 and 2023-01-23 13:59 UTC, "
-        "the last until 2023-01-23 14:59; 60 h of down time in all."
+        "the last until 2023-01-23 14:59; 60 h of down time in all. Stores of owner=ann, owner=bo were among them."
     )
     assert len(lines) == 1 + 1 + 1 + 50 + 1 + 1
     assert lines[-2] == "... and 10 shorter ones; --format json, ndjson or wide_csv lists all."

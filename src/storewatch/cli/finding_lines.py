@@ -19,7 +19,7 @@ from storewatch.domain.clock_words import duration_words
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.errors import InvalidParameterError
 from storewatch.domain.instants import MINUTE_US, SECOND_US, instant_of
-from storewatch.domain.plurals import counted
+from storewatch.domain.plurals import counted, first_ids
 from storewatch.installation import compute_report
 from storewatch.reports.compute.content import Content
 from storewatch.reports.exports.wording import doctor_rule
@@ -73,7 +73,7 @@ def _print_outages(content: "Content") -> Iterator[str]:
         yield _heading(content, window)
         of_window = pl.col("window") == window["window"]
         yield from _silences(window, spots.filter(of_window))
-        yield from map(_event, events.filter(of_window).iter_rows(named=True))
+        yield from _together(events.filter(of_window))
         yield from _longest(found.filter(of_window))
         yield _totals(window)
 
@@ -100,12 +100,34 @@ def _silences(window: Mapping[str, Any], spots: "pl.DataFrame") -> Iterator[str]
         yield f"... and {counted(spots.height - MOST_SILENCES, 'shorter silence')}; see blind_seconds of each outage."
 
 
-def _event(event: Mapping[str, Any]) -> str:
-    return (
-        f"Together: {event['stores']:,} of the {event['label_stores']:,} stores with {event['label']}={event['value']} "
-        f"went down between {_utc(event['first_start_at'])} and {_utc(event['last_start_at'])} UTC, the last until "
-        f"{_utc(event['end_at'])}; {duration_words(event['down_us'])} of down time in all."
+def _together(events: pl.DataFrame) -> Iterator[str]:
+    """List mass outages, each once: under the label that fits best, with the other labels named."""
+    # Neither a label of nearly all stores nor one of a few stores fits best.
+    fit = events["stores"] ** 2 / events["label_stores"]
+    most_first = events.sort(fit, descending=True, maintain_order=True)
+    listed: list[tuple[dict[str, Any], list[str]]] = []
+    for event in most_first.iter_rows(named=True):
+        same = next((labels for first, labels in listed if _is_same(event, first)), None)
+        if same is None:
+            listed.append((event, []))
+        else:
+            same.append(f"{event['label']}={event['value']}")
+    for event, labels in sorted(listed, key=lambda each: each[0]["first_start_at"]):
+        others = f" Stores of {first_ids(labels)} were among them." if labels else ""
+        yield (
+            f"Together: {event['stores']:,} of the {event['label_stores']:,} stores with "
+            f"{event['label']}={event['value']} went down between {_utc(event['first_start_at'])} and "
+            f"{_utc(event['last_start_at'])} UTC, the last until {_utc(event['end_at'])}; "
+            f"{duration_words(event['down_us'])} of down time in all.{others}"
+        )
+
+
+def _is_same(event: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether at least half of the stores of an event went down in the other one, while it began."""
+    begins_in_it = (
+        event["first_start_at"] <= other["last_start_at"] and other["first_start_at"] <= event["last_start_at"]
     )
+    return begins_in_it and 2 * len({*event["store_ids"]} & {*other["store_ids"]}) >= len(event["store_ids"])
 
 
 def _longest(found: "pl.DataFrame") -> Iterator[str]:
