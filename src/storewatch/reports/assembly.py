@@ -49,7 +49,7 @@ from storewatch.reports.compute.store_hours import store_hours
 from storewatch.reports.compute.totals import TotalsCollector, WindowTotals
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.sections import section_collectors
-from storewatch.reports.sections.sampling import with_verdicts
+from storewatch.reports.sections.sampling import SamplingCollector, with_verdicts
 from storewatch.stores.data_clock import ClockWarning, check_clock
 from storewatch.stores.gaps import InputGaps, find_gaps
 
@@ -160,11 +160,11 @@ def _input_gaps(context: ReportContext, catalog: Catalog, *, chooses: bool) -> I
 
 
 def _bucket_and_section_collectors(context: ReportContext, catalog: Catalog) -> list[SectionCollector]:
-    by = context.request.trend_by
-    buckets: list[SectionCollector] = []
-    if by is not None:
-        buckets = [BucketCollector.of(context, by, label_values(context, catalog, NAME))]
-    return buckets + section_collectors(context, catalog)
+    by, sections = context.request.trend_by, section_collectors(context, catalog)
+    if by is None:
+        return sections
+    fleet = next((each.fleet for each in sections if isinstance(each, SamplingCollector)), None)
+    return [BucketCollector.of(context, by, label_values(context, catalog, NAME), fleet), *sections]
 
 
 def _kept_totals(totals: WindowTotals, kept: npt.NDArray[np.bool_]) -> WindowTotals:

@@ -274,8 +274,8 @@ def _content(request: ReportRequest, ids: list[str], buckets: list[tuple[int, in
         ),
         ReportTable.STORES: (_STORES, _stores(ids)),
         ReportTable.GROUPS: (content.GROUPS, _spread([brand for brand in brands if brand[1]])),
-        ReportTable.BUCKETS: (content.BUCKETS, _buckets(ids, buckets)),
-        ReportTable.TREND: (content.TREND, _trend(ids, buckets)),
+        ReportTable.BUCKETS: (pl.Schema({**content.BUCKETS, **content.SAMPLING}), _buckets(ids, buckets)),
+        ReportTable.TREND: (pl.Schema({**content.TREND, **content.SAMPLING}), _trend(ids, buckets)),
         ReportTable.OUTAGES: (content.OUTAGES, outages),
         ReportTable.MASS_OUTAGES: (content.MASS_OUTAGES, _mass_outages() if len(ids) > 1 else []),
         ReportTable.PATTERN: (content.PATTERN, _pattern(ids)),
@@ -422,6 +422,10 @@ def _stores(ids: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
+def _with_interval(row: dict[str, Any]) -> dict[str, Any]:
+    return row | _interval(row["availability"])
+
+
 def _interval(availability: Any) -> dict[str, Any]:
     """Return the columns of SAMPLING around an availability."""
     if availability is None:
@@ -478,7 +482,7 @@ def _buckets(ids: list[str], buckets: list[tuple[int, int]]) -> list[dict[str, A
             "bucket": FIRST_DAY + timedelta(microseconds=from_us),
         }
         | {"from_at": _instant(from_us, STORES[store_id][1]), "to_at": _instant(to_us, STORES[store_id][1])}
-        | figures(totals_of(store_id, from_us, to_us))
+        | _with_interval(figures(totals_of(store_id, from_us, to_us)))
         for store_id in ids
         for window, from_us, to_us in _split(buckets)
     ]
@@ -492,7 +496,7 @@ def _trend(ids: list[str], buckets: list[tuple[int, int]]) -> list[dict[str, Any
             "partial": from_us == PARTIAL_US,
             "stores": len(ids),
         }
-        | figures(_sum(totals_of(store_id, from_us, to_us) for store_id in ids))
+        | _with_interval(figures(_sum(totals_of(store_id, from_us, to_us) for store_id in ids)))
         for window, from_us, to_us in _split(buckets)
     ]
 

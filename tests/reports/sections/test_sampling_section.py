@@ -17,6 +17,7 @@ from section_scene import report_on, rows_of
 from support.scene import settings_in
 
 from storewatch.domain.enums import ReportTable
+from storewatch.domain.instants import instant_us
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.engine.sampling import WITHIN_95
 from storewatch.ingest import ImportOptions, find_files, import_files, simulate
@@ -94,6 +95,48 @@ def test_summary_and_groups_add_up_means_and_variances(tmp_path: Path) -> None:
     assert [group for group, *_ in groups] == ["a", "b"]
     assert np.mean([expected for _, expected, *_ in groups]) == pytest.approx(of_all[0])
     assert sum(unseen for *_, unseen in groups) == pytest.approx(of_all[3])
+
+
+def test_days_have_the_intervals_of_the_twin_and_their_trend_adds_them_up(tmp_path: Path) -> None:
+    content = report(tmp_path, FLEET, by="day", policy="observed")
+    rates = content.facts["sampling"]["down_per_hour"], content.facts["sampling"]["up_per_hour"]
+    days = content.tables[ReportTable.BUCKETS].read()
+    assert days.height == 12 * 7
+    moments = []
+    for row in days.iter_rows(named=True):
+        span_us = instant_us(row["from_at"]), instant_us(row["to_at"])
+        known_h, mean_h, variance = naive_sampling.moments(
+            FLEET[row["store_id"]], (), span_us, as_of_us=utc(AS_OF), max_gap_us=3 * HOUR_US, rates=rates
+        )
+        half = WITHIN_95 * variance**0.5
+        assert row["availability_expected"] == pytest.approx(mean_h / known_h, abs=1e-5)
+        assert row["availability_from"] == pytest.approx(max(mean_h - half, 0) / known_h, abs=1e-4)
+        assert row["availability_to"] == pytest.approx(min(mean_h + half, known_h) / known_h, abs=1e-4)
+        moments.append((row["bucket"], known_h, mean_h, variance))
+    trend = content.tables[ReportTable.TREND].read()
+    assert trend.height == 7
+    for row in trend.iter_rows(named=True):
+        known_h, mean_h, variance = np.array([rest for bucket, *rest in moments if bucket == row["bucket"]]).sum(axis=0)
+        half = WITHIN_95 * (variance * content.facts["sampling"]["widening"]) ** 0.5
+        assert row["availability_expected"] == pytest.approx(mean_h / known_h, abs=1e-5)
+        limits = (mean_h - half) / known_h, min((mean_h + half) / known_h, 1)
+        assert (row["availability_from"], row["availability_to"]) == pytest.approx(limits, abs=1e-4)
+    unseen = days["unseen_outages_expected"].sum()
+    assert trend["unseen_outages_expected"].sum() == pytest.approx(unseen)
+    [of_week] = rows_of(content, ReportTable.SUMMARY, "unseen_outages_expected")
+    assert unseen == pytest.approx(of_week[0], rel=0.01)  # those that are cut by midnight are shared out
+
+
+def test_days_have_no_intervals_without_rates(tmp_path: Path) -> None:
+    content = report(tmp_path, {"a": store(1)}, by="day")
+    assert set(rows_of(content, ReportTable.BUCKETS, *SAMPLING)) == {(None,) * 5}
+    assert set(rows_of(content, ReportTable.TREND, *SAMPLING)) == {(None,) * 5}
+
+
+def test_days_have_no_columns_of_intervals_unless_asked_for(tmp_path: Path) -> None:
+    content = report(tmp_path, FLEET, by="day", include=[])
+    for table in (ReportTable.BUCKETS, ReportTable.TREND):
+        assert SAMPLING.keys().isdisjoint(content.tables[table].schema)
 
 
 def test_rates_of_groups_add_up_to_those_of_all(tmp_path: Path) -> None:

@@ -156,12 +156,9 @@ def report_shards(context: ReportContext, collectors: Sequence[Collector[Any]], 
 
 def computed_range(context: ReportContext, collectors: Sequence[Collector[Any]]) -> tuple[int, int]:
     """Return the range `[from, to)` that these collectors compute, in microseconds."""
-    windows = context.windows
-    bounds_us = [windows.spans_us, windows.before_us] if context.request.compare_before else [windows.spans_us]
+    spans_us = context.compared_spans_us
     around_us = max(each.lookaround_us for each in collectors)
-    return min(int(each.min()) for each in bounds_us) - around_us, max(
-        int(each.max()) for each in bounds_us
-    ) + around_us
+    return int(spans_us.min()) - around_us, int(spans_us.max()) + around_us
 
 
 def _size_of(values: Any) -> int:

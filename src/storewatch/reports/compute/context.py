@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from storewatch.catalog import Catalog
+from storewatch.domain.columns import Int64s
 from storewatch.reports.compute.shards import ReportInputs
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.request.windows import Windows, resolve_windows
@@ -39,6 +41,14 @@ class ReportContext:
     @property
     def store_ids(self) -> pl.Series:
         return self.inputs.store_list.store_ids
+
+    @property
+    def compared_spans_us(self) -> Int64s:
+        """The windows of each zone, and after them the periods before where they are compared: int64[Z,W or 2 W,2]."""
+        windows = self.windows
+        if not self.request.compare_before:
+            return windows.spans_us
+        return np.concatenate([windows.spans_us, windows.before_us], axis=1)
 
 
 def label_values(context: ReportContext, catalog: Catalog, label: str) -> pl.Series:

@@ -1,7 +1,7 @@
 """The rates at which stores go down and come back, estimated from the polls of the last 31 days."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,7 @@ from storewatch.reports.compute.content import RATES
 from storewatch.reports.compute.shards import SHARD_ROWS, ReportInputs, Shards
 from storewatch.stores.evidence import StoreList
 
-UNGROUPED = "(none)"
+UNGROUPED: Final = "(none)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,10 @@ class FleetRates:
             "up_per_hour": self.rates.up,
             "widening": self.rates.widening,
         }
+
+    def widening(self, stores: int) -> float:
+        """Return by how much the variance of so many stores together exceeds that of independent stores."""
+        return self.rates.widening if self.rates is not None and stores > 1 else 1.0
 
     @property
     def missing(self) -> str | None:

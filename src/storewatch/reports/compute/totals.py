@@ -36,10 +36,7 @@ class TotalsCollector:
 
     @classmethod
     def of(cls, context: ReportContext) -> "TotalsCollector":
-        windows = context.windows
-        compared = context.request.compare_before
-        spans_us = np.concatenate([windows.spans_us, windows.before_us], 1) if compared else windows.spans_us
-        return cls(stores=context.stores, windows=len(windows.names), spans_us=spans_us)
+        return cls(stores=context.stores, windows=len(context.windows.names), spans_us=context.compared_spans_us)
 
     def collect(self, shard: Shard) -> Part[Int64s]:
         totals_us = totals(shard.engine_inputs, self.spans_us, shard.zone_of)

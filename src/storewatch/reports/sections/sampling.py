@@ -10,18 +10,17 @@ import polars as pl
 from storewatch.catalog import Catalog
 from storewatch.domain.columns import Float64s, Int64s
 from storewatch.domain.enums import ReportTable, Verdict
-from storewatch.engine.sampling import MOMENTS, WITHIN_95, estimates, gap_for, half_width, share_seen, window_moments
+from storewatch.engine.sampling import MOMENTS, WITHIN_95, gap_for, half_width, share_seen, window_moments
 from storewatch.reports.compute.collectors import Part, SectionResult
-from storewatch.reports.compute.content import RATES, SAMPLING, ContentTable
+from storewatch.reports.compute.content import RATES, ContentTable
 from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.grouping import groups_of
+from storewatch.reports.compute.intervals import KNOWN, MEAN, VARIANCE, addable, interval_columns, of_sums
 from storewatch.reports.compute.rates import FleetRates, estimate_rates
 from storewatch.reports.compute.shards import Shard
 
 # Distances between polls to compare.
 POLLING_MINUTES: Final = (1, 2, 5, 10, 15, 30, 60, 120)
-
-_KNOWN, _MEAN, _VARIANCE, _, _SEEN = range(len(MOMENTS))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,12 +40,10 @@ class SamplingCollector:
 
     @classmethod
     def of(cls, context: ReportContext, catalog: Catalog) -> "SamplingCollector":
-        windows = context.windows
-        compared = context.request.compare_before
         return cls(
             stores=context.stores,
-            windows=len(windows.names),
-            spans_us=np.concatenate([windows.spans_us, windows.before_us], 1) if compared else windows.spans_us,
+            windows=len(context.windows.names),
+            spans_us=context.compared_spans_us,
             fleet=estimate_rates(
                 context.inputs, catalog, None if context.request.group_by is None else groups_of(context, catalog)
             ),
@@ -76,7 +73,7 @@ class SamplingCollector:
 
     def _polling(self, moments: Float64s) -> dict[str, Any]:
         """Return what other distances between polls would leave of the interval of a typical store's first window."""
-        hours = moments[:, 0, _KNOWN]
+        hours = moments[:, 0, KNOWN]
         rates = self.fleet.rates
         if rates is None or not (hours > 0).any():
             return {}
@@ -95,20 +92,13 @@ class SamplingCollector:
         }
 
     def _of_stores(self, moments: Float64s) -> pl.DataFrame:
-        """Return the columns of stores together: means and variances add, widened as far as stores fail together."""
-        sums = moments.sum(axis=0)
-        rates = self.fleet.rates
-        if rates is not None and len(moments) > 1:
-            sums[:, _VARIANCE] *= rates.widening
-        known = moments[..., _KNOWN].sum(axis=0)
-        weighted = (moments[..., _SEEN] * moments[..., _KNOWN]).sum(axis=0)
-        sums[:, _SEEN] = np.divide(weighted, known, out=np.zeros(len(sums)), where=known > 0)
-        return self._columns(sums[None])
+        """Return the columns of stores together."""
+        return self._columns(of_sums(addable(moments).sum(axis=0), self.fleet.widening(len(moments)))[None])
 
     def _columns(self, moments: Float64s) -> pl.DataFrame:
         """Return moments float64[N,W or 2 W,5] as N x W rows of SAMPLING; with 2 W, the change is judged too."""
         now = moments[:, : self.windows].reshape(-1, len(MOMENTS))
-        columns = pl.DataFrame(estimates(now), schema=SAMPLING, nan_to_null=True)
+        columns = interval_columns(now)
         if self.spans_us.shape[1] == self.windows:
             return columns
         before = moments[:, self.windows :].reshape(-1, len(MOMENTS))
@@ -140,11 +130,11 @@ def with_verdicts(columns: pl.DataFrame) -> pl.DataFrame:
 
 def _is_certain(now: Float64s, before: Float64s) -> pl.Series:
     """Return whether two availabilities differ by more than their intervals explain; null where one has none."""
-    known = np.where((now[:, _KNOWN] > 0) & (before[:, _KNOWN] > 0), 1.0, np.nan)
+    is_known = (now[:, KNOWN] > 0) & (before[:, KNOWN] > 0)
     shares, errors = [], []
     for each in (now, before):
-        hours = np.where(each[:, _KNOWN] > 0, each[:, _KNOWN], 1.0)
-        shares.append(each[:, _MEAN] / hours)
-        errors.append(each[:, _VARIANCE] / hours**2)
-    certain = np.abs(shares[0] - shares[1]) > WITHIN_95 * np.sqrt(errors[0] + errors[1])
-    return pl.Series("availability_change_certain", certain).set(pl.Series(np.isnan(known)), None)
+        hours = np.where(is_known, each[:, KNOWN], 1.0)
+        shares.append(each[:, MEAN] / hours)
+        errors.append(each[:, VARIANCE] / hours**2)
+    is_certain = np.abs(shares[0] - shares[1]) > WITHIN_95 * np.sqrt(errors[0] + errors[1])
+    return pl.Series("availability_change_certain", is_certain).set(pl.Series(~is_known), None)
