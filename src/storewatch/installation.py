@@ -148,12 +148,19 @@ class Installation:
 
 
 @contextmanager
-def open_installation(settings: Settings, *, read_only: bool = False) -> Iterator[Installation]:
-    """Open the catalog and the lake of an installation, creating and migrating them where needed.
+def open_installation(settings: Settings, *, read_only: bool = False, creates: bool = True) -> Iterator[Installation]:
+    """Open the catalog and the lake of an installation, and migrate them where needed.
 
     read_only: refuse every change after that with a ReadOnlyError. Reading still registers the stores of the lake.
-    Raises InvalidInputError where the home folder, the database or the lake cannot be used.
+    creates: create the installation if there is none.
+    Raises InvalidInputError where the home folder, the database or the lake cannot be used, or does not exist.
     """
+    # With a database outside the home folder, the database shows whether there is an installation.
+    if not creates and settings.has_database_in_home and not settings.home.exists():
+        raise InvalidInputError(
+            f"There is no installation in {settings.home}: the folder does not exist. Name the folder of the data with "
+            "--home or STOREWATCH_HOME; `storewatch import` and `storewatch serve` create it."
+        )
     create_private_files()
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
@@ -229,7 +236,7 @@ def run_worker(
         signal.signal(number, lambda *_: stopping.set())
     if metrics_address is not None:
         serve_metrics(*metrics_address)
-    with open_installation(settings) as installation:
+    with open_installation(settings, creates=False) as installation:
         prepare_engine()
         worker = create_worker(installation)
         log_start(settings, "worker", metrics_address=metrics_address)

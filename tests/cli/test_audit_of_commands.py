@@ -75,6 +75,7 @@ READING: Final[list[Command]] = [
     ("special-hours list", ()),
     ("retention", ("--observations", "1", "--dry-run")),
     ("imports list", ()),
+    ("jobs list", ()),
     ("imports show", ("4",)),
     ("observations list", ("--store-id", "cafe")),
     ("stores list", ()),

@@ -29,6 +29,7 @@ GROUPS = (
     "mapping",
     "closure",
     "annotation",
+    "jobs",
     "imports",
     "observations",
     "special-hours",
@@ -68,8 +69,17 @@ def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        *(("status",), ("report",), ("outages",), ("doctor",), ("optimize",), ("verify", "7c0f7e06"), ("rejects", "1")),
-        *((group, "list") for group in ("key", "schedule", "definition", "closure", "annotation")),
+        *(
+            ("worker",),
+            ("status",),
+            ("report",),
+            ("outages",),
+            ("doctor",),
+            ("optimize",),
+            ("verify", "7c0f7e06"),
+            ("rejects", "1"),
+        ),
+        *((group, "list") for group in ("key", "schedule", "definition", "closure", "annotation", "jobs")),
         ("annotation", "delete", "1"),
     ],
     ids=" ".join,

@@ -72,3 +72,15 @@ def test_retention_prints_what_it_would_remove_and_then_removes_it(home: Path) -
     nothing = "0 observations, 0 reports, 0 rejected rows and 0 files of the lake removed\n"
     assert storewatch(home, *wanted).stdout == nothing
     assert storewatch(home, "retention").stdout == nothing
+
+
+def test_jobs_are_listed_newest_first_by_kind_and_state(home: Path) -> None:
+    with open_installation(settings_in(home.parent)) as app:
+        report = app.jobs.accept(JobKind.REPORT, {})
+        optimize = app.jobs.accept(JobKind.OPTIMIZE, {})
+        app.jobs.cancel(optimize)
+    header, *lines = storewatch(home, "jobs", "list").stdout.splitlines()
+    assert header.split() == ["job", "kind", "created", "ended", "state"]
+    assert [(line.split()[0], line.split()[-1]) for line in lines] == [(optimize, "cancelled"), (report, "queued")]
+    for options, job in ((("--kind", "report"), report), (("--state", "cancelled"), optimize)):
+        assert [line.split()[0] for line in storewatch(home, "jobs", "list", *options).stdout.splitlines()[1:]] == [job]

@@ -32,6 +32,10 @@ def test_list_shows_state_last_poll_and_zone(labelled_home: Path) -> None:
     ]
 
 
+def test_list_without_any_store_prints_that(labelled_home: Path) -> None:
+    assert printed(labelled_home, "stores", "list", "--prefix", "nobody") == ["No store fits."]
+
+
 def test_store_that_is_out_of_business_is_listed_if_wanted(labelled_home: Path) -> None:
     printed(labelled_home, "stores", "set", "cafe", "--closed-on", "2023-01-10")
     assert len(printed(labelled_home, "stores", "list")) == 3

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from storewatch.access.audit import from_command_line
 from storewatch.catalog import Catalog
-from storewatch.domain.errors import InvalidInputError
 from storewatch.installation import Installation, open_installation
 from storewatch.settings import Settings
 
@@ -78,13 +77,7 @@ def changing(
 @contextmanager
 def _opened(home: Path | None, *, read_only: bool, creates: bool = False) -> Iterator[Installation]:
     settings = Settings.from_environment(home)
-    # With a database outside the home folder, the database shows whether there is an installation.
-    if not creates and settings.has_database_in_home and not settings.home.exists():
-        raise InvalidInputError(
-            f"There is no installation in {settings.home}: the folder does not exist. Name the folder of the data with "
-            "--home or STOREWATCH_HOME; `storewatch import` and `storewatch serve` create it."
-        )
-    with open_installation(settings, read_only=read_only) as installation:
+    with open_installation(settings, read_only=read_only, creates=creates) as installation:
         yield installation
 
 

@@ -1,65 +1,49 @@
-"""The command that applies retention limits; services run the same work in the background."""
+"""The command that lists background jobs: reports, imports and maintenance."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
+from storewatch.catalog import Job
 from storewatch.cli.home import Home
-from storewatch.cli.installations import changing, reading
-from storewatch.domain.plurals import counted
-from storewatch.jobs.kinds.retention import RetentionLimits, apply_retention, preview_retention
+from storewatch.cli.installations import reading
+from storewatch.cli.tables import aligned
+from storewatch.cli.usage import MOST_LISTED
+from storewatch.domain.enums import JobKind, JobState
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = typer.Typer(
+    help="List the reports, imports and maintenance that run in the background.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
-@commands.command("retention")
-def retention(
-    observations: Annotated[
-        int | None, typer.Option(min=1, max=36_500, help="Delete observations older than this.", metavar="DAYS")
-    ] = None,
-    reports: Annotated[
-        int | None, typer.Option(min=1, max=36_500, help="Delete reports that ended before this.", metavar="DAYS")
-    ] = None,
-    lake_versions: Annotated[
-        int | None, typer.Option(min=1, max=36_500, help="Delete versions of the lake older than this.", metavar="DAYS")
-    ] = None,
-    rejects: Annotated[
-        int | None,
-        typer.Option(min=1, max=36_500, help="Delete the rows that imports before this rejected.", metavar="DAYS"),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted, and change nothing.")] = False,
+@commands.command("list")
+def list_(
+    kind: Annotated[JobKind | None, typer.Option(help="Only jobs of this kind.")] = None,
+    state: Annotated[list[JobState] | None, typer.Option(help="Only jobs in this state (repeatable).")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="List at most this many jobs.")] = 100,
     home: Home = None,
 ) -> None:
-    """Delete data older than a number of days. Without options nothing is deleted.
+    """List jobs, the newest first; times are UTC. The id of a report is what `storewatch verify` takes.
 
-    Deleted observations can still be read in older versions of the lake, until those are deleted too.
-
-    Example: storewatch retention --observations 400 --reports 90 --dry-run
+    Example: storewatch jobs list --kind report --state failed
     """
-    limits = RetentionLimits(
-        observations_days=observations,
-        reports_days=reports,
-        lake_versions_days=lake_versions,
-        rejects_days=rejects,
-    )
-    now = datetime.now(UTC)
-    if dry_run:
-        with reading(home) as installation:
-            found = preview_retention(limits, catalog=installation.catalog, lake=installation.lake, now=now)
-    else:
-        with changing(home, "retention.apply", "lake") as (installation, audit):
-            found = apply_retention(
-                limits,
-                catalog=installation.catalog,
-                lake=installation.lake,
-                reports=installation.reports,
-                now=now,
-                check=lambda: None,
-            )
-            audit.done(str(installation.lake.snapshot().version))
-    verb = "would be removed" if dry_run else "removed"
-    typer.echo(
-        f"{counted(found.observations, 'observation')}, {counted(found.reports, 'report')}, "
-        f"{counted(found.rejects, 'rejected row')} and {counted(found.lake_files, 'file')} of the lake {verb}"
-    )
+    with reading(home) as installation:
+        found = installation.catalog.jobs.list_(kind=kind, states=state or (), limit=limit)
+    for line in aligned(("job", "kind", "created", "ended", "state"), [_row(job) for job in found]):
+        typer.echo(line)
+
+
+def _row(job: Job) -> tuple[str, ...]:
+    state = f"{job.state} {job.progress:.0%}" if job.state is JobState.RUNNING else str(job.state)
+    return job.job_id, job.kind, _time(job.created_at), _time(job.finished_at), f"{state}{_reason(job)}"
+
+
+def _reason(job: Job) -> str:
+    return "" if job.error is None else f": {job.error}"
+
+
+def _time(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"

@@ -58,6 +58,9 @@ def list_stores(
         found = installation.stores.page(
             where, state=state, order=sort, out_of_business=out_of_business, limit=limit
         ).stores
+    if not found:
+        typer.echo("No store fits.")
+        return
     header = ("store", "state", "last poll", "time zone", "name")
     for line in aligned(header, [_row(store) for store in found[:limit]]):
         typer.echo(line)

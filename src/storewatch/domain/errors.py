@@ -40,7 +40,9 @@ class UnknownReportError(NotFoundError):
     """No report has this id."""
 
     def __init__(self, report_id: str) -> None:
-        super().__init__(f"There is no report with the id {report_id[:40]!r}. GET /v1/reports lists them.")
+        super().__init__(
+            f"There is no report with the id {report_id[:40]!r}. `storewatch jobs list` and GET /v1/reports list them."
+        )
 
 
 class ReportNotReadyError(ConflictError):

@@ -77,7 +77,7 @@ def test_unknown_id_is_a_problem(client: TestClient) -> None:
         "type": "urn:storewatch:problem:unknown-report",
         "title": "Not Found",
         "status": 404,
-        "detail": "There is no report with the id 'nope'. GET /v1/reports lists them.",
+        "detail": "There is no report with the id 'nope'. `storewatch jobs list` and GET /v1/reports list them.",
     }
 
 
