@@ -89,6 +89,9 @@ def test_timeline_shows_spans_and_figures(labelled_home: Path) -> None:
     assert printed(labelled_home, "stores", "timeline", "ghost", *day)[-1] == (
         "0 polls; unknown 23 h; availability unknown, coverage 0.00 %"
     )
+    assert printed(labelled_home, "stores", "timeline", "cafe", *day, "--include", "sampling")[-1] == (
+        "No interval: Polls changed between active and inactive 2 times in 31 days; rates need 200 changes."
+    )
     night = ("--from", "2023-01-23T05:00:00Z", "--to", "2023-01-23T06:00:00Z")
     assert printed(labelled_home, "stores", "timeline", "cafe", *night) == [
         "from  to  status  length",

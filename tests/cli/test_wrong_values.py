@@ -171,6 +171,7 @@ MESSAGES: Final[dict[str | tuple[str, str], str]] = {
     "--source": "--source: No poll has a source; leave out the sources.",
     ("stores timeline", "--policy"): "--policy: 'n/ons=e' is not one of 'fill', 'observed'.",
     ("stores timeline", "--closures"): "--closures: 'n/ons=e' is not one of 'honour', 'ignore', 'exclude'.",
+    ("stores timeline", "--include"): "--include: 'n/ons=e' is not one of 'sampling'.",
     ("stores timeline", "--annotations"): "--annotations: 'n/ons=e' is not one of 'apply', 'ignore'.",
     ("stores set", "--label"): "--label: 'n/ons' cannot be the name of a label: write 1 to 64 of a-z, 0-9, _ . and -",
     "--opened-on": f"--opened-on: {OTHER_DATE}",

@@ -1,6 +1,7 @@
 """Commands that show stores: lists, one store, and one store over time."""
 
-from typing import Annotated, Final
+from math import isnan
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -12,12 +13,14 @@ from storewatch.cli.tables import aligned, percent
 from storewatch.cli.usage import MOST_LISTED
 from storewatch.cli.values import naming, read_instant, read_label, read_zone
 from storewatch.domain.clock_words import WEEKDAYS_SHORT, clock_words, duration_words
+from storewatch.domain.columns import Float64s
 from storewatch.domain.enums import AnnotationMode, ClosureMode, PolicyName, StoreOrder, StoreState
 from storewatch.domain.instants import format_instant, instant_of
 from storewatch.domain.plurals import counted
 from storewatch.domain.policies import choose_policy
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.engine.opening.weekly import weekly_rows
+from storewatch.engine.sampling import estimates
 from storewatch.stores.current import StoreNow, describe
 from storewatch.stores.poll_texts import requested_sources
 from storewatch.stores.sources import check_sources
@@ -118,11 +121,14 @@ def show_timeline(
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="Accept sources that no poll has yet.")
     ] = False,
+    include: Annotated[Literal["sampling"] | None, typer.Option(help="sampling: how sure the availability is.")] = None,
     home: Home = None,
 ) -> None:
     """Show when a store was up, down or unknown in its business hours, and the figures of the range.
 
+    \b
     Example: storewatch stores timeline cafe --from 2023-01-23T00:00:00Z --to 2023-01-24T00:00:00Z
+    Example: storewatch stores timeline cafe --include sampling
     """
     begin, end = (None if text is None else read_instant(text, name) for text, name in ((from_, "from"), (to, "to")))
     with naming("max_gap"):
@@ -142,7 +148,13 @@ def show_timeline(
             annotations=annotations,
             sources=sources,
         )
-        _print_timeline(store_timeline(rows, moment, query))
+        fleet = installation.reports.read_rates(moment, query) if include and moment.as_of_us is not None else None
+        timeline = store_timeline(rows, moment, query, None if fleet is None else fleet.rates)
+        _print_timeline(timeline)
+        if timeline.moments is not None:
+            typer.echo(_interval_words(timeline.moments))
+        elif fleet is not None:
+            typer.echo(f"No interval: {fleet.missing}")
 
 
 def _print_timeline(timeline: "Timeline") -> None:
@@ -160,14 +172,27 @@ def _print_timeline(timeline: "Timeline") -> None:
     down_us, up_us, unknown_us, planned_us = map(int, timeline.totals_us[0])
     parts = {"up": up_us, "down": down_us, "unknown": unknown_us, "planned": planned_us}
     words = ", ".join(f"{name} {duration_words(length_us)}" for name, length_us in parts.items() if length_us)
-    availability, coverage = (
-        None if ratio != ratio else float(ratio)  # noqa: PLR0124 - not a number: nothing to divide by
-        for ratio in (timeline.measures.availability[0], timeline.measures.coverage[0])
-    )
+    availability, coverage = _percent(timeline.measures.availability), _percent(timeline.measures.coverage)
     typer.echo(
         f"{counted(len(timeline.polls), 'poll')}; {words or 'no business time'}; "
-        f"availability {percent(availability)}, coverage {percent(coverage)}"
+        f"availability {availability}, coverage {coverage}"
     )
+
+
+def _interval_words(moments: Float64s) -> str:
+    found = estimates(moments)
+    expected, least, most = (
+        _percent(found[name]) for name in ("availability_expected", "availability_from", "availability_to")
+    )
+    unseen = found["unseen_outages_expected"][0]
+    if isnan(unseen):
+        return "No interval: no time is known."
+    return f"expected availability {expected}, 95 % sure: {least} to {most}; {unseen:.2f} outages that no poll saw"
+
+
+def _percent(ratios: Float64s) -> str:
+    """Return the first ratio in words; NaN where there is nothing to divide by."""
+    return percent(None if isnan(ratios[0]) else float(ratios[0]))
 
 
 def _row(store: "StoreNow") -> tuple[str, ...]:

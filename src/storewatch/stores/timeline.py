@@ -93,7 +93,8 @@ class Span:
 class Timeline:
     """The sessions, spans, polls and figures of a store in a range.
 
-    sessions: (open, close), cut to the range; totals_us: int64[1,4], last axis by Status.
+    sessions: (open, close), cut to the range; totals_us: int64[1,4], last axis by Status. moments: float64[1,5], last
+    axis by engine.sampling.MOMENTS; None without rates.
     """
 
     range: Range
@@ -102,6 +103,7 @@ class Timeline:
     polls: list[Poll]
     totals_us: Int64s
     measures: Measures
+    moments: Float64s | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,8 +151,10 @@ def choose_range(
     return Range(from_us=from_us, to_us=to_us)
 
 
-def store_timeline(store: StoreRows, moment: Moment, query: HistoryQuery) -> Timeline:
-    """Return the sessions, spans, polls and figures of the one store of `store`."""
+def store_timeline(
+    store: StoreRows, moment: Moment, query: HistoryQuery, rates: FailureRates | None = None
+) -> Timeline:
+    """Return the sessions, spans, polls and figures of the one store of `store`. rates: as in `store_availability`."""
     inputs = read_engine_inputs(store, moment, query)
     found = spans(inputs, query.range.from_us, query.range.to_us)
     totals_us = range_totals(inputs, query.range)
@@ -166,6 +170,7 @@ def store_timeline(store: StoreRows, moment: Moment, query: HistoryQuery) -> Tim
         polls=_polls(inputs.evidence, inputs.sessions, query.range, _details(store, moment.snapshot, query.range)),
         totals_us=totals_us,
         measures=measure(totals_us),
+        moments=_moments(inputs, [(query.range.from_us, query.range.to_us)], rates),
     )
 
 
@@ -183,14 +188,13 @@ def store_availability(
     starts, edges_us = _local_parts(_timezone(store), query.range, step)
     parts_us = bucket_totals(inputs, edges_us[None], np.zeros(1, np.int64))[0]
     totals_us = np.concatenate([range_totals(inputs, query.range), parts_us])
-    windows_us = np.array([(query.range.from_us, query.range.to_us), *pairwise(edges_us.tolist())], np.int64)
     return Availability(
         range=query.range,
         starts=starts,
         edges_us=edges_us,
         totals_us=totals_us,
         measures=measure(totals_us),
-        moments=None if rates is None else window_moments(inputs, windows_us, None, rates)[0],
+        moments=_moments(inputs, [(query.range.from_us, query.range.to_us), *pairwise(edges_us.tolist())], rates),
     )
 
 
@@ -219,6 +223,10 @@ def range_totals(inputs: EngineInputs, chosen: Range) -> Int64s:
     """Return the business time of a range by Status: int64[1,4]."""
     window = np.array([[chosen.from_us, chosen.to_us]], np.int64)
     return totals(inputs, window).reshape(1, -1)
+
+
+def _moments(inputs: EngineInputs, windows_us: list[tuple[int, int]], rates: FailureRates | None) -> Float64s | None:
+    return None if rates is None else window_moments(inputs, np.array(windows_us, np.int64), None, rates)[0]
 
 
 def _clipped(sessions: Sessions, chosen: Range) -> list[tuple[int, int]]:

@@ -70,6 +70,16 @@ def test_intervals_are_those_of_reports(app: Installation, client: TestClient) -
     assert day["availability_from"] < day["availability_expected"] < day["availability_to"]
 
 
+def test_timeline_has_the_interval_of_its_range(app: Installation, client: TestClient) -> None:
+    store_id = app.catalog.stores.list_ids(StoreFilter())[3]
+    path, span = f"/v1/stores/{store_id}/timeline", {"from": FROM, "to": TO}
+    plain, sampled = (client.get(path, params=span | more) for more in ({}, {"include": "sampling"}))
+    assert plain.headers["etag"] != sampled.headers["etag"]
+    availability = get(client, store_id, include="sampling")
+    assert (sampled.json()["figures"], sampled.json()["sampling"]) == (availability["total"], availability["sampling"])
+    assert {"sampling", *SAMPLING}.isdisjoint({*plain.json(), *plain.json()["figures"]})
+
+
 def test_answer_without_sampling_has_no_member_of_it(app: Installation, client: TestClient) -> None:
     store_id = app.catalog.stores.list_ids(StoreFilter())[3]
     plain, sampled = get(client, store_id), get(client, store_id, include="sampling")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from storewatch.domain.columns import Int64s
+from storewatch.domain.columns import Float64s, Int64s
 from storewatch.domain.enums import AnnotationMode, ClosureMode, Status
 from storewatch.domain.instants import SECOND_US, instant_of
 from storewatch.engine.measures import Measures
@@ -139,6 +139,15 @@ class StoreRange(BaseModel):
     ]
 
 
+class SampledRange(StoreRange):
+    """A range with figures that may have intervals."""
+
+    sampling: Annotated[
+        RatesModel | None,
+        Field(description="With include=sampling only. Null before the first poll of any store that the key sees."),
+    ] = None
+
+
 class Session(BaseModel):
     """A stretch of open time, cut to the range."""
 
@@ -175,7 +184,7 @@ class PollModel(BaseModel):
         )
 
 
-class TimelineModel(StoreRange):
+class TimelineModel(SampledRange):
     """The sessions, spans of status and polls of a store in the range."""
 
     model_config = _example(
@@ -198,17 +207,19 @@ class TimelineModel(StoreRange):
         }
     )
 
-    figures: Figures
+    figures: SampledFigures
     sessions: list[Session]
     spans: list[StatusSpan]
     polls: list[PollModel]
 
     @classmethod
     def of(cls, found: Timeline, about: dict[str, Any]) -> "TimelineModel":
-        """Return a timeline as the API shows it. about: the members of StoreRange."""
+        """Return a timeline as the API shows it. about: the members of SampledRange."""
         return cls(
             **about,
-            figures=Figures.of(found.totals_us, found.measures),
+            figures=SampledFigures(
+                **_figures(found.totals_us, found.measures, 0), **_sampled(found.moments, 1, about)[0]
+            ),
             sessions=[Session(open=instant_of(begin), close=instant_of(end)) for begin, end in found.sessions],
             spans=[
                 StatusSpan(
@@ -234,7 +245,7 @@ class AvailabilityRow(SampledFigures, LocalPeriod):
     """The figures of one local day or hour."""
 
 
-class AvailabilityModel(StoreRange):
+class AvailabilityModel(SampledRange):
     """The figures of a store by local day or hour. The rows add up to the total."""
 
     model_config = _example(
@@ -250,15 +261,11 @@ class AvailabilityModel(StoreRange):
     by: Step
     total: SampledFigures
     rows: list[AvailabilityRow]
-    sampling: Annotated[
-        RatesModel | None,
-        Field(description="With include=sampling only. Null before the first poll of any store that the key sees."),
-    ] = None
 
     @classmethod
     def of(cls, found: Availability, by: Step, about: dict[str, Any]) -> "AvailabilityModel":
-        """Return availability as the API shows it. about: the members of StoreRange, and `sampling` if asked for."""
-        sampled = _sampled(found) if "sampling" in about else [{}] * (len(found.starts) + 1)
+        """Return availability as the API shows it. about: the members of SampledRange."""
+        sampled = _sampled(found.moments, len(found.totals_us), about)
         edges = [instant_of(edge_us) for edge_us in found.edges_us.tolist()]
         return cls(
             **about,
@@ -304,10 +311,11 @@ def poll_status(*, active: bool) -> PollStatus:
     return "active" if active else "inactive"
 
 
-def _sampled(found: Availability) -> list[dict[str, Any]]:
-    """Return the members of SampledFigures for the range and each of its parts."""
-    moments = np.zeros((len(found.starts) + 1, len(MOMENTS))) if found.moments is None else found.moments
-    columns = estimates(moments)
+def _sampled(moments: Float64s | None, count: int, about: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the members of SampledFigures beyond Figures, for `count` ranges; none without `sampling` in `about`."""
+    if "sampling" not in about:
+        return [{}] * count
+    columns = estimates(np.zeros((count, len(MOMENTS))) if moments is None else moments)
     rows = zip(*(values.tolist() for values in columns.values()), strict=True)
     return [{name: None if isnan(value) else value for name, value in zip(columns, row, strict=True)} for row in rows]
 

@@ -4,9 +4,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from storewatch.access import Principal
 from storewatch.catalog import StoreRows
 from storewatch.domain.instants import instant_us
 from storewatch.domain.policies import OBSERVED
+from storewatch.engine.sampling import FailureRates
+from storewatch.installation import Installation
 from storewatch.stores.observations import read_observations
 from storewatch.stores.states import Moment
 from storewatch.stores.timeline import (
@@ -39,6 +42,9 @@ from storewatch.web.store_paths import PART_OF_STORE
 router = APIRouter(tags=["stores"])
 
 _Parameters = Annotated[HistoryParameters, Depends(history_parameters(OBSERVED))]
+_Include = Annotated[
+    list[Literal["sampling"]], Query(description="sampling: the 95 % intervals that the polls leave.", max_length=1)
+]
 
 
 @router.get(
@@ -48,15 +54,34 @@ _Parameters = Annotated[HistoryParameters, Depends(history_parameters(OBSERVED))
     responses=history_responses(NO_STORE),
 )
 def get_timeline(
-    store_id: StorePath, request: Request, caller: Viewer, installation: Installed, shared: _Parameters
+    store_id: StorePath,
+    request: Request,
+    caller: Viewer,
+    installation: Installed,
+    shared: _Parameters,
+    include: _Include = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
-    """Return the sessions, spans of status and polls of a store, with the figures of the range."""
+    """Return the sessions, spans of status and polls of a store, with the figures of the range.
+
+    With `include=sampling` the answer says how sure the availability is, as in `/availability`.
+    """
+
+    def build(store: StoreRows, moment: Moment, query: HistoryQuery, about: dict[str, Any]) -> TimelineModel:
+        if not include:
+            return TimelineModel.of(store_timeline(store, moment, query), about)
+        rates, sampling = _sampling(installation, caller, moment, query)
+        return TimelineModel.of(store_timeline(store, moment, query, rates), about | {"sampling": sampling})
+
     history = HistoryRequest(
-        request=request, installation=installation, caller=caller, store_id=store_id, shared=shared, name="timeline"
+        request=request,
+        installation=installation,
+        caller=caller,
+        store_id=store_id,
+        shared=shared,
+        name="timeline",
+        parameters=(*include,),
     )
-    return history.answer(
-        lambda store, moment, query, about: TimelineModel.of(store_timeline(store, moment, query), about)
-    )
+    return history.answer(build)
 
 
 @router.get(
@@ -72,9 +97,7 @@ def get_availability(
     installation: Installed,
     shared: _Parameters,
     by: Annotated[Step, Query(description="Local days or local hours of the store.")] = Step.DAY,
-    include: Annotated[
-        list[Literal["sampling"]], Query(description="sampling: the 95 % intervals that the polls leave.", max_length=1)
-    ] = [],  # noqa: B006 - FastAPI copies it
+    include: _Include = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """Return the figures of a store in the range, and by local day or hour.
 
@@ -85,9 +108,8 @@ def get_availability(
     def build(store: StoreRows, moment: Moment, query: HistoryQuery, about: dict[str, Any]) -> AvailabilityModel:
         if not include:
             return AvailabilityModel.of(store_availability(store, moment, query, by), by, about)
-        fleet = None if moment.as_of_us is None else installation.reports.read_rates(moment, query, caller.scope)
-        found = store_availability(store, moment, query, by, None if fleet is None else fleet.rates)
-        sampling = None if fleet is None else RatesModel.model_validate(fleet.as_json())
+        rates, sampling = _sampling(installation, caller, moment, query)
+        found = store_availability(store, moment, query, by, rates)
         return AvailabilityModel.of(found, by, about | {"sampling": sampling})
 
     history = HistoryRequest(
@@ -136,3 +158,13 @@ def list_observations(
         for each in seen
     ]
     return Page[Observation].of(rows, limit, lambda row: (instant_us(row.observed_at),))
+
+
+def _sampling(
+    installation: Installation, caller: Principal, moment: Moment, query: HistoryQuery
+) -> tuple[FailureRates | None, RatesModel | None]:
+    """Return the rates for intervals, and how an answer shows them; None before the first poll that the key sees."""
+    if moment.as_of_us is None:
+        return None, None
+    fleet = installation.reports.read_rates(moment, query, caller.scope)
+    return fleet.rates, RatesModel.model_validate(fleet.as_json())
