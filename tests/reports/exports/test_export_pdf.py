@@ -232,7 +232,7 @@ def test_pdf_first_page_lists_the_longest_outages_and_what_is_not_known() -> Non
     assert [line.replace("\N{NO-BREAK SPACE}", " ") for line in cover["unknowns"]] == [
         f"{unknown} Had all been down, the availability would be 76.12 %; had all been up, 98.30 %.",
         "1 of 4 stores has no known time at all, and no availability.",
-        "1 of 4 stores has no usable hours and count as open day and night.",
+        "1 of 4 stores has no usable hours; open day and night is assumed.",
         "1 of 4 stores has no usable time zone; America/Chicago is assumed.",
         "The feed itself was silent once, 3.42 h in all: most open stores were not polled.",
         "Outages that no poll saw, by expectation: 1.2.",

@@ -90,9 +90,9 @@ def unknowns(reading: Reading) -> list[str]:
         f"counts for them. Had all been down, the availability would be {words.percent(main['availability_lowest'])}; "
         f"had all been up, {words.percent(main['availability_highest'])}."
         if main["unknown_us"]
-        else "Polls count for all business hours that are not planned.",
+        else "Every business hour is known, except planned closures.",
         _of_stores(main["stores_without_known_time"], stores, "no known time at all, and no availability"),
-        _of_stores(counts.hours_assumed, stores, "no usable hours and count as open day and night"),
+        _of_stores(counts.hours_assumed, stores, "no usable hours; open day and night is assumed"),
         _of_stores(counts.zone_assumed, stores, f"no usable time zone; {DEFAULT_TIMEZONE} is assumed"),
         _feed(reading),
     ]

@@ -148,7 +148,7 @@ def _outages(reading: Reading) -> Block | None:
         column("From, to (UTC)", "text"),
         column("Down, h", "number"),
         column("Start to end, h", "number"),
-        column("In the session", "text"),
+        column("In the session", "prose"),
         column("Cause", "prose"),
     ]
     cells: list[list[Cell]] = [
