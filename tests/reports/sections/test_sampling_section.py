@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,13 @@ from reference import naive_sampling
 from reference.naive import DAY_US, HOUR_US, Observation, Store
 from reference.plain import utc
 from section_scene import report_on, rows_of
-from support.scene import settings_in
+from support.simulated import simulated_fleet
 
 from storewatch.domain.enums import ReportTable
 from storewatch.domain.instants import instant_us
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.engine.sampling import WITHIN_95
-from storewatch.ingest import ImportOptions, find_files, import_files, simulate
-from storewatch.installation import Installation, open_installation
+from storewatch.installation import Installation
 from storewatch.reports.compute.content import SAMPLING, Content
 from storewatch.reports.request.request import read_request
 from storewatch.reports.sections.sampling import with_verdicts
@@ -174,11 +172,7 @@ def test_without_enough_changes_there_are_no_intervals_but_the_reason(tmp_path: 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation with a simulated fleet of 60 stores."""
-    folder = tmp_path_factory.mktemp("simulated")
-    simulate(folder / "files", stores=60, days=32, seed=7)
-    with open_installation(settings_in(folder)) as opened:
-        files = find_files([folder / "files"]).files
-        import_files(files, catalog=opened.catalog, lake=opened.lake, now=datetime.now(UTC), options=ImportOptions())
+    with simulated_fleet(tmp_path_factory.mktemp("simulated")) as opened:
         yield opened
 
 

@@ -1,20 +1,18 @@
 """How sure the availability of one store is, through the service: the same intervals as in reports."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
 from fastapi.testclient import TestClient
 from support.access_scene import bearer, key_of, serving
-from support.scene import settings_in
+from support.simulated import simulated_fleet
 
 from storewatch.access import AccessRules
 from storewatch.catalog import StoreFilter
 from storewatch.domain.enums import ReportTable, Role
 from storewatch.domain.labels import Label, Scope
-from storewatch.ingest import ImportOptions, find_files, import_files, simulate
-from storewatch.installation import Installation, open_installation
+from storewatch.installation import Installation
 from storewatch.reports.compute.content import SAMPLING
 from storewatch.reports.request.request import read_request
 
@@ -25,11 +23,7 @@ TO: Final = "2023-01-23T12:00:00Z"
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation with a simulated fleet of 60 stores."""
-    folder = tmp_path_factory.mktemp("simulated")
-    simulate(folder / "files", stores=60, days=32, seed=7)
-    with open_installation(settings_in(folder)) as opened:
-        files = find_files([folder / "files"]).files
-        import_files(files, catalog=opened.catalog, lake=opened.lake, now=datetime.now(UTC), options=ImportOptions())
+    with simulated_fleet(tmp_path_factory.mktemp("simulated")) as opened:
         yield opened
 
 
