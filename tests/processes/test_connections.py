@@ -125,6 +125,16 @@ def test_head_that_is_too_large_is_refused(client: httpx.Client) -> None:
         assert sent.recv(20).startswith(b"HTTP/1.1 431 ")
 
 
+@pytest.mark.parametrize(("size", "status"), [(60_000, b"200"), (66_000, b"431")])
+def test_whole_head_in_one_read_is_measured_too(client: httpx.Client, size: int, status: bytes) -> None:
+    body = b"POST /get_report?report_id=x HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: %s\r\nContent-Length: 3\r\n\r\nabc"
+    health = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: %s\r\n\r\n"
+    with connect(client) as sent:
+        sent.sendall((health if status == b"200" else body) % (size * b"x"))
+        assert sent.recv(12) == b"HTTP/1.1 " + status
+    assert client.get("/healthz").status_code == 200
+
+
 @pytest.mark.parametrize(
     "lengths",
     [

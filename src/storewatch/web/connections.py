@@ -145,7 +145,19 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._end_waiting()
-        super().on_headers_complete()
+        # A head that came in one read with others is measured here.
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self._all.limits.head_bytes:
+            self._refuse("large-head", _large_head(self._all.limits))
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._refused:
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
