@@ -80,8 +80,10 @@ def test_pdf_cover_rounds_the_figures_of_every_window_once(name: str, tmp_path: 
     cover = " ".join(text_of(written(content, tmp_path)).split())
 
     for figures in content.tables[ReportTable.SUMMARY].read().to_dicts():
+        limits = figures.get("availability_from"), figures.get("availability_to")
         row = [
             words.percent(figures["availability"]),
+            *([words.between(*limits)] if None not in limits else []),
             *([words.percent(figures["before_availability"])] if "before_availability" in figures else []),
             *([words.points(figures["availability_change"])] if "before_availability" in figures else []),
             words.percent(figures["coverage"]),

@@ -131,6 +131,15 @@ def test_days_have_no_intervals_without_rates(tmp_path: Path) -> None:
     assert set(rows_of(content, ReportTable.TREND, *SAMPLING)) == {(None,) * 5}
 
 
+def test_pdf_has_intervals_without_being_asked(tmp_path: Path) -> None:
+    content = report(tmp_path, FLEET, include=[], format="pdf")
+    [row] = rows_of(content, ReportTable.SUMMARY, *SAMPLING)
+    assert None not in row
+    assert SAMPLING.keys() <= content.tables[ReportTable.TREND].schema.keys()
+    assert content.facts["sampling"]["changes"] > 400
+    assert "include" not in content.request.parameters()
+
+
 def test_days_have_no_columns_of_intervals_unless_asked_for(tmp_path: Path) -> None:
     content = report(tmp_path, FLEET, by="day", include=[])
     for table in (ReportTable.BUCKETS, ReportTable.TREND):

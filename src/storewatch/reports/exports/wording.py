@@ -188,7 +188,7 @@ def _asked_for(asked: ReportRequest, sampling: Mapping[str, Any]) -> Iterator[tu
         yield "Lost sales", _SALES + (f" Amounts are in {asked.currency}." if asked.currency else _NO_CURRENCY)
     if Section.DOCTOR in asked.include:
         yield "Hours doctor", f"{doctor_rule()} Figures with a correction are those of the first window."
-    if Section.SAMPLING in asked.include:
+    if Section.SAMPLING in asked.sections:
         yield "How sure a figure is", _sampling(sampling)
 
 

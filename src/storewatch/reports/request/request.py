@@ -223,7 +223,7 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
     ] = None
     include: Annotated[
         tuple[Section, ...],
-        Field(max_length=20, description="Sections to add to the figures."),
+        Field(max_length=20, description="Sections to add to the figures. A PDF always has sampling."),
         Parameter(part=HeaderPart.CONTENT, metavar="SECTION", commas=True),
     ] = ()
     currency: Annotated[
@@ -274,6 +274,13 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
         return Breakdown.DAY if self.by is None and self.format is ReportFormat.PDF else self.by
 
     @property
+    def sections(self) -> tuple[Section, ...]:
+        """The sections beyond the figures; a PDF always says how sure its figures are."""
+        if self.format is not ReportFormat.PDF:
+            return self.include
+        return tuple(dict.fromkeys((*self.include, Section.SAMPLING)))
+
+    @property
     def tables(self) -> tuple[ReportTable, ...]:
         """The tables that this report has."""
         wanted = {
@@ -286,7 +293,7 @@ class ReportRequest(BaseModel, frozen=True, extra="forbid"):
             ReportTable.BLIND_SPOTS: not {Section.OUTAGES, Section.QUALITY}.isdisjoint(self.include),
             ReportTable.DOCTOR: Section.DOCTOR in self.include,
             ReportTable.REASONS: Section.REASONS in self.include,
-            ReportTable.RATES: Section.SAMPLING in self.include,
+            ReportTable.RATES: Section.SAMPLING in self.sections,
         }
         return ReportTable.SUMMARY, ReportTable.STORES, *(table for table, is_wanted in wanted.items() if is_wanted)
 

@@ -19,7 +19,7 @@ from storewatch.reports.sections.sampling import SamplingCollector
 
 def section_collectors(context: ReportContext, catalog: Catalog) -> list[SectionCollector]:
     """Return the collectors of the requested sections, in the order of Section; the collector of the feed is last."""
-    sections = [section for section in Section if section in context.request.include]
+    sections = [section for section in Section if section in context.request.sections]
     collectors = [_COLLECTORS[section](context, catalog) for section in sections]
     if ReportTable.BLIND_SPOTS in context.request.tables:
         collectors.append(FeedCollector.of(context))

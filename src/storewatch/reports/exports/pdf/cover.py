@@ -79,7 +79,8 @@ def _change(main: Row) -> str:
         return ""
     if main.get("availability_change") is None:
         return "The period before has no known time to compare with." if "availability_change" in main else ""
-    return f"{words.points(main['availability_change'])} points; before: {words.percent(main['before_availability'])}"
+    before = f"{words.percent(main['before_availability'])}{words.chance(main.get('availability_change_certain'))}"
+    return f"{words.points(main['availability_change'])} points; before: {before}"
 
 
 def _title_and_facts(reading: Reading) -> tuple[str, list[tuple[str, str]]]:
@@ -212,11 +213,12 @@ def _split(main: Row) -> list[dict[str, Any]]:
 
 def _windows(reading: Reading) -> dict[str, Any]:
     planned = any(row["planned_us"] for row in reading.windows)
-    before = "before_availability" in reading.main
+    before, sure = "before_availability" in reading.main, reading.main.get("availability_from") is not None
     rows: list[list[Cell]] = [
         [
             {"text": words.window(row["window"]), "sub": words.stretch(row["from_at"], row["to_at"])},
             words.percent(row["availability"]),
+            *([words.between(row["availability_from"], row["availability_to"])] if sure else []),
             *([words.percent(row["before_availability"]), words.points(row["availability_change"])] if before else []),
             words.percent(row["coverage"]),
             words.between(row["availability_lowest"], row["availability_highest"]),
@@ -229,6 +231,7 @@ def _windows(reading: Reading) -> dict[str, Any]:
     columns = [
         column("Window", "name"),
         column("Availability", "number"),
+        *([column("95 % sure", "number")] if sure else []),
         *(column(head, "number") for head in ("Period before", "Change, points") if before),
         *(column(head, "number") for head in ("Coverage", "Bounds", "Down, h", "Unknown, h")),
         *([column("Planned, h", "number")] if planned else []),

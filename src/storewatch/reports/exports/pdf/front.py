@@ -9,7 +9,7 @@ from storewatch.domain.plurals import counted
 from storewatch.domain.timezones import DEFAULT_TIMEZONE
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
-from storewatch.reports.exports.pdf.tables import DOWN_LEGEND, Cell, column, down_bar, store_cell, table
+from storewatch.reports.exports.pdf.tables import Cell, column, down_bar, down_legend, store_cell, table
 
 # The template shows as many rows as the page holds.
 _MOST_ROWS: Final = 12
@@ -28,12 +28,12 @@ def _worst(reading: Reading) -> dict[str, Any]:
     rows: list[list[Cell]] = [
         [
             store_cell(row["name"], row["store_id"]),
-            down_bar(row["availability"]),
+            down_bar(row),
             words.hours(row["down_us"]),
         ]
         for row in reading.worst[:_MOST_ROWS]
     ]
-    return table("Worst stores", columns, rows, legend=DOWN_LEGEND)
+    return table("Worst stores", columns, rows, legend=down_legend(reading.worst))
 
 
 def _groups(reading: Reading) -> dict[str, Any] | None:
@@ -45,12 +45,12 @@ def _groups(reading: Reading) -> dict[str, Any] | None:
     rows: list[list[Cell]] = [
         [
             f"no {words.plain(by).lower()}" if row["group"] is None else words.shown(row["group"]),
-            down_bar(row["availability"]),
+            down_bar(row),
             words.count(row["stores"]),
         ]
         for row in found
     ]
-    return table(f"By {words.plain(by).lower()}, lowest first", columns, rows, legend=DOWN_LEGEND)
+    return table(f"By {words.plain(by).lower()}, lowest first", columns, rows, legend=down_legend(found))
 
 
 def _outages(reading: Reading) -> dict[str, Any] | None:

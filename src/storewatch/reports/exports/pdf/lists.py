@@ -7,7 +7,7 @@ import polars as pl
 from storewatch.domain.enums import OutagePosition, ReportTable
 from storewatch.reports.exports.pdf import words
 from storewatch.reports.exports.pdf.reading import Reading, Row
-from storewatch.reports.exports.pdf.tables import DOWN_LEGEND, Cell, column, down_bar, more_of, store_cell, table
+from storewatch.reports.exports.pdf.tables import Cell, column, down_bar, down_legend, more_of, store_cell, table
 from storewatch.reports.exports.store_rows import store_names
 from storewatch.reports.exports.wording import doctor_rule
 from storewatch.stores.reasons import NOT_GIVEN, reason_words
@@ -22,10 +22,10 @@ _POSITIONS: Final = {
     OutagePosition.MIDDLE: "in the middle",
     OutagePosition.WHOLE: "whole session",
 }
-# What a difference is from.
+# What a difference is from, and the column that says whether it is certain.
 _COMPARED: Final = {
-    "availability_change": ("before_availability", "before"),
-    "peer_difference": ("peer_availability", "peers"),
+    "availability_change": ("before_availability", "before", "availability_change_certain"),
+    "peer_difference": ("peer_availability", "peers", "peer_difference_certain"),
 }
 _STATES: Final = {"ongoing": "still down", "continues": "continues after the window"}
 
@@ -69,22 +69,24 @@ def _worst(reading: Reading) -> Block:
     columns += [column(head, "number") for _, head, _ in shown]
     for row in reading.worst:
         figures = [_beside(row, name, write(row[name])) for name, _, write in shown]
-        cells.append([store_cell(row["name"], row["store_id"]), down_bar(row["availability"]), *figures])
+        cells.append([store_cell(row["name"], row["store_id"]), down_bar(row), *figures])
     return table(
         "Worst stores",
         columns,
         cells,
         lead=f"{words.window(reading.window)}: the lowest availability."
         + (f" Peers have the same {words.plain(peers).lower()}." if peers else ""),
-        legend=DOWN_LEGEND,
+        legend=down_legend(reading.worst),
         more="" if cells else "No store is known to have been down.",
     )
 
 
 def _beside(row: Row, name: str, text: str) -> Cell:
     """Return a figure, and below a comparison what it compares with."""
-    other, what = _COMPARED.get(name, ("", ""))
-    return {"text": text, "sub": f"{what} {words.percent(row[other])}"} if other and row[other] is not None else text
+    other, what, certain = _COMPARED.get(name, ("", "", ""))
+    if not other or row[other] is None:
+        return text
+    return {"text": text, "sub": f"{what} {words.percent(row[other])}{words.chance(row.get(certain))}"}
 
 
 def _groups(reading: Reading) -> Block | None:
@@ -103,7 +105,7 @@ def _groups(reading: Reading) -> Block | None:
     cells: list[list[Cell]] = [
         [
             f"no {words.plain(by).lower()}" if row["group"] is None else words.shown(row["group"]),
-            down_bar(row["availability"]),
+            down_bar(row),
             words.count(row["stores"]),
             words.percent(row["coverage"]),
             words.hours(row["down_us"]),
@@ -118,7 +120,7 @@ def _groups(reading: Reading) -> Block | None:
         columns,
         cells,
         lead=f"{words.window(reading.window)}: ratios of sums, lowest first.",
-        legend=DOWN_LEGEND,
+        legend=down_legend(rows),
         more=more_of(len(cells), found, "groups"),
     )
 
@@ -367,6 +369,7 @@ _STORE_TABLES: Final[dict[str, list[tuple[str, str, Any]]]] = {
         ("target", "Target", words.objective),
         ("availability", "Availability", words.percent),
         ("target_met", "Met", words.yes_no),
+        ("target_verdict", "By the interval", words.plain),
         ("error_budget_us", "Error budget, min", words.minutes),
         ("down_us", "Used, min", words.minutes),
         ("error_budget_left_us", "Left, min", words.minutes),
@@ -375,11 +378,13 @@ _STORE_TABLES: Final[dict[str, list[tuple[str, str, Any]]]] = {
         ("before_availability", "Availability before", words.percent),
         ("availability", "Availability", words.percent),
         ("availability_change", "Change, points", words.points),
+        ("availability_change_certain", "Certain", words.yes_no),
     ],
     "Compared with its peers": [
         ("peer_group", "Peer group", words.shown),
         ("peer_availability", "Availability of the group", words.percent),
         ("peer_difference", "Difference, points", words.points),
+        ("peer_difference_certain", "Certain", words.yes_no),
         ("peer_rank", "Rank", words.count),
         ("peer_stores", "Stores in the group", words.count),
     ],
@@ -407,6 +412,13 @@ _STORE_TABLES: Final[dict[str, list[tuple[str, str, Any]]]] = {
         ("longest_gap_us", "Longest gap, min", words.minutes),
         ("coverage", "Coverage", words.percent),
     ],
+    "How sure the availability is": [
+        ("availability_expected", "Expected", words.percent),
+        ("availability_from", "95 % sure: from", words.percent),
+        ("availability_to", "to", words.percent),
+        ("unseen_outages_expected", "Unseen outages", words.tenths),
+        ("seen_outage_minutes", "Seen from, min", words.tenths),
+    ],
     _LOST_SALES: [
         ("lost_sales", "Estimate", words.money),
         ("lost_sales_lowest", "At least", words.money),
@@ -417,6 +429,11 @@ _STORE_TABLES: Final[dict[str, list[tuple[str, str, Any]]]] = {
 
 def _store_tables(store: list[Row], currency: str | None) -> list[Block]:
     """Return the tables of the only store, with a row for each window. Figures that the report lacks are left out."""
+    shown = [
+        (title, [figure for figure in figures if figure[0] in store[0]])
+        for title, figures in _STORE_TABLES.items()
+        if figures[0][0] in store[0]
+    ]
     tables: list[Block] = [
         table(
             words.in_currency(title, currency) if title == _LOST_SALES else title,
@@ -424,7 +441,6 @@ def _store_tables(store: list[Row], currency: str | None) -> list[Block]:
             [[words.window(row["window"]), *(write(row[name]) for name, _, write in figures)] for row in store],
             level=2,
         )
-        for title, figures in _STORE_TABLES.items()
-        if figures[0][0] in store[0]
+        for title, figures in shown
     ]
     return [{"kind": "section", "title": "Figures of each window"}, *tables] if tables else []

@@ -1,16 +1,17 @@
 """The tables that the template reads.
 
-A cell is a text, a text with a second line {"text", "sub"}, or a text with a bar {"text", "bar": 0..1 or None, "fill"}.
+A cell is a text, a text with a second line {"text", "sub"}, or a text with a bar and a second line {"text", "bar":
+0..1 or None, "fill", "sub"}.
 """
 
 from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 from storewatch.reports.exports.pdf import words
+from storewatch.reports.exports.pdf.reading import Row
 
 # Every bar of a PDF is a share, and its full length is 100 %; the template adds this to a legend.
 Legend: TypeAlias = tuple[str, str]
-DOWN_LEGEND: Final[Legend] = ("down", "share of the known time that was down")
 
 Cell: TypeAlias = str | dict[str, Any]
 ColumnKind: TypeAlias = Literal["name", "text", "prose", "number", "bar"]
@@ -52,10 +53,22 @@ def table(
     }
 
 
-def down_bar(availability: float | None) -> Cell:
-    """Return an availability with a bar of the share of the known time that was down."""
+def down_bar(row: Row) -> Cell:
+    """Return an availability, its interval if it has one, and a bar of the share of the known time that was down."""
+    availability = row["availability"]
     bar = None if availability is None else 1 - availability
-    return {"text": words.percent(availability), "bar": bar, "fill": "down"}
+    sub = words.between(row["availability_from"], row["availability_to"]) if _is_sure(row) else ""
+    return {"text": words.percent(availability), "bar": bar, "fill": "down", "sub": sub}
+
+
+def _is_sure(row: Row) -> bool:
+    return row.get("availability_from") is not None
+
+
+def down_legend(rows: Sequence[Row]) -> Legend:
+    """Return the legend of the bars of `down_bar` in these rows."""
+    sure = "; below it the interval that is 95 % sure" if any(map(_is_sure, rows)) else ""
+    return "down", f"share of the known time that was down{sure}"
 
 
 def more_of(shown: int, found: int, what: str) -> str:

@@ -71,6 +71,15 @@ def count(number: int | None) -> str:
     return NOTHING if number is None else f"{number:,}"
 
 
+def chance(certain: bool | None) -> str:
+    """Return what is added to a difference that the intervals do not decide."""
+    return "" if certain is None or certain else ", may be chance"
+
+
+def tenths(number: float | None) -> str:
+    return NOTHING if number is None else f"{number:,.1f}"
+
+
 def yes_no(met: bool | None) -> str:
     return NOTHING if met is None else "yes" if met else "no"
 
