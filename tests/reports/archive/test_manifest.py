@@ -46,6 +46,7 @@ def test_manifest_has_the_inputs_of_the_report(app: Installation, tmp_path: Path
         "policy": "observed",
         "max_gap_seconds": 7_200,
         "as_of_warning": None,
+        "rates": None,
         "lake_version": app.lake.snapshot().version,
         "catalog_version": app.catalog.version(),
         "tzdata_version": TZDATA_VERSION,

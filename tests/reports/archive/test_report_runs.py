@@ -69,6 +69,7 @@ def test_run_stores_a_whole_file_and_returns_its_figures(app: Installation) -> N
     assert file.read_text() == REPORT
     assert report.result == {
         "as_of_warning": None,
+        "rates": None,
         "file": file.name,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "rows": 3,

@@ -20,6 +20,7 @@ from storewatch.domain.instants import instant_us
 from storewatch.domain.labels import ALL_STORES, Scope
 from storewatch.engine.sampling import WITHIN_95
 from storewatch.installation import Installation
+from storewatch.reports.archive.manifest import Manifest
 from storewatch.reports.compute.content import SAMPLING, Content
 from storewatch.reports.request.request import read_request
 from storewatch.reports.sections.sampling import with_verdicts
@@ -138,6 +139,9 @@ def test_pdf_has_intervals_without_being_asked(tmp_path: Path) -> None:
     assert SAMPLING.keys() <= content.tables[ReportTable.TREND].schema.keys()
     assert content.facts["sampling"]["changes"] > 400
     assert "include" not in content.request.parameters()
+    kept = Manifest.of(content, "r.pdf", "0" * 64).as_json()["rates"]
+    assert kept == {name: content.facts["sampling"][name] for name in kept}
+    assert kept.keys() == {"stores", "changes", "from", "to", "down_per_hour", "up_per_hour", "widening"}
 
 
 def test_days_have_no_columns_of_intervals_unless_asked_for(tmp_path: Path) -> None:

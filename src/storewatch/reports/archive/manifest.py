@@ -15,7 +15,7 @@ from storewatch.domain.labels import ALL_STORES, Label, Scope
 from storewatch.lake import Snapshot
 from storewatch.reports.archive.runs import Reports, file_digest, write_file
 from storewatch.reports.compute.content import Content, Versions
-from storewatch.reports.exports.header import totals
+from storewatch.reports.exports.header import rates, totals
 from storewatch.reports.request.request import ReportRequest
 
 SUFFIX: Final = ".manifest.json"
@@ -33,7 +33,8 @@ class Manifest:
 
     request: with its as_of. scope: of the key that requested the report. versions: the catalog version covers hours
     too. totals: by window and figure, as in the JSON form. None if the report did not store them. as_of_warning: that
-    as_of does not fit the polls, None where it does.
+    as_of does not fit the polls, None where it does. rates: of failure, for the
+    intervals; None without them.
     """
 
     file: str
@@ -43,6 +44,7 @@ class Manifest:
     versions: Versions
     totals: Totals | None
     as_of_warning: Mapping[str, Any] | None = None
+    rates: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, content: Content, file: str, sha256: str) -> "Manifest":
@@ -54,6 +56,7 @@ class Manifest:
             versions=content.versions,
             totals=totals(content),
             as_of_warning=content.clock_warning.as_json() if content.clock_warning else None,
+            rates=rates(content),
         )
 
     @classmethod
@@ -73,6 +76,7 @@ class Manifest:
             ),
             totals=result.get("totals"),
             as_of_warning=result.get("as_of_warning"),
+            rates=result.get("rates"),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -93,6 +97,7 @@ class Manifest:
             "parameters": request.parameters(),
             "totals": self.totals,
             "as_of_warning": self.as_of_warning,
+            "rates": self.rates,
         }
 
     @classmethod
@@ -113,6 +118,7 @@ class Manifest:
                 ),
                 totals=_read_totals(kept.get("totals")),
                 as_of_warning=kept.get("as_of_warning"),
+                rates=kept.get("rates"),
             )
         except (ValueError, KeyError, TypeError, AttributeError, InvalidInputError) as error:
             raise InvalidInputError(f"This file is not a manifest that storewatch wrote ({error}).") from None

@@ -38,7 +38,7 @@ from storewatch.reports.compute.context import ReportContext
 from storewatch.reports.compute.rates import FleetRates, estimate_rates
 from storewatch.reports.compute.shards import Progress, ReportInputs, resolve_as_of
 from storewatch.reports.exports import WRITERS, too_large
-from storewatch.reports.exports.header import totals
+from storewatch.reports.exports.header import rates, totals
 from storewatch.reports.request.names import check_labels, check_polls
 from storewatch.reports.request.request import ReportRequest
 from storewatch.reports.request.windows import cut, resolve_windows
@@ -53,7 +53,7 @@ class ReportRun:
 
     store_ids: of the stores in the file and of their peers. rows: number of stores.
     totals: as in the JSON form, None if an equal earlier report did not store them.
-    as_of_warning: None where as_of fits the polls.
+    as_of_warning: None where as_of fits the polls. rates: as in Manifest.
     fingerprint: of everything that decides the content. Equal fingerprints have equal files.
     """
 
@@ -64,6 +64,7 @@ class ReportRun:
     rows: int
     totals: dict[str, dict[str, Any]] | None
     as_of_warning: dict[str, Any] | None = None
+    rates: dict[str, Any] | None = None
     as_of: datetime
     lake_version: int
     catalog_version: int
@@ -78,12 +79,13 @@ class ReportRun:
 
 @dataclass(frozen=True, kw_only=True)
 class _Written:
-    """A file that was written for this report or an equal one. totals, warning: as in ReportRun."""
+    """A file that was written for this report or an equal one. totals, warning, rates: as in ReportRun."""
 
     sha256: str
     stores: int
     totals: dict[str, dict[str, Any]] | None
     warning: dict[str, Any] | None
+    rates: dict[str, Any] | None
 
 
 @dataclass(kw_only=True)
@@ -136,7 +138,11 @@ class Reports:
             with self._computed(request, inputs, chosen, progress, f".{report.job_id}.") as content:
                 warning = content.clock_warning.as_json() if content.clock_warning else None
                 equal = _Written(
-                    sha256=write_file(content, file), stores=content.stores, totals=totals(content), warning=warning
+                    sha256=write_file(content, file),
+                    stores=content.stores,
+                    totals=totals(content),
+                    warning=warning,
+                    rates=rates(content),
                 )
         return ReportRun(
             fingerprint=fingerprint,
@@ -146,6 +152,7 @@ class Reports:
             rows=equal.stores,
             totals=equal.totals,
             as_of_warning=equal.warning,
+            rates=equal.rates,
             as_of=instant_of(inputs.as_of_us),
             lake_version=snapshot.version,
             catalog_version=inputs.store_list.catalog_version,
@@ -223,6 +230,7 @@ class Reports:
             stores=int(equal.result["rows"]),
             totals=equal.result.get("totals"),
             warning=equal.result.get("as_of_warning"),
+            rates=equal.result.get("rates"),
         )
 
     def _inputs(self, request: ReportRequest, snapshot: Snapshot, scope: Scope) -> tuple[ReportInputs, pl.Series]:
@@ -280,9 +288,9 @@ class Reports:
             sources=query.sources,
             scope=scope,
         )
-        rates = estimate_rates(inputs, self.catalog)
-        self._rates = (moment, scope, basis, rates)
-        return rates
+        fleet = estimate_rates(inputs, self.catalog)
+        self._rates = (moment, scope, basis, fleet)
+        return fleet
 
     def _visible_stores(self, scope: Scope) -> StoreList:
         known = self._store_list

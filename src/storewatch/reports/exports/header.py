@@ -39,6 +39,9 @@ def stamps(model: type[ReportRequest]) -> pl.Schema:
     return pl.Schema({**parameters, "selection": pl.String(), **VERSIONS})
 
 
+_RATES: Final = ("stores", "changes", "from", "to", "missing", "down_per_hour", "up_per_hour", "widening")
+
+
 def header(content: Content) -> dict[str, Any]:
     """Return the requested parameters and the versions of the data, as JSON.
 
@@ -74,6 +77,12 @@ def totals(content: Content) -> dict[str, dict[str, Any]]:
     """Return the figures of each window over all stores, coverage among them, in seconds and unrounded ratios."""
     rows = in_seconds(summary(content).drop("from_at", "to_at", "stores")).to_dicts()
     return {row.pop("window"): row for row in rows}
+
+
+def rates(content: Content) -> dict[str, Any] | None:
+    """Return the rates of failure that the intervals were computed with; None without intervals."""
+    sampling = content.facts.get("sampling")
+    return None if sampling is None else {name: sampling[name] for name in _RATES if name in sampling}
 
 
 def summary(content: Content) -> pl.DataFrame:

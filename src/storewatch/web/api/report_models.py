@@ -176,6 +176,10 @@ class ManifestModel(BaseModel):
         Field(description="The figures of each window over all stores, as in a JSON report; null if none were stored."),
     ]
     as_of_warning: Annotated[AsOfWarning | None, Field(description="null if as_of fits the polls.")] = None
+    rates: Annotated[
+        dict[str, Any] | None,
+        Field(description="The rates of failure that the intervals were computed with; null without intervals."),
+    ] = None
 
     @classmethod
     def of(cls, manifest: Manifest, caller: Principal) -> "ManifestModel":
