@@ -79,8 +79,9 @@ def _change(main: Row) -> str:
         return ""
     if main.get("availability_change") is None:
         return "The period before has no known time to compare with." if "availability_change" in main else ""
-    before = f"{words.percent(main['before_availability'])}{words.chance(main.get('availability_change_certain'))}"
-    return f"{words.points(main['availability_change'])} points; before: {before}"
+    change = main["availability_change"]
+    chance = words.chance(main.get("availability_change_certain"), change)
+    return f"{words.points(change)} points; before: {words.percent(main['before_availability'])}{chance}"
 
 
 def _title_and_facts(reading: Reading) -> tuple[str, list[tuple[str, str]]]:

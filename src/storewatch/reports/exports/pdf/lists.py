@@ -86,7 +86,7 @@ def _beside(row: Row, name: str, text: str) -> Cell:
     other, what, certain = _COMPARED.get(name, ("", "", ""))
     if not other or row[other] is None:
         return text
-    return {"text": text, "sub": f"{what} {words.percent(row[other])}{words.chance(row.get(certain))}"}
+    return {"text": text, "sub": f"{what} {words.percent(row[other])}{words.chance(row.get(certain), row[name])}"}
 
 
 def _groups(reading: Reading) -> Block | None:

@@ -71,9 +71,9 @@ def count(number: int | None) -> str:
     return NOTHING if number is None else f"{number:,}"
 
 
-def chance(certain: bool | None) -> str:
-    """Return what is added to a difference that the intervals do not decide."""
-    return "" if certain is None or certain else ", may be chance"
+def chance(certain: bool | None, difference: float | None) -> str:
+    """Return what is added to a difference, other than 0, that the intervals do not decide."""
+    return ", may be chance" if difference and certain is False else ""
 
 
 def tenths(number: float | None) -> str:
